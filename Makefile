@@ -1,0 +1,88 @@
+# Needs Python 3.11 to 3.13 with venv, pip and make. PYTHON=/path/to/python picks the interpreter.
+
+QUICKSTART = char_lm --cells simple_rnn,lstm,gru --depth 1:2 --width 64,128 --learning-rate 0.004 \
+	--oracle grid --trials 12 --epochs 6 --workers 2 --name quickstart --resume
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+
+install: .venv/.installed ## .venv with everything that a search needs
+	@echo 'Ready: .venv/bin/recurrent --help'
+
+quickstart: .venv/.installed ## a search over 12 models of text, its best model exported, a sample of what it writes
+	.venv/bin/recurrent search $(QUICKSTART)
+	.venv/bin/recurrent export quickstart --to quickstart-best
+	.venv/bin/recurrent sample quickstart-best --prompt "The " --length 200
+	@echo
+	@echo 'Next: .venv/bin/recurrent ui              every trial and its curves in the browser'
+	@echo '      .venv/bin/recurrent search --help   the same for other tasks, other cells, your own text'
+
+test: .venv/.installed-test ## linter, types and all tests but the slow ones
+test-all: .venv/.installed-test ## the slow tests too
+test-all: SELECTED = -m ""
+test test-all:
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m mypy
+	.venv/bin/python -m pytest $(SELECTED)
+
+clean: ## away with .venv and the caches; searches and their results stay
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help install quickstart test test-all clean FORCE
+.NOTPARALLEL:
+
+# The stamp holds the folder's path: a .venv does not survive a move, nor the loss of its interpreter.
+ifneq ($(shell .venv/bin/python -c '' 2>/dev/null && cat .venv/.installed 2>/dev/null),$(CURDIR))
+STALE = FORCE
+endif
+
+.venv/.installed: pyproject.toml requirements.lock $(STALE)
+	@sh -c "$$INTO_VENV" install .
+
+.venv/.installed-test: pyproject.toml requirements.lock $(STALE)
+	@sh -c "$$INTO_VENV" install '.[test]'
+	@touch $@
+
+# $1 is what to install. While .venv/.unfinished stands, the .venv is half-made and the next run starts it anew.
+define INTO_VENV
+fits() {
+    "$$1" -c '
+import sys
+version = "%d.%d" % sys.version_info[:2]
+if not (3, 11) <= sys.version_info[:2] < (3, 14):
+    sys.exit(print(version))
+try:
+    import ensurepip, venv
+except ImportError:
+    sys.exit(print(version + " without venv"))
+print("fits")
+' 2>/dev/null
+}
+find_python() {
+    if [ -n "$(PYTHON)" ]; then set -- "$(PYTHON)"; else set -- python3.13 python3.12 python3.11 python3 python; fi
+    found=
+    for python; do
+        answer=$$(fits "$$python")
+        [ "$$answer" = fits ] && return
+        [ -n "$$answer" ] && found="$$found, $$python is $$answer"
+    done
+    [ -n "$$found" ] || found=", no Python that runs as: $$*"
+    echo "expected Python 3.11, 3.12 or 3.13 with venv (or PYTHON=/path/to/one), found$${found#,}" >&2
+    exit 2
+}
+whole() {
+    [ ! -e .venv/.unfinished ] && [ "$$(fits .venv/bin/python)" = fits ] && .venv/bin/python -c 'import pip' 2>/dev/null &&
+        [ "$$(cat .venv/.installed 2>/dev/null || echo "$(CURDIR)")" = "$(CURDIR)" ]
+}
+if ! whole; then
+    find_python
+    rm -rf .venv && mkdir .venv && touch .venv/.unfinished && "$$python" -m venv .venv || exit 2
+fi
+rm -f .venv/.installed .venv/.installed-test && touch .venv/.unfinished
+echo "Installing into .venv (about 3 minutes and 2.5 GB the first time) ..."
+.venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check -c requirements.lock -e "$$1" || exit 2
+echo "$(CURDIR)" >.venv/.installed && rm .venv/.unfinished
+endef
+export INTO_VENV

@@ -1,0 +1,1 @@
+"""Everything that runs: searches, tasks, the command line."""

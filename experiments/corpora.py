@@ -1,0 +1,142 @@
+"""Where the texts of the language tasks come from: the reference that ships with Python, or a file.
+
+Worked example, with a training text "abba" and a later text "abc":
+
+    >>> vocabulary("abba")
+    '\ufffdab'
+    >>> encode("abc", vocabulary("abba"))
+    array([1, 2, 0], dtype=int32)
+
+Id 0 is the unknown symbol: "c" does not occur in the training text, and a vocabulary built on more than the training
+text would tell the model about the test text. Decoding gives "ab\ufffd".
+"""
+
+import functools
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+BUNDLED = "python-reference"
+SHORTEST = 1_000  # characters: a tenth of less is no validation split
+UNKNOWN = "\ufffd"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A text, and the sha256 (hexadecimal) of its UTF-8 bytes: the key of every result measured on it."""
+
+    name: str
+    text: str
+    sha256: str
+
+
+def load(source: str = BUNDLED) -> Corpus:
+    """The text called `source`: "python-reference", or the path of any UTF-8 text file of at least 1,000 characters.
+
+    "python-reference" is the Python language reference that CPython carries for `help()` (`pydoc_data.topics`, joined
+    in the order of its keys): about 465,000 characters, 103 distinct, on Python 3.11.7. Every Python version has its
+    own text, so results belong to the `sha256` and not to the name; ./python-reference is a file of that name.
+    Of a file a leading byte order mark is dropped and "\\r\\n" becomes "\\n"; the corpus is named after the file.
+    A file is read once per process, and again when it has changed.
+
+    Raises:
+        ValueError: in one line, for what is missing, no file, unreadable, not UTF-8, empty or too short, and for
+            "python-reference" on a Python without `pydoc_data`.
+    """
+    if source == BUNDLED:
+        return _bundled()
+    path = Path(os.path.expanduser(source)).absolute()
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(
+            f"corpus: expected {BUNDLED!r} or the path of a UTF-8 text file, got {source!r}, which does not exist"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ValueError(_unreadable(source, error)) from None
+    if path.is_dir():
+        raise ValueError(f"corpus: expected a text file, got the folder {source!r}")
+    if not path.is_file():
+        raise ValueError(f"corpus: expected a regular text file, got {source!r}")
+    return _from_file(path, source, status.st_mtime_ns, status.st_size)
+
+
+def vocabulary(text: str) -> str:
+    """The unknown symbol U+FFFD, then the distinct characters of `text`, the training split, in code point order."""
+    return UNKNOWN + "".join(sorted(set(text) - {UNKNOWN}))
+
+
+def encode(text: str, vocabulary: str) -> np.ndarray:
+    """Ids (characters,) int32: the position of each character in `vocabulary`, 0 for one that is not there.
+
+    Raises:
+        ValueError: when `vocabulary` does not begin with U+FFFD or names a character twice.
+    """
+    if not vocabulary.startswith(UNKNOWN) or len(set(vocabulary)) < len(vocabulary):
+        raise ValueError(f"vocabulary: expected U+FFFD and then distinct characters, got {vocabulary[:20]!r}")
+    ids = np.zeros(0x110000, np.int32)
+    ids[_code_points(vocabulary)] = np.arange(len(vocabulary))
+    return ids[_code_points(text)]
+
+
+def decode(ids: np.ndarray, vocabulary: str) -> str:
+    """The text of `ids` (characters,), any integer type; id 0 reads as U+FFFD.
+
+    Raises:
+        ValueError: when an id is negative or not below the number of symbols.
+    """
+    if len(ids) and not 0 <= ids.min() <= ids.max() < len(vocabulary):
+        raise ValueError(f"ids: expected 0 to {len(vocabulary) - 1}, got {ids.min()} to {ids.max()}")
+    return _code_points(vocabulary)[ids.astype(np.int64)].tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def split(text: str) -> tuple[str, str, str]:
+    """Training, validation and test text: the first 80%, the next 10% and the last 10% of the characters, in order."""
+    first, second = len(text) * 8 // 10, len(text) * 9 // 10
+    return text[:first], text[first:second], text[second:]
+
+
+@functools.cache
+def _bundled() -> Corpus:
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        raise ValueError(
+            f"corpus: expected a Python with pydoc_data for {BUNDLED!r}, got one without it: "
+            "give a text file of your own with -o corpus=PATH"
+        ) from None
+    return _corpus(BUNDLED, "\n\n".join(topics[name] for name in sorted(topics)))
+
+
+@functools.cache
+def _from_file(path: Path, source: str, modified: int, size: int) -> Corpus:
+    """`modified` (ns) and `size` (bytes) are part of the cache's key only."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"corpus: expected UTF-8 text, got other bytes at byte {error.start} of {source!r}") from None
+    except OSError as error:
+        raise ValueError(_unreadable(source, error)) from None
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    if not text:
+        raise ValueError(f"corpus: expected at least {SHORTEST:,} characters, got the empty file {source!r}")
+    if len(text) < SHORTEST:
+        raise ValueError(f"corpus: expected at least {SHORTEST:,} characters, got {len(text):,} in {source!r}")
+    return _corpus(path.name, text)
+
+
+def _corpus(name: str, text: str) -> Corpus:
+    return Corpus(name, text, hashlib.sha256(text.encode("utf-8")).hexdigest())
+
+
+def _unreadable(source: str, error: Exception) -> str:
+    reason = getattr(error, "strerror", None) or error
+    return f"corpus: expected a readable text file, got {source!r}: {reason}"
+
+
+def _code_points(text: str) -> np.ndarray:
+    """(characters,) uint32. A lone surrogate, as in a command line argument that is not UTF-8, is a character too."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")

@@ -1,0 +1,65 @@
+"""Workers as processes on this machine."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+Target = Callable[..., None]
+
+
+class LocalWorker:
+    """One worker process. It waits for `go`, and ends when its launcher dies."""
+
+    def __init__(self, target: Target, index: int, arguments: tuple[Any, ...], method: str) -> None:
+        context: Any = multiprocessing.get_context(method)
+        gate, self._go = context.Pipe(duplex=False)
+        self.index = index
+        self.process = context.Process(target=_run, args=(target, gate, index, *arguments), daemon=True)
+        with _ignored(signal.SIGINT):  # Ctrl-C is for the launcher: workers inherit that they do not hear it
+            self.process.start()
+        gate.close()
+
+    def go(self) -> None:
+        self._go.send(True)
+
+    def alive(self) -> bool:
+        return bool(self.process.is_alive())
+
+    def failed(self) -> bool:
+        """Ended, and not because there was nothing left to do."""
+        return self.process.exitcode not in (None, 0)
+
+    def stop(self) -> None:
+        """Ends the process at once: what it had done is in the journals."""
+        self.process.kill()
+        self.process.join()
+
+
+@contextmanager
+def _ignored(signum: int) -> Iterator[None]:
+    before = signal.signal(signum, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signum, before)
+
+
+def _run(target: Target, gate: Connection, index: int, *arguments: Any) -> None:
+    target(gate, index, *arguments)
+
+
+def launcher_gone() -> None:
+    """Returns when the process that started this one has died."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+
+
+def end_with_launcher() -> None:
+    """Ends this process at once when its launcher has died; to be run in a thread."""
+    launcher_gone()
+    os._exit(1)

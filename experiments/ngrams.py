@@ -1,0 +1,115 @@
+"""The bar for a language model: what models that only count the last few characters reach.
+
+Interpolated n-gram models with Witten-Bell smoothing (Witten & Bell 1991, "The zero-frequency problem", method C):
+
+    P(w | h) = (c(hw) + T(h) P(w | h')) / (c(h) + T(h))
+
+where h is the history (the n - 1 symbols before w at order n), h' the history without its oldest symbol, c(hw) how
+often w follows h in the training text, c(h) the sum of c(hw) over w, and T(h) the number of distinct w that follow h.
+Below order 1 lies the uniform distribution; a history never seen in training leaves P(w | h').
+
+Worked example: training text "aab" over the symbols {a, b}, evaluated on "ab". Order 1: c(a) = 2, c(b) = 1, c() = 3,
+T() = 2, so P(a) = (2 + 2/2) / 5 = 3/5 and P(b) = 2/5. Order 2: after "a" both "a" and "b" came once, so
+P(b | a) = (1 + 2 * 2/5) / (2 + 2) = 9/20. The first "a" has no history and keeps its 3/5. Bits per symbol:
+-(log2 3/5 + log2 2/5) / 2 = 1.0294 at order 1, -(log2 3/5 + log2 9/20) / 2 = 0.9445 at order 2.
+"""
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+FORMAT = 1  # raise it when a change here changes the numbers
+ORDERS = 6
+
+
+def bars(train: np.ndarray, evaluated: np.ndarray, symbols: int, orders: int = ORDERS) -> list[float]:
+    """Bits per symbol of the models of order 1 to `orders`, counted on `train` and measured on `evaluated`.
+
+    `train` and `evaluated` are ids (characters,) of any integer type, at least one each, from 0 to `symbols` - 1.
+    No history reaches back from `evaluated` into `train`: the first symbols have shorter ones.
+
+    Raises:
+        ValueError: when ids are empty, not one-dimensional, not integers or out of range, or `orders` is below 1.
+    """
+    if orders < 1:
+        raise ValueError(f"orders: expected at least 1, got {orders}")
+    train, evaluated = _checked("train", train, symbols), _checked("evaluated", evaluated, symbols)
+    return [float(np.log2(1 / p).mean()) for p in _probabilities(train, evaluated, symbols, orders)]
+
+
+def cached_bars(key: str, train: np.ndarray, evaluated: np.ndarray, symbols: int) -> list[float]:
+    """`bars` of orders 1 to 6, kept in the folder ngrams of `$RECURRENT_SEARCH_CACHE` or ~/.cache/recurrent-search.
+
+    A file's name is the sha256 of all that its numbers depend on, the ids included, so that no `key` can bring up
+    another text's numbers; in the file `key` says what was measured, a corpus's sha256 say. A damaged file is
+    computed anew, and where nothing can be written nothing is kept. Raises what `bars` raises.
+    """
+    train, evaluated = _checked("train", train, symbols), _checked("evaluated", evaluated, symbols)
+    try:
+        folder = Path(os.environ.get("RECURRENT_SEARCH_CACHE") or "~/.cache/recurrent-search").expanduser() / "ngrams"
+    except RuntimeError:  # a user without a home
+        return bars(train, evaluated, symbols)
+    digest = hashlib.sha256(f"{FORMAT} {ORDERS} {symbols} {len(train)} {len(evaluated)} {key!r}\n".encode())
+    digest.update(train.astype("<i8").tobytes())
+    digest.update(evaluated.astype("<i8").tobytes())
+    path = folder / f"{digest.hexdigest()}.json"
+    kept = _read(path)
+    if kept is None:
+        kept = bars(train, evaluated, symbols)
+        _write(path, {"format": FORMAT, "key": key, "bits_per_symbol": kept})
+    return kept
+
+
+def _checked(name: str, ids: np.ndarray, symbols: int) -> np.ndarray:
+    if ids.ndim != 1 or ids.size == 0 or ids.dtype.kind not in "iu":
+        raise ValueError(f"{name}: expected integers (characters,), at least one, got {ids.dtype} {ids.shape}")
+    if ids.min() < 0 or ids.max() >= symbols:
+        raise ValueError(f"{name}: expected ids from 0 to {symbols - 1}, got {ids.min()} to {ids.max()}")
+    return ids.astype(np.int64)
+
+
+def _probabilities(train: np.ndarray, evaluated: np.ndarray, symbols: int, orders: int) -> Iterator[np.ndarray]:
+    """For each order P(symbol | history) of every symbol of `evaluated`: (characters,) float64."""
+    p = np.full(len(evaluated), 1 / symbols)
+    # The n-grams that end at each place, as ids dense over both texts; at n = 0 the empty one, before every symbol.
+    grams, seen = np.zeros(len(train) + 1, np.int64), np.zeros(len(evaluated) + 1, np.int64)
+    for n in range(1, orders + 1):
+        history = seen[:-1]
+        packed = grams[:-1] * symbols + train[n - 1 :], history * symbols + evaluated[n - 1 :]
+        distinct, dense = np.unique(np.concatenate(packed), return_inverse=True)
+        grams, seen = dense[: len(packed[0])], dense[len(packed[0]) :]
+        count = np.bincount(grams, minlength=len(distinct))
+        total = np.bincount(distinct // symbols, count)[history]  # c(h)
+        kinds = np.bincount(distinct // symbols, count > 0)[history]  # T(h)
+        lower, p = p[n - 1 :], p.copy()  # the first n - 1 symbols have no such history
+        p[n - 1 :] = np.where(total > 0, (count[seen] + kinds * lower) / np.maximum(total + kinds, 1), lower)
+        yield p
+
+
+def _read(path: Path) -> list[float] | None:
+    try:
+        bits = json.loads(path.read_text("utf-8"))["bits_per_symbol"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not isinstance(bits, list) or len(bits) != ORDERS:
+        return None
+    return bits if all(isinstance(b, float) and math.isfinite(b) for b in bits) else None
+
+
+def _write(path: Path, result: dict[str, object]) -> None:
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(result, file)
+            os.replace(temporary, path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,195 @@
+"""A Keras Tuner oracle whose memory is an Optuna study on disk.
+
+Workers share nothing but that study: each asks under one lock, a new trial is one line in Optuna's journal, and who
+works on a trial holds its lock, which the system releases when a process dies. A trial that is RUNNING in the study
+and whose lock is free was lost: the next worker that asks gets it again, under its own number.
+"""
+
+from typing import Any
+
+import keras_tuner
+import optuna
+from keras_tuner.engine.trial import Trial, TrialStatus
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+
+from experiments.folders import SearchFolder, TrialFolder, lock, taken
+from experiments.proposals import STRATEGIES, View, distribution, key, propose
+from tracking.journal import Event, cut_torn_line
+
+DEATHS = 3  # a trial whose worker died so often, without a new epoch in between, is not tried again
+STATES = {"completed": TrialState.COMPLETE, "failed": TrialState.FAIL}
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+class StudyOracle(keras_tuner.Oracle):
+    """Answers Keras Tuner's calls from an Optuna study.
+
+    Args:
+        folder: the search's folder; study, locks and trials lie there.
+        objective: `keras_tuner.Objective`.
+        strategy: random, grid or tpe.
+        max_trials: how many trials the search has in all.
+        seed: of the proposals; 0 is a seed.
+        hyperparameters: the space, where it is known before the first build.
+        session: names the launcher whose worker this is; tells its workers' deaths from the launcher's own.
+    """
+
+    def __init__(
+        self,
+        folder: SearchFolder,
+        objective: keras_tuner.Objective,
+        strategy: str,
+        max_trials: int,
+        seed: int,
+        hyperparameters: keras_tuner.HyperParameters | None = None,
+        session: str = "",
+    ) -> None:
+        if strategy not in STRATEGIES:
+            raise ValueError(f"oracle: expected one of {', '.join(STRATEGIES)}, got {strategy!r}")
+        super().__init__(objective=objective, max_trials=max_trials, hyperparameters=hyperparameters)
+        self.verbose = 0
+        self.folder, self.strategy, self.search_seed, self.session = folder, strategy, seed, session
+        self.claimed: dict[str, TrialFolder] = {}
+        with folder.study_lock:
+            self.storage, self.study = _open_study(folder, objective.direction)
+
+    def create_trial(self, tuner_id: str) -> Trial:
+        """A lost trial, a new one, or one with status STOPPED when there is nothing left to start."""
+        if tuner_id in self.ongoing_trials:
+            return self.ongoing_trials[tuner_id]
+        with self.folder.study_lock:
+            found = self._lost_trial() or self._new_trial()
+        if found is None:
+            return Trial(self.get_space(), trial_id="none", status=TrialStatus.STOPPED)
+        trial_id, values = found
+        hyperparameters = self.get_space()
+        hyperparameters.values = dict(values)
+        self.ongoing_trials[tuner_id] = Trial(hyperparameters, trial_id=trial_id, status=TrialStatus.RUNNING)
+        self.trials[trial_id] = self.ongoing_trials[tuner_id]
+        return self.trials[trial_id]
+
+    def _lost_trial(self) -> tuple[str, dict[str, Any]] | None:
+        for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            trial = self.folder.trial(frozen.number)
+            trial.path.mkdir(parents=True, exist_ok=True)
+            if not taken(trial.lock):
+                continue
+            trial.journal.repair()
+            end = self._end_of(trial)
+            if end is None:
+                return self._claim(trial), frozen.params
+            self._tell(frozen.number, end)
+            trial.lock.release()
+        return None
+
+    def _end_of(self, trial: TrialFolder) -> Event | None:
+        """How a trial without a worker ended: as its journal says, or failed if it has killed too many workers."""
+        events = trial.journal.events()
+        if events and events[-1]["event"] == "end":
+            return events[-1]
+        if deaths(events, self.session) < DEATHS:
+            return None
+        return trial.journal.append("end", outcome="failed", score=None, reason=f"killed its worker {DEATHS} times")
+
+    def _new_trial(self) -> tuple[str, dict[str, Any]] | None:
+        trials = self.study.get_trials(deepcopy=False)
+        if len(trials) >= self.max_trials:
+            return None
+        space = self.get_space()
+        tried = {key(trial.params) for trial in trials}
+        values = propose(self.strategy, space, self._view(), self.search_seed, tried)
+        if values is None:
+            return None
+        trial = self.folder.trial(len(trials))
+        trial.path.mkdir(parents=True, exist_ok=True)
+        trial.lock.acquire()
+        known = {parameter.name: distribution(parameter) for parameter in space.space}
+        template = optuna.trial.create_trial(
+            state=TrialState.RUNNING, params=values, distributions={name: known[name] for name in values}
+        )
+        self.storage.create_new_trial(self.study._study_id, template)
+        return self._claim(trial), values
+
+    def _view(self) -> View:
+        return View(self.study.study_name, self.storage)
+
+    def _claim(self, trial: TrialFolder) -> str:
+        self.claimed[trial.path.name] = trial
+        return trial.path.name
+
+    def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Trial:
+        """Reports the objective's value after an epoch; a step that is known already changes nothing."""
+        value, frozen = metrics.get(self.objective.name), self._frozen(trial_id)
+        if value is not None and step not in frozen.intermediate_values:
+            self.storage.set_trial_intermediate_value(frozen._trial_id, step, value)
+        return self.trials[trial_id]
+
+    def end_trial(self, trial: Trial) -> None:
+        """Tells the study what the trial's journal says, and lets go of the trial."""
+        folder = self.claimed.pop(trial.trial_id)
+        end = folder.journal.events()[-1]
+        trial.score = end.get("score")
+        self._tell(folder.number, end)
+        folder.lock.release()
+        self.ongoing_trials = {key: value for key, value in self.ongoing_trials.items() if value is not trial}
+
+    def _tell(self, number: int, end: Event) -> None:
+        state = STATES[end["outcome"]]
+        values = [end["score"]] if state == TrialState.COMPLETE else None
+        self.study.tell(number, values, state=state, skip_if_finished=True)
+
+    def _frozen(self, trial_id: str) -> optuna.trial.FrozenTrial:
+        return self.study.get_trials(deepcopy=False)[int(trial_id)]
+
+    def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
+        """The completed trials with the best scores, best first."""
+        done = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        done.sort(key=lambda frozen: frozen.value, reverse=self.objective.direction == "max")
+        return [self._as_trial(frozen) for frozen in done[:num_trials]]
+
+    def _as_trial(self, frozen: optuna.trial.FrozenTrial) -> Trial:
+        hyperparameters = self.get_space()
+        hyperparameters.values = dict(frozen.params)
+        trial = Trial(hyperparameters, f"{frozen.number:04d}", TrialStatus.COMPLETED)
+        trial.score = frozen.value
+        return trial
+
+    def remaining_trials(self) -> int:
+        return self.max_trials - len(self.study.get_trials(deepcopy=False))
+
+    def save(self) -> None:
+        """Nothing to do: every change is in the study before it is acted on."""
+
+    def reload(self) -> None:
+        """Nothing to do: the constructor opens the study as it is."""
+
+
+def deaths(events: list[Event], session: str) -> int:
+    """How often a trial's worker died while its launcher (`session`) lived on, since the last finished epoch."""
+    sessions: list[str] = []
+    for event in events:
+        if event["event"] == "epoch":
+            sessions = sessions[-1:]
+        elif event["event"] == "start":
+            sessions.append(event["session"])
+    return sum(one == following for one, following in zip(sessions, [*sessions[1:], session], strict=True))
+
+
+def _open_study(folder: SearchFolder, direction: str) -> tuple[JournalStorage, optuna.Study]:
+    # Optuna's own locks are files that stay behind when their holder is killed, and then stall everybody for 30 s.
+    journal_lock = lock(folder.study.with_name(f"{folder.study.name}.lock"))
+    with journal_lock:
+        cut_torn_line(folder.study)
+    storage = JournalStorage(JournalFileBackend(str(folder.study), lock_obj=journal_lock))
+    study = optuna.create_study(
+        storage=storage,
+        study_name="search",
+        direction="maximize" if direction == "max" else "minimize",
+        sampler=optuna.samplers.RandomSampler(),
+        load_if_exists=True,
+    )
+    return storage, study
+

@@ -1,0 +1,40 @@
+"""Ranges and lists as typed on the command line.
+
+    1:3          whole numbers 1, 2, 3 (widths step by 16: 16:64 is 16, 32, 48, 64)
+    1,2 or 2     exactly these
+    1e-4:1e-2    any real number between the two
+"""
+
+import math
+
+WIDTH_STEP = 16
+
+
+def whole(argument: str, text: str, step: int = 1) -> range | list[int]:
+    """The whole numbers from 1 that `text` names: a range for A:B, else a list. Raises ValueError."""
+    expected = f"{argument}: expected A:B with A not above B, or a list like 1,2, of whole numbers from 1; got {text!r}"
+    ends = text.split(":")
+    try:
+        numbers = [int(part) for part in (ends if len(ends) == 2 else text.split(","))]
+    except ValueError:
+        raise ValueError(expected) from None
+    if min(numbers) < 1 or (len(ends) == 2 and numbers[0] > numbers[1]):
+        raise ValueError(expected)
+    return range(numbers[0], numbers[1] + 1, step) if len(ends) == 2 else list(dict.fromkeys(numbers))
+
+
+def real(argument: str, text: str, least: float, below: float = math.inf) -> tuple[float, float] | list[float]:
+    """The real numbers from `least` to under `below` that `text` names: an interval for A:B, else a list.
+
+    Raises ValueError.
+    """
+    bound = f"from {least:g}" + (f" and below {below:g}" if below < math.inf else "")
+    expected = f"{argument}: expected A:B with A below B, or a list like 0.1,0.2, of numbers {bound}; got {text!r}"
+    ends = text.split(":")
+    try:
+        numbers = [float(part) for part in (ends if len(ends) == 2 else text.split(","))]
+    except ValueError:
+        raise ValueError(expected) from None
+    if not all(least <= number < below for number in numbers) or (len(ends) == 2 and not numbers[0] < numbers[1]):
+        raise ValueError(expected)
+    return (numbers[0], numbers[1]) if len(ends) == 2 else list(dict.fromkeys(numbers))

@@ -1,0 +1,131 @@
+"""One search: starts workers, keeps MLflow up to date with their journals, ends when nothing is left to do."""
+
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from filelock import Timeout
+
+from experiments.engines.local import LocalWorker
+from experiments.folders import SearchFolder, taken
+from experiments.worker import make_tuner, work
+
+if TYPE_CHECKING:
+    from tracking.record import Record
+
+TICK = 0.1  # seconds between two looks at the workers
+OTHER_LAUNCHER = 3.0  # seconds after which another launcher of this search is believed to live
+OLD_WORKERS = 60.0  # seconds that workers of a killed launcher get to end; it takes them milliseconds
+USELESS_DEATHS = 3  # so many workers dying one after the other without a line in any journal end the search
+
+
+class WorkersDied(RuntimeError):
+    """Workers end before they can run a trial."""
+
+
+class Search:
+    """Runs the search whose spec lies in `folder`.
+
+    Args:
+        workers: how many processes.
+        gpus: names of GPUs for CUDA_VISIBLE_DEVICES, dealt out to the workers.
+        make: makes a worker's tuner; a fake one in tests.
+        method: how processes start, "spawn" or, for tests, "fork".
+    """
+
+    def __init__(
+        self, folder: SearchFolder, workers: int, gpus: list[str], make: Any = make_tuner, method: str = "spawn"
+    ) -> None:
+        self.folder, self.count, self.gpus, self.make, self.method = folder, workers, gpus, make, method
+        self.session = uuid.uuid4().hex
+        self.workers: list[LocalWorker] = []
+        self.interrupted = False
+        self.useless_deaths, self.seen = 0, 0
+
+    def run(self, open_record: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any = None) -> str:
+        """Returns "done" or "interrupted".
+
+        Args:
+            open_record: called with the session while the workers import TensorFlow; what it raises ends the search.
+            tick: called ten times a second.
+            last: called with the record when all trials are sent, before the search's run ends.
+
+        Raises ValueError if another launcher runs this search, WorkersDied if no worker can run.
+        """
+        if not taken(self.folder.launcher_lock, OTHER_LAUNCHER):
+            raise ValueError(f"name: expected a search that is not running, got {self.folder.path.name!r}, which is")
+        try:
+            with self._signals():
+                self._wait_for_old_workers()
+                return self._run(open_record, tick, last)
+        finally:
+            self._stop()
+            self.folder.launcher_lock.release()
+
+    def _wait_for_old_workers(self) -> None:
+        try:
+            self.folder.wait_for_workers(OLD_WORKERS)
+        except Timeout:
+            raise ValueError("name: expected no worker of an earlier launcher, got one that does not end") from None
+
+    def _run(self, open_record: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any) -> str:
+        self.workers = [self._start(index) for index in range(self.count)]
+        record = open_record(self.session)
+        for worker in self.workers:
+            worker.go()
+        if record:
+            record.start()
+        try:
+            self._watch(tick)
+        finally:
+            self._stop()
+            tick()
+            if record:
+                record.finish("KILLED" if self.interrupted else "FINISHED", last and (lambda: last(record)))
+        return "interrupted" if self.interrupted else "done"
+
+    def _start(self, index: int) -> LocalWorker:
+        gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
+        return LocalWorker(work, index, (self.folder.path, self.session, gpu, self.make), self.method)
+
+    def _watch(self, tick: Callable[[], None]) -> None:
+        while not self.interrupted and any(worker.alive() or worker.failed() for worker in self.workers):
+            for place, worker in enumerate(self.workers):
+                if worker.failed():
+                    self._replace(place)
+            tick()
+            time.sleep(TICK)
+
+    def _replace(self, place: int) -> None:
+        written = sum(trial.journal.path.stat().st_size for trial in self.folder.trials() if trial.journal.path.exists())
+        self.useless_deaths = self.useless_deaths + 1 if written == self.seen else 1
+        self.seen = written
+        if self.useless_deaths > USELESS_DEATHS:
+            log = self.folder.worker_log(self.workers[place].index)
+            raise WorkersDied(f"workers end before they can run a trial; {os.path.relpath(log)} says why")
+        self.workers[place] = self._start(self.workers[place].index)
+        self.workers[place].go()
+
+    def _stop(self) -> None:
+        for worker in self.workers:
+            worker.stop()
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """The first Ctrl-C or SIGTERM ends the search cleanly, a second one at once."""
+
+        def note(signum: int, frame: Any) -> None:
+            if self.interrupted:
+                raise KeyboardInterrupt
+            self.interrupted = True
+
+        before = {signum: signal.signal(signum, note) for signum in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)

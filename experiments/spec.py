@@ -1,0 +1,68 @@
+"""What a search is: everything that decides its trials, written once into its folder."""
+
+import dataclasses
+import json
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from experiments.folders import SearchFolder, write_json
+
+MAY_CHANGE = ("trials",)  # on --resume; workers and the tracking URI are no part of the spec at all
+PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "optuna", "numpy")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Spec:
+    """The values of the command line; ranges stay as typed (see ranges.py)."""
+
+    name: str
+    task: str
+    options: dict[str, str]
+    cells: list[str]
+    depth: str = "1:3"
+    width: str = "16:128"
+    mixed: bool = False
+    learning_rate: str = "1e-4:1e-2"
+    dropout: str = "0"
+    batch: int = 64
+    epochs: int = 10
+    trials: int = 20
+    executions: int = 1
+    oracle: str = "tpe"
+    seed: int = 0
+    digest: str = ""  # of the data, train and validation
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    def write(self, folder: SearchFolder) -> None:
+        write_json(folder.spec, {**self.to_json(), "versions": versions(), "commit": commit()})
+
+    @classmethod
+    def read(cls, folder: SearchFolder) -> "Spec":
+        content = json.loads(folder.spec.read_text("utf-8"))
+        return cls(**{field.name: content[field.name] for field in dataclasses.fields(cls)})
+
+
+def versions() -> dict[str, str]:
+    """Python's and the packages' versions."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def commit() -> str:
+    """The git commit of this project's own files, "+" behind it where they differ from it; "" outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip()

@@ -1,0 +1,1 @@
+"""The tasks: one file each, found by its name. `base.py` holds the contract."""

@@ -1,0 +1,134 @@
+"""Trains one model, an epoch at a time, so that every epoch is a place to go on from.
+
+What is random in an epoch is a function of (seed, trial, execution, epoch) alone: a run that was killed and went on
+ends with the same weights as one that was not.
+"""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from experiments.folders import write_atomically
+from experiments.tasks.base import Arrays, Task
+from experiments.windows import streams, windows
+from search_spaces.streams import carrying, copy_weights, reset
+
+TRAINING_SEEDS = 1  # spawn key: apart from the seeds of data (0) and of proposals (2)
+SCORING_BATCH = 256
+
+
+def seed_sequence(seed: int, *key: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed, spawn_key=(TRAINING_SEEDS, *key))
+
+
+def score(task: Task, model: keras.Model, arrays: Arrays) -> float:
+    """The task's metric on arrays as `scored_arrays` gives them."""
+    x, y = arrays
+    return task.score(y, model.predict(x, batch_size=SCORING_BATCH, verbose=0))
+
+
+class Training:
+    """One execution: `model` is scored and saved, a copy of it (`trained`) carries optimizer and state.
+
+    Args:
+        task: gives the metric, and says whether the data are a stream.
+        train: the training split as `task.split` gives it.
+        val: the validation split as `scored_arrays` gives it.
+        seeds: (trial, execution), with `seed` the source of all that is random.
+    """
+
+    def __init__(
+        self, model: keras.Sequential, task: Task, train: Arrays, val: Arrays, batch: int, seed: int, seeds: tuple[int, int]
+    ) -> None:
+        self.model, self.task, self.val, self.batch, self.seed, self.seeds = model, task, val, batch, seed, seeds
+        if task.stream:
+            self.train, self.window = streams(train, batch), task.window  # type: ignore[attr-defined]
+            self.trained = carrying(model, batch, None)
+        else:
+            self.train = train
+            self.trained = keras.models.clone_model(model)
+            self.trained.compile_from_config(model.get_compile_config())
+            copy_weights(model, self.trained)
+        self.trained.optimizer.build(self.trained.trainable_variables)
+        self.epoch, self.best, self.best_epoch = -1, float("nan"), -1
+        self.logs: dict[str, float] = {}
+
+    def run_epoch(self) -> dict[str, float]:
+        """Trains and scores; returns the training loss and the validation score of the epoch."""
+        self.epoch += 1
+        rng = np.random.default_rng(seed_sequence(self.seed, *self.seeds, self.epoch))
+        self._seed_dropout(rng)
+        loss = self._train_streams() if self.task.stream else self._train_samples(rng)
+        copy_weights(self.trained, self.model)
+        found = score(self.task, self.model, self.val) if np.isfinite(loss) else float("nan")
+        self.logs = {"loss": loss, f"val_{self.task.metric}": found}
+        return self.logs
+
+    def _seed_dropout(self, rng: np.random.Generator) -> None:
+        for layer in self.trained.layers:
+            if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
+                layer.seed_generator.state.assign(rng.integers(2**31, size=2).astype("uint32"))
+
+    def _train_samples(self, rng: np.random.Generator) -> float:
+        x, y = self.train
+        order = rng.permutation(len(x))
+        return self._fit(x[order], y[order])
+
+    def _train_streams(self) -> float:
+        """Windows in order, row i of each batch going on with stream i."""
+        reset(self.trained)
+        x, y = (windows(part, self.window) for part in self.train)
+        return self._fit(x, y)
+
+    def _fit(self, x: np.ndarray, y: np.ndarray) -> float:
+        return float(self.trained.fit(x, y, batch_size=self.batch, shuffle=False, verbose=0).history["loss"][0])
+
+    def improved(self) -> bool:
+        """Notes the last epoch's score; True if it is the best so far."""
+        last = self.logs[f"val_{self.task.metric}"]
+        better = last < self.best if self.task.direction == "min" else last > self.best
+        if not (better or np.isnan(self.best)):
+            return False
+        self.best, self.best_epoch = last, self.epoch
+        return True
+
+    def save(self, path: Path, **more: Any) -> None:
+        """Writes a checkpoint: the file is either the old one or the whole new one."""
+        state = {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch, "logs": self.logs, **more}
+        arrays = {f"variable{index}": np.asarray(value) for index, value in enumerate(self._variables())}
+        buffer = io.BytesIO()
+        np.savez(buffer, state=np.frombuffer(json.dumps(state).encode(), np.uint8), **arrays)
+        write_atomically(path, buffer.getvalue())
+
+    def load(self, path: Path) -> dict[str, Any]:
+        """Goes on from a checkpoint; returns its state."""
+        with np.load(path, allow_pickle=False) as file:
+            state: dict[str, Any] = json.loads(file["state"].tobytes())
+            for index, variable in enumerate(self._variables()):
+                variable.assign(file[f"variable{index}"])
+        copy_weights(self.trained, self.model)
+        self.epoch, self.best, self.best_epoch = state["epoch"], state["best"], state["best_epoch"]
+        self.logs = state["logs"]
+        return state
+
+    def _variables(self) -> list[Any]:
+        return [*self.trained.trainable_variables, *self.trained.optimizer.variables]
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """A checkpoint's state without its arrays; {} where there is no checkpoint."""
+    if not path.exists():
+        return {}
+    with np.load(path, allow_pickle=False) as file:
+        return dict(json.loads(file["state"].tobytes()))
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Writes a `.keras` file by atomic rename."""
+    temporary = path.with_name(f"new-{path.name}")
+    model.save(temporary)
+    temporary.replace(path)

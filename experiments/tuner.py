@@ -1,0 +1,181 @@
+"""The Keras Tuner tuner: what a worker does with one trial.
+
+Keras Tuner's own `search()` loop asks the oracle for a trial, calls `run_trial`, and tells the oracle how it ended.
+Here every step is in the trial's journal before it is acted on.
+"""
+
+import gc
+import statistics
+import time
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+from keras_tuner.engine.trial import Trial, TrialStatus
+from keras_tuner.errors import FailedTrialError
+
+from experiments.folders import TrialFolder
+from experiments.oracle import StudyOracle
+from experiments.spec import Spec
+from experiments.tasks.base import Arrays, Task
+from experiments.training import Training, read_state, save_model, seed_sequence
+from experiments.windows import scored_arrays
+from search_spaces.architecture import architecture, layers, parameters
+from search_spaces.kernels import kernel
+from tracking.journal import Event
+
+Execution = dict[str, Any]  # the fields of an "execution" event
+
+
+class SearchTuner(keras_tuner.Tuner):
+    """Keras Tuner's loop over a `StudyOracle`, with a journal per trial; subclasses say what an execution is."""
+
+    oracle: StudyOracle
+
+    def __init__(self, oracle: StudyOracle, hypermodel: Any, executions: int, worker: int) -> None:
+        super().__init__(oracle, hypermodel, directory=str(oracle.folder.path), project_name=".")
+        self.tuner_id = f"worker{worker}"
+        self.executions, self.worker = executions, worker
+
+    def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> Execution:
+        """Trains once; returns at least the `score`."""
+        raise NotImplementedError
+
+    def describe(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The parameters under which MLflow shows a trial's values."""
+        return {"architecture": architecture(values), **values}
+
+    def on_trial_begin(self, trial: Trial) -> None:
+        folder = self.oracle.claimed[trial.trial_id]
+        attempt = 1 + sum(event["event"] == "start" for event in folder.journal.events())
+        values = trial.hyperparameters.values
+        folder.journal.append(
+            "start",
+            attempt=attempt,
+            session=self.oracle.session,
+            worker=self.worker,
+            values=values,
+            parameters=self.describe(values),
+        )
+
+    def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Runs the executions that the journal does not have yet; the score is their mean."""
+        folder = self.oracle.claimed[trial.trial_id]
+        done = [event for event in folder.journal.events() if event["event"] == "execution"]
+        for execution in range(len(done), self.executions):
+            found = self.run_execution(trial, folder, execution)
+            done.append(folder.journal.append("execution", execution=execution, **found))
+        self._end(folder, done)
+        return {self.oracle.objective.name: statistics.fmean(event["score"] for event in done)}
+
+    def _end(self, folder: TrialFolder, done: list[Event]) -> None:
+        scores = [event["score"] for event in done]
+        kept = sorted(done, key=lambda event: event["score"])[(len(done) - 1) // 2]  # the lower median
+        if folder.execution_model(kept["execution"]).exists():
+            folder.execution_model(kept["execution"]).replace(folder.model)
+        folder.clear()
+        folder.journal.append(
+            "end",
+            outcome="completed",
+            score=statistics.fmean(scores),
+            spread=statistics.stdev(scores) if len(scores) > 1 else None,
+            model_score=kept["score"],
+            execution=kept["execution"],
+            epoch=kept.get("epoch"),
+            seconds=sum(event.get("seconds", 0.0) for event in done),
+        )
+
+    def on_trial_end(self, trial: Trial) -> None:
+        folder = self.oracle.claimed[trial.trial_id]
+        if trial.status != TrialStatus.COMPLETED:
+            folder.clear()
+            folder.journal.append("end", outcome="failed", score=None, **_failure(trial.message or ""))
+        super().on_trial_end(trial)
+
+    def _populate_initial_space(self) -> None:
+        """Declares the space without building models: Keras Tuner builds one per conditional branch, twice."""
+        space = self.oracle.get_space()
+        self.hypermodel.declare_hyperparameters(space)
+        self.oracle.update_space(space)
+
+    def save(self) -> None:
+        """Nothing to do: study and journals are all the state there is."""
+
+
+class RecurrentTuner(SearchTuner):
+    """Trains recurrent models on a task."""
+
+    def __init__(self, oracle: StudyOracle, hypermodel: Any, spec: Spec, task: Task, worker: int, gpus: int) -> None:
+        self.spec, self.task, self.gpus = spec, task, gpus
+        super().__init__(oracle, hypermodel, spec.executions, worker)
+        self.names = [parameter.name for parameter in self.oracle.get_space().space]
+        self.train: Arrays = task.split("train", spec.seed)
+        self.val: Arrays = scored_arrays(task, task.split("val", spec.seed))
+
+    def describe(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {"dropout": 0, **parameters(values, self.names)}
+
+    def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> Execution:
+        started = time.perf_counter()
+        training = self._training(trial, folder, execution)
+        before = self._go_on(training, folder, execution)
+        self._missing_line(training, folder, execution)
+        for _ in range(training.epoch + 1, self.spec.epochs):
+            logs = training.run_epoch()
+            self._refuse_divergence(training.epoch, logs)
+            if training.improved():
+                save_model(training.model, folder.execution_model(execution))
+            seconds = before + time.perf_counter() - started
+            training.save(folder.checkpoint, execution=execution, seconds=seconds)
+            self._epoch_line(folder, execution, training.epoch, logs, seconds)
+            if execution == 0:
+                self.oracle.update_trial(trial.trial_id, {self.oracle.objective.name: logs[self._score]}, training.epoch)
+        seconds = before + time.perf_counter() - started
+        return {"score": training.best, "epoch": training.best_epoch, "seconds": seconds}
+
+    @property
+    def _score(self) -> str:
+        return f"val_{self.task.metric}"
+
+    def _training(self, trial: Trial, folder: TrialFolder, execution: int) -> Training:
+        keras.utils.clear_session()
+        gc.collect()
+        seeds = (int(trial.trial_id), execution)
+        keras.utils.set_random_seed(int(seed_sequence(self.spec.seed, *seeds).generate_state(1)[0]))
+        model = self.hypermodel.build(trial.hyperparameters)
+        used = [cell for cell, _ in layers(trial.hyperparameters.values)]
+        name, reason = kernel(used, self.gpus)
+        folder.journal.append("built", parameters=model.count_params(), kernel=name, kernel_reason=reason)
+        return Training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
+
+    def _go_on(self, training: Training, folder: TrialFolder, execution: int) -> float:
+        """Loads what an earlier attempt left; returns the seconds it had spent."""
+        if read_state(folder.checkpoint).get("execution") != execution:
+            return 0.0
+        return float(training.load(folder.checkpoint)["seconds"])
+
+    def _missing_line(self, training: Training, folder: TrialFolder, execution: int) -> None:
+        """A kill between checkpoint and journal leaves the last epoch without its line."""
+        lines = [event for event in folder.journal.events() if event["event"] == "epoch"]
+        written = [event["epoch"] for event in lines if event["execution"] == execution]
+        if training.epoch >= 0 and training.epoch not in written:
+            seconds = read_state(folder.checkpoint)["seconds"]
+            self._epoch_line(folder, execution, training.epoch, training.logs, seconds)
+
+    def _epoch_line(
+        self, folder: TrialFolder, execution: int, epoch: int, logs: dict[str, float], seconds: float
+    ) -> None:
+        folder.journal.append("epoch", execution=execution, epoch=epoch, metrics=logs, seconds=seconds)
+
+    def _refuse_divergence(self, epoch: int, logs: dict[str, float]) -> None:
+        for name, value in logs.items():
+            if not np.isfinite(value):
+                raise FailedTrialError(f"diverged in epoch {epoch}: {name} is {value}")
+
+
+def _failure(message: str) -> dict[str, str]:
+    """The last line of a traceback as the reason, and the end of the whole."""
+    lines = [line for line in message.strip().splitlines() if line.strip()]
+    reason = lines[-1].strip() if lines else "unknown error"
+    return {"reason": reason.removeprefix("keras_tuner.src.errors.FailedTrialError: "), "error": message[-5000:]}

@@ -1,0 +1,84 @@
+"""A worker: a process that imports TensorFlow once and runs trials until the oracle has no more."""
+
+import os
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.engines.local import end_with_launcher
+from experiments.folders import SearchFolder
+from experiments.ranges import WIDTH_STEP, real, whole
+from experiments.spec import Spec
+from experiments.tasks import base
+
+if TYPE_CHECKING:
+    from experiments.tuner import SearchTuner
+
+    Make = Callable[[SearchFolder, Spec, int, str], SearchTuner]
+
+
+def work(gate: Connection, index: int, folder: Path, session: str, gpu: str | None, make: "Make") -> None:
+    """Runs trials of the search in `folder` as soon as the launcher opens the gate."""
+    threading.Thread(target=end_with_launcher, daemon=True).start()
+    search = SearchFolder(folder)
+    with search.worker_lock(index):
+        _settle(search.worker_log(index), gpu)
+        import keras_tuner  # noqa: F401  both take seconds, which the launcher uses to open the record
+        import tensorflow  # noqa: F401
+
+        try:
+            gate.recv()
+        except EOFError:  # the launcher has refused the search meanwhile
+            return
+        make(search, Spec.read(search), index, session).search()
+
+
+def _settle(log: Path, gpu: str | None) -> None:
+    """Output goes to the worker's log; one GPU is visible, or none."""
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.environ.update(TF_CPP_MIN_LOG_LEVEL="2", OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES=gpu or "-1")
+
+
+def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "SearchTuner":
+    """Keras Tuner's loop over the search's space and task."""
+    import keras_tuner
+    import tensorflow as tf
+
+    from experiments.oracle import StudyOracle
+    from experiments.tuner import RecurrentTuner
+    from search_spaces.recurrent import RecurrentSpace
+
+    # One thread per worker is as fast as two for layers of these widths, and leaves the other core to another worker.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    task = base.make(spec.task, spec.options)
+    space = RecurrentSpace(**space_arguments(spec, task))
+    hyperparameters = keras_tuner.HyperParameters()
+    space.declare_hyperparameters(hyperparameters)
+    objective = keras_tuner.Objective(f"val_{task.metric}", task.direction)
+    oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, session)
+    return RecurrentTuner(oracle, space, spec, task, index, len(gpus))
+
+
+def space_arguments(spec: Spec, task: base.Task) -> dict[str, Any]:
+    """RecurrentSpace's arguments for a search."""
+    return {
+        "outputs": task.outputs,
+        "loss": task.loss,
+        "features": task.features,
+        "tokens": task.tokens,
+        "per_step": task.per_step,
+        "cells": spec.cells,
+        "depths": whole("--depth", spec.depth),
+        "widths": whole("--width", spec.width, WIDTH_STEP),
+        "mixed": spec.mixed,
+        "learning_rate": real("--learning-rate", spec.learning_rate, 0),
+        "dropout": real("--dropout", spec.dropout, 0, 1),
+    }

@@ -1,0 +1,23 @@
+"""The recurrent cells: one file each, found by its name.
+
+A cell's file has `layer(width, return_sequences, name)`, which makes a Keras layer with input and output
+`(batch, time, features)` (`(batch, features)` without `return_sequences`), and `CUDNN`, whether Keras can run it on
+cuDNN.
+"""
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+
+def names() -> list[str]:
+    """Every cell there is, plainest first."""
+    found = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
+    return sorted(found, key=lambda name: name != "simple_rnn")
+
+
+def load(name: str) -> ModuleType:
+    """The cell's module; imports Keras."""
+    if name not in names():
+        raise ValueError(f"cells: expected some of {', '.join(names())}, got {name!r}")
+    return importlib.import_module(f"search_spaces.cells.{name}")

@@ -1,0 +1,127 @@
+"""The space of recurrent models: cell × depth × width × learning rate × dropout.
+
+    space = RecurrentSpace(features=2, outputs=1, loss="mse", cells=["lstm", "gru"], depths=[1, 2], widths=[32, 64])
+    tuner = keras_tuner.RandomSearch(space, objective="val_loss", max_trials=4)
+    tuner.search(x, y, validation_data=(x_val, y_val), epochs=2)
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import keras_tuner
+
+from search_spaces import cells as known_cells
+from search_spaces.architecture import layers
+
+EMBEDDING = 64  # features that a token is turned into; at most as many as there are tokens
+LOSSES = {  # both are means over every value that the task scores
+    "mse": lambda: keras.losses.MeanSquaredError(),
+    "categorical": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+}
+Values = Sequence[int] | range
+Interval = tuple[float, float]
+
+
+class RecurrentSpace(keras_tuner.HyperModel):
+    """Models with recurrent layers and a linear head, every one fit for cuDNN's kernels.
+
+    Args:
+        outputs: size of the head; for the categorical loss the number of classes.
+        loss: "mse" or "categorical" (logits against integer classes).
+        features: input `(batch, time, features)` of floats; or
+        tokens: input `(batch, time)` of integers below this, embedded.
+        per_step: an output at every step `(batch, time, outputs)` instead of at the last `(batch, outputs)`.
+        cells: cells to choose from, all by default.
+        depths: numbers of recurrent layers.
+        widths: units of a layer.
+        mixed: each layer has a cell and a width of its own.
+        learning_rate, dropout: a list of values, or the two ends of an interval (the rate is drawn on a log scale).
+            Dropout lies between recurrent layers, hence from depth 2.
+
+    Raises ValueError for an argument it cannot use.
+    """
+
+    def __init__(
+        self,
+        outputs: int,
+        loss: str,
+        features: int | None = None,
+        tokens: int | None = None,
+        per_step: bool = False,
+        cells: Sequence[str] | None = None,
+        depths: Values = range(1, 4),
+        widths: Values = range(16, 129, 16),
+        mixed: bool = False,
+        learning_rate: list[float] | Interval = (1e-4, 1e-2),
+        dropout: list[float] | Interval = (0.0,),
+    ) -> None:
+        super().__init__(name="recurrent")
+        if (features is None) == (tokens is None):
+            raise ValueError(f"features, tokens: expected one of the two, got {features} and {tokens}")
+        if loss not in LOSSES:
+            raise ValueError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
+        for name, values in (("depths", depths), ("widths", widths)):
+            if not values or min(values) < 1:
+                raise ValueError(f"{name}: expected whole numbers from 1, got {list(values)}")
+        self.outputs, self.loss, self.features, self.tokens, self.per_step = outputs, loss, features, tokens, per_step
+        self.cells = [name for name in cells or known_cells.names() if known_cells.load(name)]
+        self.depths, self.widths, self.mixed = depths, widths, mixed
+        self.learning_rate, self.dropout = learning_rate, dropout
+
+    def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
+        """Declares every name, those of the deepest model included, each layer under the depths that have it."""
+        hp.Choice("depth", list(self.depths))
+        if self.mixed:
+            for layer in range(1, max(self.depths) + 1):
+                with hp.conditional_scope("depth", [depth for depth in self.depths if depth >= layer]):
+                    hp.Choice(f"cell_{layer}", self.cells)
+                    _whole(hp, f"width_{layer}", self.widths)
+        else:
+            hp.Choice("cell", self.cells)
+            _whole(hp, "width", self.widths)
+        _real(hp, "learning_rate", self.learning_rate, "log")
+        if max(self.depths) > 1:
+            with hp.conditional_scope("depth", [depth for depth in self.depths if depth > 1]):
+                _real(hp, "dropout", self.dropout, "linear")
+
+    def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
+        """A compiled model with free batch and time; `hp` needs no names declared before."""
+        self.declare_hyperparameters(hp)
+        model = self.stack(layers(hp.values), hp.values.get("dropout", 0.0))
+        # The papers' clipping: by the norm over all variables together (Pascanu et al. 2013, arXiv:1211.5063).
+        optimizer = keras.optimizers.Adam(hp.get("learning_rate"), global_clipnorm=1.0)
+        model.compile(optimizer, LOSSES[self.loss]())
+        return model
+
+    def stack(self, recurrent: list[tuple[str, int]], dropout: float) -> keras.Model:
+        """The model of recurrent layers given as (cell, width)."""
+        model = keras.Sequential(self._input())
+        for number, (cell, width) in enumerate(recurrent, start=1):
+            last = number == len(recurrent)
+            model.add(known_cells.load(cell).layer(width, self.per_step or not last, f"{cell}_{number}"))
+            if dropout and not last:
+                model.add(keras.layers.Dropout(dropout, name=f"dropout_{number}"))
+        model.add(keras.layers.Dense(self.outputs, name="head"))
+        return model
+
+    def _input(self) -> list[Any]:
+        if self.tokens is None:
+            return [keras.Input((None, self.features))]
+        embedding = keras.layers.Embedding(self.tokens, min(EMBEDDING, self.tokens), name="embedding")
+        return [keras.Input((None,), dtype="int32"), embedding]
+
+
+def _whole(hp: keras_tuner.HyperParameters, name: str, values: Values) -> None:
+    if isinstance(values, range):
+        hp.Int(name, values[0], values[-1], step=values.step)
+    else:
+        hp.Choice(name, list(values))
+
+
+def _real(hp: keras_tuner.HyperParameters, name: str, values: list[float] | Interval, sampling: str) -> None:
+    if isinstance(values, tuple) and len(values) == 2:
+        hp.Float(name, values[0], values[1], sampling=sampling)
+    else:
+        hp.Choice(name, list(values))
+

@@ -1,0 +1,35 @@
+"""Models that carry their state from one call to the next."""
+
+import keras
+
+
+def carrying(model: keras.Sequential, streams: int, steps: int | None) -> keras.Sequential:
+    """A copy of `model` whose recurrent layers keep their state between calls; compiled as `model` is.
+
+    It reads `(streams, steps)` or `(streams, steps, features)`, row i of a call going on where row i of the last call
+    ended; `reset` starts the rows anew. Weights are copied, not shared: see `copy_weights`.
+    """
+    layers = [keras.Input(batch_shape=(streams, steps, *model.input_shape[2:]), dtype=model.inputs[0].dtype)]
+    for layer in model.layers:
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.RNN):
+            config["stateful"] = True
+        layers.append(type(layer).from_config(config))
+    copy = keras.Sequential(layers)
+    if model.compiled:
+        copy.compile_from_config(model.get_compile_config())
+    copy_weights(model, copy)
+    return copy
+
+
+def reset(model: keras.Sequential) -> None:
+    """Sets the state of every recurrent layer to zero."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.RNN):
+            layer.reset_state()
+
+
+def copy_weights(source: keras.Sequential, target: keras.Sequential) -> None:
+    """Gives `target` the trained weights of `source`; states and random seeds stay its own."""
+    for old, new in zip(source.trainable_variables, target.trainable_variables, strict=True):
+        new.assign(old)

@@ -1,0 +1,164 @@
+"""kill -9 at any moment: nothing is lost, nothing is doubled."""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import mlflow  # noqa: F401  processes are forked from this one, which has the imports
+import optuna
+import pytest
+from keras_tuner.engine.trial import Trial
+from mlflow import MlflowClient
+
+from experiments.folders import SearchFolder, TrialFolder
+from experiments.oracle import StudyOracle
+from experiments.search import Search
+from experiments.spec import Spec
+from experiments.tuner import SearchTuner
+from tracking.record import Record
+from tracking.runs import Projection
+from tracking.searches import all_trials, find_search, open_search
+from tracking.store import artifacts, connect
+
+KILLS = 100
+TRIALS = 400
+EPOCHS = 3
+EPOCH_SECONDS = 0.005
+
+
+class FakeSpace(keras_tuner.HyperModel):
+    def declare_hyperparameters(self, hp: Any) -> None:
+        hp.Choice("cell", ["lstm", "gru"])
+        hp.Int("width", 1, 400)
+        hp.Fixed("depth", 1)
+
+
+class FakeTuner(SearchTuner):
+    """Trials of a few milliseconds, with journal lines as real ones write them."""
+
+    def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> dict[str, Any]:
+        width = trial.hyperparameters.get("width")
+        written = [event["epoch"] for event in folder.journal.events() if event["event"] == "epoch"]
+        for epoch in range(len(written), EPOCHS):
+            time.sleep(EPOCH_SECONDS)
+            folder.journal.append("epoch", execution=0, epoch=epoch, metrics={"val_mse": width / (epoch + 1)})
+            self.oracle.update_trial(trial.trial_id, {"val_mse": width / (epoch + 1)}, epoch)
+        if width % 20 == 0:
+            raise ValueError("a width of a multiple of 20")
+        return {"score": width / EPOCHS, "epoch": EPOCHS - 1, "seconds": 0.0}
+
+
+def make_fake(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+    space, objective = keras_tuner.HyperParameters(), keras_tuner.Objective("val_mse", "min")
+    FakeSpace().declare_hyperparameters(space)
+    oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, space, session)
+    return FakeTuner(oracle, FakeSpace(), 1, index)
+
+
+def make_spec(**changes: Any) -> Spec:
+    fields: dict[str, Any] = {"name": "fake", "task": "adding", "options": {}, "cells": ["lstm"], "oracle": "random"}
+    return Spec(**{**fields, "trials": TRIALS, "digest": "0" * 64, **changes})
+
+
+def launch(folder: Path, uri: str) -> None:
+    """What the command line does for a fake search."""
+    search = SearchFolder(folder)
+
+    def open_record(session: str) -> Record:
+        client = connect(uri, create=True)
+        spec = {**make_spec().to_json(), "versions": {}, "commit": ""}
+        parent = open_search(client, "fake", "adding", artifacts(uri, "adding"), spec, {"no_memory": 1 / 6})
+        projection = Projection(client, parent, folder / "trials", "mse", "min", session)
+        return Record(uri, client, parent, projection, lambda text: None)
+
+    Search(search, 2, [], make_fake, "fork").run(open_record, lambda: None)
+
+
+def start(folder: Path, uri: str) -> Any:
+    process = multiprocessing.get_context("fork").Process(target=launch, args=(folder, uri))
+    process.start()
+    return process
+
+
+def descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    found = [int(word) for word in children.read_text().split()] if children.exists() else []
+    return found
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
+def test_100_random_kills_lose_and_double_nothing(tmp_path: Path) -> None:
+    folder, uri, rng = tmp_path / "searches" / "fake", f"sqlite:///{tmp_path}/mlflow.db", random.Random(0)
+    folder.mkdir(parents=True)
+    make_spec().write(SearchFolder(folder))
+    kills: Counter[str] = Counter()
+    launcher = start(folder, uri)
+    deadline = time.monotonic() + 600
+    while sum(kills.values()) < KILLS:
+        assert time.monotonic() < deadline, kills
+        time.sleep(rng.uniform(0.0, 0.5))
+        if not launcher.is_alive():
+            launcher.join()
+            break
+        workers = descendants(launcher.pid)
+        victim = rng.choice(["worker", "launcher", "all"])
+        if victim == "worker" and workers:
+            kill(rng.choice(workers))
+        elif victim != "worker":
+            targets = [launcher.pid, *workers] if victim == "all" else [launcher.pid]
+            for pid in targets:
+                kill(pid)
+            launcher.join()
+            launcher = start(folder, uri)
+        kills[victim] += 1
+    launcher.join(timeout=120)
+    assert launcher.exitcode == 0
+    assert sum(kills.values()) == KILLS, "the search ended before all kills were tried"
+    assert min(kills.values()) > KILLS / 6, kills
+    check_record(folder, uri)
+
+
+def check_record(folder: Path, uri: str) -> None:
+    """Optuna's study, the journals and MLflow hold the same trials, each once, and each epoch once."""
+    oracle = make_fake(SearchFolder(folder), make_spec(), 0, "check").oracle
+    study = {trial.number: trial for trial in oracle.study.get_trials()}
+    assert sorted(study) == list(range(TRIALS))
+    points = {tuple(sorted(trial.params.items())) for trial in study.values()}
+    assert len(points) == TRIALS, "a point was tried twice"
+
+    client = MlflowClient(uri)
+    parent = find_search(client, "fake")
+    assert parent is not None and parent.info.status == "FINISHED"
+    runs = all_trials(client, parent)
+    assert [int(run.data.tags["trial"]) for run in runs] == list(range(TRIALS))
+    assert sum(int(run.data.tags["attempts"]) - 1 for run in runs) > KILLS / 3, "kills met trials that were running"
+    for run in runs:
+        check_trial(client, run, study[int(run.data.tags["trial"])])
+
+
+def check_trial(client: MlflowClient, run: Any, trial: optuna.trial.FrozenTrial) -> None:
+    width = trial.params["width"]
+    history = client.get_metric_history(run.info.run_id, "val_mse")
+    assert [(point.step, point.value) for point in history] == [(epoch, width / (epoch + 1)) for epoch in range(EPOCHS)]
+    assert list(trial.intermediate_values.items()) == [(point.step, point.value) for point in history]
+    assert run.data.params["width"] == str(width)
+    killed = run.data.tags.get("reason", "").startswith("killed its worker")
+    if width % 20 == 0 or killed:
+        assert (trial.state.name, run.info.status, run.data.tags["outcome"]) == ("FAIL", "FAILED", "failed")
+        assert killed or run.data.tags["reason"] == "ValueError: a width of a multiple of 20"
+    else:
+        assert (trial.state.name, run.info.status, run.data.tags["outcome"]) == ("COMPLETE", "FINISHED", "completed")
+        assert run.data.metrics["best/mse"] == trial.value == width / EPOCHS

@@ -1,0 +1,1 @@
+"""The record: journals, and MLflow brought to what they say."""

@@ -1,0 +1,77 @@
+"""A trial's journal: an append-only file with one JSON object a line.
+
+The worker that runs a trial is the only one that appends; the launcher reads what is new and brings MLflow to it.
+
+    {"event": "start", "time": 1700000000000, "attempt": 1, …}
+    {"event": "epoch", "time": 1700000004000, "execution": 0, "epoch": 0, "metrics": {"loss": 0.3, "val_mse": 0.2}}
+    {"event": "end", "time": 1700000009000, "outcome": "completed", "score": 0.2}
+
+Times are milliseconds since 1970, MLflow's unit.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+
+
+def now() -> int:
+    """Milliseconds since 1970."""
+    return int(time.time() * 1000)
+
+
+class Journal:
+    """The writing end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def append(self, event: str, **fields: Any) -> Event:
+        """Writes one event and waits until the disk has it. One `write` call: a kill cannot tear the line."""
+        line = {"event": event, "time": now(), **fields}
+        with self.path.open("ab", buffering=0) as file:
+            file.write(json.dumps(line).encode() + b"\n")
+            os.fsync(file.fileno())
+        return line
+
+    def repair(self) -> None:
+        """Cuts off a torn last line (full disk, power cut), to which the next event would otherwise be glued."""
+        cut_torn_line(self.path)
+
+    def events(self) -> list[Event]:
+        """All events so far, oldest first."""
+        return Tail(self.path).read()
+
+
+class Tail:
+    """The reading end: each `read` returns the events that came since the last one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.offset = 0
+
+    def read(self) -> list[Event]:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        return [json.loads(line) for line in whole.splitlines()]
+
+
+def cut_torn_line(path: Path) -> bool:
+    """Cuts the file back to its last newline; True if there was something to cut."""
+    if not path.exists():
+        return False
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    if whole == len(data):
+        return False
+    os.truncate(path, whole)
+    return True

@@ -1,0 +1,184 @@
+"""MLflow is a projection: one function, `Projection.sync`, brings it to what the trials' journals say.
+
+Calling it again changes nothing: a run is found by its tags, every value carries the time of its journal line, and
+MLflow takes the same value at the same step and time only once.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run, RunTag
+
+from tracking.journal import Event, Tail
+from tracking.searches import all_trials, child_tags
+
+STATUSES = {"completed": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
+
+
+@dataclass
+class _Trial:
+    name: str
+    tail: Tail
+    run_id: str | None = None
+    status: str = ""  # MLflow's
+    outcome: str = ""  # the tag
+    pending: list[Event] = field(default_factory=list)
+    start: int = 0  # time of the first event
+    last: int = 0  # time of the last event
+    session: str = ""  # of the last start
+    ended: bool = False
+
+    def settled(self, outcome: str) -> bool:
+        """MLflow knows already that the trial ended so."""
+        return self.outcome == outcome and self.status == STATUSES[outcome]
+
+
+class Projection:
+    """The trials of one search in MLflow.
+
+    Args:
+        parent: the search's run.
+        folder: holds one folder per trial, each with a `journal.jsonl`.
+        metric, direction: of the score.
+        session: names the launcher that calls; a trial that another one started is not running.
+    """
+
+    def __init__(
+        self, client: MlflowClient, parent: Run, folder: Path, metric: str, direction: str, session: str
+    ) -> None:
+        self.client, self.parent, self.folder, self.session = client, parent, folder, session
+        self.metric, self.direction = metric, direction
+        self.trials: dict[str, _Trial] = {}
+        self.ends: list[tuple[int, str, float]] = []
+        self.logged: set[tuple[int, str]] = set()
+        for run in all_trials(client, parent):
+            trial = self._trial(run.data.tags["trial"])
+            trial.run_id, trial.status = run.info.run_id, run.info.status
+            trial.outcome = run.data.tags.get("outcome", "")
+
+    def _trial(self, name: str) -> _Trial:
+        if name not in self.trials:
+            self.trials[name] = _Trial(name, Tail(self.folder / name / "journal.jsonl"))
+        return self.trials[name]
+
+    def sync(self, over: bool = False) -> None:
+        """Sends what is new; with `over`, when no worker lives, closes what has not ended as interrupted."""
+        for path in sorted(self.folder.glob("[0-9]*")):
+            trial = self._trial(path.name)
+            if not trial.ended:
+                self._send(trial, over)
+        self._send_best()
+
+    def _send(self, trial: _Trial, over: bool) -> None:
+        trial.pending += trial.tail.read()
+        if trial.pending:
+            self._log(trial)
+            trial.pending = []
+        if over and trial.run_id and not trial.ended and not trial.settled("interrupted"):
+            self._close(trial, "interrupted", trial.last, [])
+
+    def _log(self, trial: _Trial) -> None:
+        trial.start, trial.last = trial.start or trial.pending[0]["time"], trial.pending[-1]["time"]
+        for event in trial.pending:
+            trial.session = event["session"] if event["event"] == "start" else trial.session
+        end = trial.pending[-1] if trial.pending[-1]["event"] == "end" else None
+        if end is None or not trial.settled(end["outcome"]):
+            self._create(trial)
+            metrics, params, tags = batch(trial.pending, trial.start, self.metric)
+            self.client.log_batch(trial.run_id, metrics, params, tags)
+            if end:
+                reason = [RunTag(key, str(end[key])) for key in ("reason", "error") if key in end]
+                self._close(trial, end["outcome"], end["time"], reason)
+            elif trial.status != "RUNNING" and trial.session == self.session:
+                self._reopen(trial)
+        if end:
+            trial.ended = True
+            if end["score"] is not None:
+                self.ends.append((end["time"], trial.name, end["score"]))
+
+    def _create(self, trial: _Trial) -> None:
+        if trial.run_id is None:
+            name = f"{trial.name} {trial.pending[0]['parameters']['architecture']}"
+            tags = child_tags(self.parent, trial.name, name)
+            run = self.client.create_run(self.parent.info.experiment_id, trial.start, tags)
+            trial.run_id, trial.status = run.info.run_id, "RUNNING"
+
+    def _close(self, trial: _Trial, outcome: str, time: int, tags: list[RunTag]) -> None:
+        self.client.log_batch(trial.run_id, tags=[*tags, RunTag("outcome", outcome)])
+        self.client.set_terminated(trial.run_id, STATUSES[outcome], time)
+        trial.status, trial.outcome = STATUSES[outcome], outcome
+
+    def _reopen(self, trial: _Trial) -> None:
+        self.client.update_run(trial.run_id, status="RUNNING")
+        if trial.outcome:
+            self.client.delete_tag(trial.run_id, "outcome")
+        trial.status, trial.outcome = "RUNNING", ""
+
+    def _send_best(self) -> None:
+        """The search's best score so far, with the trial's number as step."""
+        best = [Metric(f"best/{self.metric}", score, time, int(name)) for time, name, score in self.improvements()]
+        new = [metric for metric in best if (metric.timestamp, str(metric.step)) not in self.logged]
+        if new:
+            self.client.log_batch(self.parent.info.run_id, new)
+            self.logged |= {(metric.timestamp, str(metric.step)) for metric in new}
+
+    def improvements(self) -> list[tuple[int, str, float]]:
+        """(time, trial, score) of every trial that was the best when it ended, the best of all last."""
+        sign = 1 if self.direction == "min" else -1
+        found: list[tuple[int, str, float]] = []
+        for end in sorted(self.ends):
+            if not found or sign * end[2] < sign * found[-1][2]:
+                found.append(end)
+        return found
+
+
+def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric], list[Param], list[RunTag]]:
+    """What MLflow is told of some events of one trial that began at `start`."""
+    metrics: dict[tuple[str, int], Metric] = {}
+    params: dict[str, str] = {}
+    tags: dict[str, str] = {}
+
+    def add(values: Iterable[tuple[str, float]], time: int, step: int = 0) -> None:
+        metrics.update({(name, step): Metric(name, value, time, step) for name, value in values})
+
+    for event in events:
+        kind, time = event["event"], event["time"]
+        if kind == "start":
+            params.update({name: _plain(value) for name, value in event["parameters"].items()})
+            add(_sortable(event["parameters"]), start)
+            tags["attempts"] = str(event["attempt"])
+        elif kind == "built":
+            add([("cost/parameters", event["parameters"])], start)
+            tags.update({name: event[name] for name in ("kernel", "kernel_reason")})
+        elif kind == "epoch":
+            prefix = f"exec{event['execution']}/" if event["execution"] else ""
+            add([(prefix + name, value) for name, value in event["metrics"].items()], time, event["epoch"])
+        elif kind == "end":
+            add(_results(event, metric), time)
+    named = [Param(name, value) for name, value in params.items()]
+    return list(metrics.values()), named, [RunTag(name, value) for name, value in tags.items()]
+
+
+def _results(end: Event, metric: str) -> list[tuple[str, float]]:
+    names = {"score": f"best/{metric}", "spread": f"best/{metric}_sd", "epoch": "best/epoch", "seconds": "cost/seconds"}
+    names["model_score"] = "best/model_score"
+    return [(name, end[key]) for key, name in names.items() if end.get(key) is not None]
+
+
+def _sortable(parameters: dict[str, Any]) -> list[tuple[str, float]]:
+    """MLflow sorts parameters as text: numbers are metrics, too."""
+    numbers = {name: value for name, value in parameters.items() if isinstance(value, int | float)}
+    found = [(f"hp/{name}", float(value)) for name, value in numbers.items()]
+    if numbers.get("learning_rate"):
+        found.append(("hp/log10_learning_rate", math.log10(numbers["learning_rate"])))
+    return found
+
+
+def _plain(value: Any) -> str:
+    """Numbers as plain decimals: MLflow's charts read "1e-05" as a word."""
+    text = str(value)
+    return f"{value:.12f}".rstrip("0") if isinstance(value, float) and "e" in text else text

@@ -1,0 +1,86 @@
+"""A search in MLflow: one parent run in its task's experiment."""
+
+import json
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+
+from tracking.journal import now
+
+
+def find_search(client: MlflowClient, name: str) -> Run | None:
+    """The parent run of a search; a name is unique in its store."""
+    found = client.search_runs(_experiments(client), f"tags.kind = 'search' and tags.search_id = '{name}'", max_results=1)
+    return found[0] if found else None
+
+
+def all_searches(client: MlflowClient) -> list[Run]:
+    """The parent runs of all searches, newest first."""
+    return list(client.search_runs(_experiments(client), "tags.kind = 'search'", order_by=["attributes.start_time DESC"]))
+
+
+def all_trials(client: MlflowClient, parent: Run) -> list[Run]:
+    """The child runs of a search, in the order of their numbers."""
+    text = f"tags.kind = 'trial' and tags.search_id = '{parent.data.tags['search_id']}'"
+    page = client.search_runs([parent.info.experiment_id], text, max_results=1000)
+    runs = list(page)
+    while page.token:
+        page = client.search_runs([parent.info.experiment_id], text, max_results=1000, page_token=page.token)
+        runs += page
+    return sorted(runs, key=lambda run: int(run.data.tags["trial"]))
+
+
+def _experiments(client: MlflowClient) -> list[str]:
+    return [experiment.experiment_id for experiment in client.search_experiments()]
+
+
+def open_search(
+    client: MlflowClient, name: str, experiment: str, artifacts: str | None, spec: dict[str, Any], floors: dict[str, float]
+) -> Run:
+    """Finds or makes the parent run and sets it RUNNING. Raises ValueError if MLflow has deleted the experiment."""
+    parent = find_search(client, name)
+    if parent is None:
+        parent = _new_search(client, name, experiment, artifacts, spec)
+        _describe(client, parent, spec, floors)
+    client.set_tag(parent.info.run_id, "spec", json.dumps(spec))
+    client.update_run(parent.info.run_id, status="RUNNING")
+    return client.get_run(parent.info.run_id)
+
+
+def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str | None, spec: dict[str, Any]) -> Run:
+    found = client.get_experiment_by_name(experiment)
+    if found is not None and found.lifecycle_stage == "deleted":
+        raise ValueError(f"task: expected an experiment {experiment!r} in use, got a deleted one; restore it in MLflow")
+    try:
+        experiment_id = found.experiment_id if found else client.create_experiment(experiment, artifacts)
+    except MlflowException:  # somebody else has made it meanwhile
+        experiment_id = client.get_experiment_by_name(experiment).experiment_id
+    tags = {MLFLOW_RUN_NAME: name, "kind": "search", "search_id": name}
+    return client.create_run(experiment_id, start_time=now(), tags=tags)
+
+
+def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> None:
+    flat = {key: value for key, value in spec.items() if not isinstance(value, dict)}
+    params = [Param(key, str(value)) for key, value in flat.items()]
+    params += [Param(f"option.{key}", str(value)) for key, value in spec["options"].items()]
+    time = parent.info.start_time
+    metrics = [Metric(f"floor/{key}", value, time, 0) for key, value in floors.items()]
+    tags = [RunTag(f"version.{key}", value) for key, value in spec["versions"].items()]
+    client.log_batch(parent.info.run_id, metrics, params, [*tags, RunTag("commit", spec["commit"])])
+    source = json.dumps({"task": spec["task"], "options": spec["options"], "seed": spec["seed"]})
+    dataset = Dataset(name=spec["task"], digest=spec["digest"][:32], source_type="code", source=source)
+    client.log_inputs(parent.info.run_id, [DatasetInput(dataset, [])])
+
+
+def child_tags(parent: Run, trial: str, run_name: str) -> dict[str, str]:
+    """The tags that make a run a trial of a search."""
+    return {
+        MLFLOW_RUN_NAME: run_name,
+        MLFLOW_PARENT_RUN_ID: parent.info.run_id,
+        "kind": "trial",
+        "search_id": parent.data.tags["search_id"],
+        "trial": trial,
+    }

@@ -1,0 +1,106 @@
+"""Where the record is: a local SQLite file by default, or any MLflow server."""
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SQLITE = "sqlite:///"
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # With the defaults one call to a server that is away blocks for four minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+
+
+def resolve(uri: str | None) -> str:
+    """The tracking URI to use: the argument, else MLFLOW_TRACKING_URI, else `mlflow.db` in the current folder.
+
+    A path becomes absolute, since a child process with another current folder would make a second database.
+    Raises ValueError for a store that is neither SQLite nor a server.
+    """
+    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
+    if uri.startswith(("http://", "https://")):
+        return uri
+    if not uri.startswith(SQLITE) or uri == SQLITE:
+        raise ValueError(f"tracking-uri: expected {SQLITE}FILE or http://SERVER, got {uri!r}")
+    return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).absolute()}"
+
+
+def database(uri: str) -> Path | None:
+    """The SQLite file of a resolved URI; None for a server."""
+    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
+
+
+def connect(uri: str, create: bool = False) -> "MlflowClient":
+    """A client for a resolved URI. Raises ValueError if there is no record or no server; `create` makes the record."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    file = database(uri)
+    if file and not create and not file.exists():
+        raise ValueError(f"tracking-uri: expected a record, got none at {file}; run `recurrent search` first")
+    if file and not file.parent.is_dir():
+        raise ValueError(f"tracking-uri: expected a file in an existing folder, got {file}")
+    import logging
+
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    try:
+        if file and create:
+            return _create(uri, file)
+        client = MlflowClient(uri)
+        client.search_experiments(max_results=1)
+    except (MlflowException, OSError) as error:
+        raise ValueError(f"tracking-uri: expected an MLflow store that answers, got {uri}: {_first(error)}") from None
+    return client
+
+
+def _create(uri: str, file: Path) -> "MlflowClient":
+    """Makes the database if it is missing, one process at a time: MLflow's own migrations race."""
+    from mlflow import MlflowClient
+
+    with FileLock(file.with_name(f"{file.name}.lock")):
+        if not file.exists():
+            _new_database(file)
+        return MlflowClient(uri)
+
+
+def _new_database(file: Path) -> None:
+    """All of a database or none: one whose migrations were killed half-way can never be opened again."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    new = file.with_name(f"{file.name}.new")
+    for leftover in file.parent.glob(f"{new.name}*"):
+        leftover.unlink()
+    SqlAlchemyStore(f"{SQLITE}{new}", (file.parent / "mlartifacts").as_uri()).engine.dispose()
+    tune(new)
+    new.replace(file)
+
+
+def tune(file: Path) -> None:
+    """Lets the UI read while a search writes, and sorts by a metric take milliseconds instead of seconds."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(file, timeout=5)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("ANALYZE")
+
+
+def artifacts(uri: str, experiment: str) -> str | None:
+    """Where a new experiment keeps its files; None leaves it to the server."""
+    file = database(uri)
+    return (file.parent / "mlartifacts" / experiment).as_uri() if file else None
+
+
+def _first(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200]

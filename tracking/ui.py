@@ -1,0 +1,148 @@
+"""MLflow's own server on the right store, for as long as someone looks at it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tracking.store import database, tune
+
+START_SECONDS = 180.0  # seen: 12 on an idle machine, 60 on a loaded one
+STOP_SECONDS = 5.0
+USUAL_PORT = 5000  # MLflow's own: at the same address each time, the browser keeps the user's settings
+# PYTHONSAFEPATH: a user's random.py in the current folder is not imported by the server.
+SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONSAFEPATH": "1"}
+
+
+@dataclass
+class Server:
+    """A server that answers at `url`; `process` is None where it is not ours."""
+
+    url: str
+    log: Path | None = None
+    process: subprocess.Popen[bytes] | None = None
+
+    def wait(self) -> None:
+        """Returns on Ctrl-C or SIGTERM, at once if the server is not ours. Raises ValueError if it ends by itself."""
+        with suppress(KeyboardInterrupt):
+            if self.process and self.log:
+                raise ValueError(_last_words(self.process.wait(), self.log))
+
+
+@contextmanager
+def server(
+    tracking_uri: str, port: int | None = None, progress: Callable[[float], None] | None = None
+) -> Iterator[Server]:
+    """A server that answers; afterwards none of its processes is left. An http(s) store is one: none is started.
+
+    Args:
+        tracking_uri: as `store.resolve` gives it.
+        port: None takes MLflow's usual one, or any free one if that is taken.
+        progress: called about once a second, with the seconds so far, until the server answers.
+
+    Raises ValueError: no database at `tracking_uri`, a `port` that is taken, a server that ends at start.
+    """
+    file = database(tracking_uri)
+    if file is None:
+        yield Server(tracking_uri.rstrip("/"))
+        return
+    if not file.is_file():  # MLflow would make an empty one
+        raise ValueError(f"no record here: expected {file}, run `recurrent search` first")
+    port = _free_port(port)
+    tune(file)
+    log = (file.parent if os.access(file.parent, os.W_OK) else Path(tempfile.mkdtemp())) / "mlflow-server.log"
+    with _signals_interrupt(), _process(_command(file, port), log) as process:
+        url = f"http://127.0.0.1:{port}"
+        _wait_until_up(process, url, log, progress)
+        yield Server(url, log, process)
+
+
+def _free_port(port: int | None) -> int:
+    for candidate in (USUAL_PORT, 0) if port is None else (port,):
+        with suppress(OSError, OverflowError), socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection just closed does not count
+            probe.bind(("127.0.0.1", candidate))
+            return int(probe.getsockname()[1])
+    raise ValueError(f"port: expected a free one, 1024 to 65535, got {port}")
+
+
+def _command(file: Path, port: int) -> list[str]:
+    """One worker: more are slower (MLflow 3.17). Artifacts are read where they lie; no folder is made for them."""
+    options = ["--workers", "1", "--host", "127.0.0.1", "--port", str(port), "--backend-store-uri", f"sqlite:///{file}"]
+    artifacts = ["--default-artifact-root", (file.parent / "mlartifacts").as_uri(), "--no-serve-artifacts"]
+    return [sys.executable, "-m", "mlflow", "server", *options, *artifacts]
+
+
+@contextmanager
+def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a group of its own, so that Ctrl-C reaches us alone and its children end with it."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=os.environ | SETTINGS,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_SECONDS)
+
+
+def _wait_until_up(
+    process: subprocess.Popen[bytes], url: str, log: Path, progress: Callable[[float], None] | None
+) -> None:
+    start = time.monotonic()
+    while not _answers(url):
+        seconds = time.monotonic() - start
+        if process.poll() is not None:
+            raise ValueError(_last_words(process.returncode, log))
+        if seconds > START_SECONDS:
+            raise ValueError(f"server: expected an answer within {START_SECONDS:.0f} s, got none; see {log}")
+        if progress is not None:
+            progress(seconds)
+        time.sleep(1.0)
+
+
+def _answers(url: str) -> bool:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know 127.0.0.1
+    with suppress(OSError), direct.open(f"{url}/health", timeout=5) as reply:
+        return bool(reply.status == 200)
+    return False
+
+
+def _last_words(code: int, log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return f"server: expected it to run, got exit code {code}: {' | '.join(lines[-2:])} (all of it: {log})"
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """SIGTERM, and SIGHUP of a closing terminal, act as Ctrl-C: by default they would leave the server behind."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()  # only there can handlers be set
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP) if main}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
