@@ -81,7 +81,7 @@ if ! whole; then
     rm -rf .venv && mkdir .venv && touch .venv/.unfinished && "$$python" -m venv .venv || exit 2
 fi
 rm -f .venv/.installed .venv/.installed-test && touch .venv/.unfinished
-echo "Installing into .venv (about 3 minutes and 2.5 GB the first time) ..."
+echo "Installing into .venv (about 2 minutes and 3 GB the first time) ..."
 .venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check -c requirements.lock -e "$$1" || exit 2
 echo "$(CURDIR)" >.venv/.installed && rm .venv/.unfinished
 endef

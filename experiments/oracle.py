@@ -5,6 +5,7 @@ works on a trial holds its lock, which the system releases when a process dies. 
 and whose lock is free was lost: the next worker that asks gets it again, under its own number.
 """
 
+from itertools import pairwise
 from typing import Any
 
 import keras_tuner
@@ -175,7 +176,7 @@ def deaths(events: list[Event], session: str) -> int:
             sessions = sessions[-1:]
         elif event["event"] == "start":
             sessions.append(event["session"])
-    return sum(one == following for one, following in zip(sessions, [*sessions[1:], session], strict=True))
+    return sum(one == following for one, following in pairwise([*sessions, session]))
 
 
 def _open_study(folder: SearchFolder, direction: str) -> tuple[JournalStorage, optuna.Study]:

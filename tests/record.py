@@ -28,6 +28,9 @@ def write_search(client: MlflowClient, experiment_id: str, search: str, random: 
     best = min(write_trial(client, experiment_id, search, parent, number, random) for number in range(TRIALS))
     time = client.get_run(parent).info.start_time
     client.log_batch(parent, [Metric("floor/mean", 0.1667, time, 0), Metric(f"best/{METRIC}", best, time, TRIALS)])
+    for key, value in {"oracle": "tpe", "trials": TRIALS, "epochs": 12, "executions": 1, "seed": 0}.items():
+        client.log_param(parent, key, value)
+    client.log_param(parent, "cells", "['simple_rnn', 'lstm', 'gru']")
     client.set_terminated(parent)
 
 
@@ -35,14 +38,23 @@ def write_trial(
     client: MlflowClient, experiment_id: str, search: str, parent: str, number: int, random: Random
 ) -> float:
     """Trial 5 fails in its third epoch; the others get better, the wider the faster. Returns the score."""
-    cell, depth, width = random.choice(("simple_rnn", "lstm", "gru")), random.choice((1, 2, 3)), 16 * random.randint(1, 8)
+    cell, depth, width = (
+        random.choice(("simple_rnn", "lstm", "gru")),
+        random.choice((1, 2, 3)),
+        16 * random.randint(1, 8),
+    )
     rate, failed = 10 ** random.uniform(-4, -2), number == 5
     architecture = f"{cell}-{width}" + (f"x{depth}" if depth > 1 else "")
     tags = {"kind": "trial", "search_id": search, "mlflow.parentRunId": parent, "trial": f"{number:04d}"}
     run = client.create_run(experiment_id, tags=tags | {"mlflow.runName": f"{number:04d} {architecture}"}).info
     speed = {"simple_rnn": 0.05, "lstm": 0.2, "gru": 0.3}[cell] * math.sqrt(width / 128)
     curve = [0.17 * math.exp(-speed * epoch) + random.uniform(0, 0.01) for epoch in range(3 if failed else 12)]
-    values = {"cost/parameters": 4 * width * width * depth, "hp/depth": depth, "hp/width": width, "hp/learning_rate": rate}
+    values = {
+        "cost/parameters": 4 * width * width * depth,
+        "hp/depth": depth,
+        "hp/width": width,
+        "hp/learning_rate": rate,
+    }
     values |= {"hp/log10_learning_rate": math.log10(rate), "hp/dropout": 0.0, "cost/seconds": 12.5 + width / 4}
     values |= {} if failed else {f"best/{METRIC}": min(curve), "best/epoch": curve.index(min(curve))}
     metrics = [Metric(key, value, run.start_time, 0) for key, value in values.items()]

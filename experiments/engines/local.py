@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -24,7 +24,8 @@ class LocalWorker:
         gate.close()
 
     def go(self) -> None:
-        self._go.send(True)
+        with suppress(BrokenPipeError):  # it has died meanwhile, and will be found `failed`
+            self._go.send(True)
 
     def alive(self) -> bool:
         return bool(self.process.is_alive())

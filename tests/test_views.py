@@ -1,0 +1,127 @@
+"""The saved views, read back from a real store."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from tracking.views import KEY, NAMES, NOTE, dashboard_link, write_views
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> MlflowClient:
+    return MlflowClient(f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db")
+
+
+@pytest.fixture
+def experiment(client: MlflowClient, tmp_path: Path) -> tuple[MlflowClient, str]:
+    return client, client.create_experiment(tmp_path.name, tmp_path.as_uri())
+
+
+def tags_of(experiment: tuple[MlflowClient, str]) -> dict[str, str]:
+    client, experiment_id = experiment
+    return dict(client.get_experiment(experiment_id).tags)
+
+
+def state_of(experiment: tuple[MlflowClient, str], view: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.loads(tags_of(experiment)[KEY + view])["state"])
+    return found
+
+
+def test_four_views_are_listed_in_order(experiment: tuple[MlflowClient, str]) -> None:
+    assert write_views(*experiment, "mse", "min")
+    found = [json.loads(value) for key, value in tags_of(experiment).items() if key.startswith(KEY)]
+    newest_first = sorted(found, key=lambda view: -view["createdAt"])
+    assert [view["name"] for view in newest_first] == ["Overview", "Leaderboard", "Searches", "Failed"]
+
+
+@pytest.mark.parametrize(("direction", "ascending"), [("min", True), ("max", False)])
+def test_leaderboard_has_the_best_first(experiment: tuple[MlflowClient, str], direction: str, ascending: bool) -> None:
+    assert write_views(*experiment, "accuracy", direction)
+    state = state_of(experiment, "leaderboard")
+    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`best/accuracy`", ascending)
+    assert {"params.`architecture`", "metrics.`best/accuracy`", "metrics.`cost/parameters`"} <= set(
+        state["selectedColumns"]
+    )
+
+
+def test_overview_has_a_chart_of_each_kind_in_a_section(experiment: tuple[MlflowClient, str]) -> None:
+    assert write_views(*experiment, "mse", "min")
+    state = state_of(experiment, "overview")
+    shown = [chart for chart in state["compareRunCharts"] if not chart["deleted"]]
+    assert [chart["type"] for chart in shown] == ["PARALLEL", "SCATTER", "LINE", "BAR", "LINE"]
+    assert {chart["metricSectionId"] for chart in shown} == {part["uuid"] for part in state["compareRunSections"]}
+    assert len({chart["uuid"] for chart in state["compareRunCharts"]}) == len(state["compareRunCharts"])
+
+
+def test_filters_find_their_runs(experiment: tuple[MlflowClient, str]) -> None:
+    client, experiment_id = experiment
+    write_views(client, experiment_id, "mse", "min", search="a")
+    for kind, status in (("search", "FINISHED"), ("trial", "FINISHED"), ("trial", "FAILED")):
+        run = client.create_run(experiment_id, tags={"kind": kind, "search_id": "a"})
+        client.set_terminated(run.info.run_id, status)
+    counts = {
+        name: len(client.search_runs([experiment_id], state_of(experiment, name)["searchFilter"])) for name in NAMES
+    }
+    assert counts == {"overview": 2, "leaderboard": 2, "searches": 1, "failed": 1}
+
+
+def test_a_search_has_a_view_of_its_own(experiment: tuple[MlflowClient, str]) -> None:
+    assert write_views(*experiment, "mse", "min", search="adding-50")
+    link = dashboard_link("http://localhost:5000/", experiment[1], "leaderboard", search="adding-50")
+    key = link.partition("viewStateShareKey=")[2].partition("&")[0]
+    state = json.loads(tags_of(experiment)[f"mlflow.sharedViewState.{key}"])
+    assert state["searchFilter"] == "tags.kind = 'trial' and tags.search_id = 'adding-50'"
+
+
+def test_writing_again_changes_nothing(experiment: tuple[MlflowClient, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert write_views(*experiment, "mse", "min", search="a")
+    before = tags_of(experiment)
+    monkeypatch.setattr(MlflowClient, "set_experiment_tag", lambda *_: pytest.fail("a tag was written again"))
+    assert write_views(*experiment, "mse", "min", search="a")
+    assert tags_of(experiment) == before
+
+
+def test_the_note_links_to_every_view_and_spares_the_users(experiment: tuple[MlflowClient, str]) -> None:
+    client, experiment_id = experiment
+    assert write_views(client, experiment_id, "mse", "min")
+    assert all(f"viewStateShareKey=recurrent-{name}" in tags_of(experiment)[NOTE] for name in NAMES)
+    client.set_experiment_tag(experiment_id, NOTE, "mine")
+    assert write_views(client, experiment_id, "mse", "min")
+    assert tags_of(experiment)[NOTE] == "mine"
+
+
+def test_tags_fit_mlflows_limit(experiment: tuple[MlflowClient, str]) -> None:
+    assert write_views(*experiment, "bits_per_character", "min", search="a" * 100)
+    assert max(len(value) for value in tags_of(experiment).values()) < 10_000  # a tag is cut at 20,000 characters
+
+
+def test_a_failing_store_costs_only_the_views(experiment: tuple[MlflowClient, str]) -> None:
+    assert write_views(experiment[0], "no such experiment", "mse", "min") is False
+
+
+@pytest.mark.parametrize(
+    ("version", "written"), [("3.16.1", False), ("3.17.2", True), ("3.18.0rc1", True), ("4.0.0", False)]
+)
+def test_only_an_mlflow_that_knows_views_gets_them(
+    experiment: tuple[MlflowClient, str], monkeypatch: pytest.MonkeyPatch, version: str, written: bool
+) -> None:
+    monkeypatch.setattr(mlflow, "__version__", version)
+    assert write_views(*experiment, "mse", "min") is written
+    assert any(key.startswith(KEY) for key in tags_of(experiment)) is written
+
+
+def test_link_opens_the_charts() -> None:
+    link = dashboard_link("http://127.0.0.1:5000/", "7")
+    assert link.startswith("http://127.0.0.1:5000/#/experiments/7/runs?workflowType=machine_learning&")
+    assert link.endswith("viewStateShareKey=recurrent-overview&compareRunsMode=CHART")
+
+
+def test_unknown_words_are_refused(experiment: tuple[MlflowClient, str]) -> None:
+    with pytest.raises(ValueError, match="view: expected one of overview, leaderboard"):
+        dashboard_link("", "1", "dashboard")
+    with pytest.raises(ValueError, match="direction: expected min or max, got 'down'"):
+        write_views(*experiment, "mse", "down")
