@@ -1,7 +1,7 @@
 # Needs Python 3.11 to 3.13 with venv, pip and make. PYTHON=/path/to/python picks the interpreter.
 
-QUICKSTART = char_lm --cells simple_rnn,lstm,gru --depth 1:2 --width 64,128 --learning-rate 0.004 \
-	--oracle grid --trials 12 --epochs 6 --workers 2 --name quickstart --resume
+QUICKSTART = char_lm --cells simple_rnn,lstm,gru --depth 1:2 --width 64,128 --learning-rate 0.006 --batch 32 \
+	--oracle grid --trials 12 --epochs 2 --workers 2 --name quickstart --resume
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -78,11 +78,13 @@ whole() {
 }
 if ! whole; then
     find_python
+    # An activated .venv answers to these names too, and is about to go: take the interpreter that it was made from.
+    python=$$("$$python" -c 'import sys; print(sys._base_executable)')
     rm -rf .venv && mkdir .venv && touch .venv/.unfinished && "$$python" -m venv .venv || exit 2
 fi
 rm -f .venv/.installed .venv/.installed-test && touch .venv/.unfinished
 echo "Installing into .venv (about 2 minutes and 3 GB the first time) ..."
-.venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check -c requirements.lock -e "$$1" || exit 2
+.venv/bin/python -m pip install -qq --no-input --disable-pip-version-check -c requirements.lock -e "$$1" || exit 2
 echo "$(CURDIR)" >.venv/.installed && rm .venv/.unfinished
 endef
 export INTO_VENV

@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments.folders import SearchFolder, write_json
 
-MAY_CHANGE = ("trials",)  # on --resume; workers and the tracking URI are no part of the spec at all
+MAY_CHANGE = ("trials", "id")  # on --resume; workers and the tracking URI are no part of the spec at all
 PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "optuna", "numpy")
 
 
@@ -34,12 +34,17 @@ class Spec:
     oracle: str = "tpe"
     seed: int = 0
     digest: str = ""  # of the data, train and validation
+    id: str = ""  # tells two searches of one name in two stores apart
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
+    def facts(self) -> dict[str, Any]:
+        """The spec together with what it was run with."""
+        return {**self.to_json(), "versions": versions(), "commit": commit()}
+
     def write(self, folder: SearchFolder) -> None:
-        write_json(folder.spec, {**self.to_json(), "versions": versions(), "commit": commit()})
+        write_json(folder.spec, self.facts())
 
     @classmethod
     def read(cls, folder: SearchFolder) -> "Spec":

@@ -52,6 +52,7 @@ class SearchTuner(keras_tuner.Tuner):
         values = trial.hyperparameters.values
         folder.journal.append(
             "start",
+            trial=trial.trial_id,
             attempt=attempt,
             session=self.oracle.session,
             worker=self.worker,

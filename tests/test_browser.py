@@ -113,22 +113,9 @@ class Page:
         found = self.browser.find_elements
         self.until(lambda: len(found("css selector", selector)) >= at_least, f"{at_least} of {selector}")
 
-    def lines_are_drawn(self) -> bool:
-        script = """const canvas = document.querySelector('.parcoords canvas.foreground');
-            const drawn = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-            return drawn.some(value => value > 0);"""
-        return bool(self.browser.execute_script(script))
-
-    def column(self, name: str) -> list[str]:
-        """The cells of a column, from the top."""
-        cells = self.browser.find_elements("css selector", f'.ag-row [col-id="{name}"]')
-        return [cell.text for cell in sorted(cells, key=lambda cell: float(cell.location["y"]))]
-
     def scroll_to_the_last_charts(self) -> None:
-        script = """const area = document.querySelector('[data-testid="experiment-view-compare-runs-chart-area"]');
-            for (let part = area.lastElementChild; part; part = part.lastElementChild) part.scrollTop = 1e6;
-            area.querySelectorAll('*').forEach(part => { if (part.clientHeight > 400) part.scrollTop = 1e6; });"""
-        self.browser.execute_script(script)
+        button = self.browser.find_element("xpath", "//button[contains(., 'Add section')]")
+        self.browser.execute_script("arguments[0].scrollIntoView()", button)
 
     def lines_are_drawn(self) -> bool:
         script = """const canvas = document.querySelector('.parcoords canvas.foreground');

@@ -58,7 +58,7 @@ def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str
         experiment_id = found.experiment_id if found else client.create_experiment(experiment, artifacts)
     except MlflowException:  # somebody else has made it meanwhile
         experiment_id = client.get_experiment_by_name(experiment).experiment_id
-    tags = {MLFLOW_RUN_NAME: name, "kind": "search", "search_id": name}
+    tags = {MLFLOW_RUN_NAME: name, "kind": "search", "search_id": name, "spec": json.dumps(spec)}
     return client.create_run(experiment_id, start_time=now(), tags=tags)
 
 

@@ -128,8 +128,9 @@ def _answers(url: str) -> bool:
 
 
 def _last_words(code: int, log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return f"server: expected it to run, got exit code {code}: {' | '.join(lines[-2:])} (all of it: {log})"
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()] or ["no word"]
+    last = ([line for line in lines if "Error" in line] or lines)[-1]
+    return f"server: expected it to run, got exit code {code}: {last} (all of it: {log})"
 
 
 @contextmanager

@@ -1,0 +1,147 @@
+"""The command line's arguments: names, defaults, help texts."""
+
+import argparse
+import dataclasses
+import re
+from typing import Any, NoReturn
+
+from experiments.spec import Spec
+
+DEFAULTS = {field.name: field.default for field in dataclasses.fields(Spec)}
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Parser(argparse.ArgumentParser):
+    """Answers bad input with one line and exit code 2."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def parser() -> Parser:
+    """`recurrent` with its commands; a parsed command's name is in `command`."""
+    top = Parser(
+        prog="recurrent",
+        description="Which recurrent cell, how deep and how wide, remembers what my sequences need?",
+        epilog="recurrent COMMAND --help tells more about a command.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _search(commands)
+    _results(commands)
+    _tasks(commands)
+    _ui(commands)
+    _export(commands)
+    _sample(commands)
+    return top
+
+
+def _command(commands: Any, name: str, text: str, example: str) -> Parser:
+    made: Parser = commands.add_parser(name, help=text, description=text, epilog=f"example:\n  {example}")
+    return made
+
+
+def _search(commands: Any) -> None:
+    made = _command(
+        commands,
+        "search",
+        "train many candidates on a task, every trial logged to MLflow",
+        "recurrent search adding -o length=50 --cells lstm,gru --depth 1:2 --trials 6 --workers 2 --name add50",
+    )
+    made.add_argument("task", metavar="TASK", help="what to learn; `recurrent tasks` lists them")
+    made.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help="a task's option")
+
+    def add(flag: str, metavar: str, text: str, **more: Any) -> None:
+        default = DEFAULTS[flag.removeprefix("--").replace("-", "_")]
+        made.add_argument(flag, metavar=metavar, help=f"{text} (default: {default})", **more)
+
+    made.add_argument("--cells", metavar="A,B", help="cells to choose from (default: all: simple_rnn,gru,lstm)")
+    add("--depth", "A:B", "recurrent layers, a range or a list like 1,2")
+    add("--width", "A:B", "units of a layer, a range in steps of 16 or a list like 32,64")
+    made.add_argument("--mixed", action="store_true", default=None, help="each layer has a cell and a width of its own")
+    add("--learning-rate", "A:B", "an interval, drawn on a log scale, or a list like 0.001,0.01")
+    add("--dropout", "A:B", "between recurrent layers, an interval or a list")
+    for flag, least, text in (
+        ("--batch", 1, "sequences of a training step"),
+        ("--epochs", 1, "passes over the training split"),
+        ("--trials", 1, "candidates in all"),
+        ("--executions", 1, "seeded trainings of each candidate; its score is their mean"),
+    ):
+        add(flag, "N", text, type=_whole(flag, least))
+    add("--oracle", "NAME", "what proposes candidates: random, grid or tpe")
+    made.add_argument("--workers", metavar="N", default="auto", help="processes, or auto: one per GPU or core (default)")
+    add("--seed", "N", "of data, proposals and training", type=_whole("--seed", 0))
+    made.add_argument("--name", type=_name, help="of the search, new in its store (default: the task and a number)")
+    made.add_argument("--resume", action="store_true", help="go on with the search of this name, or begin it")
+    _tracking(made)
+
+
+def _results(commands: Any) -> None:
+    made = _command(commands, "results", "what a search found, read from MLflow", "recurrent results add50 --json")
+    made.add_argument("name", nargs="?", metavar="NAME", help="the search; without it all searches are listed")
+    made.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    _tracking(made)
+
+
+def _tasks(commands: Any) -> None:
+    made = _command(commands, "tasks", "the tasks, their knobs and floors", "recurrent tasks adding")
+    made.add_argument("name", nargs="?", metavar="NAME", help="one task with its definition and options")
+    made.add_argument("--json", action="store_true", help="JSON instead of text")
+
+
+def _ui(commands: Any) -> None:
+    made = _command(commands, "ui", "MLflow's UI on the searches of this folder", "recurrent ui --port 5000")
+    made.add_argument("--port", metavar="N", type=_whole("--port", 1), help="default: 5000, or a free one")
+    _tracking(made)
+
+
+def _export(commands: Any) -> None:
+    made = _command(
+        commands, "export", "a search's best model as files, reloaded and re-scored", "recurrent export add50 --to best"
+    )
+    made.add_argument("name", metavar="NAME", help="the search")
+    made.add_argument("--to", metavar="DIR", required=True, help="a new folder, or an earlier export of this search")
+    _tracking(made)
+
+
+def _sample(commands: Any) -> None:
+    made = _command(
+        commands, "sample", "text from an exported language model", 'recurrent sample best --prompt "The " --length 200'
+    )
+    made.add_argument("folder", metavar="DIR", help="what export has written")
+    made.add_argument("--prompt", default="", help="the text to go on from (default: none)")
+    made.add_argument("--length", metavar="N", type=_whole("--length", 1), default=200, help="characters (default: 200)")
+    made.add_argument("--temperature", metavar="T", type=float, default=1.0, help="0 is greedy (default: 1.0)")
+    made.add_argument("--top-k", metavar="K", type=int, default=0, help="the K likeliest alone; 0 is all (default: 0)")
+    made.add_argument("--top-p", metavar="P", type=float, default=1.0, help="the likeliest of mass P (default: 1.0)")
+    made.add_argument("--seed", metavar="N", type=_whole("--seed", 0), default=0, help="(default: 0)")
+
+
+def _tracking(made: Parser) -> None:
+    text = "MLflow store (default: $MLFLOW_TRACKING_URI, else mlflow.db in this folder)"
+    made.add_argument("--tracking-uri", metavar="URI", help=text)
+
+
+def _whole(flag: str, least: int) -> Any:
+    def convert(text: str) -> int:
+        if not re.fullmatch(r"-?\d+", text) or int(text) < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least}, got {text!r}")
+        return int(text)
+
+    return convert
+
+
+def _name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"expected letters, digits, '.', '_' and '-', got {text!r}")
+    return text
+
+
+def options(words: list[str]) -> dict[str, str]:
+    """{"length": "50"} of ["length=50"]."""
+    for word in words:
+        if "=" not in word.removeprefix("="):
+            raise ValueError(f"-o: expected KEY=VALUE, got {word!r}")
+    return dict(word.split("=", 1) for word in words)

@@ -1,0 +1,52 @@
+"""The tasks as people and scripts see them."""
+
+import dataclasses
+import inspect
+import sys
+from typing import Any
+
+from experiments.tasks import base
+
+
+def entries(names: list[str] | None = None) -> list[dict[str, Any]]:
+    """Each task's knob, metric, direction, floors and options; all tasks by default."""
+    return [_entry(name) for name in names or base.names()]
+
+
+def _entry(name: str) -> dict[str, Any]:
+    kind = base.find(name)
+    task = kind()
+    return {
+        "task": name,
+        "what": _text(kind).split("\n", 1)[0],
+        "knob": kind.knob,
+        "metric": kind.metric,
+        "direction": kind.direction,
+        "floors": task.floors(),
+        "options": {
+            field.name: {"default": field.default, "help": field.metadata["help"]} for field in dataclasses.fields(kind)
+        },
+        "definition": _text(kind),
+    }
+
+
+def _text(kind: type[base.Task]) -> str:
+    return inspect.cleandoc(sys.modules[kind.__module__].__doc__ or "")
+
+
+def table(found: list[dict[str, Any]]) -> str:
+    """One paragraph a task."""
+    return "\n".join(f"{entry['task']:<12} {entry['what']}\n{'':<12} {_summary(entry)}\n" for entry in found).rstrip()
+
+
+def _summary(entry: dict[str, Any]) -> str:
+    floors = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in entry["floors"].items())
+    knob = entry["options"][entry["knob"]]
+    return f"knob: -o {entry['knob']}={knob['default']}   {entry['metric']}, floors: {floors}"
+
+
+def page(entry: dict[str, Any]) -> str:
+    """A task's definition and options."""
+    defaults = {name: f"-o {name}={item['default']}" for name, item in entry["options"].items()}
+    options = [f"  {defaults[name]:<28} {item['help']}" for name, item in entry["options"].items()]
+    return "\n".join([f"{entry['task']}: {entry['definition']}", "", _summary(entry), "", "options:", *options])

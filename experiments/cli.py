@@ -1,0 +1,194 @@
+"""The command line: arguments and messages, nothing else."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from experiments import arguments
+
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "PYTHONWARNINGS": "ignore", "GRPC_VERBOSITY": "NONE"}
+SHOWN = 5  # links that `ui` prints, newest search first
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 2 for bad input, 1 for what failed, 130 after Ctrl-C."""
+    parsed = arguments.parser().parse_args(words)
+    for name, value in QUIET.items():  # before anything imports TensorFlow
+        os.environ.setdefault(name, value)
+    try:
+        return COMMANDS[parsed.command](parsed)
+    except ValueError as error:
+        print(f"recurrent {parsed.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `recurrent results | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+
+
+def _tasks(parsed: argparse.Namespace) -> int:
+    from experiments import catalogue
+
+    found = catalogue.entries([parsed.name] if parsed.name else None)
+    if parsed.json:
+        print(json.dumps(found[0] if parsed.name else found, indent=1))
+    else:
+        print(catalogue.page(found[0]) if parsed.name else catalogue.table(found))
+    return 0
+
+
+def _search(parsed: argparse.Namespace) -> int:
+    from experiments.launch import Launch
+    from experiments.search import WorkersDied
+    from experiments.settings import settle, workers
+    from tracking.store import resolve
+
+    uri, console = resolve(parsed.tracking_uri), _console()
+    spec = settle(parsed)
+    launch = Launch(spec, parsed.resume, workers(parsed.workers), uri, console)
+    try:
+        ended = launch.run()
+    except WorkersDied as error:
+        print(f"recurrent search: {error}", file=sys.stderr)
+        return 1
+    again = " ".join(["recurrent", *sys.argv[1:]]) + ("" if parsed.resume else " --resume")
+    if ended == "interrupted":
+        console.print(f"stopped; finished trials stay, the others come again with:\n  {again}", soft_wrap=True)
+        return 130
+    return _show_results(spec.name, uri, hints=True)
+
+
+def _show_results(name: str, uri: str, hints: bool = False) -> int:
+    from experiments.display import leaderboard
+    from tracking.results import ranked, results
+
+    console = _console()
+    found = results(*_open(name, uri))
+    leaderboard(console, found, ranked(found))
+    if hints:
+        console.print("\nnext:")
+        console.print("  recurrent ui                                 every trial and its curves in the browser")
+        console.print(f"  recurrent export {name} --to DIR   the best model, verified, as files", soft_wrap=True)
+    return 0 if ranked(found) or not hints else 1
+
+
+def _results(parsed: argparse.Namespace) -> int:
+    from tracking.results import results
+    from tracking.searches import all_searches
+    from tracking.store import connect, resolve
+
+    uri = resolve(parsed.tracking_uri)
+    if not parsed.name:
+        found = [results_line(run) for run in all_searches(connect(uri))]
+        print(json.dumps(found, indent=1) if parsed.json else "\n".join(_search_line(line) for line in found))
+        return 0
+    if not parsed.json:
+        return _show_results(parsed.name, uri)
+    print(json.dumps(results(*_open(parsed.name, uri)), indent=1))
+    return 0
+
+
+def results_line(run: Any) -> dict[str, Any]:
+    """A search in the list of all searches."""
+    spec = json.loads(run.data.tags["spec"])
+    best = run.data.metrics.get(f"best/{spec['metric']}")
+    return {"search": spec["name"], "task": spec["task"], "metric": spec["metric"], "best": best, "status": run.info.status}
+
+
+def _search_line(line: dict[str, Any]) -> str:
+    from experiments.display import number
+
+    return f"{line['search']:<24} {line['task']:<16} {line['metric']} {number(line['best'])}  {line['status']}"
+
+
+def _open(name: str, uri: str) -> tuple[Any, Any]:
+    """(client, the search's run)."""
+    from tracking.searches import all_searches, find_search
+    from tracking.store import connect
+
+    client = connect(uri)
+    parent = find_search(client, name)
+    if parent is None:
+        known = ", ".join(run.data.tags["search_id"] for run in all_searches(client)[:10]) or "none yet"
+        raise ValueError(f"NAME: expected a search in {uri} ({known}), got {name!r}")
+    return client, parent
+
+
+def _ui(parsed: argparse.Namespace) -> int:
+    from tracking.searches import all_searches
+    from tracking.store import connect, resolve
+    from tracking.ui import server
+    from tracking.views import dashboard_link
+
+    uri, console = resolve(parsed.tracking_uri), _console()
+    searches = all_searches(connect(uri))
+    with console.status("MLflow's server starts ...") as status:
+
+        def progress(seconds: float) -> None:
+            status.update(f"MLflow's server starts ... {seconds:.0f} s (12 to 60 are usual)")
+
+        with server(uri, parsed.port, progress) as running:
+            status.stop()
+            for run in searches[:SHOWN]:
+                link = dashboard_link(running.url, run.info.experiment_id, search=run.data.tags["search_id"])
+                console.print(f"{run.data.tags['search_id']}: {link}", soft_wrap=True)
+            if not searches:
+                console.print(f"no search yet: {running.url}")
+            if running.process:
+                console.print("Ctrl-C ends the server")
+            running.wait()
+    return 0
+
+
+def _export(parsed: argparse.Namespace) -> int:
+    from experiments.display import floors_line, metric_name, number
+    from experiments.quiet import quiet
+    from experiments.scoring import scorer
+    from tracking.export import export
+    from tracking.store import resolve
+
+    uri = resolve(parsed.tracking_uri)
+    client, parent = _open(parsed.name, uri)
+    to = Path(parsed.to)
+    with quiet():
+        card = export(client, uri, parent, to, scorer(json.loads(parent.data.tags["spec"])))
+    name = metric_name(card["metric"])
+    print(f"exported {card['architecture']} (trial {card['trial']}, {card['parameters']:,} parameters) to {to}/")
+    print(f"validation {name} {number(card['rescored'])}, as recorded; test {name} {number(card['test_score'])}")
+    print(f"models with less memory, on validation: {floors_line(card['floors'])}")
+    if "vocabulary" in card["preprocessing"]:
+        print(f'next: recurrent sample {to} --prompt "The " --length 200')
+    return 0
+
+
+def _sample(parsed: argparse.Namespace) -> int:
+    from experiments.quiet import quiet
+    from experiments.sampling import generate, load
+
+    chosen = (parsed.length, parsed.temperature, parsed.top_k, parsed.top_p, parsed.seed)
+    with quiet():
+        model, card = load(Path(parsed.folder))
+        text = generate(model, card["preprocessing"]["vocabulary"], parsed.prompt, *chosen)
+    print(parsed.prompt + text)
+    return 0
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+COMMANDS = {
+    "tasks": _tasks,
+    "search": _search,
+    "results": _results,
+    "ui": _ui,
+    "export": _export,
+    "sample": _sample,
+}

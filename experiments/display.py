@@ -1,0 +1,141 @@
+"""What a person sees of a search: a live table in a terminal, one line per finished trial elsewhere."""
+
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from experiments.estimate import words
+from experiments.progress import Progress, TrialState
+
+NAMES = {"bits_per_character": "bits/char", "mse": "MSE"}
+LIMIT = 12  # rows of the leaderboard
+
+
+def number(value: float | None) -> str:
+    """Four significant digits; "-" for none."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def metric_name(metric: str) -> str:
+    return NAMES.get(metric, metric)
+
+
+def floors_line(floors: dict[str, float]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in floors.items())
+
+
+class Display:
+    """Shows a running search.
+
+    Args:
+        epochs: of one execution.
+        session: of the launcher; set when it is known.
+    """
+
+    def __init__(self, console: Console, progress: Progress, metric: str, floors: dict[str, float], epochs: int) -> None:
+        self.console, self.progress, self.metric, self.floors, self.epochs = console, progress, metric, floors, epochs
+        self.session = ""
+        self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self.ticks = 0
+
+    def __enter__(self) -> "Display":
+        if self.live:
+            self.live.start()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self.live:
+            self.live.stop()
+
+    def tick(self) -> None:
+        """Reads what is new in the journals, and shows it."""
+        for trial in self.progress.update():
+            self._line(trial)
+        self.ticks += 1
+        if self.live and self.ticks % 5 == 0:
+            self.live.update(self.screen(), refresh=True)
+
+    def _line(self, trial: TrialState) -> None:
+        done = sum(bool(other.outcome) for other in self.progress.trials.values())
+        text = Text(f"{done:>4}/{self.progress.planned}  {trial.number}  {trial.architecture:<20} ")
+        if trial.outcome == "completed":
+            spread = f" ± {trial.spread:.2g}" if trial.spread is not None else ""
+            text.append(f"{metric_name(self.metric)} {number(trial.score)}{spread}", "green")
+            text.append(f"  {trial.parameters:,} parameters  {words(trial.seconds)}")
+        else:
+            text.append(f"{trial.outcome}: {trial.reason}", "red")
+        self.console.print(text, soft_wrap=True)
+
+    def screen(self) -> Group:
+        return Group(self._bar(), self._workers(), Text(self._best()))
+
+    def _bar(self) -> Table:
+        progress, left = self.progress, self.progress.seconds_left()
+        done, failed = len(progress.ended("completed")), len(progress.ended("failed"))
+        row = Table.grid(padding=(0, 1))
+        row.add_row(
+            ProgressBar(total=max(1, progress.planned * progress.epochs), completed=progress.units(), width=30),
+            f"{done + failed}/{progress.planned} trials",
+            f"[red]{failed} failed[/]" if failed else "",
+            f"{len(progress.running(self.session))} running",
+            "starting" if left is None else f"about {words(left)} left",
+        )
+        return row
+
+    def _workers(self) -> Table:
+        table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
+        for heading in ("worker", "trial", "candidate", "learning rate", "epoch", metric_name(self.metric)):
+            table.add_column(heading)
+        for trial in self.progress.running(self.session):
+            done = trial.epochs - trial.execution * self.epochs
+            epoch = f"{min(done + 1, self.epochs)}/{self.epochs}"
+            rate = number(trial.values.get("learning_rate"))
+            table.add_row(str(trial.worker), trial.number, trial.architecture, rate, epoch, number(trial.last_score))
+        return table
+
+    def _best(self) -> str:
+        best = self.progress.best()
+        found = f"{number(best.score)} ({best.architecture}, trial {best.number})" if best else "-"
+        return f"best {metric_name(self.metric)} {found}   floors: {floors_line(self.floors)}"
+
+
+def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, Any]]) -> None:
+    """The best trial of each cell, then the best of all."""
+    console.print(f"\n[bold]{found['search']}[/]: {found['task']}, {found['metric']} ({found['direction']} is better)")
+    console.print(f"floors: {floors_line(found['floors'])}")
+    if not ranked:
+        console.print("no trial has completed yet")
+        return
+    by_cell: dict[str, dict[str, Any]] = {}
+    for trial in ranked:
+        by_cell.setdefault(trial["values"]["cell"], trial)
+    console.print(_table("Best by cell", list(by_cell.values()), found["metric"]))
+    title = "All trials" if len(ranked) <= LIMIT else f"Best {LIMIT} of {len(ranked)} trials"
+    console.print(_table(title, ranked[:LIMIT], found["metric"]))
+    failed = [trial for trial in found["trials"] if trial["outcome"] == "failed"]
+    for trial in failed:
+        console.print(f"trial {trial['trial']} {trial['architecture']} failed: {trial['reason']}", style="red")
+
+
+def _table(title: str, trials: list[dict[str, Any]], metric: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2, 0, 0))
+    table.add_column("architecture")
+    table.add_column(metric_name(metric), justify="right", style="green")
+    for heading in ("± sd", "parameters", "learning rate", "time", "trial"):
+        table.add_column(heading, justify="right")
+    for trial in trials:
+        spread = "" if trial["spread"] is None else f"{trial['spread']:.2g}"
+        table.add_row(
+            trial["architecture"],
+            number(trial["score"]),
+            spread,
+            f"{trial['parameters']:,}" if trial["parameters"] is not None else "-",
+            number(trial["values"].get("learning_rate")),
+            words(trial["seconds"] or 0),
+            trial["trial"],
+        )
+    return table

@@ -1,0 +1,60 @@
+"""How large a space is, and roughly how long a search of it will take, before anything is trained."""
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from experiments.ranges import WIDTH_STEP, real, whole
+from experiments.spec import Spec
+from experiments.tasks.base import Task
+
+# Measured on one core of a server, TensorFlow 2.21: what building, tracing and saving a model takes, what one time step
+# of one layer costs beside its multiplications, forward and back, and how many of those a core does in a second.
+SECONDS_PER_TRIAL, SECONDS_PER_LAYER, SECONDS_PER_STEP, OPERATIONS_PER_SECOND = 1.5, 1.5, 2.5e-4, 2e10
+GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
+BACKWARD = 3  # forward and back cost three times forward
+
+
+def space_size(spec: Spec) -> int | None:
+    """How many different models the space holds; None where a range of real numbers makes it infinite."""
+    depths, widths = whole("--depth", spec.depth), whole("--width", spec.width, WIDTH_STEP)
+    rates, dropouts = real("--learning-rate", spec.learning_rate, 0), real("--dropout", spec.dropout, 0, 1)
+    if isinstance(rates, tuple) or (isinstance(dropouts, tuple) and max(depths) > 1):
+        return None
+    per_layer = len(spec.cells) * len(widths)
+    stacks = {depth: per_layer**depth if spec.mixed else per_layer for depth in depths}
+    return len(rates) * sum(count * (len(dropouts) if depth > 1 else 1) for depth, count in stacks.items())
+
+
+def planned_trials(spec: Spec) -> int:
+    """`--trials`, or fewer where the space has fewer points."""
+    size = space_size(spec)
+    return spec.trials if size is None else min(spec.trials, size)
+
+
+def seconds(spec: Spec, task: Task, steps: int, length: int, workers: int) -> float:
+    """Very roughly: for the mean candidate, on a core as fast as the one measured; the display soon knows better.
+
+    Args:
+        steps: training steps of an epoch.
+        length: time steps of a training step.
+    """
+    depths, widths = whole("--depth", spec.depth), whole("--width", spec.width, WIDTH_STEP)
+    step = fmean(_step_seconds(cell, depths, widths, spec.batch) for cell in spec.cells)
+    training = step * steps * length * spec.epochs
+    trial = SECONDS_PER_TRIAL + SECONDS_PER_LAYER * fmean(depths) + training
+    return trial * spec.executions * planned_trials(spec) / workers
+
+
+def _step_seconds(cell: str, depths: Sequence[int], widths: Sequence[int], batch: int) -> float:
+    gates = GATES.get(cell, max(GATES.values()))
+    products = fmean(2 * batch * 2 * width * gates * width for width in widths)
+    return fmean(depths) * (SECONDS_PER_STEP + BACKWARD * products / OPERATIONS_PER_SECOND)
+
+
+def words(duration: float) -> str:
+    """45 s, 3 min 20 s, 2 h 5 min."""
+    whole_seconds = round(duration)
+    if whole_seconds < 60:
+        return f"{whole_seconds} s"
+    minutes, rest = divmod(whole_seconds, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,180 @@
+"""A search from its spec to its record: checks, data, folder, MLflow, workers, display, the best model logged."""
+
+import dataclasses
+import glob
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from experiments import estimate, windows
+from experiments.display import Display, floors_line
+from experiments.folders import SearchFolder
+from experiments.progress import Progress
+from experiments.search import Search
+from experiments.spec import MAY_CHANGE, Spec
+from experiments.tasks import base
+
+if TYPE_CHECKING:
+    from tracking.record import Record
+
+SEARCHES = Path("searches")
+
+
+@dataclasses.dataclass
+class Launch:
+    """One call of `recurrent search`. `tracked` is False only where the cost of tracking is measured."""
+
+    spec: Spec
+    resume: bool
+    workers: int
+    uri: str
+    console: Console
+    tracked: bool = True
+
+    def __post_init__(self) -> None:
+        self.folder = SearchFolder(SEARCHES / self.spec.name)
+        self.task = base.make(self.spec.task, self.spec.options)
+        self.new = not self.folder.spec.exists()
+
+    def run(self) -> str:
+        """Returns "done" or "interrupted". Raises ValueError before anything is trained or written over."""
+        self._check_name()
+        arrays = [self.task.split(name, self.spec.seed) for name in ("train", "val")]
+        windows.check(self.task, arrays[0], arrays[1], self.spec.batch)
+        self.spec = dataclasses.replace(self.spec, digest=base.digest(arrays))
+        self._check_spec()
+        self.floors = self.task.floors("val")
+        self._announce(len(arrays[0][0]))
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        self.spec.write(self.folder)
+        planned = estimate.planned_trials(self.spec)
+        epochs = self.spec.epochs * self.spec.executions
+        progress = Progress(self.folder.path / "trials", self.task.direction, planned, epochs)
+        left = planned - sum(bool(trial.outcome) for trial in progress.trials.values())
+        search = Search(self.folder, max(0, min(self.workers, left)), gpus())
+        with Display(self.console, progress, self.task.metric, self.floors, self.spec.epochs) as display:
+            display.session = search.session
+            return search.run(self._open_record, display.tick, self._log_best)
+
+    def _check_name(self) -> None:
+        if not self.new and not self.resume:
+            raise ValueError(
+                f"--name: expected a new name, got {self.spec.name!r}, which {self.folder.path} holds;"
+                " --resume goes on with it"
+            )
+
+    def _check_spec(self) -> None:
+        if self.new:
+            self.spec = dataclasses.replace(self.spec, id=uuid.uuid4().hex)
+            return
+        before = Spec.read(self.folder)
+        self.spec = dataclasses.replace(self.spec, id=before.id)
+        for field in dataclasses.fields(Spec):
+            old, new = getattr(before, field.name), getattr(self.spec, field.name)
+            if old != new and field.name not in MAY_CHANGE:
+                what = "the data" if field.name == "digest" else f"--{field.name.replace('_', '-')}"
+                raise ValueError(f"--resume: expected {what} as when the search began, {old!r}, got {new!r}")
+
+    def _announce(self, samples: int) -> None:
+        spec, size = self.spec, estimate.space_size(self.spec)
+        length = self.task.window if self.task.stream else getattr(self.task, "length", 1)  # type: ignore[attr-defined]
+        steps = max(1, samples // (spec.batch * length) if self.task.stream else samples // spec.batch)
+        seconds = estimate.seconds(spec, self.task, steps, length, self.workers)
+        space = "no end of models (a range of real numbers)" if size is None else f"{size:,} models"
+        self._say(f"[bold]{spec.name}[/]: {spec.task}, {', '.join(spec.cells)}; space: {space}")
+        self._say(
+            f"{estimate.planned_trials(spec)} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
+            f" {self.workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
+            f" very roughly {estimate.words(seconds)}"
+        )
+        self._say(f"{self.task.metric} of models with less memory: {floors_line(self.floors)}")
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, soft_wrap=True)
+
+    def _open_record(self, session: str) -> "Record | None":
+        try:
+            return self._record(session) if self.tracked else None
+        except ValueError:
+            if self.new:
+                shutil.rmtree(self.folder.path)
+            raise
+
+    def _record(self, session: str) -> "Record":
+        from tracking.record import Record
+        from tracking.runs import Projection
+        from tracking.searches import find_search, open_search
+        from tracking.store import artifacts, connect
+        from tracking.views import write_views
+
+        client = connect(self.uri, create=True)
+        known = find_search(client, self.spec.name)
+        if known is not None and json.loads(known.data.tags["spec"])["id"] != self.spec.id:
+            raise ValueError(f"--name: expected a new name, got {self.spec.name!r}, which {self.uri} holds already")
+        facts = {**self.spec.facts(), "metric": self.task.metric, "direction": self.task.direction}
+        place = artifacts(self.uri, self.spec.task)
+        parent = open_search(client, self.spec.name, self.spec.task, place, facts, self.floors)
+        write_views(client, parent.info.experiment_id, self.task.metric, self.task.direction, self.spec.name)
+        trials = self.folder.path / "trials"
+        projection = Projection(client, parent, trials, self.task.metric, self.task.direction, session)
+        return Record(self.uri, client, parent, projection, self._warn)
+
+    def _warn(self, text: str) -> None:
+        self.console.print(f"[yellow]{text}[/]")
+
+    def _log_best(self, record: "Record") -> None:
+        """Logs the best model so far; what has failed to be logged now, the next --resume logs."""
+        from tracking.models import log_best
+
+        improvements = record.projection.improvements()
+        if not improvements:
+            return
+        trial = self.folder.trial(int(improvements[-1][1]))
+        run_id = record.projection.trials[trial.path.name].run_id
+        if run_id and trial.model.exists():
+            log_best(record.client, record.parent, run_id, trial.model, self._card(trial.journal.events(), run_id))
+
+    def _card(self, events: list[dict[str, Any]], run_id: str) -> dict[str, Any]:
+        start, end = events[0], events[-1]
+        built = next(event for event in events if event["event"] == "built")
+        facts = self.spec.facts()
+        return {
+            "search": self.spec.name,
+            "trial": start["trial"],
+            "run_id": run_id,
+            "architecture": start["parameters"]["architecture"],
+            "values": start["values"],
+            "parameters": built["parameters"],
+            **{key: facts[key] for key in ("task", "options", "seed", "digest", "versions", "commit")},
+            "metric": self.task.metric,
+            "direction": self.task.direction,
+            "floors": self.floors,
+            **{key: end[key] for key in ("score", "spread", "model_score", "execution", "epoch")},
+            "shapes": {"input": self._shape(self.task.features), "output": self._output_shape()},
+            "preprocessing": self.task.preprocessing(),
+        }
+
+    def _shape(self, features: int | None) -> dict[str, Any]:
+        if features is None:
+            return {"shape": [None, None], "dtype": "int32"}
+        return {"shape": [None, None, features], "dtype": "float32"}
+
+    def _output_shape(self) -> dict[str, Any]:
+        steps = [None, None] if self.task.per_step else [None]
+        return {"shape": [*steps, self.task.outputs], "dtype": "float32"}
+
+
+def gpus() -> list[str]:
+    """The GPUs that workers may use, as CUDA_VISIBLE_DEVICES names them; found without TensorFlow."""
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name and name != "-1"]
+    return [str(index) for index in range(len(glob.glob("/dev/nvidia[0-9]*")))]
+
+
+def usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,98 @@
+"""A search's state as its journals tell it, for the display."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tracking.journal import Event, Tail, now
+
+
+@dataclass
+class TrialState:
+    """What is known of one trial."""
+
+    tail: Tail
+    number: str
+    architecture: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
+    worker: int = -1
+    session: str = ""
+    execution: int = 0
+    epochs: int = 0  # finished, over all executions
+    last_score: float | None = None
+    score: float | None = None
+    spread: float | None = None
+    outcome: str = ""
+    reason: str = ""
+    parameters: int = 0
+    seconds: float = 0.0
+
+    def read(self) -> bool:
+        """Takes in what is new; True if the trial has just ended."""
+        before = self.outcome
+        for event in self.tail.read():
+            self._take(event)
+        return self.outcome != before
+
+    def _take(self, event: Event) -> None:
+        kind = event["event"]
+        if kind == "start":
+            self.architecture, self.values = event["parameters"]["architecture"], event["parameters"]
+            self.worker, self.session = event["worker"], event["session"]
+        elif kind == "built":
+            self.parameters = event["parameters"]
+        elif kind == "epoch":
+            self.execution, self.epochs = event["execution"], self.epochs + 1
+            self.last_score = next((value for key, value in event["metrics"].items() if key.startswith("val_")), None)
+        elif kind == "end":
+            self.outcome, self.reason = event["outcome"], event.get("reason") or ""
+            self.score, self.spread = event["score"], event.get("spread")
+            self.seconds = event.get("seconds") or 0.0
+
+
+class Progress:
+    """All trials of a search; `update` reads what is new.
+
+    Args:
+        planned: trials in all.
+        epochs: of one trial, over all its executions.
+    """
+
+    def __init__(self, trials: Path, direction: str, planned: int, epochs: int) -> None:
+        self.folder, self.direction, self.planned, self.epochs = trials, direction, planned, epochs
+        self.trials: dict[str, TrialState] = {}
+        self.started, self.done_before = now(), 0
+        self.update()
+        self.done_before = self.units()
+
+    def update(self) -> list[TrialState]:
+        """Returns the trials that have ended since the last call."""
+        for path in self.folder.glob("[0-9]*"):
+            if path.name not in self.trials:
+                self.trials[path.name] = TrialState(Tail(path / "journal.jsonl"), path.name)
+        return [trial for trial in self.trials.values() if not trial.outcome and trial.read()]
+
+    def running(self, session: str) -> list[TrialState]:
+        """The trials that this launcher's workers are at, by worker."""
+        found = [trial for trial in self.trials.values() if trial.session == session and not trial.outcome]
+        return sorted(found, key=lambda trial: trial.worker)
+
+    def ended(self, outcome: str) -> list[TrialState]:
+        return [trial for trial in self.trials.values() if trial.outcome == outcome]
+
+    def best(self) -> TrialState | None:
+        done = [trial for trial in self.trials.values() if trial.score is not None]
+        sign = 1 if self.direction == "min" else -1
+        return min(done, key=lambda trial: sign * (trial.score or 0.0), default=None)
+
+    def units(self) -> int:
+        """Epochs done; an ended trial counts as all of its epochs."""
+        return sum(self.epochs if trial.outcome else trial.epochs for trial in self.trials.values())
+
+    def seconds_left(self) -> float | None:
+        """At the pace since the launcher began; None before the first epoch."""
+        done = self.units() - self.done_before
+        if done <= 0:
+            return None
+        left = max(0, self.planned * self.epochs - self.units())
+        return (now() - self.started) / 1000 / done * left

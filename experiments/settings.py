@@ -1,0 +1,69 @@
+"""From parsed arguments to a search's spec; with --resume what is not given is as it was."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from experiments import arguments
+from experiments.folders import SearchFolder
+from experiments.launch import SEARCHES, gpus, usable_cores
+from experiments.ranges import WIDTH_STEP, real, whole
+from experiments.spec import Spec
+from experiments.tasks import base
+from search_spaces import cells
+
+ORACLES = ("random", "grid", "tpe")
+
+
+def settle(parsed: argparse.Namespace) -> Spec:
+    """The spec of a `search` command, every value checked. Raises ValueError."""
+    base.find(parsed.task)
+    folder = SearchFolder(SEARCHES / (parsed.name or _free_name(parsed.task)))
+    before = Spec.read(folder) if parsed.resume and folder.spec.exists() else None
+    given = {field.name: getattr(parsed, field.name, None) for field in dataclasses.fields(Spec)}
+    options = {**(before.options if before else {}), **arguments.options(parsed.options)}
+    made = base.make(parsed.task, options)
+    given["options"] = {key: str(value) for key, value in dataclasses.asdict(made).items()}
+    given["cells"] = parsed.cells.split(",") if parsed.cells else None
+    named: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    defaults = before.to_json() if before else {"cells": cells.names()}
+    spec = Spec(**{**defaults, "task": parsed.task, **named, "name": folder.path.name})
+    _check(spec)
+    return spec
+
+
+def _free_name(task: str) -> str:
+    """adding-1, adding-2, …"""
+    number = 1
+    while Path(SEARCHES / f"{task}-{number}").exists():
+        number += 1
+    return f"{task}-{number}"
+
+
+def _check(spec: Spec) -> None:
+    for cell in spec.cells:
+        if cell not in cells.names():
+            raise ValueError(f"--cells: expected some of {', '.join(cells.names())}, got {cell!r}")
+    if len(set(spec.cells)) < len(spec.cells):
+        raise ValueError(f"--cells: expected each cell once, got {','.join(spec.cells)!r}")
+    if spec.oracle not in ORACLES:
+        raise ValueError(f"--oracle: expected one of {', '.join(ORACLES)}, got {spec.oracle!r}")
+    whole("--depth", spec.depth)
+    whole("--width", spec.width, WIDTH_STEP)
+    rates = real("--learning-rate", spec.learning_rate, 0)
+    dropouts = real("--dropout", spec.dropout, 0, 1)
+    if min(rates) <= 0:
+        raise ValueError(f"--learning-rate: expected numbers above 0, got {spec.learning_rate!r}")
+    for flag, values, example in (("--learning-rate", rates, "0.001,0.01"), ("--dropout", dropouts, "0,0.5")):
+        if spec.oracle == "grid" and isinstance(values, tuple):
+            raise ValueError(f"{flag}: expected a list like {example} with --oracle grid, got a range")
+
+
+def workers(text: str) -> int:
+    """`--workers`: a number, or auto for one per GPU, else one per core."""
+    if text == "auto":
+        return len(gpus()) or usable_cores()
+    if not text.isdigit() or int(text) < 1:
+        raise ValueError(f"--workers: expected a whole number from 1, or auto, got {text!r}")
+    return int(text)

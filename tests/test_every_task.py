@@ -1,0 +1,317 @@
+"""The contract of a task, for every task there is: a new file in experiments/tasks is tested by being there."""
+
+import ast
+import dataclasses
+import inspect
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.tasks import base
+from experiments.tasks.base import SPLITS, Task
+
+TASKS = base.names()
+SIZES = {"train": "400", "val": "200", "test": "150"}
+HEAVY = ("tensorflow", "keras", "keras_tuner", "mlflow", "optuna", "rich", "pandas")
+OPTIONS = [(name, field.name) for name in TASKS for field in dataclasses.fields(base.find(name))]
+BOUNDED = [(name, field) for name, field in OPTIONS if base.find(name).__dataclass_fields__[field].metadata["minimum"]]
+
+every_task = pytest.mark.parametrize("name", TASKS)
+every_split = pytest.mark.parametrize("split", SPLITS)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path / "cache"))
+
+
+def small(name: str, **options: str) -> Task:
+    return base.make(name, {**SIZES, **options})
+
+
+def sampled(task: Task) -> bool:
+    """Drawn from a seed; the others read data that are as they are, and cut them."""
+    return type(task).split is Task.split
+
+
+def equal(one: base.Arrays, other: base.Arrays) -> bool:
+    return all(np.array_equal(left, right) for left, right in zip(one, other, strict=True))
+
+
+def source(name: str) -> Path:
+    return Path(inspect.getfile(base.find(name)))
+
+
+def perfect(task: Task, y: np.ndarray) -> np.ndarray:
+    """A model's outputs that are right everywhere."""
+    return y if task.loss == "mse" else 50 * np.eye(task.outputs, dtype=np.float32)[y]
+
+
+def test_the_tasks_are_the_files() -> None:
+    assert {"adding", "char_lm"} <= set(TASKS)
+    assert TASKS == sorted(TASKS)
+    assert "base" not in TASKS and "__init__" not in TASKS
+    assert len({base.find(name) for name in TASKS}) == len(TASKS)
+
+
+@pytest.mark.parametrize("name", ["addition", "", "base", "__init__", "Adding", "../tasks/adding", "adding.py"])
+def test_an_unknown_task_lists_the_known_ones(name: str) -> None:
+    line = f"task: expected one of {', '.join(TASKS)}, got {name!r}"
+    with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+        base.find(name)
+    with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+        base.make(name, {})
+
+
+@every_task
+def test_the_class_answers_everything(name: str) -> None:
+    kind = base.find(name)
+    assert issubclass(kind, Task) and kind.__module__ == f"experiments.tasks.{name}"
+    assert kind.direction in ("min", "max")
+    assert kind.loss in ("mse", "categorical")
+    assert re.fullmatch(r"[a-z0-9_]+", kind.metric)  # a part of MLflow's metric names
+    assert kind.knob in {field.name for field in dataclasses.fields(kind)} - set(SPLITS)
+    assert isinstance(kind.per_step, bool) and isinstance(kind.stream, bool)
+    assert not kind.stream or (kind.per_step and kind.knob == "window")
+
+
+@every_task
+def test_input_is_features_or_tokens(name: str) -> None:
+    task = small(name)
+    assert (task.features is None) != (task.tokens is None)
+    assert (task.features or task.tokens) >= 1
+    assert isinstance(task.outputs, int) and task.outputs >= 1
+
+
+@every_task
+def test_an_instance_cannot_be_changed(name: str) -> None:
+    task = small(name)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(task, type(task).knob, 3)
+    assert task == small(name) and hash(task) == hash(small(name))
+
+
+@every_task
+def test_every_option_has_a_help_text_and_a_default(name: str) -> None:
+    for field in dataclasses.fields(base.find(name)):
+        assert field.default is not dataclasses.MISSING, field.name
+        assert type(field.default) in (int, float, str), field.name
+        assert len(field.metadata["help"]) > 5, field.name
+
+
+@every_task
+@every_split
+def test_shapes_and_types(name: str, split: str) -> None:
+    task = small(name)
+    x, y = task.split(split, 0)
+    count = int(SIZES[split])
+    if task.stream:
+        assert len(x) == len(y) == count - 1  # the last character has no next one
+        samples, steps = (), x.shape[:1]
+    else:
+        assert len(x) == len(y) == count
+        samples, steps = x.shape[:1], x.shape[1:2]
+    assert x.shape == (*samples, *steps, *([task.features] if task.features else []))
+    assert x.dtype == (np.float32 if task.features else np.int32)
+    answers = (*samples, *(steps if task.per_step else ()))
+    assert y.shape == (answers if task.loss == "categorical" else (*answers, task.outputs))
+    assert y.dtype == (np.int32 if task.loss == "categorical" else np.float32)
+    assert np.isfinite(x).all() and np.isfinite(y).all()
+    if task.tokens:
+        assert x.min() >= 0 and x.max() < task.tokens
+    if task.loss == "categorical":
+        assert y.min() >= 0 and y.max() < task.outputs
+
+
+@every_task
+@every_split
+def test_the_same_seed_gives_the_same_arrays(name: str, split: str) -> None:
+    first = small(name).split(split, 7)
+    np.random.seed(1)
+    state = np.random.get_state()[1].tolist()
+    small(name).split("test", 3)
+    assert equal(small(name).split(split, 7), first)
+    assert np.random.get_state()[1].tolist() == state, "the global generator has no part in it"
+
+
+@every_task
+def test_another_seed_gives_other_arrays(name: str) -> None:
+    task = small(name)
+    zero, *others = (task.split("train", seed) for seed in (0, 1, 2, 2**32, 2**63))
+    if not sampled(task):
+        assert all(equal(zero, other) for other in others), "data that are as they are know no seed"
+        return
+    for other in others:
+        assert not equal(zero, other)
+        assert np.mean(zero[0] == other[0]) < 0.999
+
+
+@every_task
+def test_the_splits_differ(name: str) -> None:
+    task = small(name, train="150", val="150")
+    arrays = [task.split(split, 0) for split in SPLITS]
+    assert not equal(arrays[0], arrays[1])
+    assert not equal(arrays[0], arrays[2])
+    assert not equal(arrays[1], arrays[2])
+
+
+@every_task
+def test_no_sample_is_in_two_splits(name: str) -> None:
+    task = small(name, train="2000", val="2000", test="2000")
+    if not sampled(task):
+        pytest.skip("cut from one sequence: tested with the task")
+    rows = [{row.tobytes() for row in task.split(split, 0)[0]} for split in SPLITS]
+    assert [len(found) for found in rows] == [2000] * 3, "nor twice in one"
+    assert not rows[0] & rows[1] and not rows[0] & rows[2] and not rows[1] & rows[2]
+
+
+@every_task
+def test_no_split_of_a_seed_is_a_split_of_the_next(name: str) -> None:
+    task = small(name, train="100", val="100", test="100")
+    if not sampled(task):
+        pytest.skip("the same data for every seed")
+    seen = [task.split(split, seed)[0].tobytes() for seed in range(20) for split in SPLITS]
+    assert len(set(seen)) == 60
+
+
+@every_task
+def test_an_unknown_split_is_an_error(name: str) -> None:
+    with pytest.raises(ValueError):
+        small(name).split("validation", 0)
+
+
+@every_task
+def test_at_least_two_floors(name: str) -> None:
+    task = small(name)
+    for split in ("val", "test"):
+        floors = task.floors(split)
+        assert len(floors) >= 2, "no memory, and half of it"
+        assert all(isinstance(value, float) and math.isfinite(value) for value in floors.values())
+        assert all(re.fullmatch(r"[a-z0-9_-]+", key) for key in floors)
+    assert task.floors() == task.floors("val")
+
+
+@every_task
+def test_a_floor_with_less_memory_is_lower(name: str) -> None:
+    task = small(name, train="20000", val="4000")
+    first, second, *_ = task.floors().values()
+    assert second < first if task.direction == "min" else second > first
+
+
+@every_task
+def test_right_answers_beat_every_floor(name: str) -> None:
+    task = small(name)
+    _, y = task.split("val", 0)
+    y = y[None] if task.stream else y
+    right, wrong = task.score(y, perfect(task, y)), task.score(y, np.roll(perfect(task, y), 1, axis=-2))
+    assert isinstance(right, float)
+    assert right == pytest.approx(0 if task.direction == "min" else 1, abs=1e-6)
+    for floor in [*task.floors().values(), wrong]:
+        assert right < floor if task.direction == "min" else right > floor
+
+
+@every_task
+def test_a_model_needs_no_task_to_make_its_input(name: str) -> None:
+    task = small(name)
+    preprocessing = task.preprocessing()
+    assert preprocessing["input"].startswith("float32 (batch, time, " if task.features else "int32 (batch, time)")
+    if task.tokens:
+        assert len(preprocessing["vocabulary"]) == task.tokens
+
+
+@pytest.mark.parametrize(("name", "option"), BOUNDED)
+def test_an_option_below_its_minimum(name: str, option: str) -> None:
+    least = base.find(name).__dataclass_fields__[option].metadata["minimum"]
+    line = f"{option}: expected {least} or more, got {least - 1}"
+    with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+        base.make(name, {option: str(least - 1)})
+    with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+        base.find(name)(**{option: least - 1})
+    assert getattr(base.make(name, {option: str(least)}), option) == least
+
+
+@pytest.mark.parametrize(("name", "option"), OPTIONS)
+def test_an_option_is_taken_as_typed(name: str, option: str) -> None:
+    default = base.find(name).__dataclass_fields__[option].default
+    assert getattr(base.make(name, {}), option) == default
+    assert getattr(base.make(name, {option: str(default)}), option) == default
+
+
+@pytest.mark.parametrize(("name", "option"), OPTIONS)
+@pytest.mark.parametrize("text", ["many", "", "1.5", "1e3", "nan", "1,2", "0x10"])
+def test_a_number_that_is_none(name: str, option: str, text: str) -> None:
+    if type(base.find(name).__dataclass_fields__[option].default) is not int:
+        pytest.skip("takes other values than whole numbers")
+    line = f"-o {option}: expected a whole number, got {text!r}"
+    with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+        base.make(name, {option: text})
+
+
+@every_task
+def test_an_unknown_option_lists_the_known_ones(name: str) -> None:
+    known = ", ".join(sorted(field.name for field in dataclasses.fields(base.find(name))))
+    for option in ("lenght", "", "metric", "Train"):
+        line = f"-o: expected one of {known}, got {option!r}"
+        with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+            base.make(name, {"train": "10", option: "3"})
+
+
+@every_task
+def test_the_docstring_shows_an_example_and_names_its_source(name: str) -> None:
+    text = ast.get_docstring(ast.parse(source(name).read_text("utf-8")))
+    assert text, "problem, worked example, source"
+    title, *rest = text.splitlines()
+    assert re.fullmatch(r"[A-Z].*\.", title), "one sentence first"
+    assert any(re.match(r"    \S.*\d", line) for line in rest), "an indented example with numbers"
+    assert re.search(r"^Source.*(19|20)\d\d", text, re.MULTILINE)
+
+
+@every_task
+def test_the_class_says_what_x_and_y_are(name: str) -> None:
+    assert re.search(r"\bx\b.*\by\b", base.find(name).__doc__ or "", re.DOTALL)
+
+
+@every_task
+def test_a_task_fits_into_80_lines(name: str) -> None:
+    assert len(source(name).read_text("utf-8").splitlines()) <= 80
+
+
+@every_task
+def test_numpy_is_all_a_task_needs(name: str) -> None:
+    code = f"""
+import sys
+from experiments.tasks import base
+task = base.make({name!r}, {SIZES!r})
+task.split("train", 0), task.floors(), task.preprocessing()
+print(sorted(set(sys.modules) & set({HEAVY!r})))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
+def test_the_digest_is_of_shapes_types_and_values() -> None:
+    x, y = np.arange(6, dtype=np.int32), np.arange(6, dtype=np.float32)
+    other = y.copy()
+    other[3] = np.nextafter(other[3], np.float32(9))
+    digests = [
+        base.digest(arrays)
+        for arrays in (
+            [(x, y)],
+            [(y, x)],
+            [(x, y), (x, y)],
+            [(x.reshape(2, 3), y)],
+            [(x.astype(np.int64), y)],
+            [(x.view(np.float32), y)],
+            [(x, other)],
+            [(x[:3], y[:3]), (x[3:], y[3:])],
+        )
+    ]
+    assert len(set(digests)) == len(digests)
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests)
+    assert base.digest([(x[::-1][::-1], y.copy())]) == digests[0], "not of where they lie in memory"
+    assert base.digest([(np.asfortranarray(x.reshape(2, 3)), y)]) == digests[3]

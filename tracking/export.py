@@ -1,0 +1,80 @@
+"""The best model of a search as two files, verified: `model.keras` (stock Keras alone) and `model.json`."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Run
+
+from tracking.journal import now
+from tracking.models import CARD, download, logged_model
+
+KERAS = "model.keras"
+TOLERANCE = 1e-4  # between the recorded score and the reloaded model's
+
+Score = Callable[[Path, str], float]
+
+
+def export(client: MlflowClient, uri: str, parent: Run, to: Path, score: Score) -> dict[str, Any]:
+    """Copies the model, reloads and re-scores it, scores it on the test split, and only then puts it in place.
+
+    Args:
+        score: the metric of the model in a `.keras` file on a split, "val" or "test".
+
+    Returns the card, with `test_score`. Raises ValueError if the search has no model, if `to` holds something else,
+    or if the reloaded model does not score what the record says.
+    """
+    name = parent.data.tags["search_id"]
+    check_target(to, name)
+    model = logged_model(client, parent)
+    if model is None:
+        raise ValueError(f"export: expected a search with a completed trial, got {name!r}, which has none")
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=to.parent, prefix=f".{to.name}.") as folder:
+        file, card = download(client, uri, model, Path(folder))
+        card["rescored"] = _rescored(file, card, score)
+        card["test_score"] = score(file, "test")
+        _record_test(client, card)
+        _place(file, card, Path(folder) / "new", to)
+    return card
+
+
+def check_target(to: Path, name: str) -> None:
+    """Raises ValueError unless `to` is free, or holds an export of the same search."""
+    if not to.exists() or (to.is_dir() and not any(to.iterdir())):
+        return
+    try:
+        earlier = json.loads((to / CARD).read_text("utf-8")).get("search")
+    except (OSError, ValueError, AttributeError):
+        earlier = None
+    if earlier != name or {path.name for path in to.iterdir()} - {KERAS, CARD}:
+        raise ValueError(f"--to: expected a new folder, or an earlier export of {name!r}, got {str(to)!r}")
+
+
+def _rescored(file: Path, card: dict[str, Any], score: Score) -> float:
+    found = score(file, "val")
+    if not abs(found - card["model_score"]) <= TOLERANCE:
+        raise ValueError(
+            f"export: expected the reloaded model to score {card['model_score']:.6f} on validation,"
+            f" as recorded, got {found:.6f}; nothing was exported"
+        )
+    return found
+
+
+def _record_test(client: MlflowClient, card: dict[str, Any]) -> None:
+    key = f"test/{card['metric']}"
+    if key not in client.get_run(card["run_id"]).data.metrics:
+        client.log_batch(card["run_id"], [Metric(key, card["test_score"], now(), 0)])
+
+
+def _place(file: Path, card: dict[str, Any], new: Path, to: Path) -> None:
+    new.mkdir()
+    shutil.move(file, new / KERAS)
+    (new / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    if to.exists():
+        shutil.rmtree(to)
+    new.rename(to)

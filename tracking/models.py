@@ -1,0 +1,84 @@
+"""The best model of a search, as a model in MLflow.
+
+Written by hand with `MlflowClient` alone: `mlflow.keras.log_model` needs TensorFlow in the launcher, and `autolog`
+runs a subprocess that imports it. The result is what MLflow's own `keras` flavour reads.
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mlflow import MlflowClient, pyfunc
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
+from mlflow.models import Model, ModelSignature
+from mlflow.types.schema import Schema, TensorSpec
+
+CARD = "model.json"
+KERAS_FILE = "data/model.keras"
+FLAVOR = {"data": "data", "keras_backend": "tensorflow", "save_exported_model": False}
+
+
+def logged_model(client: MlflowClient, parent: Run) -> LoggedModel | None:
+    """The model that a search has logged."""
+    found = _models(client, parent)
+    return found[0] if found else None
+
+
+def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> None:
+    """Logs a trial's model with its card, and takes away the one of an earlier best trial; again: does nothing."""
+    before = _models(client, parent)
+    if not any(model.source_run_id == run_id for model in before):
+        _log(client, parent, run_id, keras_file, card)
+    for model in before:
+        if model.source_run_id != run_id:
+            client.delete_logged_model(model.model_id)
+
+
+def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
+    found = client.search_logged_models(
+        [parent.info.experiment_id],
+        filter_string=f"tags.search_id = '{parent.data.tags['search_id']}'",
+        order_by=[{"field_name": "creation_time", "ascending": False}],
+    )
+    return [model for model in found if model.status == LoggedModelStatus.READY]
+
+
+def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> None:
+    tags = {"search_id": parent.data.tags["search_id"], "architecture": card["architecture"]}
+    name = f"{tags['search_id']}-best"
+    model = client.create_logged_model(parent.info.experiment_id, name, run_id, tags, model_type="keras")
+    with tempfile.TemporaryDirectory() as folder:
+        write_model(Path(folder), Model(model_id=model.model_id, run_id=run_id), keras_file, card)
+        client.log_model_artifacts(model.model_id, folder)
+    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=card["epoch"] or 0)])
+
+
+def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, Any]) -> None:
+    """An MLflow model folder of the `keras` flavour around a `.keras` file."""
+    (folder / KERAS_FILE).parent.mkdir()
+    shutil.copyfile(keras_file, folder / KERAS_FILE)
+    (folder / "data" / "keras_module.txt").write_text("keras")
+    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", "utf-8")
+    requirements = [f"{name}=={card['versions'][name]}" for name in ("keras", "tensorflow", "numpy")]
+    (folder / "requirements.txt").write_text("\n".join([f"mlflow=={card['versions']['mlflow']}", *requirements]) + "\n")
+    model.signature = ModelSignature(_schema(card["shapes"]["input"]), _schema(card["shapes"]["output"]))
+    model.add_flavor("keras", keras_version=card["versions"]["keras"], **FLAVOR)
+    pyfunc.add_to_model(model, loader_module="mlflow.keras")
+    model.save(str(folder / "MLmodel"))
+
+
+def _schema(shape: dict[str, Any]) -> Schema:
+    """Batch and time are free: a signature inferred from data would refuse sequences of another length."""
+    sizes = tuple(-1 if size is None else size for size in shape["shape"])
+    return Schema([TensorSpec(np.dtype(shape["dtype"]), sizes)])
+
+
+def download(client: MlflowClient, uri: str, model: LoggedModel, to: Path) -> tuple[Path, dict[str, Any]]:
+    """(the `.keras` file, the card) of a logged model."""
+    folder = Path(download_artifacts(artifact_uri=model.artifact_location, dst_path=str(to), tracking_uri=uri))
+    return folder / KERAS_FILE, json.loads((folder / CARD).read_text("utf-8"))

@@ -1,0 +1,63 @@
+"""What a search found, read from MLflow alone."""
+
+import json
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from tracking.searches import all_trials
+
+NOT_VALUES = ("architecture",)
+
+
+def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
+    """The search as one JSON object; a missing score is None, statuses are MLflow's words."""
+    spec = json.loads(parent.data.tags["spec"])
+    metrics = parent.data.metrics.items()
+    return {
+        "search": spec["name"],
+        "task": spec["task"],
+        "metric": spec["metric"],
+        "direction": spec["direction"],
+        "status": parent.info.status,
+        "floors": {key.removeprefix("floor/"): value for key, value in metrics if key.startswith("floor/")},
+        "trials": [_trial(run, spec["metric"]) for run in all_trials(client, parent)],
+    }
+
+
+def _trial(run: Run, metric: str) -> dict[str, Any]:
+    metrics, params, tags = run.data.metrics, run.data.params, run.data.tags
+    count = metrics.get("cost/parameters")
+    epoch = metrics.get("best/epoch")
+    return {
+        "trial": tags["trial"],
+        "architecture": params.get("architecture"),
+        "values": {key: _number(value) for key, value in params.items() if key not in NOT_VALUES},
+        "score": metrics.get(f"best/{metric}"),
+        "spread": metrics.get(f"best/{metric}_sd"),
+        "test_score": metrics.get(f"test/{metric}"),
+        "status": run.info.status,
+        "outcome": tags.get("outcome"),
+        "reason": tags.get("reason"),
+        "parameters": None if count is None else int(count),
+        "seconds": metrics.get("cost/seconds"),
+        "epoch": None if epoch is None else int(epoch),
+        "kernel": tags.get("kernel"),
+        "run_id": run.info.run_id,
+    }
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def ranked(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The trials with a score, best first."""
+    scored = [trial for trial in found["trials"] if trial["score"] is not None]
+    return sorted(scored, key=lambda trial: trial["score"], reverse=found["direction"] == "max")
