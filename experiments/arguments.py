@@ -14,8 +14,9 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 class Parser(argparse.ArgumentParser):
     """Answers bad input with one line and exit code 2."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
+    def __init__(self, **more: Any) -> None:
+        more.update(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+        super().__init__(**more)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
@@ -71,7 +72,9 @@ def _search(commands: Any) -> None:
     ):
         add(flag, "N", text, type=_whole(flag, least))
     add("--oracle", "NAME", "what proposes candidates: random, grid or tpe")
-    made.add_argument("--workers", metavar="N", default="auto", help="processes, or auto: one per GPU or core (default)")
+    made.add_argument(
+        "--workers", metavar="N", default="auto", help="processes, or auto: one per GPU or core (default)"
+    )
     add("--seed", "N", "of data, proposals and training", type=_whole("--seed", 0))
     made.add_argument("--name", type=_name, help="of the search, new in its store (default: the task and a number)")
     made.add_argument("--resume", action="store_true", help="go on with the search of this name, or begin it")
@@ -112,7 +115,9 @@ def _sample(commands: Any) -> None:
     )
     made.add_argument("folder", metavar="DIR", help="what export has written")
     made.add_argument("--prompt", default="", help="the text to go on from (default: none)")
-    made.add_argument("--length", metavar="N", type=_whole("--length", 1), default=200, help="characters (default: 200)")
+    made.add_argument(
+        "--length", metavar="N", type=_whole("--length", 1), default=200, help="characters (default: 200)"
+    )
     made.add_argument("--temperature", metavar="T", type=float, default=1.0, help="0 is greedy (default: 1.0)")
     made.add_argument("--top-k", metavar="K", type=int, default=0, help="the K likeliest alone; 0 is all (default: 0)")
     made.add_argument("--top-p", metavar="P", type=float, default=1.0, help="the likeliest of mass P (default: 1.0)")

@@ -10,7 +10,12 @@ from typing import Any
 
 from experiments import arguments
 
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0", "PYTHONWARNINGS": "ignore", "GRPC_VERBOSITY": "NONE"}
+QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "PYTHONWARNINGS": "ignore",
+    "GRPC_VERBOSITY": "NONE",
+}
 SHOWN = 5  # links that `ui` prints, newest search first
 
 
@@ -97,7 +102,13 @@ def results_line(run: Any) -> dict[str, Any]:
     """A search in the list of all searches."""
     spec = json.loads(run.data.tags["spec"])
     best = run.data.metrics.get(f"best/{spec['metric']}")
-    return {"search": spec["name"], "task": spec["task"], "metric": spec["metric"], "best": best, "status": run.info.status}
+    return {
+        "search": spec["name"],
+        "task": spec["task"],
+        "metric": spec["metric"],
+        "best": best,
+        "status": run.info.status,
+    }
 
 
 def _search_line(line: dict[str, Any]) -> str:

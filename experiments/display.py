@@ -36,7 +36,9 @@ class Display:
         session: of the launcher; set when it is known.
     """
 
-    def __init__(self, console: Console, progress: Progress, metric: str, floors: dict[str, float], epochs: int) -> None:
+    def __init__(
+        self, console: Console, progress: Progress, metric: str, floors: dict[str, float], epochs: int
+    ) -> None:
         self.console, self.progress, self.metric, self.floors, self.epochs = console, progress, metric, floors, epochs
         self.session = ""
         self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
@@ -122,7 +124,9 @@ def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, 
 
 
 def _table(title: str, trials: list[dict[str, Any]], metric: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2, 0, 0))
+    table = Table(
+        title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2, 0, 0)
+    )
     table.add_column("architecture")
     table.add_column(metric_name(metric), justify="right", style="green")
     for heading in ("± sd", "parameters", "learning rate", "time", "trial"):

@@ -1,11 +1,11 @@
 """Where a search's files lie: `searches/NAME/` in the current folder.
 
-    spec.json                     what is searched, written once
-    study.journal  study.lock     Optuna's journal; the lock over proposing and appending
-    launcher.lock  workers/0.lock held by the living; the system releases them when a process dies
-    trials/0003/journal.jsonl     what happened in a trial; MLflow is brought to it
-    trials/0003/checkpoint.npz    its last epoch, to go on from
-    trials/0003/model.keras       its best epoch's model
+spec.json                     what is searched, written once
+study.journal  study.lock     Optuna's journal; the lock over proposing and appending
+launcher.lock  workers/0.lock held by the living; the system releases them when a process dies
+trials/0003/journal.jsonl     what happened in a trial; MLflow is brought to it
+trials/0003/checkpoint.npz    its last epoch, to go on from
+trials/0003/model.keras       its best epoch's model
 """
 
 import json

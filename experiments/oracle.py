@@ -6,7 +6,7 @@ and whose lock is free was lost: the next worker that asks gets it again, under 
 """
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import keras_tuner
 import optuna
@@ -54,6 +54,7 @@ class StudyOracle(keras_tuner.Oracle):
         self.verbose = 0
         self.folder, self.strategy, self.search_seed, self.session = folder, strategy, seed, session
         self.claimed: dict[str, TrialFolder] = {}
+        self.ongoing_trials: dict[str, Trial] = {}
         with folder.study_lock:
             self.storage, self.study = _open_study(folder, objective.direction)
 
@@ -148,7 +149,7 @@ class StudyOracle(keras_tuner.Oracle):
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
         """The completed trials with the best scores, best first."""
         done = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        done.sort(key=lambda frozen: frozen.value, reverse=self.objective.direction == "max")
+        done.sort(key=lambda frozen: frozen.values[0], reverse=self.objective.direction == "max")
         return [self._as_trial(frozen) for frozen in done[:num_trials]]
 
     def _as_trial(self, frozen: optuna.trial.FrozenTrial) -> Trial:
@@ -184,7 +185,7 @@ def _open_study(folder: SearchFolder, direction: str) -> tuple[JournalStorage, o
     journal_lock = lock(folder.study.with_name(f"{folder.study.name}.lock"))
     with journal_lock:
         cut_torn_line(folder.study)
-    storage = JournalStorage(JournalFileBackend(str(folder.study), lock_obj=journal_lock))
+    storage = JournalStorage(JournalFileBackend(str(folder.study), lock_obj=cast(Any, journal_lock)))
     study = optuna.create_study(
         storage=storage,
         study_name="search",
@@ -193,4 +194,3 @@ def _open_study(folder: SearchFolder, direction: str) -> tuple[JournalStorage, o
         load_if_exists=True,
     )
     return storage, study
-

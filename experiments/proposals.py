@@ -34,7 +34,7 @@ class View(optuna.Study):
         self, deepcopy: bool = True, states: Any = None, use_cache: bool = False
     ) -> list[FrozenTrial]:  # the one place where samplers of Optuna 5.0 read a study
         trials = self._storage.get_all_trials(self._study_id, deepcopy=False)
-        scores = [trial.value for trial in trials if trial.state == TrialState.COMPLETE]
+        scores = [trial.values[0] for trial in trials if trial.state == TrialState.COMPLETE]
         if not scores:
             return []
         worst = max(scores) if self.direction == optuna.study.StudyDirection.MINIMIZE else min(scores)

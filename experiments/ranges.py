@@ -1,8 +1,8 @@
 """Ranges and lists as typed on the command line.
 
-    1:3          whole numbers 1, 2, 3 (widths step by 16: 16:64 is 16, 32, 48, 64)
-    1,2 or 2     exactly these
-    1e-4:1e-2    any real number between the two
+1:3          whole numbers 1, 2, 3 (widths step by 16: 16:64 is 16, 32, 48, 64)
+1,2 or 2     exactly these
+1e-4:1e-2    any real number between the two
 """
 
 import math

@@ -101,7 +101,9 @@ class Search:
             time.sleep(TICK)
 
     def _replace(self, place: int) -> None:
-        written = sum(trial.journal.path.stat().st_size for trial in self.folder.trials() if trial.journal.path.exists())
+        written = sum(
+            trial.journal.path.stat().st_size for trial in self.folder.trials() if trial.journal.path.exists()
+        )
         self.useless_deaths = self.useless_deaths + 1 if written == self.seen else 1
         self.seen = written
         if self.useless_deaths > USELESS_DEATHS:

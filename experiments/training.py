@@ -42,7 +42,14 @@ class Training:
     """
 
     def __init__(
-        self, model: keras.Sequential, task: Task, train: Arrays, val: Arrays, batch: int, seed: int, seeds: tuple[int, int]
+        self,
+        model: keras.Sequential,
+        task: Task,
+        train: Arrays,
+        val: Arrays,
+        batch: int,
+        seed: int,
+        seeds: tuple[int, int],
     ) -> None:
         self.model, self.task, self.val, self.batch, self.seed, self.seeds = model, task, val, batch, seed, seeds
         if task.stream:
@@ -99,7 +106,7 @@ class Training:
     def save(self, path: Path, **more: Any) -> None:
         """Writes a checkpoint: the file is either the old one or the whole new one."""
         state = {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch, "logs": self.logs, **more}
-        arrays = {f"variable{index}": np.asarray(value) for index, value in enumerate(self._variables())}
+        arrays: Any = {f"variable{index}": np.asarray(value) for index, value in enumerate(self._variables())}
         buffer = io.BytesIO()
         np.savez(buffer, state=np.frombuffer(json.dumps(state).encode(), np.uint8), **arrays)
         write_atomically(path, buffer.getvalue())

@@ -131,7 +131,9 @@ class RecurrentTuner(SearchTuner):
             training.save(folder.checkpoint, execution=execution, seconds=seconds)
             self._epoch_line(folder, execution, training.epoch, logs, seconds)
             if execution == 0:
-                self.oracle.update_trial(trial.trial_id, {self.oracle.objective.name: logs[self._score]}, training.epoch)
+                self.oracle.update_trial(
+                    trial.trial_id, {self.oracle.objective.name: logs[self._score]}, training.epoch
+                )
         seconds = before + time.perf_counter() - started
         return {"score": training.best, "epoch": training.best_epoch, "seconds": seconds}
 

@@ -1,7 +1,7 @@
 """A trial's values in words: one architecture string, and one value for every stable parameter name.
 
-    {"cell": "gru", "depth": 2, "width": 64, …}                           gru-64x2
-    {"depth": 2, "cell_1": "lstm", "width_1": 64, "cell_2": "gru", …}     lstm-64+gru-32
+{"cell": "gru", "depth": 2, "width": 64, …}                           gru-64x2
+{"depth": 2, "cell_1": "lstm", "width_1": 64, "cell_2": "gru", …}     lstm-64+gru-32
 """
 
 from typing import Any

@@ -1,8 +1,8 @@
 """The space of recurrent models: cell × depth × width × learning rate × dropout.
 
-    space = RecurrentSpace(features=2, outputs=1, loss="mse", cells=["lstm", "gru"], depths=[1, 2], widths=[32, 64])
-    tuner = keras_tuner.RandomSearch(space, objective="val_loss", max_trials=4)
-    tuner.search(x, y, validation_data=(x_val, y_val), epochs=2)
+space = RecurrentSpace(features=2, outputs=1, loss="mse", cells=["lstm", "gru"], depths=[1, 2], widths=[32, 64])
+tuner = keras_tuner.RandomSearch(space, objective="val_loss", max_trials=4)
+tuner.search(x, y, validation_data=(x_val, y_val), epochs=2)
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ LOSSES = {  # both are means over every value that the task scores
 }
 Values = Sequence[int] | range
 Interval = tuple[float, float]
+NO_DROPOUT = [0.0]
 
 
 class RecurrentSpace(keras_tuner.HyperModel):
@@ -54,7 +55,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         widths: Values = range(16, 129, 16),
         mixed: bool = False,
         learning_rate: list[float] | Interval = (1e-4, 1e-2),
-        dropout: list[float] | Interval = (0.0,),
+        dropout: list[float] | Interval = NO_DROPOUT,
     ) -> None:
         super().__init__(name="recurrent")
         if (features is None) == (tokens is None):
@@ -120,8 +121,7 @@ def _whole(hp: keras_tuner.HyperParameters, name: str, values: Values) -> None:
 
 
 def _real(hp: keras_tuner.HyperParameters, name: str, values: list[float] | Interval, sampling: str) -> None:
-    if isinstance(values, tuple) and len(values) == 2:
+    if isinstance(values, tuple):
         hp.Float(name, values[0], values[1], sampling=sampling)
     else:
         hp.Choice(name, list(values))
-

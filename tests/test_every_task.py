@@ -18,10 +18,14 @@ from experiments.tasks.base import SPLITS, Task
 TASKS = base.names()
 SIZES = {"train": "400", "val": "200", "test": "150"}
 HEAVY = ("tensorflow", "keras", "keras_tuner", "mlflow", "optuna", "rich", "pandas")
-OPTIONS = [(name, field.name) for name in TASKS for field in dataclasses.fields(base.find(name))]
-BOUNDED = [(name, field) for name, field in OPTIONS if base.find(name).__dataclass_fields__[field].metadata["minimum"]]
+FIELDS = [(name, field) for name in TASKS for field in dataclasses.fields(base.find(name))]
+OPTIONS = [(name, field.name, field.default) for name, field in FIELDS]
+WHOLE = [(name, option) for name, option, default in OPTIONS if type(default) is int]
+BOUNDED = [(name, field.name, least) for name, field in FIELDS if (least := field.metadata["minimum"]) is not None]
+SAMPLED = [name for name in TASKS if base.find(name).split is Task.split]  # the others cut data that are as they are
 
 every_task = pytest.mark.parametrize("name", TASKS)
+every_sampled_task = pytest.mark.parametrize("name", SAMPLED)
 every_split = pytest.mark.parametrize("split", SPLITS)
 
 
@@ -32,11 +36,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def small(name: str, **options: str) -> Task:
     return base.make(name, {**SIZES, **options})
-
-
-def sampled(task: Task) -> bool:
-    """Drawn from a seed; the others read data that are as they are, and cut them."""
-    return type(task).split is Task.split
 
 
 def equal(one: base.Arrays, other: base.Arrays) -> bool:
@@ -54,7 +53,7 @@ def perfect(task: Task, y: np.ndarray) -> np.ndarray:
 
 def test_the_tasks_are_the_files() -> None:
     assert {"adding", "char_lm"} <= set(TASKS)
-    assert TASKS == sorted(TASKS)
+    assert sorted(TASKS) == TASKS
     assert "base" not in TASKS and "__init__" not in TASKS
     assert len({base.find(name) for name in TASKS}) == len(TASKS)
 
@@ -139,13 +138,15 @@ def test_the_same_seed_gives_the_same_arrays(name: str, split: str) -> None:
     assert np.random.get_state()[1].tolist() == state, "the global generator has no part in it"
 
 
-@every_task
+@pytest.mark.parametrize("name", sorted(set(TASKS) - set(SAMPLED)))
+def test_data_that_are_as_they_are_know_no_seed(name: str) -> None:
+    zero, *others = (small(name).split("train", seed) for seed in (0, 1, 2**32))
+    assert all(equal(zero, other) for other in others)
+
+
+@every_sampled_task
 def test_another_seed_gives_other_arrays(name: str) -> None:
-    task = small(name)
-    zero, *others = (task.split("train", seed) for seed in (0, 1, 2, 2**32, 2**63))
-    if not sampled(task):
-        assert all(equal(zero, other) for other in others), "data that are as they are know no seed"
-        return
+    zero, *others = (small(name).split("train", seed) for seed in (0, 1, 2, 2**32, 2**63))
     for other in others:
         assert not equal(zero, other)
         assert np.mean(zero[0] == other[0]) < 0.999
@@ -160,21 +161,17 @@ def test_the_splits_differ(name: str) -> None:
     assert not equal(arrays[1], arrays[2])
 
 
-@every_task
+@every_sampled_task
 def test_no_sample_is_in_two_splits(name: str) -> None:
     task = small(name, train="2000", val="2000", test="2000")
-    if not sampled(task):
-        pytest.skip("cut from one sequence: tested with the task")
     rows = [{row.tobytes() for row in task.split(split, 0)[0]} for split in SPLITS]
     assert [len(found) for found in rows] == [2000] * 3, "nor twice in one"
     assert not rows[0] & rows[1] and not rows[0] & rows[2] and not rows[1] & rows[2]
 
 
-@every_task
+@every_sampled_task
 def test_no_split_of_a_seed_is_a_split_of_the_next(name: str) -> None:
     task = small(name, train="100", val="100", test="100")
-    if not sampled(task):
-        pytest.skip("the same data for every seed")
     seen = [task.split(split, seed)[0].tobytes() for seed in range(20) for split in SPLITS]
     assert len(set(seen)) == 60
 
@@ -224,9 +221,8 @@ def test_a_model_needs_no_task_to_make_its_input(name: str) -> None:
         assert len(preprocessing["vocabulary"]) == task.tokens
 
 
-@pytest.mark.parametrize(("name", "option"), BOUNDED)
-def test_an_option_below_its_minimum(name: str, option: str) -> None:
-    least = base.find(name).__dataclass_fields__[option].metadata["minimum"]
+@pytest.mark.parametrize(("name", "option", "least"), BOUNDED)
+def test_an_option_below_its_minimum(name: str, option: str, least: int) -> None:
     line = f"{option}: expected {least} or more, got {least - 1}"
     with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
         base.make(name, {option: str(least - 1)})
@@ -235,18 +231,15 @@ def test_an_option_below_its_minimum(name: str, option: str) -> None:
     assert getattr(base.make(name, {option: str(least)}), option) == least
 
 
-@pytest.mark.parametrize(("name", "option"), OPTIONS)
-def test_an_option_is_taken_as_typed(name: str, option: str) -> None:
-    default = base.find(name).__dataclass_fields__[option].default
+@pytest.mark.parametrize(("name", "option", "default"), OPTIONS)
+def test_an_option_is_taken_as_typed(name: str, option: str, default: int | float | str) -> None:
     assert getattr(base.make(name, {}), option) == default
     assert getattr(base.make(name, {option: str(default)}), option) == default
 
 
-@pytest.mark.parametrize(("name", "option"), OPTIONS)
+@pytest.mark.parametrize(("name", "option"), WHOLE)
 @pytest.mark.parametrize("text", ["many", "", "1.5", "1e3", "nan", "1,2", "0x10"])
 def test_a_number_that_is_none(name: str, option: str, text: str) -> None:
-    if type(base.find(name).__dataclass_fields__[option].default) is not int:
-        pytest.skip("takes other values than whole numbers")
     line = f"-o {option}: expected a whole number, got {text!r}"
     with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
         base.make(name, {option: text})

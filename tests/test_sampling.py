@@ -99,10 +99,12 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (FOUR[::-1], {"top_k": 2}, [0, 0, 3 / 7, 4 / 7]),
         (FOUR, {"top_k": 9}, [0.4, 0.3, 0.2, 0.1]),
         ([0, 5, 5, 5], {"top_k": 2}, [0, 1 / 2, 1 / 2, 0]),  # of equals the lowest ids
+        ([0] * 20 + [9] * 20, {"top_k": 2}, [0] * 20 + [1 / 2] * 2 + [0] * 18),
         (FOUR, {"top_p": 0.39}, [1, 0, 0, 0]),
         (FOUR, {"top_p": 0.4}, [1, 0, 0, 0]),
         (FOUR, {"top_p": 0.41}, [4 / 7, 3 / 7, 0, 0]),
         (FOUR, {"top_p": 0.7}, [4 / 7, 3 / 7, 0, 0]),
+        (FOUR, {"top_p": 0.9}, [4 / 9, 3 / 9, 2 / 9, 0]),  # the sum of floats is just below 0.9
         (FOUR[::-1], {"top_p": 0.71}, [0, 2 / 9, 3 / 9, 4 / 9]),
         (FOUR, {"top_p": 1e-300}, [1, 0, 0, 0]),
         (FOUR, {"top_k": 2, "top_p": 0.5}, [1, 0, 0, 0]),  # 4/7 of what top-k left; of all it would be 0.4

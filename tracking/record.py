@@ -22,7 +22,9 @@ class Record:
     A store that does not answer costs the search nothing: `warn` is called once, the journals wait.
     """
 
-    def __init__(self, uri: str, client: MlflowClient, parent: Run, projection: Projection, warn: Callable[[str], None]):
+    def __init__(
+        self, uri: str, client: MlflowClient, parent: Run, projection: Projection, warn: Callable[[str], None]
+    ):
         self.uri, self.client, self.parent, self.projection, self.warn = uri, client, parent, projection, warn
         self.over = threading.Event()
         self.reachable = True
@@ -42,7 +44,9 @@ class Record:
             action()
         except (MlflowException, OSError) as error:
             if self.reachable:
-                self.warn(f"the tracking store does not answer ({str(error).splitlines()[0][:120]}); the search goes on")
+                self.warn(
+                    f"the tracking store does not answer ({str(error).splitlines()[0][:120]}); the search goes on"
+                )
             return False
         return True
 

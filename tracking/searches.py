@@ -13,13 +13,17 @@ from tracking.journal import now
 
 def find_search(client: MlflowClient, name: str) -> Run | None:
     """The parent run of a search; a name is unique in its store."""
-    found = client.search_runs(_experiments(client), f"tags.kind = 'search' and tags.search_id = '{name}'", max_results=1)
+    found = client.search_runs(
+        _experiments(client), f"tags.kind = 'search' and tags.search_id = '{name}'", max_results=1
+    )
     return found[0] if found else None
 
 
 def all_searches(client: MlflowClient) -> list[Run]:
     """The parent runs of all searches, newest first."""
-    return list(client.search_runs(_experiments(client), "tags.kind = 'search'", order_by=["attributes.start_time DESC"]))
+    return list(
+        client.search_runs(_experiments(client), "tags.kind = 'search'", order_by=["attributes.start_time DESC"])
+    )
 
 
 def all_trials(client: MlflowClient, parent: Run) -> list[Run]:
@@ -38,7 +42,12 @@ def _experiments(client: MlflowClient) -> list[str]:
 
 
 def open_search(
-    client: MlflowClient, name: str, experiment: str, artifacts: str | None, spec: dict[str, Any], floors: dict[str, float]
+    client: MlflowClient,
+    name: str,
+    experiment: str,
+    artifacts: str | None,
+    spec: dict[str, Any],
+    floors: dict[str, float],
 ) -> Run:
     """Finds or makes the parent run and sets it RUNNING. Raises ValueError if MLflow has deleted the experiment."""
     parent = find_search(client, name)

@@ -1,0 +1,318 @@
+"""Training an epoch at a time: a killed run ends as an uninterrupted one, and something is learnt."""
+
+import dataclasses
+import json
+import math
+import multiprocessing
+import os
+import random
+import resource
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+from experiments import training as module
+from experiments.folders import write_atomically, write_json
+from experiments.tasks.adding import Adding
+from experiments.tasks.base import DATA_SEEDS, Arrays, Task
+from experiments.tasks.char_lm import CharLM
+from experiments.training import Training, read_state, save_model, seed_sequence
+from experiments.windows import scored_arrays
+from search_spaces.recurrent import RecurrentSpace
+
+EPOCHS = 4
+
+
+class Letters(CharLM):
+    """ "abcab" again and again, as a task that needs no file."""
+
+    text_: ClassVar[str] = "abcab" * 200
+
+    def text(self, name: str) -> str:
+        return self.text_[:301] if name == "train" else self.text_[: self.val or 101]
+
+
+ADDING, LETTERS = Adding(length=4, train=70, val=30), Letters(window=10)
+
+
+def build(task: Task, init: int = 0, rate: float = 0.02, width: int = 4, dropout: float = 0.4) -> keras.Sequential:
+    """Two GRU layers with dropout between them, compiled."""
+    keras.utils.set_random_seed(init)
+    arguments = {"features": task.features, "tokens": task.tokens, "per_step": task.per_step, "cells": ["gru"]}
+    space = RecurrentSpace(
+        task.outputs, task.loss, depths=[2], widths=[width], learning_rate=[rate], dropout=[dropout], **arguments
+    )
+    return space.build(keras_tuner.HyperParameters())
+
+
+def make(task: Task, seeds: tuple[int, int] = (3, 1), seed: int = 0, **changes: Any) -> Training:
+    arrays = scored_arrays(task, task.split("val", 0))
+    return Training(build(task, **changes), task, task.split("train", 0), arrays, 16, seed, seeds)
+
+
+def everything(training: Training) -> list[np.ndarray]:
+    """All that decides how it goes on, and the model that is scored and saved."""
+    inside = [*training.trained.trainable_variables, *training.trained.optimizer.variables]
+    return [keras.ops.convert_to_numpy(value).copy() for value in [*inside, *training.model.trainable_variables]]
+
+
+def outcome(training: Training) -> tuple[Any, ...]:
+    return training.epoch, training.best, training.best_epoch, training.logs
+
+
+def run(training: Training, epochs: int, checkpoint: Path | None = None) -> list[dict[str, float]]:
+    logs = []
+    for _ in range(epochs):
+        logs.append(training.run_epoch())
+        training.improved()
+        if checkpoint:
+            training.save(checkpoint)
+    return logs
+
+
+@pytest.mark.parametrize("task", [ADDING, LETTERS], ids=["samples", "streams"])
+def test_a_killed_run_ends_as_an_uninterrupted_one(task: Task, tmp_path: Path) -> None:
+    whole = make(task)
+    expected = run(whole, EPOCHS)
+    killed, checkpoint = make(task), tmp_path / "checkpoint.npz"
+    logs = run(killed, 2, checkpoint)
+    assert logs == expected[:2]
+    killed.run_epoch()  # what came after the checkpoint is lost
+    resumed = make(task, init=99)  # other weights to begin with
+    assert not np.array_equal(everything(resumed)[0], everything(killed)[0])
+    assert resumed.load(checkpoint)["epoch"] == resumed.epoch == 1
+    assert resumed.logs == logs[-1]
+    logs += run(resumed, EPOCHS - 2)
+    assert logs == expected
+    assert outcome(resumed) == outcome(whole)
+    for one, other in zip(everything(resumed), everything(whole), strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_dropout_has_a_part_in_it(tmp_path: Path) -> None:
+    assert run(make(ADDING), 1) != run(make(ADDING, dropout=0.0), 1)
+    assert run(make(ADDING), 1) != run(make(ADDING, seeds=(3, 2)), 1)
+
+
+class Recorded(Training):
+    """Notes what an epoch would train on and with which random numbers."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.rows: list[list[float]] = []
+        self.masks: list[tuple[int, ...]] = []
+
+    def _fit(self, x: np.ndarray, y: np.ndarray) -> float:
+        assert self.task.score(y, x[:, :, :1].sum(axis=1)) >= 0
+        self.rows.append(x[:, 0, 0].tolist())
+        dropouts = [layer for layer in self.trained.layers if isinstance(layer, keras.layers.Dropout)]
+        self.masks.append(tuple(keras.ops.convert_to_numpy(dropouts[0].seed_generator.state).tolist()))
+        return 0.5
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(module, "score", lambda task, model, arrays: 1.0)
+    train, val = ADDING.split("train", 0), ADDING.split("val", 0)
+
+    def make_one(seed: int, *seeds: int) -> Recorded:
+        made = Recorded(build(ADDING), ADDING, train, val, 16, seed, seeds)
+        for _ in range(2):
+            made.run_epoch()
+        return made
+
+    return make_one
+
+
+def test_randomness_is_of_seed_trial_execution_and_epoch_alone(recorded: Any) -> None:
+    first = recorded(0, 0, 0)
+    random.seed(5), np.random.seed(5), keras.utils.set_random_seed(5)
+    again = recorded(0, 0, 0)
+    assert (first.rows, first.masks) == (again.rows, again.masks)
+    others = [recorded(*key) for key in [(1, 0, 0), (0, 1, 0), (0, 0, 1)]]
+    orders = [tuple(row) for each in [first, *others] for row in each.rows]
+    masks = [mask for each in [first, *others] for mask in each.masks]
+    assert len(set(orders)) == len(orders) == 8
+    assert len(set(masks)) == len(masks) == 8
+
+
+def test_an_epoch_trains_on_every_sample_once(recorded: Any) -> None:
+    x, _ = ADDING.split("train", 0)
+    for rows in recorded(0, 0, 0).rows:
+        assert rows != x[:, 0, 0].tolist(), "in another order"
+        assert sorted(rows) == sorted(x[:, 0, 0].tolist())
+
+
+def test_samples_keep_their_answers() -> None:
+    seen: list[Arrays] = []
+
+    class Watched(Training):
+        def _fit(self, x: np.ndarray, y: np.ndarray) -> float:
+            seen.append((x, y))
+            return math.nan
+
+    Watched(build(ADDING), ADDING, ADDING.split("train", 0), ADDING.split("val", 0), 16, 0, (0, 0)).run_epoch()
+    (x, y) = seen[0]
+    assert (x[:, :, 0] * x[:, :, 1]).sum(axis=1) == pytest.approx(y[:, 0])
+
+
+def test_seeds_of_training_are_apart_from_those_of_data() -> None:
+    drawn = [seed_sequence(seed, *key) for seed in (0, 1) for key in [(0,), (1,), (0, 0), (0, 0, 0), (0, 1, 0)]]
+    drawn += [np.random.SeedSequence(seed, spawn_key=(DATA_SEEDS, split)) for seed in (0, 1) for split in range(3)]
+    states = [tuple(each.generate_state(4).tolist()) for each in drawn]
+    assert len(set(states)) == len(states)
+
+
+@pytest.mark.parametrize("task", [ADDING, LETTERS], ids=["samples", "streams"])
+def test_the_copy_that_is_trained_is_compiled_as_the_model(task: Task) -> None:
+    training = make(task, rate=0.125)
+    for optimizer in (training.model.optimizer, training.trained.optimizer):
+        assert float(optimizer.learning_rate) == 0.125
+        assert optimizer.global_clipnorm == 1.0
+    assert type(training.trained.loss) is type(training.model.loss)
+    assert getattr(training.trained.loss, "from_logits", None) == getattr(training.model.loss, "from_logits", None)
+
+
+def test_a_checkpoint_is_one_whole_file(tmp_path: Path) -> None:
+    training, path = make(ADDING), tmp_path / "checkpoint.npz"
+    assert read_state(path) == {}
+    training.save(path, execution=2, seconds=1.5)
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.npz"]
+    state = read_state(path)
+    assert (state["epoch"], state["execution"], state["seconds"]) == (-1, 2, 1.5)
+    assert math.isnan(state["best"])
+    training.epoch = 7
+    training.save(path)
+    assert read_state(path)["epoch"] == 7 and "execution" not in read_state(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.npz"]
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path) -> None:
+    training, path = make(ADDING), tmp_path / "checkpoint.npz"
+    training.save(path)
+    before, (soft, hard) = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    training.epoch = 7
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, hard))
+    try:
+        with pytest.raises(OSError):
+            training.save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before
+    training.save(path)
+    assert read_state(path)["epoch"] == 7
+    assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.npz"]
+
+
+def write_for_ever(path: Path) -> None:
+    while True:
+        for byte in (b"a", b"b", b"c"):
+            write_atomically(path, byte * 300_000)
+
+
+def test_kill_leaves_a_whole_file(tmp_path: Path) -> None:
+    path, rng = tmp_path / "file", random.Random(0)
+    for _ in range(15):
+        writer = multiprocessing.get_context("fork").Process(target=write_for_ever, args=(path,))
+        writer.start()
+        while not path.exists():
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.02))
+        writer.kill()
+        writer.join()
+        content = path.read_bytes()
+        assert len(content) == 300_000 and content == content[:1] * 300_000
+        path.unlink()
+
+
+def test_json_is_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "spec.json"
+    write_json(path, {"name": "é", "seed": 0})
+    assert json.loads(path.read_text("utf-8")) == {"name": "é", "seed": 0}
+    assert path.read_text("utf-8").endswith("\n")
+
+    def full(*paths: Any) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError):
+        write_json(path, {"name": "other"})
+    assert json.loads(path.read_text("utf-8"))["name"] == "é"
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    make(ADDING, width=5).save(tmp_path / "checkpoint.npz")
+    with pytest.raises(ValueError):
+        make(ADDING).load(tmp_path / "checkpoint.npz")
+
+
+def test_a_saved_model_is_whole_and_stock_keras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, (x, _) = tmp_path / "execution0.keras", ADDING.split("val", 0)
+    first, second = build(ADDING), build(ADDING, init=1)
+    save_model(first, path)
+    assert [file.name for file in tmp_path.iterdir()] == ["execution0.keras"]
+    loaded = keras.models.load_model(path)
+    assert keras.ops.convert_to_numpy(loaded(x)) == pytest.approx(keras.ops.convert_to_numpy(first(x)), abs=1e-6)
+
+    def torn(self: Any, place: Path) -> None:
+        Path(place).write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(keras.Sequential, "save", torn)
+    with pytest.raises(OSError):
+        save_model(second, path)
+    assert keras.models.load_model(path).get_weights()[0] == pytest.approx(first.get_weights()[0])
+
+
+@pytest.mark.parametrize(
+    ("direction", "scores", "better"),
+    [("min", [0.5, 0.6, 0.5, 0.4], [0, 3]), ("max", [0.5, 0.4, 0.5, 0.6], [0, 3]), ("min", [0.0, -1.0], [0, 1])],
+)
+def test_the_best_epoch_is_the_first_with_the_best_score(
+    direction: str, scores: list[float], better: list[int]
+) -> None:
+    class Directed(Adding):
+        pass
+
+    Directed.direction = direction  # type: ignore[misc]
+    training = make(Directed(**dataclasses.asdict(ADDING)))
+    found = []
+    for epoch, value in enumerate(scores):
+        training.epoch, training.logs = epoch, {"loss": 0.1, "val_mse": value}
+        if training.improved():
+            found.append(epoch)
+    assert found == better
+    assert (training.best, training.best_epoch) == (scores[better[-1]], better[-1])
+
+
+@pytest.mark.parametrize("task", [ADDING, LETTERS], ids=["samples", "streams"])
+def test_a_diverged_epoch_has_no_score(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = make(task)
+    training.trained.set_weights([np.full(array.shape, np.nan) for array in training.trained.get_weights()])
+    monkeypatch.setattr(module, "score", lambda *arguments: pytest.fail("scored"))
+    logs = training.run_epoch()
+    assert set(logs) == {"loss", f"val_{task.metric}"}
+    assert all(math.isnan(value) for value in logs.values())
+
+
+def test_learning_to_add_beats_both_floors() -> None:
+    task = Adding(length=4, train=2_000, val=500)
+    training = make(task, width=16, dropout=0.0)
+    logs = run(training, 6)
+    losses, floors = [each["loss"] for each in logs], task.floors()
+    assert losses[-1] < losses[0] / 3
+    assert training.best == min(each["val_mse"] for each in logs) < floors["half_memory"] / 2
+
+
+def test_learning_a_pattern_beats_the_unigram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path))
+    training = make(LETTERS, width=12, dropout=0.0, rate=0.05)
+    logs = run(training, 15)
+    assert logs[0]["val_bits_per_character"] > 1
+    assert training.best < LETTERS.floors()["unigram"] / 4
+    assert logs[-1]["loss"] < logs[0]["loss"] / 2

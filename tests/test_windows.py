@@ -1,0 +1,239 @@
+"""A long sequence as streams and windows, and state that is carried from window to window."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from experiments.tasks.adding import Adding
+from experiments.tasks.char_lm import CharLM
+from experiments.training import Training, score
+from experiments.windows import SCORING_STREAM, SCORING_STREAMS, check, scored_arrays, streams, windows
+from search_spaces.recurrent import RecurrentSpace
+from search_spaces.streams import carrying, copy_weights, reset
+
+SYMBOLS = 5
+
+
+class Text(CharLM):
+    """Five symbols, as a task that needs no text."""
+
+    @property
+    def tokens(self) -> int:
+        return SYMBOLS
+
+
+def ids(count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    whole = np.random.default_rng(seed).integers(0, SYMBOLS, count + 1).astype(np.int32)
+    return whole[:-1], whole[1:]
+
+
+def model(cells: list[str], learning_rate: float = 0.0, dropout: float = 0.0) -> keras.Sequential:
+    """Compiled, of width 3, with weights so large that the state matters."""
+    keras.utils.set_random_seed(1)
+    space = RecurrentSpace(SYMBOLS, "categorical", tokens=SYMBOLS, per_step=True)
+    made = space.stack([(cell, 3) for cell in cells], dropout)
+    rng = np.random.default_rng(3)
+    made.set_weights([rng.normal(0, 1, array.shape) for array in made.get_weights()])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    made.compile(keras.optimizers.Adam(learning_rate, global_clipnorm=1.0), loss)
+    return made
+
+
+def states(carrier: keras.Sequential) -> list[np.ndarray]:
+    recurrent = [layer for layer in carrier.layers if isinstance(layer, keras.layers.RNN)]
+    return [keras.ops.convert_to_numpy(state).copy() for layer in recurrent for state in layer.states]
+
+
+class Plain:
+    """A plain recurrent network in NumPy, a step at a time."""
+
+    def __init__(self, weights: list[np.ndarray], count: int) -> None:
+        weights = [array.astype(np.float64) for array in weights]
+        self.embedding, self.kernel, self.recurrent, self.bias, self.head, self.head_bias = weights
+        self.state = np.zeros((count, len(self.recurrent)))
+
+    def read(self, x: np.ndarray) -> np.ndarray:
+        """Logits (streams, time, symbols)."""
+        logits = []
+        for symbols in x.T:
+            inputs = self.embedding[symbols] @ self.kernel
+            self.state = np.tanh(inputs + self.state @ self.recurrent + self.bias)
+            logits.append(self.state @ self.head + self.head_bias)
+        return np.stack(logits, axis=1)
+
+
+def nats(logits: np.ndarray, y: np.ndarray) -> float:
+    chances = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    return float(-np.log(np.take_along_axis(chances, y[:, :, None], axis=-1)).mean())
+
+
+def test_streams_are_contiguous() -> None:
+    x, y = streams((np.arange(11), np.arange(1, 12)), 3)
+    assert x.tolist() == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]  # 9 and 10 fill no stream of three
+    assert y.tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
+    assert streams((np.arange(4), np.arange(4)), 1)[0].tolist() == [[0, 1, 2, 3]]
+    assert streams((np.arange(4), np.arange(4)), 4)[0].tolist() == [[0], [1], [2], [3]]
+
+
+def test_windows_of_all_streams_come_in_turn() -> None:
+    rows = windows(np.array([[0, 1, 2, 3, 4, 5, 6], [10, 11, 12, 13, 14, 15, 16]]), 2)
+    assert rows.tolist() == [[0, 1], [10, 11], [2, 3], [12, 13], [4, 5], [14, 15]]
+    assert windows(np.arange(6).reshape(2, 3), 3).tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert windows(np.arange(6).reshape(1, 6), 2).tolist() == [[0, 1], [2, 3], [4, 5]]
+
+
+@pytest.mark.parametrize(("length", "batch", "window"), [(1_000, 7, 8), (1_000, 1, 64), (64, 4, 16), (333, 5, 2)])
+def test_row_i_of_a_batch_goes_on_where_it_ended(length: int, batch: int, window: int) -> None:
+    x, y = ids(length)
+    place = np.arange(length)
+    rows = windows(streams((place, place), batch)[0], window)
+    assert len(rows) % batch == 0
+    batches = rows.reshape(-1, batch, window)
+    assert (batches[1:, :, 0] == batches[:-1, :, -1] + 1).all()
+    assert (np.diff(rows, axis=1) == 1).all()
+    assert len(np.unique(rows)) == rows.size, "nothing is read twice"
+    assert rows.size > length - batch * (window + 1), "less than a window of each stream is left out"
+    assert np.array_equal(windows(streams((x, y), batch)[1], window), y[rows])
+
+
+@pytest.mark.parametrize(
+    ("length", "count"), [(1, 1), (2_047, 1), (4_095, 1), (4_096, 2), (32_767, 15), (32_768, 16), (100_000, 16)]
+)
+def test_a_split_is_scored_as_up_to_16_long_streams(length: int, count: int) -> None:
+    assert (SCORING_STREAMS, SCORING_STREAM) == (16, 2_048)
+    x, y = scored_arrays(Text(), ids(length))
+    assert x.shape == y.shape == (count, length // count)
+    assert np.array_equal(x.ravel(), ids(length)[0][: x.size])
+    assert length - x.size < 16
+
+
+def test_samples_are_scored_as_they_are() -> None:
+    task = Adding(val=7, length=3)
+    arrays = task.split("val", 0)
+    assert scored_arrays(task, arrays) is arrays
+
+
+def test_too_few_characters_to_train_on() -> None:
+    task, val = Text(window=10), ids(5)
+    check(task, ids(80), val, 8)
+    line = (
+        "batch, window: expected at least batch x window = 80 characters to train on, got 79;"
+        " take a smaller --batch, a smaller -o window or a longer text"
+    )
+    with pytest.raises(ValueError) as caught:
+        check(task, ids(79), val, 8)
+    assert str(caught.value) == line
+    assert windows(streams(ids(80), 8)[0], 10).shape == (8, 10), "just enough is one window of each stream"
+
+
+def test_nothing_to_score() -> None:
+    with pytest.raises(ValueError, match=r"^val: expected at least 2 characters to score, got fewer$"):
+        check(Text(window=10), ids(80), ids(0), 8)
+    check(Text(window=10), ids(80), ids(1), 8)
+
+
+def test_samples_are_never_too_few() -> None:
+    task = Adding(train=1, val=1)
+    check(task, task.split("train", 0), task.split("val", 0), 64)
+
+
+@pytest.mark.parametrize("cells", [["simple_rnn"], ["lstm", "gru"]])
+def test_a_carrying_copy_reads_windows_as_one_long_sequence(cells: list[str]) -> None:
+    original = model(cells)
+    x, _ = streams(ids(60), 3)
+    carrier = carrying(original, 3, None)
+    whole = np.array(original(x))
+    for _ in range(2):
+        reset(carrier)
+        parts = [np.array(carrier(x[:, start : start + 5])) for start in range(0, 20, 5)]
+        assert np.concatenate(parts, axis=1) == pytest.approx(whole, abs=1e-5)
+        assert any(state.any() for state in states(carrier))
+    assert np.array(carrier(x[:, :5])) != pytest.approx(whole[:, :5], abs=1e-3), "without reset it goes on"
+    reset(carrier)
+    assert not any(state.any() for state in states(carrier))
+    assert len(states(carrier)) == {"simple_rnn": 1, "lstm": 3}[cells[0]]
+
+
+def test_a_copy_is_compiled_as_its_model_and_shares_nothing() -> None:
+    original = model(["lstm", "gru"], 0.25, 0.5)
+    carrier = carrying(original, 4, 6)
+    assert carrier.input_shape == (4, 6) and original.input_shape == (None, None)
+    assert [layer.name for layer in carrier.layers] == [layer.name for layer in original.layers]
+    assert float(carrier.optimizer.learning_rate) == 0.25
+    assert carrier.optimizer.global_clipnorm == 1.0
+    assert carrier.optimizer is not original.optimizer
+    assert carrier.loss.from_logits is True
+    assert [layer.rate for layer in carrier.layers if isinstance(layer, keras.layers.Dropout)] == [0.5]
+    before = original.get_weights()
+    for variable in carrier.trainable_variables:
+        variable.assign(variable + 1)
+    assert all(np.array_equal(one, other) for one, other in zip(before, original.get_weights(), strict=True))
+    copy_weights(carrier, original)
+    assert all(np.array_equal(one + 1, other) for one, other in zip(before, original.get_weights(), strict=True))
+    assert not original.layers[1].stateful and carrier.layers[1].stateful
+
+
+def test_a_copy_for_one_stream_of_features() -> None:
+    plain = RecurrentSpace(2, "mse", features=3, per_step=True).stack([("gru", 4)], 0.0)
+    carrier = carrying(plain, 1, None)
+    x = np.random.default_rng(0).normal(size=(1, 9, 3)).astype(np.float32)
+    parts = [np.array(carrier(x[:, step : step + 1])) for step in range(9)]
+    assert np.concatenate(parts, axis=1) == pytest.approx(np.array(plain(x)), abs=1e-5)
+
+
+def test_training_on_windows_sees_the_states_of_one_long_pass() -> None:
+    original = model(["simple_rnn"])  # learning rate 0: the weights stay
+    x, y = streams(ids(63), 3)
+    carrier, plain = carrying(original, 3, None), Plain(original.get_weights(), 3)
+    for start in range(0, 20, 5):
+        logits = plain.read(x[:, start : start + 5])
+        loss = carrier.train_on_batch(x[:, start : start + 5], y[:, start : start + 5])
+        assert float(loss) == pytest.approx(nats(logits, y[:, start : start + 5]), abs=1e-5)
+        carrier.reset_metrics()
+        assert states(carrier)[0] == pytest.approx(plain.state, abs=1e-5)
+
+
+def test_an_epoch_reads_every_stream_from_zero_state_to_its_last_window() -> None:
+    original = model(["simple_rnn"])
+    task, train = Text(window=8), ids(203)
+    training = Training(original, task, train, scored_arrays(task, ids(40, 1)), 3, 0, (0, 0))
+    x, y = (part[:, :64] for part in streams(train, 3))  # 67 characters each, of which 3 fill no window
+    plain = Plain(original.get_weights(), 3)
+    expected = nats(plain.read(x), y)
+    dropped = nats(np.concatenate([Plain(original.get_weights(), 3).read(part) for part in np.split(x, 8, 1)], 1), y)
+    assert abs(expected - dropped) > 1e-3
+    for _ in range(2):
+        assert training.run_epoch()["loss"] == pytest.approx(expected, abs=1e-5)
+        assert states(training.trained)[0] == pytest.approx(plain.state, abs=1e-5)
+
+
+def test_scoring_leaves_the_training_state_untouched() -> None:
+    task, train, val = Text(window=8), ids(203), scored_arrays(Text(), ids(40, 1))
+
+    def run(scoring: bool) -> tuple[float, list[np.ndarray]]:
+        training = Training(model(["lstm"], 0.01), task, train, val, 3, 0, (0, 0))
+        x, y = (windows(part, 8) for part in training.train)
+        scores = set()
+        for start in range(0, len(x), 3):
+            training.trained.train_on_batch(x[start : start + 3], y[start : start + 3])
+            if scoring:
+                scores.update(score(task, training.model, val) for _ in range(2))
+        assert len(scores) == scoring, "the same from zero state every time"
+        return float(training.trained.evaluate(x[:3], y[:3], batch_size=3, verbose=0)), states(training.trained)
+
+    undisturbed, disturbed = run(False), run(True)
+    assert undisturbed[0] == disturbed[0]
+    for one, other in zip(undisturbed[1], disturbed[1], strict=True):
+        assert one.any() and np.array_equal(one, other)
+
+
+def test_the_score_of_an_epoch_is_of_the_weights_after_it() -> None:
+    task, val = Text(window=8), scored_arrays(Text(), ids(40, 1))
+    training = Training(model(["simple_rnn"], 0.05), task, ids(203), val, 3, 0, (0, 0))
+    before = training.model.get_weights()
+    logs: dict[str, Any] = training.run_epoch()
+    assert any(not np.array_equal(one, other) for one, other in zip(before, training.model.get_weights(), strict=True))
+    logits = Plain(training.trained.get_weights()[:6], 1).read(val[0])
+    assert logs["val_bits_per_character"] == pytest.approx(nats(logits, val[1]) / np.log(2), abs=1e-5)
