@@ -65,7 +65,11 @@ def _search(parsed: argparse.Namespace) -> int:
     if ended == "interrupted":
         console.print(f"stopped; finished trials stay, the others come again with:\n  {again}", soft_wrap=True)
         return 130
-    return _show_results(spec.name, uri, hints=True)
+    try:
+        return _show_results(spec.name, uri, hints=True)
+    except ValueError as error:  # the server has gone meanwhile
+        print(f"recurrent search: the search is done, but {error}; to send it:\n  {again}", file=sys.stderr)
+        return 1
 
 
 def _show_results(name: str, uri: str, hints: bool = False) -> int:
@@ -76,9 +80,11 @@ def _show_results(name: str, uri: str, hints: bool = False) -> int:
     found = results(*_open(name, uri))
     leaderboard(console, found, ranked(found))
     if hints:
-        console.print("\nnext:")
-        console.print("  recurrent ui                                 every trial and its curves in the browser")
-        console.print(f"  recurrent export {name} --to DIR   the best model, verified, as files", soft_wrap=True)
+        export = f"recurrent export {name} --to DIR"
+        console.print(
+            f"\nnext:\n  {'recurrent ui':<{len(export)}}   every trial and its curves in the browser", soft_wrap=True
+        )
+        console.print(f"  {export}   the best model, verified, as files", soft_wrap=True)
     return 0 if ranked(found) or not hints else 1
 
 
@@ -179,12 +185,13 @@ def _export(parsed: argparse.Namespace) -> int:
 
 def _sample(parsed: argparse.Namespace) -> int:
     from experiments.quiet import quiet
-    from experiments.sampling import generate, load
+    from experiments.sampling import check, generate, load
 
-    chosen = (parsed.length, parsed.temperature, parsed.top_k, parsed.top_p, parsed.seed)
+    chosen = (parsed.temperature, parsed.top_k, parsed.top_p)
+    check(*chosen)
     with quiet():
         model, card = load(Path(parsed.folder))
-        text = generate(model, card["preprocessing"]["vocabulary"], parsed.prompt, *chosen)
+        text = generate(model, card["preprocessing"]["vocabulary"], parsed.prompt, parsed.length, *chosen, parsed.seed)
     print(parsed.prompt + text)
     return 0
 

@@ -58,7 +58,7 @@ class Display:
         for trial in self.progress.update():
             self._line(trial)
         self.ticks += 1
-        if self.live and self.ticks % 5 == 0:
+        if self.live and self.ticks % 2 == 0:
             self.live.update(self.screen(), refresh=True)
 
     def _line(self, trial: TrialState) -> None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 
@@ -40,6 +40,7 @@ class Launch:
         self.folder = SearchFolder(SEARCHES / self.spec.name)
         self.task = base.make(self.spec.task, self.spec.options)
         self.new = not self.folder.spec.exists()
+        self.refused = False  # by the record: then a new search leaves nothing behind
 
     def run(self) -> str:
         """Returns "done" or "interrupted". Raises ValueError before anything is trained or written over."""
@@ -50,23 +51,37 @@ class Launch:
         self._check_spec()
         self.floors = self.task.floors("val")
         self._announce(len(arrays[0][0]))
-        self.folder.path.mkdir(parents=True, exist_ok=True)
-        self.spec.write(self.folder)
+        if self.new:
+            self._create()
         planned = estimate.planned_trials(self.spec)
         epochs = self.spec.epochs * self.spec.executions
         progress = Progress(self.folder.path / "trials", self.task.direction, planned, epochs)
         left = planned - sum(bool(trial.outcome) for trial in progress.trials.values())
         search = Search(self.folder, max(0, min(self.workers, left)), gpus())
-        with Display(self.console, progress, self.task.metric, self.floors, self.spec.epochs) as display:
-            display.session = search.session
-            return search.run(self._open_record, display.tick, self._log_best)
+        try:
+            with Display(self.console, progress, self.task.metric, self.floors, self.spec.epochs) as display:
+                display.session = search.session
+                return search.run(self._open_record, display.tick, self._log_best)
+        finally:
+            if self.refused and self.new:
+                shutil.rmtree(self.folder.path, ignore_errors=True)
+
+    def _create(self) -> None:
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.spec.create(self.folder)
+        except FileExistsError:
+            self._refuse_name()
 
     def _check_name(self) -> None:
         if not self.new and not self.resume:
-            raise ValueError(
-                f"--name: expected a new name, got {self.spec.name!r}, which {self.folder.path} holds;"
-                " --resume goes on with it"
-            )
+            self._refuse_name()
+
+    def _refuse_name(self) -> NoReturn:
+        raise ValueError(
+            f"--name: expected a new name, got {self.spec.name!r}, which {self.folder.path} holds;"
+            " --resume goes on with it"
+        )
 
     def _check_spec(self) -> None:
         if self.new:
@@ -98,12 +113,11 @@ class Launch:
         self.console.print(text, soft_wrap=True)
 
     def _open_record(self, session: str) -> "Record | None":
-        try:
-            return self._record(session) if self.tracked else None
-        except ValueError:
-            if self.new:
-                shutil.rmtree(self.folder.path)
-            raise
+        self.refused = True
+        record = self._record(session) if self.tracked else None
+        self.refused = False
+        self.spec.write(self.folder)  # --trials may have changed; the workers have not read it yet
+        return record
 
     def _record(self, session: str) -> "Record":
         from tracking.record import Record

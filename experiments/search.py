@@ -17,7 +17,7 @@ from experiments.worker import make_tuner, work
 if TYPE_CHECKING:
     from tracking.record import Record
 
-TICK = 0.1  # seconds between two looks at the workers
+TICK = 0.25  # seconds between two looks at the workers
 OTHER_LAUNCHER = 3.0  # seconds after which another launcher of this search is believed to live
 OLD_WORKERS = 60.0  # seconds that workers of a killed launcher get to end; it takes them milliseconds
 USELESS_DEATHS = 3  # so many workers dying one after the other without a line in any journal end the search
@@ -51,7 +51,7 @@ class Search:
 
         Args:
             open_record: called with the session while the workers import TensorFlow; what it raises ends the search.
-            tick: called ten times a second.
+            tick: called four times a second.
             last: called with the record when all trials are sent, before the search's run ends.
 
         Raises ValueError if another launcher runs this search, WorkersDied if no worker can run.
@@ -79,13 +79,15 @@ class Search:
             worker.go()
         if record:
             record.start()
+        status = "FAILED"
         try:
             self._watch(tick)
+            status = "KILLED" if self.interrupted else "FINISHED"
         finally:
             self._stop()
             tick()
             if record:
-                record.finish("KILLED" if self.interrupted else "FINISHED", last and (lambda: last(record)))
+                record.finish(status, last and (lambda: last(record)))
         return "interrupted" if self.interrupted else "done"
 
     def _start(self, index: int) -> LocalWorker:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import platform
 import subprocess
 from importlib.metadata import version
@@ -45,6 +46,15 @@ class Spec:
 
     def write(self, folder: SearchFolder) -> None:
         write_json(folder.spec, self.facts())
+
+    def create(self, folder: SearchFolder) -> None:
+        """Writes the spec of a new search. Raises FileExistsError if somebody else was faster."""
+        mine = folder.path / f"{self.id}.json"
+        write_json(mine, self.facts())
+        try:
+            os.link(mine, folder.spec)
+        finally:
+            mine.unlink()
 
     @classmethod
     def read(cls, folder: SearchFolder) -> "Spec":

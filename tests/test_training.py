@@ -41,9 +41,9 @@ ADDING, LETTERS = Adding(length=4, train=70, val=30), Letters(window=10)
 
 
 def build(task: Task, init: int = 0, rate: float = 0.02, width: int = 4, dropout: float = 0.4) -> keras.Sequential:
-    """Two GRU layers with dropout between them, compiled."""
+    """Two plain layers, the quickest to trace, with dropout between them; compiled."""
     keras.utils.set_random_seed(init)
-    arguments = {"features": task.features, "tokens": task.tokens, "per_step": task.per_step, "cells": ["gru"]}
+    arguments = {"features": task.features, "tokens": task.tokens, "per_step": task.per_step, "cells": ["simple_rnn"]}
     space = RecurrentSpace(
         task.outputs, task.loss, depths=[2], widths=[width], learning_rate=[rate], dropout=[dropout], **arguments
     )
@@ -66,37 +66,30 @@ def outcome(training: Training) -> tuple[Any, ...]:
 
 
 def run(training: Training, epochs: int, checkpoint: Path | None = None) -> list[dict[str, float]]:
+    """Runs epochs; a checkpoint is written after the second."""
     logs = []
     for _ in range(epochs):
         logs.append(training.run_epoch())
         training.improved()
-        if checkpoint:
+        if checkpoint and training.epoch == 1:
             training.save(checkpoint)
     return logs
 
 
 @pytest.mark.parametrize("task", [ADDING, LETTERS], ids=["samples", "streams"])
-def test_a_killed_run_ends_as_an_uninterrupted_one(task: Task, tmp_path: Path) -> None:
-    whole = make(task)
-    expected = run(whole, EPOCHS)
-    killed, checkpoint = make(task), tmp_path / "checkpoint.npz"
-    logs = run(killed, 2, checkpoint)
-    assert logs == expected[:2]
-    killed.run_epoch()  # what came after the checkpoint is lost
+def test_a_run_that_goes_on_ends_as_the_one_that_was_never_killed(task: Task, tmp_path: Path) -> None:
+    whole, checkpoint = make(task), tmp_path / "checkpoint.npz"
+    logs = run(whole, EPOCHS, checkpoint)
     resumed = make(task, init=99)  # other weights to begin with
-    assert not np.array_equal(everything(resumed)[0], everything(killed)[0])
+    assert not np.array_equal(everything(resumed)[0], everything(whole)[0])
     assert resumed.load(checkpoint)["epoch"] == resumed.epoch == 1
-    assert resumed.logs == logs[-1]
-    logs += run(resumed, EPOCHS - 2)
-    assert logs == expected
+    assert resumed.logs == logs[1]
+    assert np.array_equal(resumed.trained.get_weights()[0], resumed.model.get_weights()[0])
+    assert run(resumed, EPOCHS - 2) == logs[2:]
     assert outcome(resumed) == outcome(whole)
     for one, other in zip(everything(resumed), everything(whole), strict=True):
         assert np.array_equal(one, other)
-
-
-def test_dropout_has_a_part_in_it(tmp_path: Path) -> None:
-    assert run(make(ADDING), 1) != run(make(ADDING, dropout=0.0), 1)
-    assert run(make(ADDING), 1) != run(make(ADDING, seeds=(3, 2)), 1)
+    assert len({each["loss"] for each in logs}) == EPOCHS
 
 
 class Recorded(Training):
@@ -290,29 +283,27 @@ def test_the_best_epoch_is_the_first_with_the_best_score(
     assert (training.best, training.best_epoch) == (scores[better[-1]], better[-1])
 
 
-@pytest.mark.parametrize("task", [ADDING, LETTERS], ids=["samples", "streams"])
-def test_a_diverged_epoch_has_no_score(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    training = make(task)
+def test_a_diverged_epoch_has_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = make(ADDING)
     training.trained.set_weights([np.full(array.shape, np.nan) for array in training.trained.get_weights()])
     monkeypatch.setattr(module, "score", lambda *arguments: pytest.fail("scored"))
     logs = training.run_epoch()
-    assert set(logs) == {"loss", f"val_{task.metric}"}
+    assert set(logs) == {"loss", "val_mse"}
     assert all(math.isnan(value) for value in logs.values())
 
 
 def test_learning_to_add_beats_both_floors() -> None:
     task = Adding(length=4, train=2_000, val=500)
-    training = make(task, width=16, dropout=0.0)
-    logs = run(training, 6)
-    losses, floors = [each["loss"] for each in logs], task.floors()
-    assert losses[-1] < losses[0] / 3
-    assert training.best == min(each["val_mse"] for each in logs) < floors["half_memory"] / 2
+    training = make(task, width=12, dropout=0.0)
+    logs = run(training, 4)
+    assert logs[-1]["loss"] < logs[0]["loss"] / 3
+    assert training.best == min(each["val_mse"] for each in logs) < task.floors()["half_memory"] / 2
 
 
 def test_learning_a_pattern_beats_the_unigram(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path))
     training = make(LETTERS, width=12, dropout=0.0, rate=0.05)
-    logs = run(training, 15)
+    logs = run(training, 20)
     assert logs[0]["val_bits_per_character"] > 1
     assert training.best < LETTERS.floors()["unigram"] / 4
     assert logs[-1]["loss"] < logs[0]["loss"] / 2

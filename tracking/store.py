@@ -63,7 +63,8 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
     except (MlflowException, OSError) as error:
-        raise ValueError(f"tracking-uri: expected an MLflow store that answers, got {uri}: {_first(error)}") from None
+        why = _first(error) if file else "no answer"
+        raise ValueError(f"tracking-uri: expected an MLflow store that works, got {uri}: {why}") from None
     return client
 
 
