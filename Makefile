@@ -12,7 +12,7 @@ install: .venv/.installed ## .venv with everything that a search needs
 quickstart: .venv/.installed ## a search over 12 models of text, its best model exported, a sample of what it writes
 	.venv/bin/recurrent search $(QUICKSTART)
 	.venv/bin/recurrent export quickstart --to quickstart-best
-	.venv/bin/recurrent sample quickstart-best --prompt "The " --length 200
+	.venv/bin/recurrent sample quickstart-best --prompt "The " --length 200 --temperature 0.7
 	@echo
 	@echo 'Next: .venv/bin/recurrent ui              every trial and its curves in the browser'
 	@echo '      .venv/bin/recurrent search --help   the same for other tasks, other cells, your own text'

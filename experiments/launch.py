@@ -16,7 +16,7 @@ from experiments.display import Display, floors_line
 from experiments.folders import SearchFolder
 from experiments.progress import Progress
 from experiments.search import Search
-from experiments.spec import MAY_CHANGE, Spec
+from experiments.spec import Spec
 from experiments.tasks import base
 
 if TYPE_CHECKING:
@@ -89,11 +89,8 @@ class Launch:
             return
         before = Spec.read(self.folder)
         self.spec = dataclasses.replace(self.spec, id=before.id)
-        for field in dataclasses.fields(Spec):
-            old, new = getattr(before, field.name), getattr(self.spec, field.name)
-            if old != new and field.name not in MAY_CHANGE:
-                what = "the data" if field.name == "digest" else f"--{field.name.replace('_', '-')}"
-                raise ValueError(f"--resume: expected {what} as when the search began, {old!r}, got {new!r}")
+        for what, (old, new) in before.changes(self.spec).items():
+            raise ValueError(f"--resume: expected {what} as when the search began, {old}, got {new}")
 
     def _announce(self, samples: int) -> None:
         spec, size = self.spec, estimate.space_size(self.spec)

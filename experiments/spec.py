@@ -47,6 +47,18 @@ class Spec:
     def write(self, folder: SearchFolder) -> None:
         write_json(folder.spec, self.facts())
 
+    def changes(self, later: "Spec") -> dict[str, tuple[str, str]]:
+        """What `later` has otherwise, by the words of the command line: (here, there)."""
+        here, there = self._words(), later._words()
+        return {what: (here[what], there.get(what, "")) for what in here if here[what] != there.get(what)}
+
+    def _words(self) -> dict[str, str]:
+        """Every value that may not change, in the words of the command line."""
+        fields = {key: value for key, value in self.to_json().items() if key not in (*MAY_CHANGE, "options", "digest")}
+        found = {"TASK" if key == "task" else f"--{key.replace('_', '-')}": value for key, value in fields.items()}
+        found |= {f"-o {key}": value for key, value in self.options.items()} | {"data of digest": self.digest[:12]}
+        return {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in found.items()}
+
     def create(self, folder: SearchFolder) -> None:
         """Writes the spec of a new search. Raises FileExistsError if somebody else was faster."""
         mine = folder.path / f"{self.id}.json"

@@ -2,5 +2,12 @@
 
 import os
 
+import pytest
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+pytest.register_assert_rewrite("searching")
+
+from searching import exported, exported_language, language, searched, served  # noqa: E402
+
+__all__ = ["exported", "exported_language", "language", "searched", "served"]

@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import record
+from searching import Searched, begin, finished
 
 from tracking.ui import server
 from tracking.views import dashboard_link, write_views
@@ -84,8 +86,11 @@ class Page:
         self.browser, self.url, self.experiment_id = browser, url, experiment_id
 
     def open(self, view: str, search: str | None = None) -> None:
+        self.follow(dashboard_link(self.url, self.experiment_id, view, search))
+
+    def follow(self, link: str) -> None:
         self.browser.get("about:blank")  # the UI would not start anew for another fragment of the same address
-        self.browser.get(dashboard_link(self.url, self.experiment_id, view, search))
+        self.browser.get(link)
         self.wait("matching run")
         for button in self.browser.find_elements("css selector", "button[aria-label='Close']"):
             button.click()  # MLflow's assistant: open at the first visit
@@ -188,3 +193,24 @@ def test_views_are_in_the_menu(page: Page) -> None:
     page.browser.find_element("css selector", "[data-testid=saved-views-trigger]").click()
     page.count("[data-testid^=saved-views-item-]", 4)
     page.wait("Overview", "Leaderboard", "Searches", "Failed")
+
+
+def test_the_printed_link_shows_a_real_search(browser: Any, searched: Searched, tmp_path: Path) -> None:
+    process = begin("ui", cwd=searched.folder)
+    try:
+        assert process.stdout is not None
+        name, link = process.stdout.readline().split()
+        assert name == f"{searched.name}:"
+        page = Page(browser, link.split("/#")[0], "")
+        page.follow(link)
+        page.wait("6 matching runs", "Parallel Coordinates", "cost/parameters vs. best/mse", "val_mse")
+        page.wait(*(run.data.params["architecture"] for run in searched.trials()))
+        page.until(page.lines_are_drawn, "lines in the parallel coordinates")
+        folder = Path(os.environ.get("RECURRENT_SCREENSHOTS", tmp_path))
+        browser.save_screenshot(str(folder / "a_real_search.png"))
+        page.browser.find_element("link text", "Searches").click()
+        browser.switch_to.window(browser.window_handles[-1])
+        page.wait("1 matching run", searched.name)
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert finished(process).returncode == 0

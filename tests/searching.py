@@ -1,0 +1,228 @@
+"""Searches as users run them: the command line in a process of its own, in a folder of its own.
+
+The fixtures here are shared by all tests (tests/conftest.py names them): a search takes half a minute.
+"""
+
+import glob
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
+
+    from experiments.folders import SearchFolder
+    from experiments.spec import Spec
+    from experiments.tuner import SearchTuner
+
+TESTS = Path(__file__).parent
+SECONDS = 240  # that a command may take on a busy machine
+OURS = ("MLFLOW_", "TF_", "CUDA_", "KERAS_", "PYTHONWARNINGS", "RECURRENT_")  # a user has not set these
+
+# The data are small: then the six trials take half a minute.
+SEARCH = (
+    *("search", "adding", "-o", "length=50", "-o", "train=256", "-o", "val=128", "-o", "test=128"),
+    *("--trials", "6", "--epochs", "2", "--workers", "2", "--seed", "0", "--name", "t"),
+)
+LANGUAGE = (
+    *("search", "char_lm", "-o", "corpus=text.txt", "-o", "window=16", "--cells", "gru,lstm", "--depth", "1"),
+    *("--width", "16", "--learning-rate", "0.02", "--batch", "8", "--oracle", "grid", "--trials", "2"),
+    *("--epochs", "1", "--workers", "1", "--seed", "0", "--name", "words"),
+)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A search that was run in `folder`, and what its command said."""
+
+    folder: Path
+    name: str
+    done: subprocess.CompletedProcess[str]
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.folder}/mlflow.db"
+
+    @property
+    def client(self) -> "MlflowClient":
+        from mlflow import MlflowClient
+
+        return MlflowClient(self.uri)
+
+    @property
+    def parent(self) -> "Run":
+        (parent,) = self.runs("search")
+        return parent
+
+    def runs(self, kind: str) -> list["Run"]:
+        """The runs of a kind, oldest first, whatever the project's own way of finding them says."""
+        client = self.client
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        text = f"tags.kind = '{kind}' and tags.search_id = '{self.name}'"
+        return list(client.search_runs(experiments, text, order_by=["attributes.start_time ASC"]))
+
+    def trials(self) -> list["Run"]:
+        """The trials, by number."""
+        return sorted(self.runs("trial"), key=lambda run: run.data.tags["trial"])
+
+    def curve(self, run: "Run", metric: str) -> list["Metric"]:
+        return list(self.client.get_metric_history(run.info.run_id, metric))
+
+    def results(self) -> dict[str, Any]:
+        """What `recurrent results NAME --json` prints."""
+        done = run("results", self.name, "--json", cwd=self.folder)
+        assert (done.returncode, done.stderr) == (0, "")
+        return dict(json.loads(done.stdout))
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """A user's environment: none of the settings that make TensorFlow or MLflow behave, or quiet."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    if glob.glob("/dev/nvidia[0-9]*"):
+        kept["CUDA_VISIBLE_DEVICES"] = "-1"  # the same scores everywhere
+    return {**kept, "RECURRENT_SEARCH_CACHE": str(folder / ".cache"), "COLUMNS": "100"}
+
+
+def run(*words: str, cwd: Path, program: tuple[str, ...] = ("-m", "experiments")) -> subprocess.CompletedProcess[str]:
+    """`recurrent WORDS` to its end."""
+    return subprocess.run(
+        [sys.executable, *program, *words],
+        cwd=cwd,
+        env=environment(cwd),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+
+
+def begin(*words: str, cwd: Path) -> subprocess.Popen[str]:
+    """`recurrent WORDS` as the leader of a process group, as a shell starts it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments", *words],
+        cwd=cwd,
+        env=environment(cwd),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """What a begun command said, when it has ended."""
+    try:
+        said = process.communicate(timeout=SECONDS)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(process.args, process.returncode, *said)
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        if process.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"ended, or took too long: {finished(process)}")
+        time.sleep(0.005)
+
+
+def events(folder: Path, name: str, trial: str) -> list[dict[str, Any]]:
+    """A trial's journal, read without the project's help."""
+    journal = folder / "searches" / name / "trials" / trial / "journal.jsonl"
+    text = journal.read_text("utf-8") if journal.exists() else ""
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def processes_in(folder: Path) -> list[int]:
+    """The processes whose current folder this is."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            if link.readlink() == folder:
+                found.append(int(link.parent.name))
+    return found
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int] | None]:
+    """Every file (its size and the time of its last change) and folder in a folder."""
+    return {
+        str(path.relative_to(folder)): None if path.is_dir() else (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def text(characters: int, seed: int) -> str:
+    """Words in random order: something to learn, but not by heart."""
+    rng = random.Random(seed)
+    words = "the gate of a cell forgets\nand remembers long sequences Ångström".split(" ")
+    return " ".join(rng.choice(words) for _ in range(characters))[:characters]
+
+
+def failing_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str) -> "SearchTuner":
+    """A worker's tuner whose second trial cannot be built."""
+    from experiments.worker import make_tuner
+
+    tuner = make_tuner(search, spec, index, session)
+    build = tuner.hypermodel.build
+
+    def fail(hyperparameters: Any) -> Any:
+        if hyperparameters.values["width"] == 32:
+            raise RuntimeError("no such width\nin this house")
+        return build(hyperparameters)
+
+    tuner.hypermodel.build = fail
+    return tuner
+
+
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
+    """The search `t`: six trials on two workers."""
+    folder = tmp_path_factory.mktemp("searched").resolve()
+    return Searched(folder, "t", run(*SEARCH, cwd=folder))
+
+
+@pytest.fixture(scope="session")
+def language(tmp_path_factory: pytest.TempPathFactory) -> Searched:
+    """The search `words`: two language models of text.txt."""
+    folder = tmp_path_factory.mktemp("language").resolve()
+    (folder / "text.txt").write_text(text(12_000, seed=0), encoding="utf-8")
+    return Searched(folder, "words", run(*LANGUAGE, cwd=folder))
+
+
+@pytest.fixture(scope="session")
+def exported(searched: Searched) -> Path:
+    """What `recurrent export t` has written."""
+    done = run("export", searched.name, "--to", "best", cwd=searched.folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    return searched.folder / "best"
+
+
+@pytest.fixture(scope="session")
+def exported_language(language: Searched) -> Path:
+    """What `recurrent export words` has written."""
+    done = run("export", language.name, "--to", "best", cwd=language.folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    return language.folder / "best"
+
+
+@pytest.fixture(scope="session")
+def served(searched: Searched) -> Iterator[str]:
+    """The address of a real `mlflow server` on the store of `searched`."""
+    from tracking.ui import server
+
+    with server(searched.uri) as running:
+        yield running.url

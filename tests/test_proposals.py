@@ -1,0 +1,391 @@
+"""Proposals: every point once, none twice, the same ones for the same seed, and away from what fails."""
+
+import itertools
+import math
+import multiprocessing
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState
+
+from experiments.folders import SearchFolder
+from experiments.oracle import StudyOracle
+from experiments.proposals import STRATEGIES, Values, View, distribution, domain, finite, key, points, propose, walk
+from search_spaces.recurrent import RecurrentSpace
+
+Score = Callable[[Values], float | None]
+
+every_strategy = pytest.mark.parametrize("strategy", STRATEGIES)
+drawn = pytest.mark.parametrize("strategy", ["random", "tpe"])
+
+
+def recurrent(**changes: Any) -> keras_tuner.HyperParameters:
+    hp = keras_tuner.HyperParameters()
+    RecurrentSpace(**{"outputs": 1, "loss": "mse", "features": 2, **changes}).declare_hyperparameters(hp)
+    return hp
+
+
+def small() -> keras_tuner.HyperParameters:
+    """1 x 2 + 2 x 3 = 8 points: a width, and from depth 2 a dropout."""
+    hp = keras_tuner.HyperParameters()
+    hp.Choice("depth", [1, 2])
+    with hp.conditional_scope("depth", [1]):
+        hp.Choice("width", [8, 16])
+    with hp.conditional_scope("depth", [2]):
+        hp.Boolean("bias")
+        hp.Int("units", 10, 30, step=10)
+    return hp
+
+
+def real() -> keras_tuner.HyperParameters:
+    hp = keras_tuner.HyperParameters()
+    hp.Float("x", 0.0, 1.0)
+    hp.Choice("kind", ["a", "b"])
+    return hp
+
+
+class Search:
+    """Proposals one after the other, each told at once: a score, None for a failure, NaN for one that still runs."""
+
+    def __init__(self, strategy: str, space: keras_tuner.HyperParameters, seed: int, score: Score, view: bool = True):
+        self.strategy, self.space, self.seed, self.score = strategy, space, seed, score
+        self.storage = optuna.storages.InMemoryStorage()
+        self.study = optuna.create_study(storage=self.storage, study_name="s")
+        self.view = View if view else optuna.Study
+        self.found: list[Values] = []
+
+    def next(self) -> Values | None:
+        tried = {key(values) for values in self.found}
+        values = propose(self.strategy, self.space, self.view("s", self.storage), self.seed, tried)
+        if values is None:
+            return None
+        self.found.append(values)
+        known, score = {parameter.name: distribution(parameter) for parameter in self.space.space}, self.score(values)
+        state = TrialState.FAIL if score is None else TrialState.RUNNING if math.isnan(score) else TrialState.COMPLETE
+        self.study.add_trial(
+            optuna.trial.create_trial(
+                state=state,
+                value=score if state == TrialState.COMPLETE else None,
+                params=values,
+                distributions={name: known[name] for name in values},
+            )
+        )
+        return values
+
+    def run(self, count: int) -> list[Values]:
+        for _ in range(count):
+            if self.next() is None:
+                break
+        return self.found
+
+
+def first_value(values: Values) -> float:
+    return float(sum(value for value in values.values() if isinstance(value, int | float)))
+
+
+def test_points_of_a_conditional_space_by_hand() -> None:
+    assert list(points(small())) == [
+        {"depth": 1, "width": 8},
+        {"depth": 1, "width": 16},
+        {"depth": 2, "bias": False, "units": 10},
+        {"depth": 2, "bias": False, "units": 20},
+        {"depth": 2, "bias": False, "units": 30},
+        {"depth": 2, "bias": True, "units": 10},
+        {"depth": 2, "bias": True, "units": 20},
+        {"depth": 2, "bias": True, "units": 30},
+    ]
+
+
+@pytest.mark.parametrize(("mixed", "count"), [(False, 4 * 2 * (1 + 2)), (True, 2 * (4 + 2 * 4**2 + 2 * 4**3))])
+def test_points_are_all_there_are_and_each_once(mixed: bool, count: int) -> None:
+    narrowed = {"widths": range(16, 33, 16), "learning_rate": [0.1, 0.01], "dropout": [0.0, 0.5]}
+    space = recurrent(mixed=mixed, cells=["gru", "lstm"], depths=[1, 2, 3] if mixed else [1, 2], **narrowed)
+    found = [key(values) for values in points(space)]
+    assert len(found) == len(set(found)) == count
+    names = [parameter.name for parameter in space.space]
+    everything = itertools.product(*(domain(parameter) or [] for parameter in space.space))
+    depths = {parameter.name: [d for c in parameter.conditions for d in c.values] for parameter in space.space}
+    expected = set()
+    for chosen in everything:
+        values = dict(zip(names, chosen, strict=True))
+        active = {name: value for name, value in values.items() if not depths[name] or values["depth"] in depths[name]}
+        expected.add(key(active))
+    assert set(found) == expected
+
+
+def test_points_of_conditions_on_conditions() -> None:
+    hp = keras_tuner.HyperParameters()
+    hp.Choice("a", ["x", "y"])
+    with hp.conditional_scope("a", ["y"]):
+        hp.Choice("b", ["x", "y"])
+        with hp.conditional_scope("b", ["y"]):
+            hp.Fixed("c", 7)
+    assert list(points(hp)) == [{"a": "x"}, {"a": "y", "b": "x"}, {"a": "y", "b": "y", "c": 7}]
+
+
+def test_walk_chooses_for_the_active_ones_in_order() -> None:
+    asked: list[str] = []
+
+    def last(parameter: Any) -> Any:
+        asked.append(parameter.name)
+        return (domain(parameter) or [0])[-1]
+
+    assert walk(small(), last) == {"depth": 2, "bias": True, "units": 30}
+    assert asked == ["depth", "bias", "units"]
+
+
+def test_grid_goes_through_the_points_in_order_and_ends() -> None:
+    search = Search("grid", small(), 0, first_value)
+    assert search.run(100) == list(points(small()))
+    assert search.next() is None
+
+
+def test_grid_takes_what_is_left() -> None:
+    all_points = list(points(small()))
+    search = Search("grid", small(), 0, first_value)
+    search.found = [all_points[0], all_points[3]]
+    assert search.next() == all_points[1]
+    assert search.next() == all_points[2]
+    assert search.next() == all_points[4]
+
+
+@drawn
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_finite_space_is_drawn_whole_and_no_point_twice(strategy: str, seed: int) -> None:
+    space = recurrent(cells=["gru"], depths=[1, 2], widths=[16, 32], learning_rate=[0.1, 0.01], dropout=[0.0, 0.5])
+    search = Search(strategy, space, seed, first_value)
+    found = search.run(100)
+    assert len(found) == 12
+    assert {key(values) for values in found} == {key(values) for values in points(space)}
+    assert search.next() is None
+
+
+@drawn
+def test_one_point(strategy: str) -> None:
+    hp = keras_tuner.HyperParameters()
+    hp.Fixed("width", 8)
+    search = Search(strategy, hp, 0, first_value)
+    assert search.run(3) == [{"width": 8}]
+
+
+@drawn
+def test_a_rarely_drawn_branch_is_found_in_the_end(strategy: str) -> None:
+    hp = keras_tuner.HyperParameters()
+    hp.Choice("depth", list(range(30)))
+    assert len(Search(strategy, hp, 0, first_value).run(100)) == 30
+
+
+@pytest.mark.xfail(strict=True, reason="the last duplicate is proposed where another branch is continuous")
+@drawn
+def test_no_point_twice_where_only_a_branch_is_continuous(strategy: str) -> None:
+    hp = keras_tuner.HyperParameters()
+    hp.Choice("depth", list(range(1, 31)))
+    with hp.conditional_scope("depth", [30]):
+        hp.Float("dropout", 0.0, 0.5)
+    found = Search(strategy, hp, 0, first_value).run(35)
+    assert len({key(values) for values in found}) == 35
+
+
+@every_strategy
+def test_the_same_seed_gives_the_same_points(strategy: str) -> None:
+    space = recurrent(widths=[16, 32], learning_rate=[0.1, 0.01, 0.001], dropout=[0.0, 0.25, 0.5])
+    runs = [Search(strategy, space, 0, first_value).run(20) for _ in range(2)]
+    assert len(runs[0]) == 20
+    assert [list(values.items()) for values in runs[0]] == [list(values.items()) for values in runs[1]]
+
+
+SEQUENCE = """
+import test_proposals
+for values in test_proposals.Search("tpe", test_proposals.recurrent(mixed=True), 0, test_proposals.first_value).run(16):
+    print(list(values.items()))
+"""
+
+
+def test_the_same_seed_gives_the_same_points_in_another_process() -> None:
+    """String hashes, and with them the order of sets, differ from process to process."""
+    environment = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    here = Path(__file__).parent
+    done = subprocess.run([sys.executable, "-c", SEQUENCE], capture_output=True, text=True, cwd=here, env=environment)
+    found = Search("tpe", recurrent(mixed=True), 0, first_value).run(16)
+    assert done.stdout.splitlines() == [str(list(values.items())) for values in found], done.stderr
+
+
+@drawn
+def test_0_is_a_seed_and_every_seed_is_another(strategy: str) -> None:
+    firsts = [Search(strategy, real(), seed, first_value).run(3) for seed in range(6)]
+    assert len({values["x"] for found in firsts for values in found}) == 18
+    assert firsts[0] == Search(strategy, real(), 0, first_value).run(3)
+
+
+def test_random_points_are_spread() -> None:
+    found = Search("random", real(), 0, first_value).run(200)
+    assert sum(values["x"] for values in found) / 200 == pytest.approx(0.5, abs=0.07)
+    assert 70 < sum(values["kind"] == "a" for values in found) < 130
+    hp = keras_tuner.HyperParameters()
+    hp.Float("rate", 1e-4, 1e-2, sampling="log")
+    rates = [values["rate"] for values in Search("random", hp, 0, first_value).run(200)]
+    assert all(1e-4 <= rate <= 1e-2 for rate in rates)
+    assert 70 < sum(rate < 1e-3 for rate in rates) < 130, "half of them below the geometric middle"
+
+
+def test_tpe_finds_better_points_than_random() -> None:
+    def distance(values: Values) -> float:
+        return abs(values["x"] - 0.3) + (values["kind"] == "a")
+
+    def late(strategy: str) -> float:
+        found = [Search(strategy, real(), seed, distance).run(30)[15:] for seed in range(2)]
+        return sum(distance(values) for each in found for values in each)
+
+    assert late("tpe") < late("random") / 2
+
+
+def fails_below_a_half(values: Values) -> float | None:
+    """The better, the nearer to the region that fails."""
+    return None if values["x"] < 0.5 else values["x"]
+
+
+def test_failures_keep_tpe_away_from_where_they_are() -> None:
+    def failures(view: bool) -> int:
+        runs = [Search("tpe", real(), seed, fails_below_a_half, view).run(40)[20:] for seed in range(3)]
+        return sum(values["x"] < 0.5 for found in runs for values in found)
+
+    with_view, without = failures(True), failures(False)
+    assert without > 30, "of 60: stock TPE does not see what fails"
+    assert with_view < without / 2
+
+
+def test_a_point_that_runs_is_not_proposed_around_again() -> None:
+    """Many workers at the optimum at once."""
+
+    def score(values: Values) -> float:
+        return math.nan if len(search.found) > 15 else abs(values["x"] - 0.5)
+
+    search = Search("tpe", real(), 0, score)
+    found = [values["x"] for values in search.run(35)[15:]]
+    assert max(found) - min(found) > 0.5, "it looks elsewhere while nothing new is known"
+
+
+def told(direction: str, *trials: tuple[TrialState, float | None]) -> tuple[optuna.Study, View]:
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(storage=storage, study_name="s", direction=direction)
+    for number, (state, value) in enumerate(trials):
+        parameters = {"params": {"x": number / 10}, "distributions": {"x": FloatDistribution(0, 1)}}
+        study.add_trial(optuna.trial.create_trial(state=state, value=value, **parameters))
+    return study, View("s", storage)
+
+
+@pytest.mark.parametrize(("direction", "worst"), [("minimize", 3.0), ("maximize", 1.0)])
+def test_a_sampler_sees_failed_and_running_trials_as_the_worst(direction: str, worst: float) -> None:
+    states = [TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE, TrialState.RUNNING]
+    stored = list(zip(states, [1.0, None, 3.0, None], strict=True))
+    study, view = told(direction, *stored)
+    for seen in (view.get_trials(), view.get_trials(states=[TrialState.COMPLETE])):
+        assert [trial.value for trial in seen] == [1.0, worst, 3.0, worst]
+        assert [trial.state for trial in seen] == [TrialState.COMPLETE] * 4
+        assert [trial.number for trial in seen] == [0, 1, 2, 3]
+        assert [trial.params["x"] for trial in seen] == [0, 0.1, 0.2, 0.3]
+    assert view.get_trials(states=[TrialState.FAIL]) == []
+    assert [(trial.state, trial.value) for trial in study.get_trials()] == stored, "what is stored stays as it is"
+
+
+def test_without_a_score_there_is_nothing_to_see() -> None:
+    _, view = told("minimize", (TrialState.FAIL, None), (TrialState.RUNNING, None))
+    assert view.get_trials() == []
+    _, view = told("minimize")
+    assert view.get_trials() == []
+
+
+def declared(name: str, *arguments: Any, **keywords: Any) -> Any:
+    hp = keras_tuner.HyperParameters()
+    getattr(hp, name)("p", *arguments, **keywords)
+    return hp.space[0]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected", "values"),
+    [
+        (declared("Choice", [3, 1, 2]), CategoricalDistribution([3, 1, 2]), [3, 1, 2]),
+        (declared("Choice", ["b", "a"]), CategoricalDistribution(["b", "a"]), ["b", "a"]),
+        (declared("Choice", [0.0]), CategoricalDistribution([0.0]), [0.0]),
+        (declared("Boolean"), CategoricalDistribution([False, True]), [False, True]),
+        (declared("Fixed", 5), CategoricalDistribution([5]), [5]),
+        (declared("Fixed", "tanh"), CategoricalDistribution(["tanh"]), ["tanh"]),
+        (declared("Int", 1, 4), IntDistribution(1, 4), [1, 2, 3, 4]),
+        (declared("Int", 16, 128, step=16), IntDistribution(16, 128, step=16), list(range(16, 129, 16))),
+        (declared("Int", 6, 13, step=3), IntDistribution(6, 12, step=3), [6, 9, 12]),
+        (declared("Int", 16, 16, step=16), IntDistribution(16, 16, step=16), [16]),
+        (declared("Int", 1, 3, sampling="log"), IntDistribution(1, 3, log=True), [1, 2, 3]),
+        (declared("Float", 0.0, 0.5), FloatDistribution(0.0, 0.5), None),
+        (declared("Float", 1e-4, 1e-2, sampling="log"), FloatDistribution(1e-4, 1e-2, log=True), None),
+    ],
+    ids=str,
+)
+def test_distributions(parameter: Any, expected: Any, values: list[Any] | None) -> None:
+    assert distribution(parameter) == expected
+    assert domain(parameter) == values
+
+
+def test_a_distribution_has_the_values_that_keras_tuner_has() -> None:
+    for parameter in (declared("Int", 6, 13, step=3), declared("Int", 1, 9), declared("Choice", [4, 2])):
+        assert domain(parameter) == [int(value) for value in parameter.values]
+    stepped = distribution(declared("Float", 0.0, 0.5, step=0.125))
+    assert isinstance(stepped, FloatDistribution) and stepped.step == 0.125
+
+
+def test_finite() -> None:
+    assert finite(small())
+    assert not finite(real())
+    assert finite(recurrent(learning_rate=[0.1])) and not finite(recurrent())
+
+
+@pytest.mark.xfail(strict=True, reason="no points, as if the grid were exhausted: the search ends without a trial")
+def test_a_grid_of_a_continuous_space_is_refused() -> None:
+    with pytest.raises(ValueError):
+        Search("grid", real(), 0, first_value).next()
+
+
+@pytest.mark.xfail(strict=True, reason="a Float with a step has finitely many values, yet no points")
+def test_a_grid_of_a_float_with_a_step() -> None:
+    hp = keras_tuner.HyperParameters()
+    hp.Float("dropout", 0.0, 0.5, step=0.25)
+    assert Search("grid", hp, 0, first_value).run(9) == [{"dropout": 0.0}, {"dropout": 0.25}, {"dropout": 0.5}]
+
+
+def test_the_key_of_a_point() -> None:
+    assert key({"a": 1, "b": "x"}) == key({"b": "x", "a": 1})
+    assert len({key(values) for values in [{"a": 1}, {"a": 2}, {"b": 1}, {"a": 1, "b": 1}, {}]}) == 5
+
+
+def ask(folder: Path, count: int, gate: Any) -> None:
+    """A worker with the same seed as all others."""
+    objective = keras_tuner.Objective("val_mse", "min")
+    space = recurrent(depths=[1], cells=["gru"], widths=range(1, 17), learning_rate=[0.1])
+    oracle = StudyOracle(SearchFolder(folder), objective, "random", 16, 0, space)
+    gate.wait()
+    for number in range(count):
+        oracle.create_trial(f"{os.getpid()}-{number}")
+    gate.wait()
+    os._exit(0)  # with all its trials still running
+
+
+def test_processes_with_one_seed_propose_different_points(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    gate = context.Barrier(2, timeout=60)
+    workers = [context.Process(target=ask, args=(tmp_path, 8, gate)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    oracle = StudyOracle(SearchFolder(tmp_path), keras_tuner.Objective("val_mse", "min"), "random", 16, 0)
+    trials = oracle.study.get_trials()
+    assert [trial.number for trial in trials] == list(range(16))
+    assert sorted(trial.params["width"] for trial in trials) == list(range(1, 17)), "all sixteen points, none twice"
