@@ -17,7 +17,8 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 STRATEGIES = ("random", "grid", "tpe")
-REDRAWS = 50  # after so many duplicates in a row the untried points of a finite space are listed instead
+REDRAWS = 50  # after so many duplicates in a row the untried points of a finite space are listed instead, ...
+PATIENCE = 5_000  # ... and an infinite one, of which a branch may be finite, is drawn from at random
 PROPOSAL_SEEDS = 2  # spawn key: apart from the seeds of data (0) and training (1)
 
 Values = dict[str, Any]
@@ -61,13 +62,16 @@ def _completed(trial: FrozenTrial, score: float) -> FrozenTrial:
 def propose(strategy: str, space: kt.HyperParameters, view: optuna.Study, seed: int, tried: set[Any]) -> Values | None:
     """The next point that is not in `tried` (see `key`), or None when the space has no more."""
     if strategy == "grid":
+        if not finite(space):
+            raise ValueError("oracle: expected lists of values for a grid, got a range of real numbers")
         return next((values for values in points(space) if key(values) not in tried), None)
-    for redraw in range(REDRAWS):
-        values = _draw(strategy, space, view, _seed(seed, len(tried), redraw))
+    for redraw in range(REDRAWS if finite(space) else PATIENCE):
+        drawn = strategy if redraw < REDRAWS else "random"
+        values = _draw(drawn, space, view, _seed(seed, len(tried), redraw))
         if key(values) not in tried:
             return values
     if not finite(space):
-        return values
+        return None
     untried = [values for values in points(space) if key(values) not in tried]
     rng = np.random.default_rng(_seed(seed, len(tried), REDRAWS))
     return untried[rng.integers(len(untried))] if untried else None
@@ -97,7 +101,7 @@ def _sampler(strategy: str, seed: int) -> BaseSampler:
         return RandomSampler(seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        return TPESampler(multivariate=True, group=True, seed=seed)
+        return TPESampler(multivariate=True, group=True, constant_liar=False, seed=seed)  # View is the liar
 
 
 def walk(space: kt.HyperParameters, choose: Callable[[kt.HyperParameter], Any]) -> Values:
@@ -134,6 +138,9 @@ def domain(parameter: kt.HyperParameter) -> list[Any] | None:
         return list(wanted.choices)
     if isinstance(wanted, IntDistribution):
         return list(range(wanted.low, wanted.high + 1, wanted.step))
+    if isinstance(wanted, FloatDistribution) and wanted.step is not None:
+        steps = round((wanted.high - wanted.low) / wanted.step)
+        return [wanted.low + step * wanted.step for step in range(steps + 1)]
     return None
 
 

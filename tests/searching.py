@@ -168,19 +168,19 @@ def listing(folder: Path) -> dict[str, tuple[int, int] | None]:
 def text(characters: int, seed: int) -> str:
     """Words in random order: something to learn, but not by heart."""
     rng = random.Random(seed)
-    words = "the gate of a cell forgets\nand remembers long sequences Ångström".split(" ")
+    words = ("the", "gate", "of", "a", "cell", "forgets\n", "and", "remembers", "long", "sequences", "Ångström")
     return " ".join(rng.choice(words) for _ in range(characters))[:characters]
 
 
 def failing_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str) -> "SearchTuner":
-    """A worker's tuner whose second trial cannot be built."""
+    """A worker's tuner that cannot build a model of width 16."""
     from experiments.worker import make_tuner
 
     tuner = make_tuner(search, spec, index, session)
     build = tuner.hypermodel.build
 
     def fail(hyperparameters: Any) -> Any:
-        if hyperparameters.values["width"] == 32:
+        if hyperparameters.values["width"] == 16:
             raise RuntimeError("no such width\nin this house")
         return build(hyperparameters)
 

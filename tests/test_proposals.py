@@ -183,7 +183,6 @@ def test_a_rarely_drawn_branch_is_found_in_the_end(strategy: str) -> None:
     assert len(Search(strategy, hp, 0, first_value).run(100)) == 30
 
 
-@pytest.mark.xfail(strict=True, reason="the last duplicate is proposed where another branch is continuous")
 @drawn
 def test_no_point_twice_where_only_a_branch_is_continuous(strategy: str) -> None:
     hp = keras_tuner.HyperParameters()
@@ -248,8 +247,7 @@ def test_tpe_finds_better_points_than_random() -> None:
 
 
 def fails_below_a_half(values: Values) -> float | None:
-    """The better, the nearer to the region that fails."""
-    return None if values["x"] < 0.5 else values["x"]
+    return None if values["x"] < 0.5 else abs(values["x"] - 0.75)
 
 
 def test_failures_keep_tpe_away_from_where_they_are() -> None:
@@ -258,8 +256,8 @@ def test_failures_keep_tpe_away_from_where_they_are() -> None:
         return sum(values["x"] < 0.5 for found in runs for values in found)
 
     with_view, without = failures(True), failures(False)
-    assert without > 30, "of 60: stock TPE does not see what fails"
-    assert with_view < without / 2
+    assert without > 40, "of 60: stock TPE does not see what fails"
+    assert with_view < 20
 
 
 def test_a_point_that_runs_is_not_proposed_around_again() -> None:
@@ -346,13 +344,11 @@ def test_finite() -> None:
     assert finite(recurrent(learning_rate=[0.1])) and not finite(recurrent())
 
 
-@pytest.mark.xfail(strict=True, reason="no points, as if the grid were exhausted: the search ends without a trial")
 def test_a_grid_of_a_continuous_space_is_refused() -> None:
     with pytest.raises(ValueError):
         Search("grid", real(), 0, first_value).next()
 
 
-@pytest.mark.xfail(strict=True, reason="a Float with a step has finitely many values, yet no points")
 def test_a_grid_of_a_float_with_a_step() -> None:
     hp = keras_tuner.HyperParameters()
     hp.Float("dropout", 0.0, 0.5, step=0.25)
