@@ -142,10 +142,10 @@ class Launch:
         """Logs the best model so far; what has failed to be logged now, the next --resume logs."""
         from tracking.models import log_best
 
-        improvements = record.projection.improvements()
-        if not improvements:
+        best = record.projection.best()
+        if best is None:
             return
-        trial = self.folder.trial(int(improvements[-1][1]))
+        trial = self.folder.trial(int(best))
         run_id = record.projection.trials[trial.path.name].run_id
         if run_id and trial.model.exists():
             log_best(record.client, record.parent, run_id, trial.model, self._card(trial.journal.events(), run_id))

@@ -6,13 +6,15 @@ and whose lock is free was lost: the next worker that asks gets it again, under 
 """
 
 from itertools import pairwise
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 import keras_tuner
 import optuna
 from keras_tuner.engine.trial import Trial, TrialStatus
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.trial import TrialState
 
 from experiments.folders import SearchFolder, TrialFolder, lock, taken
@@ -180,12 +182,27 @@ def deaths(events: list[Event], session: str) -> int:
     return sum(one == following for one, following in pairwise([*sessions, session]))
 
 
+class JournalLock(BaseJournalFileLock):
+    """What a process holds while it appends to Optuna's journal.
+
+    Optuna's own locks are files that stay behind when their holder is killed, and then stall everybody for 30 s; and to
+    a line that a full disk has torn the next one would be glued, after which nobody can open the study.
+    """
+
+    def __init__(self, journal: Path) -> None:
+        self.journal, self.lock = journal, lock(journal.with_name(f"{journal.name}.lock"))
+
+    def acquire(self) -> bool:
+        self.lock.acquire()
+        cut_torn_line(self.journal)
+        return True
+
+    def release(self) -> None:
+        self.lock.release()
+
+
 def _open_study(folder: SearchFolder, direction: str) -> tuple[JournalStorage, optuna.Study]:
-    # Optuna's own locks are files that stay behind when their holder is killed, and then stall everybody for 30 s.
-    journal_lock = lock(folder.study.with_name(f"{folder.study.name}.lock"))
-    with journal_lock:
-        cut_torn_line(folder.study)
-    storage = JournalStorage(JournalFileBackend(str(folder.study), lock_obj=cast(Any, journal_lock)))
+    storage = JournalStorage(JournalFileBackend(str(folder.study), lock_obj=JournalLock(folder.study)))
     study = optuna.create_study(
         storage=storage,
         study_name="search",

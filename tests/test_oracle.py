@@ -83,7 +83,9 @@ def test_a_trial_from_its_creation_to_its_end(opened: Opened, tmp_path: Path) ->
     assert oracle.create_trial("worker0") is trial, "the same until it ends"
     oracle.update_trial("0000", {"val_mse": 0.5, "loss": 0.1}, 0)
     oracle.update_trial("0000", {"val_mse": 0.25}, 1)
+    held = oracle.claimed["0000"].lock
     finish(oracle, trial, 0.25)
+    assert not held.is_locked
     (frozen,) = oracle.study.get_trials()
     assert (frozen.number, frozen.state, frozen.value) == (0, TrialState.COMPLETE, 0.25)
     assert frozen.intermediate_values == {0: 0.5, 1: 0.25}
@@ -271,6 +273,16 @@ def test_a_torn_line_in_the_study(opened: Opened, tmp_path: Path, torn: bytes) -
     assert [frozen.value for frozen in third.study.get_trials()] == [0.5, 0.25, None]
 
 
+@pytest.mark.xfail(strict=True, reason="Optuna's next line is glued to it, and nobody can open the study again")
+def test_a_line_that_is_torn_while_workers_live(opened: Opened, tmp_path: Path) -> None:
+    oracle = opened()
+    finish(oracle, oracle.create_trial("worker0"), 0.5)
+    with (tmp_path / "study.journal").open("ab") as file:
+        file.write(b'{"op_code": 6, "work')  # another worker, on a disk that was full for a moment
+    finish(oracle, oracle.create_trial("worker0"), 0.25)
+    assert states(opened()) == states(oracle) == ["COMPLETE", "COMPLETE"]
+
+
 def test_a_torn_line_in_the_journal_of_a_trial(opened: Opened, tmp_path: Path) -> None:
     first = opened()
     trial = first.create_trial("worker0")
@@ -350,8 +362,7 @@ def test_kills_of_the_launcher_do_not_count(opened: Opened) -> None:
     assert states(opened("H")) == ["RUNNING"]
 
 
-def test_two_deaths_in_each_of_two_sessions_are_not_three_in_one(opened: Opened) -> None:
-    # A, A (one death), A's launcher is killed while the second attempt runs, B once more.
+def test_deaths_under_two_launchers_add_up(opened: Opened) -> None:
     assert [attempt(opened(session)) for session in "AABB"] == ["0000"] * 4
     assert attempt(opened("B")) == "0001", "one death under A and two under B"
 
@@ -368,6 +379,7 @@ def test_the_best_trials(opened: Opened) -> None:
     for score in (0.5, 0.125, None, 0.25):
         finish(oracle, trials[-1], score)
         trials.append(oracle.create_trial("worker0"))
+    assert oracle.study.direction.name == "MINIMIZE"
     best = oracle.get_best_trials(2)
     assert [(trial.trial_id, trial.score, trial.status) for trial in best] == [
         ("0001", 0.125, "COMPLETED"),
@@ -380,6 +392,7 @@ def test_the_best_trials(opened: Opened) -> None:
 
 def test_the_best_trials_where_more_is_better(opened: Opened) -> None:
     oracle = opened(objective=keras_tuner.Objective("val_accuracy", "max"))
+    assert oracle.study.direction.name == "MAXIMIZE", "for samplers and pruners"
     for score in (0.5, 0.75, 0.25):
         finish(oracle, oracle.create_trial("worker0"), score)
     assert [trial.score for trial in oracle.get_best_trials(3)] == [0.75, 0.5, 0.25]

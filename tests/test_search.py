@@ -32,11 +32,11 @@ from experiments.tasks.base import digest, make
 OPTIONS = {"length": "50", "train": "256", "val": "128", "test": "128"}
 PARAMETERS = {"architecture", "cell", "depth", "width", "learning_rate", "dropout"}
 
-# Two trials of two executions of six epochs: enough to be killed in.
+# Two trials of two executions of four epochs: enough to be killed in.
 TWIN = (
-    *("search", "adding", "-o", "length=20", "-o", "train=1024", "-o", "val=64", "-o", "test=64", "--batch", "16"),
+    *("search", "adding", "-o", "length=20", "-o", "train=512", "-o", "val=64", "-o", "test=64", "--batch", "16"),
     *("--cells", "gru,simple_rnn", "--depth", "2", "--width", "8,16", "--dropout", "0.1:0.5", "--trials", "2"),
-    *("--epochs", "6", "--executions", "2", "--workers", "1", "--seed", "0", "--name", "twin"),
+    *("--epochs", "4", "--executions", "2", "--workers", "1", "--seed", "0", "--name", "twin"),
 )
 # The first learning rate learns nothing, the second something, the third blows up.
 GRID = (
@@ -283,7 +283,7 @@ def test_the_same_seed_gives_the_same_trials_and_scores(twins: tuple[Searched, S
 
 def test_executions_give_a_mean_and_a_spread(twins: tuple[Searched, Searched]) -> None:
     search = twins[0]
-    check_all_is_there_once(search, trials=2, epochs=6, executions=2)
+    check_all_is_there_once(search, trials=2, epochs=4, executions=2)
     shown = {trial["trial"]: trial for trial in search.results()["trials"]}
     for trial in search.trials():
         metrics = trial.data.metrics
@@ -312,7 +312,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Searche
 def stop_and_resume(how: str, folder: Path) -> tuple[Searched, dict[str, Any], Searched]:
     process = begin(*TWIN, cwd=folder)
     execution = {"killed": 1, "interrupted": 0}[how]
-    wait_until(lambda: epochs(folder, execution) >= 2, process)
+    wait_until(lambda: epochs(folder, execution) >= 1, process)
     if how == "killed":
         os.kill(process.pid, signal.SIGKILL)
     else:
@@ -358,7 +358,7 @@ def test_resume_finishes_every_trial_once(
 ) -> None:
     *_, after = stopped[how]
     assert (after.done.returncode, after.done.stderr) == (0, "")
-    check_all_is_there_once(after, trials=2, epochs=6, executions=2)
+    check_all_is_there_once(after, trials=2, epochs=4, executions=2)
     assert after.parent.info.status == "FINISHED"
     assert [run.data.tags["attempts"] for run in after.trials()] == ["1", "2"]
 

@@ -67,11 +67,17 @@ class Tail:
 
 def cut_torn_line(path: Path) -> bool:
     """Cuts the file back to its last newline; True if there was something to cut."""
-    if not path.exists():
+    if not path.exists() or _ends_whole(path):
         return False
     data = path.read_bytes()
     whole = data.rfind(b"\n") + 1
-    if whole == len(data):
-        return False
     os.truncate(path, whole)
     return True
+
+
+def _ends_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"

@@ -10,12 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
 
-from tracking.journal import Event, Tail
+from tracking.journal import Event, Tail, now
 from tracking.searches import all_trials, child_tags
 
+End = tuple[int, str, float]  # time, trial, score
+SETTLING = 1_000  # milliseconds after which the end of a trial has certainly been written
+REFUSED = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
 STATUSES = {"completed": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
 
 
@@ -30,6 +35,7 @@ class _Trial:
     start: int = 0  # time of the first event
     last: int = 0  # time of the last event
     session: str = ""  # of the last start
+    asked: bool = False  # for a run, whatever came of it
     ended: bool = False
 
     def settled(self, outcome: str) -> bool:
@@ -53,8 +59,8 @@ class Projection:
         self.client, self.parent, self.folder, self.session = client, parent, folder, session
         self.metric, self.direction = metric, direction
         self.trials: dict[str, _Trial] = {}
-        self.ends: list[tuple[int, str, float]] = []
-        self.logged: set[tuple[int, str]] = set()
+        self.ends: list[End] = []
+        self.logged: set[End] = set()
         for run in all_trials(client, parent):
             trial = self._trial(run.data.tags["trial"])
             trial.run_id, trial.status = run.info.run_id, run.info.status
@@ -67,11 +73,20 @@ class Projection:
 
     def sync(self, over: bool = False) -> None:
         """Sends what is new; with `over`, when no worker lives, closes what has not ended as interrupted."""
+        settled = now() - SETTLING if not over else now()
         for path in sorted(self.folder.glob("[0-9]*")):
             trial = self._trial(path.name)
             if not trial.ended:
-                self._send(trial, over)
-        self._send_best()
+                self._send_or_drop(trial, over)
+        self._send_best(settled)
+
+    def _send_or_drop(self, trial: _Trial, over: bool) -> None:
+        try:
+            self._send(trial, over)
+        except MlflowException as error:
+            if error.error_code not in REFUSED:
+                raise
+            trial.ended = True  # somebody has deleted its run
 
     def _send(self, trial: _Trial, over: bool) -> None:
         trial.pending += trial.tail.read()
@@ -101,7 +116,11 @@ class Projection:
                 self.ends.append((end["time"], trial.name, end["score"]))
 
     def _create(self, trial: _Trial) -> None:
+        if trial.run_id is None and trial.asked:  # the run may be there, only the answer was lost
+            found = [run for run in all_trials(self.client, self.parent) if run.data.tags["trial"] == trial.name]
+            trial.run_id = found[0].info.run_id if found else None
         if trial.run_id is None:
+            trial.asked = True
             name = f"{trial.name} {trial.pending[0]['parameters']['architecture']}"
             tags = child_tags(self.parent, trial.name, name)
             run = self.client.create_run(self.parent.info.experiment_id, trial.start, tags)
@@ -114,26 +133,38 @@ class Projection:
 
     def _reopen(self, trial: _Trial) -> None:
         self.client.update_run(trial.run_id, status="RUNNING")
-        if trial.outcome:
+        if "outcome" in self.client.get_run(trial.run_id).data.tags:
             self.client.delete_tag(trial.run_id, "outcome")
         trial.status, trial.outcome = "RUNNING", ""
 
-    def _send_best(self) -> None:
-        """The search's best score so far, with the trial's number as step."""
-        best = [Metric(f"best/{self.metric}", score, time, int(name)) for time, name, score in self.improvements()]
-        new = [metric for metric in best if (metric.timestamp, str(metric.step)) not in self.logged]
-        if new:
-            self.client.log_batch(self.parent.info.run_id, new)
-            self.logged |= {(metric.timestamp, str(metric.step)) for metric in new}
+    def _send_best(self, settled: int) -> None:
+        """The search's best score so far, over the number of trials that had ended.
 
-    def improvements(self) -> list[tuple[int, str, float]]:
-        """(time, trial, score) of every trial that was the best when it ended, the best of all last."""
+        MLflow shows the value of the highest step, so steps go by the order of ends; ends younger than `settled` wait,
+        since an earlier one may not have been read yet.
+        """
+        best = [
+            Metric(f"best/{self.metric}", end[2], end[0], step)
+            for step, end in self._improvements()
+            if end[0] <= settled and end not in self.logged
+        ]
+        if best:
+            self.client.log_batch(self.parent.info.run_id, best)
+            self.logged |= {end for _, end in self._improvements() if end[0] <= settled}
+
+    def _improvements(self) -> list[tuple[int, End]]:
+        """(how many had ended, end) of every trial that was the best when it ended."""
         sign = 1 if self.direction == "min" else -1
-        found: list[tuple[int, str, float]] = []
-        for end in sorted(self.ends):
-            if not found or sign * end[2] < sign * found[-1][2]:
-                found.append(end)
+        found: list[tuple[int, End]] = []
+        for step, end in enumerate(sorted(self.ends), start=1):
+            if not found or sign * end[2] < sign * found[-1][1][2]:
+                found.append((step, end))
         return found
+
+    def best(self) -> str | None:
+        """The name of the trial with the best score."""
+        found = self._improvements()
+        return found[-1][1][1] if found else None
 
 
 def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric], list[Param], list[RunTag]]:
@@ -180,5 +211,4 @@ def _sortable(parameters: dict[str, Any]) -> list[tuple[str, float]]:
 
 def _plain(value: Any) -> str:
     """Numbers as plain decimals: MLflow's charts read "1e-05" as a word."""
-    text = str(value)
-    return f"{value:.12f}".rstrip("0") if isinstance(value, float) and "e" in text else text
+    return np.format_float_positional(value, trim="-") if isinstance(value, float) else str(value)
