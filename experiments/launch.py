@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -65,6 +66,8 @@ class Launch:
         finally:
             if self.refused and self.new:
                 shutil.rmtree(self.folder.path, ignore_errors=True)
+                with suppress(OSError):  # other searches lie there
+                    SEARCHES.rmdir()
 
     def _create(self) -> None:
         self.folder.path.mkdir(parents=True, exist_ok=True)

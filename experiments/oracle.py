@@ -96,6 +96,7 @@ class StudyOracle(keras_tuner.Oracle):
             return events[-1]
         if deaths(events, self.session) < DEATHS:
             return None
+        trial.clear()
         return trial.journal.append("end", outcome="failed", score=None, reason=f"killed its worker {DEATHS} times")
 
     def _new_trial(self) -> tuple[str, dict[str, Any]] | None:
@@ -194,7 +195,11 @@ class JournalLock(BaseJournalFileLock):
 
     def acquire(self) -> bool:
         self.lock.acquire()
-        cut_torn_line(self.journal)
+        try:
+            cut_torn_line(self.journal)
+        except OSError:
+            self.lock.release()
+            raise
         return True
 
     def release(self) -> None:

@@ -162,6 +162,8 @@ def distribution(parameter: kt.HyperParameter) -> BaseDistribution:
     if isinstance(parameter, kt.Fixed):
         return CategoricalDistribution([parameter.value])
     log = parameter.sampling == "log"
+    if parameter.sampling == "reverse_log" or (log and parameter.step not in (None, 1)):
+        raise ValueError(f"{parameter.name}: expected linear sampling, or log sampling without a step, got neither")
     if isinstance(parameter, kt.Int):
         step = 1 if log else parameter.step or 1
         high = parameter.min_value + (parameter.max_value - parameter.min_value) // step * step

@@ -23,18 +23,21 @@ def whole(argument: str, text: str, step: int = 1) -> range | list[int]:
     return range(numbers[0], numbers[1] + 1, step) if len(ends) == 2 else list(dict.fromkeys(numbers))
 
 
-def real(argument: str, text: str, least: float, below: float = math.inf) -> tuple[float, float] | list[float]:
-    """The real numbers from `least` to under `below` that `text` names: an interval for A:B, else a list.
+def real(
+    argument: str, text: str, least: float, below: float = math.inf, above: bool = False
+) -> tuple[float, float] | list[float]:
+    """The real numbers from `least` (or `above` it) to under `below`: an interval for A:B, else a list.
 
     Raises ValueError.
     """
-    bound = f"from {least:g}" + (f" and below {below:g}" if below < math.inf else "")
+    bound = ("above" if above else "from") + f" {least:g}" + (f" and below {below:g}" if below < math.inf else "")
     expected = f"{argument}: expected A:B with A below B, or a list like 0.1,0.2, of numbers {bound}; got {text!r}"
     ends = text.split(":")
     try:
         numbers = [float(part) for part in (ends if len(ends) == 2 else text.split(","))]
     except ValueError:
         raise ValueError(expected) from None
-    if not all(least <= number < below for number in numbers) or (len(ends) == 2 and not numbers[0] < numbers[1]):
+    fit = all(least <= number < below and not (above and number == least) for number in numbers)
+    if not fit or (len(ends) == 2 and not numbers[0] < numbers[1]):
         raise ValueError(expected)
     return (numbers[0], numbers[1]) if len(ends) == 2 else list(dict.fromkeys(numbers))

@@ -19,13 +19,17 @@ ORACLES = ("random", "grid", "tpe")
 def settle(parsed: argparse.Namespace) -> Spec:
     """The spec of a `search` command, every value checked. Raises ValueError."""
     base.find(parsed.task)
+    if parsed.resume and not parsed.name:
+        raise ValueError("--resume: expected --name NAME with it, got none")
     folder = SearchFolder(SEARCHES / (parsed.name or _free_name(parsed.task)))
     before = Spec.read(folder) if parsed.resume and folder.spec.exists() else None
+    if before and before.task != parsed.task:
+        raise ValueError(f"--resume: expected TASK as when the search began, {before.task}, got {parsed.task}")
     given = {field.name: getattr(parsed, field.name, None) for field in dataclasses.fields(Spec)}
     options = {**(before.options if before else {}), **arguments.options(parsed.options)}
     made = base.make(parsed.task, options)
     given["options"] = {key: str(value) for key, value in dataclasses.asdict(made).items()}
-    given["cells"] = parsed.cells.split(",") if parsed.cells else None
+    given["cells"] = None if parsed.cells is None else parsed.cells.split(",")
     named: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     defaults = before.to_json() if before else {"cells": cells.names()}
     spec = Spec(**{**defaults, "task": parsed.task, **named, "name": folder.path.name})
@@ -51,10 +55,8 @@ def _check(spec: Spec) -> None:
         raise ValueError(f"--oracle: expected one of {', '.join(ORACLES)}, got {spec.oracle!r}")
     whole("--depth", spec.depth)
     whole("--width", spec.width, WIDTH_STEP)
-    rates = real("--learning-rate", spec.learning_rate, 0)
+    rates = real("--learning-rate", spec.learning_rate, 0, above=True)
     dropouts = real("--dropout", spec.dropout, 0, 1)
-    if min(rates) <= 0:
-        raise ValueError(f"--learning-rate: expected numbers above 0, got {spec.learning_rate!r}")
     for flag, values, example in (("--learning-rate", rates, "0.001,0.01"), ("--dropout", dropouts, "0,0.5")):
         if spec.oracle == "grid" and isinstance(values, tuple):
             raise ValueError(f"{flag}: expected a list like {example} with --oracle grid, got a range")

@@ -54,8 +54,9 @@ class Spec:
 
     def _words(self) -> dict[str, str]:
         """Every value that may not change, in the words of the command line."""
-        fields = {key: value for key, value in self.to_json().items() if key not in (*MAY_CHANGE, "options", "digest")}
-        found = {"TASK" if key == "task" else f"--{key.replace('_', '-')}": value for key, value in fields.items()}
+        apart = (*MAY_CHANGE, "task", "options", "digest")
+        fields = {key: value for key, value in self.to_json().items() if key not in apart}
+        found = {f"--{key.replace('_', '-')}": value for key, value in fields.items()}
         found |= {f"-o {key}": value for key, value in self.options.items()} | {"data of digest": self.digest[:12]}
         return {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in found.items()}
 

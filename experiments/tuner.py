@@ -122,6 +122,8 @@ class RecurrentTuner(SearchTuner):
         training = self._training(trial, folder, execution)
         before = self._go_on(training, folder, execution)
         self._missing_line(training, folder, execution)
+        if execution == 0:
+            self._report(trial, folder)
         for _ in range(training.epoch + 1, self.spec.epochs):
             logs = training.run_epoch()
             self._refuse_divergence(training.epoch, logs)
@@ -165,6 +167,13 @@ class RecurrentTuner(SearchTuner):
         if training.epoch >= 0 and training.epoch not in written:
             seconds = read_state(folder.checkpoint)["seconds"]
             self._epoch_line(folder, execution, training.epoch, training.logs, seconds)
+
+    def _report(self, trial: Trial, folder: TrialFolder) -> None:
+        """Tells the oracle every epoch of execution 0; those that it knows already change nothing."""
+        for event in folder.journal.events():
+            if event["event"] == "epoch" and event["execution"] == 0:
+                metrics = {self.oracle.objective.name: event["metrics"][self._score]}
+                self.oracle.update_trial(trial.trial_id, metrics, event["epoch"])
 
     def _epoch_line(
         self, folder: TrialFolder, execution: int, epoch: int, logs: dict[str, float], seconds: float

@@ -5,6 +5,7 @@ tuner = keras_tuner.RandomSearch(space, objective="val_loss", max_trials=4)
 tuner.search(x, y, validation_data=(x_val, y_val), epochs=2)
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,6 +66,10 @@ class RecurrentSpace(keras_tuner.HyperModel):
         for name, values in (("depths", depths), ("widths", widths)):
             if not values or min(values) < 1:
                 raise ValueError(f"{name}: expected whole numbers from 1, got {list(values)}")
+        if cells is not None and not cells:
+            raise ValueError(f"cells: expected some of {', '.join(known_cells.names())}, got none")
+        _check_real("learning_rate", learning_rate, all(rate > 0 for rate in learning_rate), "above 0")
+        _check_real("dropout", dropout, all(0 <= rate < 1 for rate in dropout), "from 0 and below 1")
         self.outputs, self.loss, self.features, self.tokens, self.per_step = outputs, loss, features, tokens, per_step
         self.cells = [name for name in cells or known_cells.names() if known_cells.load(name)]
         self.depths, self.widths, self.mixed = depths, widths, mixed
@@ -111,6 +116,12 @@ class RecurrentSpace(keras_tuner.HyperModel):
             return [keras.Input((None, self.features))]
         embedding = keras.layers.Embedding(self.tokens, min(EMBEDDING, self.tokens), name="embedding")
         return [keras.Input((None,), dtype="int32"), embedding]
+
+
+def _check_real(name: str, values: list[float] | Interval, fit: bool, which: str) -> None:
+    ends = not isinstance(values, tuple) or (len(values) == 2 and values[0] < values[1])
+    if not (values and fit and ends and all(math.isfinite(value) for value in values)):
+        raise ValueError(f"{name}: expected a list of numbers {which}, or the two ends of an interval, got {values}")
 
 
 def _whole(hp: keras_tuner.HyperParameters, name: str, values: Values) -> None:

@@ -273,7 +273,6 @@ def test_a_torn_line_in_the_study(opened: Opened, tmp_path: Path, torn: bytes) -
     assert [frozen.value for frozen in third.study.get_trials()] == [0.5, 0.25, None]
 
 
-@pytest.mark.xfail(strict=True, reason="Optuna's next line is glued to it, and nobody can open the study again")
 def test_a_line_that_is_torn_while_workers_live(opened: Opened, tmp_path: Path) -> None:
     oracle = opened()
     finish(oracle, oracle.create_trial("worker0"), 0.5)

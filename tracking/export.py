@@ -45,13 +45,16 @@ def export(client: MlflowClient, uri: str, parent: Run, to: Path, score: Score) 
 
 def check_target(to: Path, name: str) -> None:
     """Raises ValueError unless `to` is free, or holds an export of the same search."""
+    over = next(parent for parent in to.absolute().parents if parent.exists())
+    if not over.is_dir():
+        raise ValueError(f"--to: expected a new folder, got {str(to)!r}, and {over.name!r} is a file")
     if not to.exists() or (to.is_dir() and not any(to.iterdir())):
         return
     try:
         earlier = json.loads((to / CARD).read_text("utf-8")).get("search")
     except (OSError, ValueError, AttributeError):
         earlier = None
-    if earlier != name or {path.name for path in to.iterdir()} - {KERAS, CARD}:
+    if earlier != name or {path.name for path in to.glob("*")} - {KERAS, CARD}:
         raise ValueError(f"--to: expected a new folder, or an earlier export of {name!r}, got {str(to)!r}")
 
 

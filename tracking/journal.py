@@ -9,6 +9,7 @@ The worker that runs a trial is the only one that appends; the launcher reads wh
 Times are milliseconds since 1970, MLflow's unit.
 """
 
+import errno
 import json
 import os
 import time
@@ -30,10 +31,17 @@ class Journal:
         self.path = path
 
     def append(self, event: str, **fields: Any) -> Event:
-        """Writes one event and waits until the disk has it. One `write` call: a kill cannot tear the line."""
+        """Writes one event and waits until the disk has it. One `write` call: a kill cannot tear the line.
+
+        Raises OSError if the disk is full; the journal is then as it was.
+        """
         line = {"event": event, "time": now(), **fields}
+        data = json.dumps(line).encode() + b"\n"
         with self.path.open("ab", buffering=0) as file:
-            file.write(json.dumps(line).encode() + b"\n")
+            before = os.fstat(file.fileno()).st_size
+            if file.write(data) != len(data):
+                os.ftruncate(file.fileno(), before)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
             os.fsync(file.fileno())
         return line
 

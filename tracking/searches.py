@@ -13,6 +13,8 @@ from tracking.journal import now
 
 def find_search(client: MlflowClient, name: str) -> Run | None:
     """The parent run of a search; a name is unique in its store."""
+    if "'" in name:  # no search has such a name, and MLflow's filter would not take it
+        return None
     found = client.search_runs(
         _experiments(client), f"tags.kind = 'search' and tags.search_id = '{name}'", max_results=1
     )

@@ -54,6 +54,7 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
 
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
@@ -62,7 +63,7 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
             return _create(uri, file)
         client = MlflowClient(uri)
         client.search_experiments(max_results=1)
-    except (MlflowException, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         why = _first(error) if file else "no answer"
         raise ValueError(f"tracking-uri: expected an MLflow store that works, got {uri}: {why}") from None
     return client
