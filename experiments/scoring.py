@@ -1,11 +1,66 @@
-"""Scores a saved model on the data of a search."""
+"""Scores a model on a split as a search does, and a saved model on the data of a search."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from experiments.tasks import base
-from experiments.windows import scored_arrays
+from experiments.tasks.base import Arrays, Task
+from experiments.windows import Rows, rows
+
+BATCH = 256
+STREAMS = 16  # rows that a long sequence is read in at the most ...
+STREAM = 2_048  # ... of at least so many steps
+WINDOW = 512  # steps whose outputs are held at a time
+CLOSE = 1e-6  # states that are as near give the same score
+
+
+class Scorer:
+    """The task's metric of `model` on a split, as often as its weights change.
+
+    A sequence is read from zero state to its end, the state carried all the way. To do so many rows at a time, each
+    row begins with the state that the row before ended with in the last pass, until these no longer change: a cell
+    forgets, so two passes are the rule, and after as many passes as there are rows it is exact for any cell.
+    """
+
+    def __init__(self, task: Task, model: Any, arrays: Arrays) -> None:
+        self.task, self.model, self.arrays = task, model, arrays
+        if task.stream:
+            from search_spaces.streams import carrying
+
+            self.rows: Rows = rows(arrays, max(1, min(STREAMS, len(arrays[0]) // STREAM)), WINDOW)
+            self.reader = carrying(model, len(self.rows.x), None)
+
+    def score(self) -> float:
+        x, y = self.arrays
+        if not self.task.stream:
+            return self.task.score(y, self.model.predict(x, batch_size=BATCH, verbose=0))
+        from search_spaces.streams import copy_weights, states
+
+        copy_weights(self.model, self.reader)
+        starts = [np.zeros(state.shape, np.float32) for state in states(self.reader)]
+        for _ in self.rows.x:
+            found, ends = self._read(starts)
+            following = [np.concatenate([np.zeros_like(end[:1]), end[:-1]]) for end in ends]
+            if all(np.allclose(*pair, rtol=0, atol=CLOSE) for pair in zip(starts, following, strict=True)):
+                break
+            starts = following
+        return found
+
+    def _read(self, starts: list[np.ndarray]) -> tuple[float, list[np.ndarray]]:
+        """(the metric, the states at the end of each row) of one pass."""
+        from search_spaces.streams import states
+
+        for state, start in zip(states(self.reader), starts, strict=True):
+            state.assign(start)
+        total = 0.0
+        for x, y, real in self.rows.windows():
+            outputs = self.reader.predict_on_batch(x)
+            if real.any():
+                total += self.task.score(y[real], outputs[real]) * int(real.sum())
+        return total / len(self.arrays[0]), [state.numpy() for state in states(self.reader)]
 
 
 def scorer(spec: dict[str, Any]) -> Callable[[Path, str], float]:
@@ -24,7 +79,6 @@ def scorer(spec: dict[str, Any]) -> Callable[[Path, str], float]:
     def score(file: Path, split: str) -> float:
         import keras
 
-        x, y = scored_arrays(task, task.split(split, spec["seed"]))
-        return task.score(y, keras.models.load_model(file).predict(x, batch_size=256, verbose=0))
+        return Scorer(task, keras.models.load_model(file), task.split(split, spec["seed"])).score()
 
     return score

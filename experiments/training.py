@@ -13,22 +13,16 @@ import keras
 import numpy as np
 
 from experiments.folders import write_atomically
+from experiments.scoring import Scorer
 from experiments.tasks.base import Arrays, Task
 from experiments.windows import streams, windows
 from search_spaces.streams import carrying, copy_weights, reset
 
 TRAINING_SEEDS = 1  # spawn key: apart from the seeds of data (0) and of proposals (2)
-SCORING_BATCH = 256
 
 
 def seed_sequence(seed: int, *key: int) -> np.random.SeedSequence:
     return np.random.SeedSequence(seed, spawn_key=(TRAINING_SEEDS, *key))
-
-
-def score(task: Task, model: keras.Model, arrays: Arrays) -> float:
-    """The task's metric on arrays as `scored_arrays` gives them."""
-    x, y = arrays
-    return task.score(y, model.predict(x, batch_size=SCORING_BATCH, verbose=0))
 
 
 class Training:
@@ -37,7 +31,7 @@ class Training:
     Args:
         task: gives the metric, and says whether the data are a stream.
         train: the training split as `task.split` gives it.
-        val: the validation split as `scored_arrays` gives it.
+        val: the validation split.
         seeds: (trial, execution), with `seed` the source of all that is random.
     """
 
@@ -51,7 +45,8 @@ class Training:
         seed: int,
         seeds: tuple[int, int],
     ) -> None:
-        self.model, self.task, self.val, self.batch, self.seed, self.seeds = model, task, val, batch, seed, seeds
+        self.model, self.task, self.batch, self.seed, self.seeds = model, task, batch, seed, seeds
+        self.scorer = Scorer(task, model, val)
         if task.stream:
             self.train, self.window = streams(train, batch), task.window  # type: ignore[attr-defined]
             self.trained = carrying(model, batch, None)
@@ -71,7 +66,7 @@ class Training:
         self._seed_dropout(rng)
         loss = self._train_streams() if self.task.stream else self._train_samples(rng)
         copy_weights(self.trained, self.model)
-        found = score(self.task, self.model, self.val) if np.isfinite(loss) else float("nan")
+        found = self.scorer.score() if np.isfinite(loss) else float("nan")
         self.logs = {"loss": loss, f"val_{self.task.metric}": found}
         return self.logs
 

@@ -20,7 +20,6 @@ from experiments.oracle import StudyOracle
 from experiments.spec import Spec
 from experiments.tasks.base import Arrays, Task
 from experiments.training import Training, read_state, save_model, seed_sequence
-from experiments.windows import scored_arrays
 from search_spaces.architecture import architecture, layers, parameters
 from search_spaces.kernels import kernel
 from tracking.journal import Event
@@ -112,7 +111,7 @@ class RecurrentTuner(SearchTuner):
         super().__init__(oracle, hypermodel, spec.executions, worker)
         self.names = [parameter.name for parameter in self.oracle.get_space().space]
         self.train: Arrays = task.split("train", spec.seed)
-        self.val: Arrays = scored_arrays(task, task.split("val", spec.seed))
+        self.val: Arrays = task.split("val", spec.seed)
 
     def describe(self, values: dict[str, Any]) -> dict[str, Any]:
         return {"dropout": 0, **parameters(values, self.names)}

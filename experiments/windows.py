@@ -1,11 +1,11 @@
-"""A long sequence as rows: the streams and windows that training reads, the streams that a split is scored on."""
+"""A long sequence as rows: the streams and windows that training reads, the rows that a split is scored on."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from experiments.tasks.base import Arrays, Task
-
-SCORING_STREAMS = 16  # a split is scored as so many contiguous streams, each from zero state ...
-SCORING_STREAM = 2_048  # ... of at least so many steps
 
 
 def streams(arrays: Arrays, count: int) -> Arrays:
@@ -21,11 +21,29 @@ def windows(part: np.ndarray, window: int) -> np.ndarray:
     return part[:, :steps].reshape(count, -1, window).swapaxes(0, 1).reshape(-1, window)
 
 
-def scored_arrays(task: Task, arrays: Arrays) -> Arrays:
-    """A split as models are scored on it, whatever the batch of the search."""
-    if not task.stream:
-        return arrays
-    return streams(arrays, max(1, min(SCORING_STREAMS, len(arrays[0]) // SCORING_STREAM)))
+class Rows(NamedTuple):
+    """One long sequence as rows of one length, the last ones filled up: x, y and which steps are real."""
+
+    x: np.ndarray
+    y: np.ndarray
+    real: np.ndarray
+    window: int
+
+    def windows(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """The rows from left to right, `window` steps at a time."""
+        for start in range(0, self.x.shape[1], self.window):
+            part = slice(start, start + self.window)
+            yield self.x[:, part], self.y[:, part], self.real[:, part]
+
+
+def rows(arrays: Arrays, count: int, window: int) -> Rows:
+    """A sequence `(time,)` in `count` rows, each going on where the one before ends, of whole windows."""
+    steps = len(arrays[0])
+    window = min(window, -(-steps // count))
+    length = -(-steps // (count * window)) * window
+    filled = [np.pad(part, (0, count * length - steps)) for part in (*arrays, np.ones(steps, bool))]
+    x, y, real = (part.reshape(count, length) for part in filled)
+    return Rows(x, y, real, window)
 
 
 def check(task: Task, train: Arrays, val: Arrays, batch: int) -> None:

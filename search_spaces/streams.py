@@ -22,6 +22,11 @@ def carrying(model: keras.Sequential, streams: int, steps: int | None) -> keras.
     return copy
 
 
+def states(model: keras.Sequential) -> list[keras.Variable]:
+    """The states of the recurrent layers of a `carrying` model, each `(streams, width)`."""
+    return [state for layer in model.layers if isinstance(layer, keras.layers.RNN) for state in layer.states]
+
+
 def reset(model: keras.Sequential) -> None:
     """Sets the state of every recurrent layer to zero."""
     for layer in model.layers:

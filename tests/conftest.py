@@ -8,6 +8,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 pytest.register_assert_rewrite("searching")
 
-from searching import exported, exported_language, language, searched, served  # noqa: E402
+from searching import exported, exported_language, language, recurrent, searched, served  # noqa: E402
 
-__all__ = ["exported", "exported_language", "language", "searched", "served"]
+__all__ = ["exported", "exported_language", "language", "recurrent", "searched", "served"]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from experiments.spec import Spec
     from experiments.tuner import SearchTuner
 
-TESTS = Path(__file__).parent
+Recurrent = Callable[..., subprocess.CompletedProcess[str]]  # the fixture `recurrent`: (*words, cwd=folder)
 SECONDS = 240  # that a command may take on a busy machine
 OURS = ("MLFLOW_", "TF_", "CUDA_", "KERAS_", "PYTHONWARNINGS", "RECURRENT_")  # a user has not set these
 
@@ -37,7 +37,20 @@ SEARCH = (
     *("--trials", "6", "--epochs", "2", "--workers", "2", "--seed", "0", "--name", "t"),
 )
 LANGUAGE = (
-    *("search", "char_lm", "-o", "corpus=text.txt", "-o", "window=16", "--cells", "gru,lstm", "--depth", "1"),
+    *(
+        "search",
+        "char_lm",
+        "-o",
+        "corpus=text.txt",
+        "-o",
+        "train=9600",
+        "-o",
+        "window=16",
+        "--cells",
+        "gru,lstm",
+        "--depth",
+        "1",
+    ),
     *("--width", "16", "--learning-rate", "0.02", "--batch", "8", "--oracle", "grid", "--trials", "2"),
     *("--epochs", "1", "--workers", "1", "--seed", "0", "--name", "words"),
 )
@@ -188,6 +201,34 @@ def failing_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str
     return tuner
 
 
+@pytest.fixture
+def recurrent(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Recurrent:
+    """`recurrent WORDS` in this process, which has the imports; a search that is not refused ends here at once."""
+    from experiments import cli
+    from experiments.search import Search
+    from tracking import store
+
+    def begin(*_: Any) -> None:
+        raise AssertionError("not refused: the search would begin")
+
+    def call(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(cwd)
+        capfd.readouterr()
+        try:
+            code = cli.main(words)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capfd.readouterr()
+        return subprocess.CompletedProcess(words, code, said.out, said.err)
+
+    monkeypatch.setattr(Search, "run", begin)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path / ".cache"))
+    for name, value in {**cli.QUIET, **store.SETTINGS}.items():  # set by the command line: taken back after the test
+        monkeypatch.setenv(name, value)
+    return call
+
+
 @pytest.fixture(scope="session")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     """The search `t`: six trials on two workers."""
@@ -199,7 +240,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
 def language(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     """The search `words`: two language models of text.txt."""
     folder = tmp_path_factory.mktemp("language").resolve()
-    (folder / "text.txt").write_text(text(12_000, seed=0), encoding="utf-8")
+    (folder / "text.txt").write_text(text(42_000, seed=0), encoding="utf-8")
     return Searched(folder, "words", run(*LANGUAGE, cwd=folder))
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from experiments import corpora, ngrams
+from experiments.scoring import Scorer
 from experiments.tasks.base import make
 from experiments.tasks.char_lm import CharLM
-from experiments.training import score
-from experiments.windows import scored_arrays
 from search_spaces.recurrent import RecurrentSpace
 
 LENGTH = 5_003  # no multiple of 10
@@ -160,7 +159,7 @@ def recurrent_bits(weights: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> f
     return sum(found) / len(found)
 
 
-def test_the_score_of_a_model_is_of_contiguous_streams_from_zero_state(tmp_path: Path) -> None:
+def test_the_score_of_a_model_carries_its_state_from_zero_through_the_whole_split(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "long.txt").write_text("".join(rng.choice(list("abc "), 50_000)))
     task = CharLM(corpus=str(tmp_path / "long.txt"))
@@ -169,9 +168,8 @@ def test_the_score_of_a_model_is_of_contiguous_streams_from_zero_state(tmp_path:
     model.set_weights([rng.normal(0, 1, array.shape) for array in model.get_weights()])
     x, y = task.split("val", 0)
     assert len(x) == 4_999
-    streams = [part[:4_998].reshape(2, 2_499) for part in (x, y)]  # 2 of at least 2,048 steps
-    found = score(task, model, scored_arrays(task, (x, y)))
-    assert found == pytest.approx(recurrent_bits(model.get_weights(), *streams), abs=1e-5)
+    found = Scorer(task, model, (x, y)).score()  # reads it in 2 rows of whole windows
+    assert found == pytest.approx(recurrent_bits(model.get_weights(), x[None], y[None]), abs=1e-5)
     windows = [part[:4_992].reshape(-1, 64) for part in (x, y)]
     assert abs(found - recurrent_bits(model.get_weights(), *windows)) > 1e-3, "state that is dropped at windows shows"
 

@@ -9,20 +9,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from searching import SEARCH, Searched, environment, listing, run, text
+from searching import SEARCH, Recurrent, Searched, environment, listing, run, text
 
-from experiments import arguments, cli
-from experiments.search import Search
+from experiments import arguments
 from experiments.tasks.base import digest, make
 from tracking import store
 from tracking.searches import open_search
 
-Recurrent = Callable[..., subprocess.CompletedProcess[str]]
 HEAVY = {"tensorflow", "keras", "keras_tuner", "mlflow", "optuna", "pandas", "sklearn"}
 COMMANDS = ("search", "results", "tasks", "ui", "export", "sample")
 # What a search would take seconds for if it was not refused.
@@ -41,30 +39,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "results").mkdir()
     (folder / "results" / "thesis.tex").write_text("years of work")
     return folder
-
-
-@pytest.fixture
-def recurrent(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Recurrent:
-    """`recurrent WORDS` in this process, which has the imports; a search that is not refused ends here at once."""
-
-    def begin(*_: Any) -> None:
-        raise AssertionError("not refused: the search would begin")
-
-    def call(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        monkeypatch.chdir(cwd)
-        capfd.readouterr()
-        try:
-            code = cli.main(words)
-        except SystemExit as end:
-            code = int(end.code or 0)
-        said = capfd.readouterr()
-        return subprocess.CompletedProcess(words, code, said.out, said.err)
-
-    monkeypatch.setattr(Search, "run", begin)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for name, value in {**cli.QUIET, **store.SETTINGS}.items():  # set by the command line: taken back after the test
-        monkeypatch.setenv(name, value)
-    return call
 
 
 def refused(done: subprocess.CompletedProcess[str], *expected: str) -> None:

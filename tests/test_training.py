@@ -16,13 +16,12 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from experiments import training as module
 from experiments.folders import write_atomically, write_json
+from experiments.scoring import Scorer
 from experiments.tasks.adding import Adding
 from experiments.tasks.base import DATA_SEEDS, Arrays, Task
 from experiments.tasks.char_lm import CharLM
 from experiments.training import Training, read_state, save_model, seed_sequence
-from experiments.windows import scored_arrays
 from search_spaces.recurrent import RecurrentSpace
 
 EPOCHS = 4
@@ -49,8 +48,8 @@ def build(task: Task, init: int = 0, rate: float = 0.02, width: int = 4, dropout
 
 
 def make(task: Task, seeds: tuple[int, int] = (3, 1), seed: int = 0, **changes: Any) -> Training:
-    arrays = scored_arrays(task, task.split("val", 0))
-    return Training(build(task, **changes), task, task.split("train", 0), arrays, 16, seed, seeds)
+    splits = [task.split(name, 0) for name in ("train", "val")]
+    return Training(build(task, **changes), task, *splits, 16, seed, seeds)
 
 
 def everything(training: Training) -> list[np.ndarray]:
@@ -108,7 +107,7 @@ class Recorded(Training):
 
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(module, "score", lambda task, model, arrays: 1.0)
+    monkeypatch.setattr(Scorer, "score", lambda self: 1.0)
     train, val = ADDING.split("train", 0), ADDING.split("val", 0)
 
     def make_one(seed: int, *seeds: int) -> Recorded:
@@ -284,7 +283,7 @@ def test_the_best_epoch_is_the_first_with_the_best_score(
 def test_a_diverged_epoch_has_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
     training = make(ADDING)
     training.trained.set_weights([np.full(array.shape, np.nan) for array in training.trained.get_weights()])
-    monkeypatch.setattr(module, "score", lambda *arguments: pytest.fail("scored"))
+    monkeypatch.setattr(Scorer, "score", lambda self: pytest.fail("scored"))
     logs = training.run_epoch()
     assert set(logs) == {"loss", "val_mse"}
     assert all(math.isnan(value) for value in logs.values())

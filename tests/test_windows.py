@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import pytest
 
+from experiments.scoring import Scorer
 from experiments.tasks.adding import Adding
 from experiments.tasks.char_lm import CharLM
-from experiments.training import Training, score
-from experiments.windows import SCORING_STREAM, SCORING_STREAMS, check, scored_arrays, streams, windows
+from experiments.training import Training
+from experiments.windows import check, rows, streams, windows
 from search_spaces.recurrent import RecurrentSpace
 from search_spaces.streams import carrying, copy_weights, reset
 
@@ -98,21 +99,35 @@ def test_row_i_of_a_batch_goes_on_where_it_ended(length: int, batch: int, window
     assert np.array_equal(windows(streams((x, y), batch)[1], window), y[rows])
 
 
-@pytest.mark.parametrize(
-    ("length", "count"), [(1, 1), (2_047, 1), (4_095, 1), (4_096, 2), (32_767, 15), (32_768, 16), (100_000, 16)]
-)
-def test_a_split_is_scored_as_up_to_16_long_streams(length: int, count: int) -> None:
-    assert (SCORING_STREAMS, SCORING_STREAM) == (16, 2_048)
-    x, y = scored_arrays(Text(), ids(length))
-    assert x.shape == y.shape == (count, length // count)
-    assert np.array_equal(x.ravel(), ids(length)[0][: x.size])
-    assert length - x.size < 16
+@pytest.mark.parametrize(("steps", "count", "window"), [(1, 1, 512), (500, 1, 512), (46_556, 16, 512), (17, 4, 2)])
+def test_a_split_is_read_in_rows_that_go_on_with_each_other(steps: int, count: int, window: int) -> None:
+    x, y = ids(steps)
+    found = rows((x, y), count, window)
+    assert found.x.shape == found.y.shape == found.real.shape and len(found.x) == count
+    assert np.array_equal(found.x.ravel()[:steps], x) and np.array_equal(found.y.ravel()[:steps], y)
+    assert found.real.ravel()[:steps].all() and not found.real.ravel()[steps:].any()
+    parts = list(found.windows())
+    assert len({part.shape for triple in parts for part in triple}) == 1, "one shape: the model is traced once"
+    assert np.array_equal(np.concatenate([part[0] for part in parts], axis=1), found.x)
 
 
-def test_samples_are_scored_as_they_are() -> None:
-    task = Adding(val=7, length=3)
-    arrays = task.split("val", 0)
-    assert scored_arrays(task, arrays) is arrays
+def test_a_cell_that_never_forgets_is_scored_exactly() -> None:
+    """h[t] = h[t-1] + x[t], the state of a row depends on every row before it."""
+    carrier = keras.Sequential(
+        [
+            keras.Input((None,), dtype="int32"),
+            keras.layers.Embedding(2, 1, weights=[np.array([[-0.001], [0.001]])]),
+            keras.layers.SimpleRNN(1, activation="linear", return_sequences=True),
+            keras.layers.Dense(2),
+        ]
+    )
+    carrier.set_weights([np.array(w, np.float32) for w in ([[-0.001], [0.001]], [[1]], [[1]], [0], [[1, -1]], [0, 0])])
+    x = np.random.default_rng(0).integers(0, 2, 9_000).astype(np.int32)
+    total = np.cumsum(np.where(x[:-1] == 1, 0.001, -0.001))
+    logits = np.stack([total, -total], axis=1)
+    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    expected = -np.mean(np.log2(chances[np.arange(8_999), x[1:]]))
+    assert Scorer(Text(), carrier, (x[:-1], x[1:])).score() == pytest.approx(expected, abs=1e-5)
 
 
 def test_too_few_characters_to_train_on() -> None:
@@ -198,7 +213,7 @@ def test_training_on_windows_sees_the_states_of_one_long_pass() -> None:
 def test_an_epoch_reads_every_stream_from_zero_state_to_its_last_window() -> None:
     original = model(["simple_rnn"])
     task, train = Text(window=8), ids(203)
-    training = Training(original, task, train, scored_arrays(task, ids(40, 1)), 3, 0, (0, 0))
+    training = Training(original, task, train, ids(40, 1), 3, 0, (0, 0))
     x, y = (part[:, :64] for part in streams(train, 3))  # 67 characters each, of which 3 fill no window
     plain = Plain(original.get_weights(), 3)
     expected = nats(plain.read(x), y)
@@ -210,7 +225,7 @@ def test_an_epoch_reads_every_stream_from_zero_state_to_its_last_window() -> Non
 
 
 def test_scoring_leaves_the_training_state_untouched() -> None:
-    task, train, val = Text(window=8), ids(203), scored_arrays(Text(), ids(40, 1))
+    task, train, val = Text(window=8), ids(203), ids(40, 1)
 
     def run(scoring: bool) -> tuple[float, list[np.ndarray]]:
         training = Training(model(["lstm"], 0.01), task, train, val, 3, 0, (0, 0))
@@ -219,7 +234,7 @@ def test_scoring_leaves_the_training_state_untouched() -> None:
         for start in range(0, len(x), 3):
             training.trained.train_on_batch(x[start : start + 3], y[start : start + 3])
             if scoring:
-                scores.update(score(task, training.model, val) for _ in range(2))
+                scores.update(training.scorer.score() for _ in range(2))
         assert len(scores) == scoring, "the same from zero state every time"
         return float(training.trained.evaluate(x[:3], y[:3], batch_size=3, verbose=0)), states(training.trained)
 
@@ -230,10 +245,10 @@ def test_scoring_leaves_the_training_state_untouched() -> None:
 
 
 def test_the_score_of_an_epoch_is_of_the_weights_after_it() -> None:
-    task, val = Text(window=8), scored_arrays(Text(), ids(40, 1))
+    task, val = Text(window=8), ids(40, 1)
     training = Training(model(["simple_rnn"], 0.05), task, ids(203), val, 3, 0, (0, 0))
     before = training.model.get_weights()
     logs: dict[str, Any] = training.run_epoch()
     assert any(not np.array_equal(one, other) for one, other in zip(before, training.model.get_weights(), strict=True))
-    logits = Plain(training.trained.get_weights()[:6], 1).read(val[0])
-    assert logs["val_bits_per_character"] == pytest.approx(nats(logits, val[1]) / np.log(2), abs=1e-5)
+    logits = Plain(training.trained.get_weights()[:6], 1).read(val[0][None])
+    assert logs["val_bits_per_character"] == pytest.approx(nats(logits, val[1][None]) / np.log(2), abs=1e-5)

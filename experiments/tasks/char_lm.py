@@ -60,12 +60,10 @@ class CharLM(Task):
         return ids[:-1], ids[1:]
 
     def score(self, y: np.ndarray, outputs: np.ndarray) -> float:
-        bits = 0.0
-        for ids, logits in zip(y, outputs, strict=True):  # a stream at a time: all the logits again would be too many
-            highest = logits.max(axis=-1, keepdims=True)
-            total = highest[:, 0] + np.log(np.exp(logits - highest).sum(axis=-1))
-            bits += float((total - logits[np.arange(len(ids)), ids]).sum(dtype=np.float64)) / np.log(2)
-        return bits / y.size
+        shifted = outputs - outputs.max(axis=-1, keepdims=True)
+        right = np.take_along_axis(shifted, y[..., None], axis=-1)[..., 0]
+        nats = np.log(np.exp(shifted).sum(axis=-1)) - right
+        return float(np.mean(nats, dtype=np.float64) / np.log(2))
 
     def floors(self, split: str = "val") -> dict[str, float]:
         train, scored = (corpora.encode(self.text(name), self.vocabulary) for name in ("train", split))
