@@ -8,6 +8,8 @@ from typing import Any, NoReturn
 from experiments.spec import Spec
 
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(Spec)}
+RESUME = "go on with the search of this --name, or begin it; only --trials, --workers and --tracking-uri may change"
+OPTION = "an option of the task: its knob, train=N, val=N, test=N, …; `recurrent tasks TASK` lists them"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -52,15 +54,15 @@ def _search(commands: Any) -> None:
         "recurrent search adding -o length=50 --cells lstm,gru --depth 1:2 --trials 6 --workers 2 --name add50",
     )
     made.add_argument("task", metavar="TASK", help="what to learn; `recurrent tasks` lists them")
-    made.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help="a task's option")
+    made.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=OPTION)
 
     def add(flag: str, metavar: str, text: str, **more: Any) -> None:
         default = DEFAULTS[flag.removeprefix("--").replace("-", "_")]
         made.add_argument(flag, metavar=metavar, help=f"{text} (default: {default})", **more)
 
     made.add_argument("--cells", metavar="A,B", help="cells to choose from (default: all: simple_rnn,gru,lstm)")
-    add("--depth", "A:B", "recurrent layers, a range or a list like 1,2")
-    add("--width", "A:B", "units of a layer, a range in steps of 16 or a list like 32,64")
+    add("--depth", "A:B", "recurrent layers: a range like 1:3, a number, or a list like 1,2")
+    add("--width", "A:B", "units of a layer: a range in steps of 16, or a list like 32,64")
     made.add_argument("--mixed", action="store_true", default=None, help="each layer has a cell and a width of its own")
     add("--learning-rate", "A:B", "an interval, drawn on a log scale, or a list like 0.001,0.01")
     add("--dropout", "A:B", "between recurrent layers, an interval or a list")
@@ -73,11 +75,11 @@ def _search(commands: Any) -> None:
         add(flag, "N", text, type=_whole(flag, least))
     add("--oracle", "NAME", "what proposes candidates: random, grid or tpe")
     made.add_argument(
-        "--workers", metavar="N", default="auto", help="processes, or auto: one per GPU or core (default)"
+        "--workers", metavar="N", default="auto", help="processes; auto is one per GPU, else per core (default: auto)"
     )
     add("--seed", "N", "of data, proposals and training", type=_whole("--seed", 0))
     made.add_argument("--name", type=_name, help="of the search, new in its store (default: the task and a number)")
-    made.add_argument("--resume", action="store_true", help="go on with the search of this name, or begin it")
+    made.add_argument("--resume", action="store_true", help=RESUME)
     _tracking(made)
 
 
@@ -105,7 +107,9 @@ def _export(commands: Any) -> None:
         commands, "export", "a search's best model as files, reloaded and re-scored", "recurrent export add50 --to best"
     )
     made.add_argument("name", metavar="NAME", help="the search")
-    made.add_argument("--to", metavar="DIR", required=True, help="a new folder, or an earlier export of this search")
+    made.add_argument(
+        "--to", metavar="DIR", required=True, help="a new folder; an earlier export of this search there is replaced"
+    )
     _tracking(made)
 
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,25 +16,31 @@ QUIET = {
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "PYTHONWARNINGS": "ignore",
     "GRPC_VERBOSITY": "NONE",
+    "PYTHONSAFEPATH": "1",  # a user's signal.py in the current folder is not imported by a worker
 }
 SHOWN = 5  # links that `ui` prints, newest search first
 
 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code: 2 for bad input, 1 for what failed, 130 after Ctrl-C."""
+    words = sys.argv[1:] if words is None else words
     parsed = arguments.parser().parse_args(words)
+    parsed.words = words
     for name, value in QUIET.items():  # before anything imports TensorFlow
         os.environ.setdefault(name, value)
     try:
         return COMMANDS[parsed.command](parsed)
     except ValueError as error:
-        print(f"recurrent {parsed.command}: {error}", file=sys.stderr)
+        print(f"recurrent {parsed.command}: {str(error).splitlines()[0]}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):  # `recurrent results | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return 0
+        print(f"recurrent {parsed.command}: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # `recurrent results | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
 
 
 def _tasks(parsed: argparse.Namespace) -> int:
@@ -61,9 +68,16 @@ def _search(parsed: argparse.Namespace) -> int:
     except WorkersDied as error:
         print(f"recurrent search: {error}", file=sys.stderr)
         return 1
-    again = " ".join(["recurrent", *sys.argv[1:]]) + ("" if parsed.resume else " --resume")
+    again = shlex.join(
+        [
+            "recurrent",
+            *parsed.words,
+            *([] if parsed.name else ["--name", spec.name]),
+            *([] if parsed.resume else ["--resume"]),
+        ]
+    )
     if ended == "interrupted":
-        console.print(f"stopped; finished trials stay, the others come again with:\n  {again}", soft_wrap=True)
+        print(f"stopped; finished trials stay, the others come again with:\n  {again}")
         return 130
     try:
         return _show_results(spec.name, uri, hints=True)

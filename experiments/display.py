@@ -120,14 +120,15 @@ def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, 
     console.print(_table(title, ranked[:LIMIT], found["metric"]))
     failed = [trial for trial in found["trials"] if trial["outcome"] == "failed"]
     for trial in failed:
-        console.print(f"trial {trial['trial']} {trial['architecture']} failed: {trial['reason']}", style="red")
+        text = f"trial {trial['trial']} {trial['architecture']} failed: {trial['reason']}"
+        console.print(Text(text, "red"), soft_wrap=True)
 
 
 def _table(title: str, trials: list[dict[str, Any]], metric: str) -> Table:
     table = Table(
         title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2, 0, 0)
     )
-    table.add_column("architecture")
+    table.add_column("architecture", no_wrap=True, overflow="fold")
     table.add_column(metric_name(metric), justify="right", style="green")
     for heading in ("± sd", "parameters", "learning rate", "time", "trial"):
         table.add_column(heading, justify="right")

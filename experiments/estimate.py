@@ -10,6 +10,7 @@ from experiments.tasks.base import Task
 # Measured on one core of a server, TensorFlow 2.21: what building, tracing and saving a model takes, what one time step
 # of one layer costs beside its multiplications, forward and back, and how many of those a core does in a second.
 SECONDS_PER_TRIAL, SECONDS_PER_LAYER, SECONDS_PER_STEP, OPERATIONS_PER_SECOND = 1.5, 1.5, 2.5e-4, 2e10
+SECONDS_TO_START = 8.0  # TensorFlow and MLflow are imported
 GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
 BACKWARD = 3  # forward and back cost three times forward
 
@@ -42,7 +43,7 @@ def seconds(spec: Spec, task: Task, steps: int, length: int, workers: int) -> fl
     step = fmean(_step_seconds(cell, depths, widths, spec.batch) for cell in spec.cells)
     training = step * steps * length * spec.epochs
     trial = SECONDS_PER_TRIAL + SECONDS_PER_LAYER * fmean(depths) + training
-    return trial * spec.executions * planned_trials(spec) / workers
+    return SECONDS_TO_START + trial * spec.executions * planned_trials(spec) / workers
 
 
 def _step_seconds(cell: str, depths: Sequence[int], widths: Sequence[int], batch: int) -> float:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import glob
+import importlib.util
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
+from rich.text import Text
 
 from experiments import estimate, windows
 from experiments.display import Display, floors_line
@@ -51,6 +53,7 @@ class Launch:
         self.spec = dataclasses.replace(self.spec, digest=base.digest(arrays))
         self._check_spec()
         self.floors = self.task.floors("val")
+        self.workers = min(self.workers, estimate.planned_trials(self.spec))
         self._announce(len(arrays[0][0]))
         if self.new:
             self._create()
@@ -92,22 +95,22 @@ class Launch:
             return
         before = Spec.read(self.folder)
         self.spec = dataclasses.replace(self.spec, id=before.id)
-        for what, (old, new) in before.changes(self.spec).items():
-            raise ValueError(f"--resume: expected {what} as when the search began, {old}, got {new}")
+        changes = [f"{what} {old}, got {new}" for what, (old, new) in before.changes(self.spec).items()]
+        if changes:
+            raise ValueError(f"--resume: expected as when the search began: {'; '.join(changes)}")
 
     def _announce(self, samples: int) -> None:
         spec, size = self.spec, estimate.space_size(self.spec)
-        length = self.task.window if self.task.stream else getattr(self.task, "length", 1)  # type: ignore[attr-defined]
-        steps = max(1, samples // (spec.batch * length) if self.task.stream else samples // spec.batch)
-        seconds = estimate.seconds(spec, self.task, steps, length, self.workers)
-        space = "no end of models (a range of real numbers)" if size is None else f"{size:,} models"
+        steps = max(1, samples // (spec.batch * self.task.steps) if self.task.stream else samples // spec.batch)
+        seconds = estimate.seconds(spec, self.task, steps, self.task.steps, self.workers)
+        space = "infinitely many models (it has a range of real numbers)" if size is None else f"{size:,} models"
         self._say(f"[bold]{spec.name}[/]: {spec.task}, {', '.join(spec.cells)}; space: {space}")
         self._say(
             f"{estimate.planned_trials(spec)} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
             f" {self.workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
             f" very roughly {estimate.words(seconds)}"
         )
-        self._say(f"{self.task.metric} of models with less memory: {floors_line(self.floors)}")
+        self._say(f"{self.task.metric} floors, what models with less memory score: {floors_line(self.floors)}")
 
     def _say(self, text: str) -> None:
         self.console.print(text, soft_wrap=True)
@@ -135,11 +138,11 @@ class Launch:
         parent = open_search(client, self.spec.name, self.spec.task, place, facts, self.floors)
         write_views(client, parent.info.experiment_id, self.task.metric, self.task.direction, self.spec.name)
         trials = self.folder.path / "trials"
-        projection = Projection(client, parent, trials, self.task.metric, self.task.direction, session)
+        projection = Projection(client, parent, trials, self.task.metric, self.task.direction, session, self.floors)
         return Record(self.uri, client, parent, projection, self._warn)
 
     def _warn(self, text: str) -> None:
-        self.console.print(f"[yellow]{text}[/]")
+        self.console.print(Text(text, "yellow"), soft_wrap=True)
 
     def _log_best(self, record: "Record") -> None:
         """Logs the best model so far; what has failed to be logged now, the next --resume logs."""
@@ -184,9 +187,14 @@ class Launch:
 
 
 def gpus() -> list[str]:
-    """The GPUs that workers may use, as CUDA_VISIBLE_DEVICES names them; found without TensorFlow."""
+    """The GPUs that workers may use, as CUDA_VISIBLE_DEVICES names them; found without TensorFlow.
+
+    Without that variable they count if NVIDIA's libraries are installed (the extra `gpu`): else none could be used.
+    """
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name and name != "-1"]
+    if importlib.util.find_spec("nvidia") is None:
+        return []
     return [str(index) for index in range(len(glob.glob("/dev/nvidia[0-9]*")))]
 
 

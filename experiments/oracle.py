@@ -18,7 +18,8 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.trial import TrialState
 
 from experiments.folders import SearchFolder, TrialFolder, lock, taken
-from experiments.proposals import STRATEGIES, View, distribution, key, propose
+from experiments.proposals import View, distribution, key, propose
+from experiments.spec import STRATEGIES
 from tracking.journal import Event, cut_torn_line
 
 DEATHS = 3  # a trial whose worker died so often, without a new epoch in between, is not tried again
@@ -77,6 +78,8 @@ class StudyOracle(keras_tuner.Oracle):
 
     def _lost_trial(self) -> tuple[str, dict[str, Any]] | None:
         for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if frozen.number >= self.max_trials:  # --trials was lowered
+                continue
             trial = self.folder.trial(frozen.number)
             trial.path.mkdir(parents=True, exist_ok=True)
             if not taken(trial.lock):

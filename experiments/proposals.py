@@ -16,7 +16,6 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-STRATEGIES = ("random", "grid", "tpe")
 REDRAWS = 50  # after so many duplicates in a row the untried points of a finite space are listed instead, ...
 PATIENCE = 5_000  # ... and an infinite one, of which a branch may be finite, is drawn from at random
 PROPOSAL_SEEDS = 2  # spawn key: apart from the seeds of data (0) and training (1)

@@ -88,7 +88,7 @@ class Search:
             tick()
             if record:
                 record.finish(status, last and (lambda: last(record)))
-        return "interrupted" if self.interrupted else "done"
+        return "interrupted" if status == "KILLED" else "done"
 
     def _start(self, index: int) -> LocalWorker:
         gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
@@ -120,14 +120,15 @@ class Search:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """The first Ctrl-C or SIGTERM ends the search cleanly, a second one at once."""
+        """The first Ctrl-C, SIGTERM or closed terminal ends the search cleanly, a second one at once."""
 
         def note(signum: int, frame: Any) -> None:
             if self.interrupted:
                 raise KeyboardInterrupt
             self.interrupted = True
 
-        before = {signum: signal.signal(signum, note) for signum in (signal.SIGINT, signal.SIGTERM)}
+        signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        before = {signum: signal.signal(signum, note) for signum in signals}
         try:
             yield
         finally:

@@ -9,11 +9,9 @@ from experiments import arguments
 from experiments.folders import SearchFolder
 from experiments.launch import SEARCHES, gpus, usable_cores
 from experiments.ranges import WIDTH_STEP, real, whole
-from experiments.spec import Spec
+from experiments.spec import STRATEGIES, Spec
 from experiments.tasks import base
 from search_spaces import cells
-
-ORACLES = ("random", "grid", "tpe")
 
 
 def settle(parsed: argparse.Namespace) -> Spec:
@@ -51,8 +49,8 @@ def _check(spec: Spec) -> None:
             raise ValueError(f"--cells: expected some of {', '.join(cells.names())}, got {cell!r}")
     if len(set(spec.cells)) < len(spec.cells):
         raise ValueError(f"--cells: expected each cell once, got {','.join(spec.cells)!r}")
-    if spec.oracle not in ORACLES:
-        raise ValueError(f"--oracle: expected one of {', '.join(ORACLES)}, got {spec.oracle!r}")
+    if spec.oracle not in STRATEGIES:
+        raise ValueError(f"--oracle: expected one of {', '.join(STRATEGIES)}, got {spec.oracle!r}")
     whole("--depth", spec.depth)
     whole("--width", spec.width, WIDTH_STEP)
     rates = real("--learning-rate", spec.learning_rate, 0, above=True)

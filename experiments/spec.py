@@ -12,6 +12,7 @@ from typing import Any
 from experiments.folders import SearchFolder, write_json
 
 MAY_CHANGE = ("trials", "id")  # on --resume; workers and the tracking URI are no part of the spec at all
+STRATEGIES = ("random", "grid", "tpe")  # of --oracle
 PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "optuna", "numpy")
 
 

@@ -48,7 +48,7 @@ class Training:
         self.model, self.task, self.batch, self.seed, self.seeds = model, task, batch, seed, seeds
         self.scorer = Scorer(task, model, val)
         if task.stream:
-            self.train, self.window = streams(train, batch), task.window  # type: ignore[attr-defined]
+            self.train = streams(train, batch)
             self.trained = carrying(model, batch, None)
         else:
             self.train = train
@@ -83,7 +83,7 @@ class Training:
     def _train_streams(self) -> float:
         """Windows in order, row i of each batch going on with stream i."""
         reset(self.trained)
-        x, y = (windows(part, self.window) for part in self.train)
+        x, y = (windows(part, self.task.steps) for part in self.train)
         return self._fit(x, y)
 
     def _fit(self, x: np.ndarray, y: np.ndarray) -> float:

@@ -62,7 +62,11 @@ class SearchTuner(keras_tuner.Tuner):
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Runs the executions that the journal does not have yet; the score is their mean."""
         folder = self.oracle.claimed[trial.trial_id]
-        done = [event for event in folder.journal.events() if event["event"] == "execution"]
+        events = folder.journal.events()
+        for event in events:  # a kill between journal and study leaves an epoch that the study does not know
+            if event["event"] == "epoch" and event["execution"] == 0:
+                self.oracle.update_trial(trial.trial_id, event["metrics"], event["epoch"])
+        done = [event for event in events if event["event"] == "execution"]
         for execution in range(len(done), self.executions):
             found = self.run_execution(trial, folder, execution)
             done.append(folder.journal.append("execution", execution=execution, **found))
@@ -120,9 +124,7 @@ class RecurrentTuner(SearchTuner):
         started = time.perf_counter()
         training = self._training(trial, folder, execution)
         before = self._go_on(training, folder, execution)
-        self._missing_line(training, folder, execution)
-        if execution == 0:
-            self._report(trial, folder)
+        self._missing_line(trial, training, folder, execution)
         for _ in range(training.epoch + 1, self.spec.epochs):
             logs = training.run_epoch()
             self._refuse_divergence(training.epoch, logs)
@@ -130,17 +132,9 @@ class RecurrentTuner(SearchTuner):
                 save_model(training.model, folder.execution_model(execution))
             seconds = before + time.perf_counter() - started
             training.save(folder.checkpoint, execution=execution, seconds=seconds)
-            self._epoch_line(folder, execution, training.epoch, logs, seconds)
-            if execution == 0:
-                self.oracle.update_trial(
-                    trial.trial_id, {self.oracle.objective.name: logs[self._score]}, training.epoch
-                )
+            self._epoch_line(trial, folder, execution, training.epoch, logs, seconds)
         seconds = before + time.perf_counter() - started
         return {"score": training.best, "epoch": training.best_epoch, "seconds": seconds}
-
-    @property
-    def _score(self) -> str:
-        return f"val_{self.task.metric}"
 
     def _training(self, trial: Trial, folder: TrialFolder, execution: int) -> Training:
         keras.utils.clear_session()
@@ -159,25 +153,20 @@ class RecurrentTuner(SearchTuner):
             return 0.0
         return float(training.load(folder.checkpoint)["seconds"])
 
-    def _missing_line(self, training: Training, folder: TrialFolder, execution: int) -> None:
+    def _missing_line(self, trial: Trial, training: Training, folder: TrialFolder, execution: int) -> None:
         """A kill between checkpoint and journal leaves the last epoch without its line."""
         lines = [event for event in folder.journal.events() if event["event"] == "epoch"]
         written = [event["epoch"] for event in lines if event["execution"] == execution]
         if training.epoch >= 0 and training.epoch not in written:
             seconds = read_state(folder.checkpoint)["seconds"]
-            self._epoch_line(folder, execution, training.epoch, training.logs, seconds)
-
-    def _report(self, trial: Trial, folder: TrialFolder) -> None:
-        """Tells the oracle every epoch of execution 0; those that it knows already change nothing."""
-        for event in folder.journal.events():
-            if event["event"] == "epoch" and event["execution"] == 0:
-                metrics = {self.oracle.objective.name: event["metrics"][self._score]}
-                self.oracle.update_trial(trial.trial_id, metrics, event["epoch"])
+            self._epoch_line(trial, folder, execution, training.epoch, training.logs, seconds)
 
     def _epoch_line(
-        self, folder: TrialFolder, execution: int, epoch: int, logs: dict[str, float], seconds: float
+        self, trial: Trial, folder: TrialFolder, execution: int, epoch: int, logs: dict[str, float], seconds: float
     ) -> None:
         folder.journal.append("epoch", execution=execution, epoch=epoch, metrics=logs, seconds=seconds)
+        if execution == 0:
+            self.oracle.update_trial(trial.trial_id, logs, epoch)
 
     def _refuse_divergence(self, epoch: int, logs: dict[str, float]) -> None:
         for name, value in logs.items():

@@ -50,7 +50,7 @@ def check(task: Task, train: Arrays, val: Arrays, batch: int) -> None:
     """Raises ValueError if the data are too few to train and score on."""
     if not task.stream:
         return
-    needed = batch * task.window  # type: ignore[attr-defined]
+    needed = batch * task.steps
     if len(train[0]) < needed:
         raise ValueError(
             f"batch, window: expected at least batch x window = {needed} characters to train on, got {len(train[0])};"

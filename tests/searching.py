@@ -95,9 +95,9 @@ class Searched:
 
     def results(self) -> dict[str, Any]:
         """What `recurrent results NAME --json` prints."""
-        done = run("results", self.name, "--json", cwd=self.folder)
-        assert (done.returncode, done.stderr) == (0, "")
-        return dict(json.loads(done.stdout))
+        from tracking.results import results
+
+        return results(self.client, self.parent)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -224,6 +224,7 @@ def recurrent(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     monkeypatch.setattr(Search, "run", begin)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path / ".cache"))
+    monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a process of its own hides it
     for name, value in {**cli.QUIET, **store.SETTINGS}.items():  # set by the command line: taken back after the test
         monkeypatch.setenv(name, value)
     return call

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,8 @@ import pytest
 from searching import SEARCH, Recurrent, Searched, environment, listing, run, text
 
 from experiments import arguments
+from experiments.folders import SearchFolder
+from experiments.search import Search
 from experiments.tasks.base import digest, make
 from tracking import store
 from tracking.searches import open_search
@@ -376,6 +379,33 @@ def test_sample_of_a_model_that_writes_no_text(recurrent: Recurrent, exported: P
     done = recurrent("sample", "best", "--length", "5", cwd=exported.parent)
     refused(done, "language model", "'adding'")
     assert done.stdout == ""
+
+
+# ---- stopped, or refused because it runs ----
+
+
+def test_how_to_go_on_can_be_typed(recurrent: Recurrent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my text.txt").write_text(text(5_000, seed=1), encoding="utf-8")
+    words = ("search", "char_lm", "-o", "corpus=my text.txt", "--batch", "8")
+    monkeypatch.setattr(Search, "run", lambda *_: "interrupted")
+    monkeypatch.setattr(sys, "argv", ["recurrent", *words])
+    done = recurrent(*words, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (130, "")
+    again = shlex.split(done.stdout.splitlines()[-1])
+    assert again == ["recurrent", *words, "--name", "char_lm-1", "--resume"]
+
+
+def test_a_search_that_is_running_is_left_alone(
+    recurrent: Recurrent, searched: Searched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    folder = SearchFolder(searched.folder / "searches" / "t")
+    before = {name: file for name, file in listing(folder.path).items() if not name.endswith(".lock")}
+    with folder.launcher_lock:
+        done = recurrent(*SEARCH, "--resume", cwd=searched.folder)
+    refused(done, "'t'", "not running")
+    after = {name: file for name, file in listing(folder.path).items() if not name.endswith(".lock")}
+    assert after == before
 
 
 # ---- help ----

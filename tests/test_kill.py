@@ -75,7 +75,7 @@ def launch(folder: Path, uri: str) -> None:
         client = connect(uri, create=True)
         spec = {**make_spec().to_json(), "versions": {}, "commit": ""}
         parent = open_search(client, "fake", "adding", artifacts(uri, "adding"), spec, {"no_memory": 1 / 6})
-        projection = Projection(client, parent, folder / "trials", "mse", "min", session)
+        projection = Projection(client, parent, folder / "trials", "mse", "min", session, {"no_memory": 1 / 6})
         return Record(uri, client, parent, projection, lambda text: None)
 
     Search(search, 2, [], make_fake, "fork").run(open_record, lambda: None)

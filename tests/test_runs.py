@@ -24,6 +24,7 @@ from tracking.store import connect
 
 START = 1_700_000_000_000  # ms
 SESSION = "launcher-1"
+FLOORS = {"no_memory": 1 / 6, "half_memory": 1 / 12}
 CALLS = ("create_run", "log_batch", "set_terminated", "update_run", "delete_tag")
 
 
@@ -58,7 +59,7 @@ class Desk:
             file.write("".join(json.dumps(line) + "\n" for line in lines) + torn)
 
     def projection(self, session: str = SESSION) -> Projection:
-        return Projection(self.client, self.parent, self.folder, "mse", self.direction, session)
+        return Projection(self.client, self.parent, self.folder, "mse", self.direction, session, FLOORS)
 
     def sync(self, session: str = SESSION, over: bool = False) -> list[Run]:
         """What a launcher that has just started brings about."""
@@ -167,6 +168,7 @@ def test_a_completed_trial(desk: Desk) -> None:
     assert desk.curve(run, "loss") == [(1_000, 0, 0.6), (2_000, 1, 0.4)]
     assert desk.curve(run, "val_mse") == [(1_000, 0, 0.3), (2_000, 1, 0.2)]
     expected = {"best/mse": 0.2, "best/model_score": 0.2, "best/epoch": 1, "cost/seconds": 2.002}
+    expected |= {f"floor/{name}": value for name, value in FLOORS.items()}
     expected |= {"cost/parameters": 3_500, "hp/width": 32, "hp/depth": 1, "hp/dropout": 0, "hp/learning_rate": 0.001}
     expected |= {"hp/log10_learning_rate": pytest.approx(-3), "loss": 0.4, "val_mse": 0.2}
     assert run.data.metrics == expected
@@ -485,14 +487,14 @@ class Flaky:
 
 def play(desk: Desk, client: Any) -> None:
     """A search of two launchers; a sync that fails is done again later, as the launcher does it."""
-    first = Projection(client, desk.parent, desk.folder, "mse", "min", SESSION)
+    first = Projection(client, desk.parent, desk.folder, "mse", "min", SESSION, FLOORS)
     desk.write("0000", *COMPLETED[:3])
     desk.write("0001", *COMPLETED)
     again(first.sync)
     desk.write("0000", epoch(1, 0.1, 2_000))
     again(first.sync)
     again(lambda: first.sync(over=True))
-    second = Projection(client, desk.parent, desk.folder, "mse", "min", "launcher-2")
+    second = Projection(client, desk.parent, desk.folder, "mse", "min", "launcher-2", FLOORS)
     desk.write("0000", start(9_000, attempt=2, session="launcher-2"), built(9_100))
     again(second.sync)
     desk.write("0000", executed(0.1, 9_201), end(0.1, 9_202))
@@ -577,7 +579,7 @@ def recorded(desk: Desk, client: Any, monkeypatch: pytest.MonkeyPatch) -> Writte
     monkeypatch.setattr(tracking.record, "EVERY", 0.01)
     monkeypatch.setattr(tracking.record, "AFTER_FAILURE", 0.01)
     warnings: list[str] = []
-    projection = Projection(client, desk.parent, desk.folder, "mse", "min", SESSION)
+    projection = Projection(client, desk.parent, desk.folder, "mse", "min", SESSION, FLOORS)
     return Written(Record(desk.uri, client, desk.parent, projection, warnings.append), warnings)
 
 

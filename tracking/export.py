@@ -1,17 +1,17 @@
 """The best model of a search as two files, verified: `model.keras` (stock Keras alone) and `model.json`."""
 
 import json
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Run
+from mlflow.entities import LoggedModel, Metric, Run
 
 from tracking.journal import now
 from tracking.models import CARD, download, logged_model
+from tracking.results import ranked, results
 
 KERAS = "model.keras"
 TOLERANCE = 1e-4  # between the recorded score and the reloaded model's
@@ -30,17 +30,29 @@ def export(client: MlflowClient, uri: str, parent: Run, to: Path, score: Score) 
     """
     name = parent.data.tags["search_id"]
     check_target(to, name)
-    model = logged_model(client, parent)
-    if model is None:
-        raise ValueError(f"export: expected a search with a completed trial, got {name!r}, which has none")
+    to = to.resolve()
+    model = _best_model(client, parent, name)
     to.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=to.parent, prefix=f".{to.name}.") as folder:
         file, card = download(client, uri, model, Path(folder))
         card["rescored"] = _rescored(file, card, score)
         card["test_score"] = score(file, "test")
         _record_test(client, card)
-        _place(file, card, Path(folder) / "new", to)
+        _place(file, card, to)
     return card
+
+
+def _best_model(client: MlflowClient, parent: Run, name: str) -> LoggedModel:
+    best = ranked(results(client, parent))[:1]
+    if not best:
+        raise ValueError(f"export: expected a search with a completed trial, got {name!r}, which has none")
+    model = logged_model(client, parent)
+    if model is None or model.source_run_id != best[0]["run_id"]:
+        raise ValueError(
+            f"export: expected the best model, of trial {best[0]['trial']}, in MLflow, got none;"
+            f" `recurrent search … --name {name} --resume` sends it"
+        )
+    return model
 
 
 def check_target(to: Path, name: str) -> None:
@@ -74,10 +86,10 @@ def _record_test(client: MlflowClient, card: dict[str, Any]) -> None:
         client.log_batch(card["run_id"], [Metric(key, card["test_score"], now(), 0)])
 
 
-def _place(file: Path, card: dict[str, Any], new: Path, to: Path) -> None:
-    new.mkdir()
-    shutil.move(file, new / KERAS)
-    (new / CARD).write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    if to.exists():
-        shutil.rmtree(to)
-    new.rename(to)
+def _place(file: Path, card: dict[str, Any], to: Path) -> None:
+    """Each file is replaced at once: what an earlier export has left is there until then."""
+    described = file.with_name(CARD)
+    described.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    to.mkdir(exist_ok=True)
+    file.replace(to / KERAS)
+    described.replace(to / CARD)

@@ -49,7 +49,7 @@ def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
 
 def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> None:
     tags = {"search_id": parent.data.tags["search_id"], "architecture": card["architecture"]}
-    name = f"{tags['search_id']}-best"
+    name = f"{tags['search_id'].replace('.', '_')}-best"  # MLflow refuses dots
     model = client.create_logged_model(parent.info.experiment_id, name, run_id, tags, model_type="keras")
     with tempfile.TemporaryDirectory() as folder:
         write_model(Path(folder), Model(model_id=model.model_id, run_id=run_id), keras_file, card)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from tracking.journal import now
 from tracking.runs import Projection
@@ -37,18 +38,21 @@ class Record:
     def _run(self) -> None:
         while not self.over.wait(EVERY if self.reachable else AFTER_FAILURE):
             self.reachable = self._try(self.projection.sync)
+            self._say_dropped()
             self._tune()
 
     def _try(self, action: Callable[[], None]) -> bool:
         try:
             action()
-        except (MlflowException, OSError) as error:
+        except (MlflowException, SQLAlchemyError, OSError) as error:
             if self.reachable:
-                self.warn(
-                    f"the tracking store does not answer ({str(error).splitlines()[0][:120]}); the search goes on"
-                )
+                self.warn(f"the tracking store failed: {str(error).splitlines()[0][:120]}")
             return False
         return True
+
+    def _say_dropped(self) -> None:
+        while self.projection.dropped:
+            self.warn(self.projection.dropped.pop())
 
     def _tune(self) -> None:
         file = database(self.uri)
@@ -63,6 +67,7 @@ class Record:
         done = self._try(lambda: self._finish(status, last))
         if not done:
             self.warn("MLflow lacks the last results; the same command with --resume sends them")
+        self._say_dropped()
         file = database(self.uri)
         if file:
             tune(file)
@@ -70,6 +75,8 @@ class Record:
 
     def _finish(self, status: str, last: Callable[[], None] | None) -> None:
         self.projection.sync(over=True)
-        if last:
-            last()
-        self.client.set_terminated(self.parent.info.run_id, status, now())
+        try:
+            if last:
+                last()
+        finally:
+            self.client.set_terminated(self.parent.info.run_id, status, now())

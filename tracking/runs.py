@@ -51,12 +51,21 @@ class Projection:
         folder: holds one folder per trial, each with a `journal.jsonl`.
         metric, direction: of the score.
         session: names the launcher that calls; a trial that another one started is not running.
+        floors: what models with less memory score, logged beside every trial.
     """
 
     def __init__(
-        self, client: MlflowClient, parent: Run, folder: Path, metric: str, direction: str, session: str
+        self,
+        client: MlflowClient,
+        parent: Run,
+        folder: Path,
+        metric: str,
+        direction: str,
+        session: str,
+        floors: dict[str, float],
     ) -> None:
-        self.client, self.parent, self.folder, self.session = client, parent, folder, session
+        self.client, self.parent, self.folder, self.session, self.floors = client, parent, folder, session, floors
+        self.dropped: list[str] = []  # trials that MLflow refuses, and why
         self.metric, self.direction = metric, direction
         self.trials: dict[str, _Trial] = {}
         self.ends: list[End] = []
@@ -86,7 +95,8 @@ class Projection:
         except MlflowException as error:
             if error.error_code not in REFUSED:
                 raise
-            trial.ended = True  # somebody has deleted its run
+            trial.ended = True  # somebody has deleted its run, or there is a value that MLflow does not take
+            self.dropped.append(f"trial {trial.name} is not in MLflow: {str(error).splitlines()[0][:120]}")
 
     def _send(self, trial: _Trial, over: bool) -> None:
         trial.pending += trial.tail.read()
@@ -104,6 +114,7 @@ class Projection:
         if end is None or not trial.settled(end["outcome"]):
             self._create(trial)
             metrics, params, tags = batch(trial.pending, trial.start, self.metric)
+            metrics += [Metric(f"floor/{name}", value, trial.start, 0) for name, value in self.floors.items()]
             self.client.log_batch(trial.run_id, metrics, params, tags)
             if end:
                 reason = [RunTag(key, str(end[key])) for key in ("reason", "error") if key in end]

@@ -10,6 +10,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from tracking.journal import now
 
+CHANGING = ("trials", "commit")  # of a spec, on --resume
+
 
 def find_search(client: MlflowClient, name: str) -> Run | None:
     """The parent run of a search; a name is unique in its store."""
@@ -55,7 +57,7 @@ def open_search(
     parent = find_search(client, name)
     if parent is None:
         parent = _new_search(client, name, experiment, artifacts, spec)
-        _describe(client, parent, spec, floors)
+    _describe(client, parent, spec, floors)
     client.set_tag(parent.info.run_id, "spec", json.dumps(spec))
     client.update_run(parent.info.run_id, status="RUNNING")
     return client.get_run(parent.info.run_id)
@@ -74,13 +76,15 @@ def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str
 
 
 def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> None:
-    flat = {key: value for key, value in spec.items() if not isinstance(value, dict)}
-    params = [Param(key, str(value)) for key, value in flat.items()]
+    """The same again changes nothing; what may change on --resume is a tag."""
+    flat = {key: value for key, value in spec.items() if not isinstance(value, dict) and key not in CHANGING}
+    params = [Param(key, ",".join(value) if isinstance(value, list) else str(value)) for key, value in flat.items()]
     params += [Param(f"option.{key}", str(value)) for key, value in spec["options"].items()]
     time = parent.info.start_time
     metrics = [Metric(f"floor/{key}", value, time, 0) for key, value in floors.items()]
     tags = [RunTag(f"version.{key}", value) for key, value in spec["versions"].items()]
-    client.log_batch(parent.info.run_id, metrics, params, [*tags, RunTag("commit", spec["commit"])])
+    tags += [RunTag(key, str(spec[key])) for key in CHANGING if key in spec]
+    client.log_batch(parent.info.run_id, metrics, params, tags)
     source = json.dumps({"task": spec["task"], "options": spec["options"], "seed": spec["seed"]})
     dataset = Dataset(name=spec["task"], digest=spec["digest"][:32], source_type="code", source=source)
     client.log_inputs(parent.info.run_id, [DatasetInput(dataset, [])])

@@ -33,7 +33,10 @@ def resolve(uri: str | None) -> str:
         return uri
     if not uri.startswith(SQLITE) or uri == SQLITE:
         raise ValueError(f"tracking-uri: expected {SQLITE}FILE or http://SERVER, got {uri!r}")
-    return f"{SQLITE}{Path(uri.removeprefix(SQLITE)).absolute()}"
+    file = Path(uri.removeprefix(SQLITE)).absolute()
+    if any(character in str(file) for character in "?%#"):  # they mean something in a URL
+        raise ValueError(f"tracking-uri: expected a path without ?, % and #, got {str(file)!r}")
+    return f"{SQLITE}{file}"
 
 
 def database(uri: str) -> Path | None:

@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from typing import Any
 
 Target = Callable[..., None]
@@ -18,7 +18,7 @@ class LocalWorker:
         context: Any = multiprocessing.get_context(method)
         gate, self._go = context.Pipe(duplex=False)
         self.index = index
-        self.process = context.Process(target=_run, args=(target, gate, index, *arguments), daemon=True)
+        self.process = context.Process(target=target, args=(gate, index, *arguments), daemon=True)
         with _ignored(signal.SIGINT):  # Ctrl-C is for the launcher: workers inherit that they do not hear it
             self.process.start()
         gate.close()
@@ -47,10 +47,6 @@ def _ignored(signum: int) -> Iterator[None]:
         yield
     finally:
         signal.signal(signum, before)
-
-
-def _run(target: Target, gate: Connection, index: int, *arguments: Any) -> None:
-    target(gate, index, *arguments)
 
 
 def launcher_gone() -> None:

@@ -58,6 +58,11 @@ class Task:
         """Size of the model's head."""
         raise NotImplementedError
 
+    @property
+    def steps(self) -> int:
+        """Time steps of a sequence, or of a window of the stream; the knob, unless a task says otherwise."""
+        return int(getattr(self, self.knob))
+
     def sample(self, rng: np.random.Generator, count: int) -> Arrays:
         """x and y of `count` samples, a function of the generator's state alone."""
         raise NotImplementedError

@@ -37,6 +37,11 @@ class CharLM(Task):
     val: int = option(0, "the same for validation", 0)
     test: int = option(0, "the same for the test, read by export alone", 0)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if 1 in (self.train, self.val, self.test):
+            raise ValueError("train, val, test: expected 0 for all, or 2 or more, got 1")
+
     def text(self, name: str) -> str:
         """The characters of a split."""
         whole = corpora.split(corpora.load(self.corpus).text)[SPLITS.index(name)]
