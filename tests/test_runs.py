@@ -359,6 +359,18 @@ def test_replaying_changes_no_row(desk: Desk) -> None:
     assert desk.rows() == closed
 
 
+def test_when_nothing_is_new_nothing_is_written(desk: Desk) -> None:
+    write_all_kinds(desk)
+    counting = Flaky(desk.client, CALLS, 0, after=False)
+    projection = Projection(counting, desk.parent, desk.folder, "mse", "min", SESSION, FLOORS)  # type: ignore[arg-type]
+    again(lambda: projection.sync(over=True))
+    calls = counting.calls
+    assert calls > 8
+    for _ in range(3):
+        projection.sync(over=True)
+    assert counting.calls == calls
+
+
 def test_one_line_at_a_time_is_the_same_as_all_at_once(desk: Desk, client: MlflowClient, tmp_path: Path) -> None:
     other = new_desk(client, desk.uri, tmp_path / "other", f"{tmp_path.name}-other")
     write_all_kinds(desk)
