@@ -55,14 +55,15 @@ class Display:
 
     def tick(self) -> None:
         """Reads what is new in the journals, and shows it."""
-        for trial in self.progress.update():
-            self._line(trial)
+        ended = self.progress.update()
+        done = sum(bool(trial.outcome) for trial in self.progress.trials.values())
+        for place, trial in enumerate(ended, start=done - len(ended) + 1):
+            self._line(place, trial)
         self.ticks += 1
         if self.live and self.ticks % 2 == 0:
             self.live.update(self.screen(), refresh=True)
 
-    def _line(self, trial: TrialState) -> None:
-        done = sum(bool(other.outcome) for other in self.progress.trials.values())
+    def _line(self, done: int, trial: TrialState) -> None:
         text = Text(f"{done:>4}/{self.progress.planned}  {trial.number}  {trial.architecture:<20} ")
         if trial.outcome == "completed":
             spread = f" ± {trial.spread:.2g}" if trial.spread is not None else ""

@@ -328,7 +328,6 @@ def test_a_missing_file_is_refused(export_again: Export, searched: Searched, tmp
     check_refused(done, tmp_path)
 
 
-@pytest.mark.xfail(strict=True, reason="a traceback of MLflow's")
 def test_a_record_without_its_files_is_refused(export_again: Export, searched: Searched, tmp_path: Path) -> None:
     artifacts = searched.folder / "mlartifacts"
     artifacts.rename(searched.folder / "moved")

@@ -19,7 +19,8 @@ from optuna.trial import TrialState
 
 from experiments.folders import SearchFolder
 from experiments.oracle import StudyOracle
-from experiments.proposals import STRATEGIES, Values, View, distribution, domain, finite, key, points, propose, walk
+from experiments.proposals import Values, View, distribution, domain, finite, key, points, propose, walk
+from experiments.spec import STRATEGIES
 from search_spaces.recurrent import RecurrentSpace
 
 Score = Callable[[Values], float | None]

@@ -553,7 +553,6 @@ def test_a_server_that_dies_costs_the_search_nothing(tmp_path: Path) -> None:
 # ---- what a person sees ----
 
 
-@pytest.mark.xfail(strict=True, reason="trials that end between two looks get one number")
 def test_lines_count_up(tmp_path: Path) -> None:
     told = io.StringIO()
     progress = Progress(tmp_path, "min", planned=2, epochs=1)

@@ -14,6 +14,7 @@ import numpy as np
 from mlflow import MlflowClient, pyfunc
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
 
@@ -80,5 +81,9 @@ def _schema(shape: dict[str, Any]) -> Schema:
 
 def download(client: MlflowClient, uri: str, model: LoggedModel, to: Path) -> tuple[Path, dict[str, Any]]:
     """(the `.keras` file, the card) of a logged model."""
-    folder = Path(download_artifacts(artifact_uri=model.artifact_location, dst_path=str(to), tracking_uri=uri))
+    place = model.artifact_location
+    try:
+        folder = Path(download_artifacts(artifact_uri=place, dst_path=str(to), tracking_uri=uri))
+    except (MlflowException, OSError):
+        raise ValueError(f"export: expected the model's files at {place}, got none; were they moved?") from None
     return folder / KERAS_FILE, json.loads((folder / CARD).read_text("utf-8"))

@@ -14,6 +14,7 @@ import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from tracking.journal import Event, Tail, now
 from tracking.searches import all_trials, child_tags
@@ -74,6 +75,8 @@ class Projection:
             trial = self._trial(run.data.tags["trial"])
             trial.run_id, trial.status = run.info.run_id, run.info.status
             trial.outcome = run.data.tags.get("outcome", "")
+            if run.data.tags.get(MLFLOW_PARENT_RUN_ID) != parent.info.run_id:  # the search's first run was deleted
+                client.set_tag(run.info.run_id, MLFLOW_PARENT_RUN_ID, parent.info.run_id)
 
     def _trial(self, name: str) -> _Trial:
         if name not in self.trials:
