@@ -85,7 +85,9 @@ def in_own_process(tracked: bool, epochs: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=3, help="searches with and without tracking (default: 3)")
-    parser.add_argument("--epochs", type=int, default=3, help="of each trial (default: 3)")
+    parser.add_argument(
+        "--epochs", type=int, default=2, help="of each trial (default: 2, about three minutes a search)"
+    )
     parser.add_argument("--once", choices=["on", "off"], help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.once:
