@@ -124,6 +124,7 @@ class Page:
 
     def lines_are_drawn(self) -> bool:
         script = """const canvas = document.querySelector('.parcoords canvas.foreground');
+            if (!canvas) return false;  // not rendered yet
             const drawn = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
             return drawn.some(value => value > 0);"""
         return bool(self.browser.execute_script(script))

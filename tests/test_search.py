@@ -59,8 +59,9 @@ linux = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="finds pr
 
 
 def curves(searched: Searched, trial: Any) -> dict[str, list[tuple[int, float]]]:
-    """Every metric with a step, as (step, value) in the order of logging."""
-    names = [name for name in trial.data.metrics if not name.startswith(("best/", "cost/", "hp/", "floor/"))]
+    """Every metric with a step, as (step, value) in the order of logging; `test/` is there once it was exported."""
+    others = ("best/", "cost/", "hp/", "floor/", "test/")
+    names = [name for name in trial.data.metrics if not name.startswith(others)]
     return {name: [(point.step, point.value) for point in searched.curve(trial, name)] for name in names}
 
 
@@ -68,7 +69,7 @@ def scores(searched: Searched) -> list[dict[str, Any]]:
     """What must be the same in two searches with one seed: all but times and MLflow's own names."""
     found = []
     for trial in searched.trials():
-        metrics = {name: value for name, value in trial.data.metrics.items() if name != "cost/seconds"}
+        metrics = {name: value for name, value in trial.data.metrics.items() if not name.startswith(("cost/seconds", "test/"))}
         found.append({"params": trial.data.params, "metrics": metrics, "curves": curves(searched, trial)})
     return found
 
