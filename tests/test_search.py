@@ -69,7 +69,9 @@ def scores(searched: Searched) -> list[dict[str, Any]]:
     """What must be the same in two searches with one seed: all but times and MLflow's own names."""
     found = []
     for trial in searched.trials():
-        metrics = {name: value for name, value in trial.data.metrics.items() if not name.startswith(("cost/seconds", "test/"))}
+        metrics = {
+            name: value for name, value in trial.data.metrics.items() if not name.startswith(("cost/seconds", "test/"))
+        }
         found.append({"params": trial.data.params, "metrics": metrics, "curves": curves(searched, trial)})
     return found
 
