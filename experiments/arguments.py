@@ -53,7 +53,7 @@ def _search(commands: Any) -> None:
         "train many candidates on a task, every trial logged to MLflow",
         "recurrent search adding -o length=50 --cells lstm,gru --depth 1:2 --trials 6 --workers 2 --name add50",
     )
-    made.add_argument("task", metavar="TASK", help="what to learn; `recurrent tasks` lists them")
+    made.add_argument("task", metavar="TASK", help="what `recurrent tasks` lists, or a file: DATA.npz, TASK.py")
     made.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=OPTION)
 
     def add(flag: str, metavar: str, text: str, **more: Any) -> None:
@@ -91,8 +91,9 @@ def _results(commands: Any) -> None:
 
 
 def _tasks(commands: Any) -> None:
-    made = _command(commands, "tasks", "the tasks, their knobs and floors", "recurrent tasks adding")
+    made = _command(commands, "tasks", "the tasks, their knobs and floors", "recurrent tasks adding --show 3")
     made.add_argument("name", nargs="?", metavar="NAME", help="one task with its definition and options")
+    made.add_argument("--show", metavar="N", type=_whole("--show", 1), help="N of its training samples, readably")
     made.add_argument("--json", action="store_true", help="JSON instead of text")
 
 

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from experiments.tasks import base
+from experiments.windows import windows
 
 
 def entries(names: list[str] | None = None) -> list[dict[str, Any]]:
@@ -31,12 +32,22 @@ def _entry(name: str) -> dict[str, Any]:
 
 
 def _text(kind: type[base.Task]) -> str:
+    """The definition: that of the task's module."""
     return inspect.cleandoc(sys.modules[kind.__module__].__doc__ or "")
+
+
+def samples(name: str, count: int) -> str:
+    """The first training samples of the task as it is by default; of a long sequence the first windows."""
+    task = base.make(name, {})
+    x, y = task.split("train", 0)
+    if task.stream:
+        x, y = (windows(part[None, : count * task.steps], task.steps) for part in (x, y))
+    return "\n\n".join(task.show(*sample) for sample in zip(x[:count], y[:count], strict=True))
 
 
 def table(found: list[dict[str, Any]]) -> str:
     """One paragraph a task."""
-    return "\n".join(f"{entry['task']:<12} {entry['what']}\n{'':<12} {_summary(entry)}\n" for entry in found).rstrip()
+    return "\n".join(f"{entry['task']:<14} {entry['what']}\n{'':<14} {_summary(entry)}\n" for entry in found).rstrip()
 
 
 def _summary(entry: dict[str, Any]) -> str:

@@ -46,11 +46,15 @@ def main(words: Sequence[str] | None = None) -> int:
 def _tasks(parsed: argparse.Namespace) -> int:
     from experiments import catalogue
 
+    if parsed.show and not parsed.name:
+        raise ValueError("--show: expected NAME with it, got none")
     found = catalogue.entries([parsed.name] if parsed.name else None)
     if parsed.json:
         print(json.dumps(found[0] if parsed.name else found, indent=1))
     else:
         print(catalogue.page(found[0]) if parsed.name else catalogue.table(found))
+        if parsed.show:
+            print(f"\n{catalogue.samples(parsed.name, parsed.show)}")
     return 0
 
 
@@ -205,8 +209,11 @@ def _sample(parsed: argparse.Namespace) -> int:
     check(*chosen)
     with quiet():
         model, card = load(Path(parsed.folder))
-        text = generate(model, card["preprocessing"]["vocabulary"], parsed.prompt, parsed.length, *chosen, parsed.seed)
-    print(parsed.prompt + text)
+        about = card["preprocessing"]
+        more = (*chosen, parsed.seed, bool(about.get("lines")))
+        text = generate(model, about["vocabulary"], parsed.prompt, parsed.length, *more)
+    between = " " if isinstance(about["vocabulary"], list) and parsed.prompt else ""
+    print(parsed.prompt + between + text)
     return 0
 
 

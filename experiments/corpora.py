@@ -1,4 +1,4 @@
-"""Where the texts of the language tasks come from: the reference that ships with Python, or a file.
+"""Where the texts of the language tasks come from: what ships with Python, a verified download, or a file.
 
 Worked example, with a training text "abba" and a later text "abc":
 
@@ -14,46 +14,76 @@ text would tell the model about the test text. Decoding gives "ab\ufffd".
 import functools
 import hashlib
 import os
+import sysconfig
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from experiments import cache
+from experiments.datasets import DATASETS, Dataset, texts
+
 BUNDLED = "python-reference"
+LIBRARY = "python-library"
+LIBRARY_SIZE = 2_000_000  # characters
+NOT_LIBRARY = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
 SHORTEST = 1_000  # characters: a tenth of less is no validation split
 UNKNOWN = "\ufffd"
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text, and the sha256 (hexadecimal) of its UTF-8 bytes: the key of every result measured on it."""
+    """Training, validation and test text, and the sha256 (hexadecimal) of the UTF-8 bytes of the three joined.
+
+    The sum is the key of every result measured on it.
+    """
 
     name: str
-    text: str
+    splits: tuple[str, str, str]
     sha256: str
+
+    @functools.cached_property
+    def text(self) -> str:
+        """The three splits joined. Not kept beside them before it is asked for: text8 has 100,000,000 characters."""
+        return "".join(self.splits)
+
+
+def names() -> tuple[str, ...]:
+    """What `load` knows by name."""
+    return BUNDLED, LIBRARY, *(dataset.name for dataset in DATASETS)
 
 
 def load(source: str = BUNDLED) -> Corpus:
-    """The text called `source`: "python-reference", or the path of any UTF-8 text file of at least 1,000 characters.
+    """The corpus called `source`: one of `names()`, or the path of any UTF-8 text file of at least 1,000 characters.
 
     "python-reference" is the Python language reference that CPython carries for `help()` (`pydoc_data.topics`, joined
-    in the order of its keys): about 465,000 characters, 103 distinct, on Python 3.11.7. Every Python version has its
-    own text, so results belong to the `sha256` and not to the name; ./python-reference is a file of that name.
+    in the order of its keys): about 465,000 characters, 103 distinct, on Python 3.11.7. "python-library" is the source
+    code of the modules that come with Python, in the order of their paths: the first 2,000,000 characters. Every Python
+    version has its own texts, so results belong to the `sha256` and not to the name.
+    The other names are downloaded when first asked for (`experiments.datasets`) and have their published splits;
+    tinyshakespeare and all that is not downloaded is cut 80/10/10 in order. ./ptb is a file of that name.
     Of a file a leading byte order mark is dropped and "\\r\\n" becomes "\\n"; the corpus is named after the file.
     A file is read once per process, and again when it has changed.
 
     Raises:
-        ValueError: in one line, for what is missing, no file, unreadable, not UTF-8, empty or too short, and for
-            "python-reference" on a Python without `pydoc_data`.
+        ValueError: in one line, for what is missing, no file, unreadable, not UTF-8, empty or too short, for what
+            cannot be downloaded, and for a Python without `pydoc_data` or the source code of its modules.
     """
     if source == BUNDLED:
         return _bundled()
+    if source == LIBRARY:
+        return _library()
+    for dataset in DATASETS:
+        if source == dataset.name:
+            return _downloaded(dataset, cache.folder("downloads"))
     path = Path(os.path.expanduser(source)).absolute()
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(
-            f"corpus: expected {BUNDLED!r} or the path of a UTF-8 text file, got {source!r}, which does not exist"
+            f"corpus: expected {', '.join(names())} or the path of a UTF-8 text file, "
+            f"got {source!r}, which does not exist"
         ) from None
     except (OSError, ValueError) as error:
         raise ValueError(_unreadable(source, error)) from None
@@ -93,9 +123,9 @@ def decode(ids: np.ndarray, vocabulary: str) -> str:
     return _code_points(vocabulary)[ids.astype(np.int64)].tobytes().decode("utf-32-le", "surrogatepass")
 
 
-def split(text: str) -> tuple[str, str, str]:
-    """Training, validation and test text: the first 80%, the next 10% and the last 10% of the characters, in order."""
-    first, second = len(text) * 8 // 10, len(text) * 9 // 10
+def split(text: str, validation: int = 80, test: int = 90) -> tuple[str, str, str]:
+    """Training, validation and test text in order; the last two begin where so many percent of the characters end."""
+    first, second = len(text) * validation // 100, len(text) * test // 100
     return text[:first], text[first:second], text[second:]
 
 
@@ -108,7 +138,40 @@ def _bundled() -> Corpus:
             f"corpus: expected a Python with pydoc_data for {BUNDLED!r}, got one without it: "
             "give a text file of your own with -o corpus=PATH"
         ) from None
-    return _corpus(BUNDLED, "\n\n".join(topics[name] for name in sorted(topics)))
+    return _corpus(BUNDLED, split("\n\n".join(topics[name] for name in sorted(topics))))
+
+
+@functools.cache
+def _library() -> Corpus:
+    folder = Path(sysconfig.get_path("stdlib"))
+    text = ""
+    for path in _sources(folder):
+        if len(text) < LIBRARY_SIZE:
+            with tokenize.open(folder / path) as file:  # knows the encoding that a source file declares
+                text += ("\n\n" if text else "") + file.read()
+    if len(text) < SHORTEST:
+        raise ValueError(f"corpus: expected a Python with its source code in {folder} for {LIBRARY!r}, got none")
+    return _corpus(LIBRARY, split(text[:LIBRARY_SIZE]))
+
+
+def _sources(folder: Path) -> list[str]:
+    """The .py files below `folder`, sorted: no tests, nothing installed, nothing that is another on every machine."""
+    found = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in NOT_LIBRARY and not name.startswith("config-")]
+        sources = [name for name in files if name.endswith(".py") and not name.startswith("_sysconfigdata")]
+        found += [(Path(place) / name).relative_to(folder).as_posix() for name in sources]
+    return sorted(found)
+
+
+@functools.cache
+def _downloaded(dataset: Dataset, folder: Path | None) -> Corpus:
+    """`folder`, of the downloads, is part of the cache's key only."""
+    found = texts(dataset)
+    if len(found) == 1:
+        return _corpus(dataset.name, split(found[0], *dataset.cut))
+    train, validation, test = found
+    return _corpus(dataset.name, (train, validation, test))
 
 
 @functools.cache
@@ -125,11 +188,14 @@ def _from_file(path: Path, source: str, modified: int, size: int) -> Corpus:
         raise ValueError(f"corpus: expected at least {SHORTEST:,} characters, got the empty file {source!r}")
     if len(text) < SHORTEST:
         raise ValueError(f"corpus: expected at least {SHORTEST:,} characters, got {len(text):,} in {source!r}")
-    return _corpus(path.name, text)
+    return _corpus(path.name, split(text))
 
 
-def _corpus(name: str, text: str) -> Corpus:
-    return Corpus(name, text, hashlib.sha256(text.encode("utf-8")).hexdigest())
+def _corpus(name: str, splits: tuple[str, str, str]) -> Corpus:
+    digest = hashlib.sha256()
+    for text in splits:
+        digest.update(text.encode("utf-8"))
+    return Corpus(name, splits, digest.hexdigest())
 
 
 def _unreadable(source: str, error: Exception) -> str:

@@ -104,7 +104,9 @@ class Launch:
         steps = max(1, samples // (spec.batch * self.task.steps) if self.task.stream else samples // spec.batch)
         seconds = estimate.seconds(spec, self.task, steps, self.task.steps, self.workers)
         space = "infinitely many models (it has a range of real numbers)" if size is None else f"{size:,} models"
-        self._say(f"[bold]{spec.name}[/]: {spec.task}, {', '.join(spec.cells)}; space: {space}")
+        if about := self.task.about():
+            self._say(about)
+        self._say(f"[bold]{spec.name}[/]: {base.title(spec.task)}, {', '.join(spec.cells)}; space: {space}")
         self._say(
             f"{estimate.planned_trials(spec)} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
             f" {self.workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
@@ -134,8 +136,9 @@ class Launch:
         if known is not None and json.loads(known.data.tags["spec"])["id"] != self.spec.id:
             raise ValueError(f"--name: expected a new name, got {self.spec.name!r}, which {self.uri} holds already")
         facts = {**self.spec.facts(), "metric": self.task.metric, "direction": self.task.direction}
-        place = artifacts(self.uri, self.spec.task)
-        parent = open_search(client, self.spec.name, self.spec.task, place, facts, self.floors)
+        experiment = base.title(self.spec.task)
+        place = artifacts(self.uri, experiment)
+        parent = open_search(client, self.spec.name, experiment, place, facts, self.floors)
         write_views(client, parent.info.experiment_id, self.task.metric, self.task.direction, self.spec.name)
         trials = self.folder.path / "trials"
         projection = Projection(client, parent, trials, self.task.metric, self.task.direction, session, self.floors)

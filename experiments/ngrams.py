@@ -15,15 +15,12 @@ P(b | a) = (1 + 2 * 2/5) / (2 + 2) = 9/20. The first "a" has no history and keep
 """
 
 import hashlib
-import json
-import math
-import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
+from math import isfinite
 
 import numpy as np
+
+from experiments.cache import kept
 
 FORMAT = 1  # raise it when a change here changes the numbers
 ORDERS = 6
@@ -45,26 +42,20 @@ def bars(train: np.ndarray, evaluated: np.ndarray, symbols: int, orders: int = O
 
 
 def cached_bars(key: str, train: np.ndarray, evaluated: np.ndarray, symbols: int) -> list[float]:
-    """`bars` of orders 1 to 6, kept in the folder ngrams of `$RECURRENT_SEARCH_CACHE` or ~/.cache/recurrent-search.
+    """`bars` of orders 1 to 6, kept in a file. Raises what `bars` raises.
 
-    A file's name is the sha256 of all that its numbers depend on, the ids included, so that no `key` can bring up
-    another text's numbers; in the file `key` says what was measured, a corpus's sha256 say. A damaged file is
-    computed anew, and where nothing can be written nothing is kept. Raises what `bars` raises.
+    The numbers belong to the ids, so that no `key` can bring up another text's numbers; it says what was measured, a
+    corpus's sha256 say.
     """
     train, evaluated = _checked("train", train, symbols), _checked("evaluated", evaluated, symbols)
-    try:
-        folder = Path(os.environ.get("RECURRENT_SEARCH_CACHE") or "~/.cache/recurrent-search").expanduser() / "ngrams"
-    except RuntimeError:  # a user without a home
-        return bars(train, evaluated, symbols)
-    digest = hashlib.sha256(f"{FORMAT} {ORDERS} {symbols} {len(train)} {len(evaluated)} {key!r}\n".encode())
-    digest.update(train.astype("<i8").tobytes())
+    digest = hashlib.sha256(train.astype("<i8").tobytes())
     digest.update(evaluated.astype("<i8").tobytes())
-    path = folder / f"{digest.hexdigest()}.json"
-    kept = _read(path)
-    if kept is None:
-        kept = bars(train, evaluated, symbols)
-        _write(path, {"format": FORMAT, "key": key, "bits_per_symbol": kept})
-    return kept
+    known = f"{FORMAT} {ORDERS} {symbols} {len(train)} {len(evaluated)} {key} {digest.hexdigest()}"
+    return list(kept("ngrams", known, lambda: bars(train, evaluated, symbols), _valid))
+
+
+def _valid(bits: object) -> bool:
+    return isinstance(bits, list) and len(bits) == ORDERS and all(isinstance(b, float) and isfinite(b) for b in bits)
 
 
 def _checked(name: str, ids: np.ndarray, symbols: int) -> np.ndarray:
@@ -91,25 +82,3 @@ def _probabilities(train: np.ndarray, evaluated: np.ndarray, symbols: int, order
         lower, p = p[n - 1 :], p.copy()  # the first n - 1 symbols have no such history
         p[n - 1 :] = np.where(total > 0, (count[seen] + kinds * lower) / np.maximum(total + kinds, 1), lower)
         yield p
-
-
-def _read(path: Path) -> list[float] | None:
-    try:
-        bits = json.loads(path.read_text("utf-8"))["bits_per_symbol"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    if not isinstance(bits, list) or len(bits) != ORDERS:
-        return None
-    return bits if all(isinstance(b, float) and math.isfinite(b) for b in bits) else None
-
-
-def _write(path: Path, result: dict[str, object]) -> None:
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(suffix=".tmp", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(result, file)
-            os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Text from an exported language model, a character at a time.
+"""Text from an exported language model, a character or a word at a time.
 
 Worked example, of two symbols the second twice as likely as the first:
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments import corpora
+from experiments import corpora, words
 
 if TYPE_CHECKING:
     import keras
@@ -76,7 +76,7 @@ def load(folder: Path) -> tuple["keras.Sequential", dict[str, Any]]:
     about = _read(folder / "model.json", lambda path: dict(json.loads(path.read_text(encoding="utf-8"))))
     preprocessing = about.get("preprocessing")
     vocabulary = preprocessing.get("vocabulary") if isinstance(preprocessing, dict) else None
-    if not isinstance(vocabulary, str):
+    if not isinstance(vocabulary, str | list):
         raise ValueError(f"{folder}: expected a language model, got one of the task {about.get('task')!r}")
     import keras
 
@@ -96,22 +96,32 @@ def _read(path: Path, read: Callable[[Path], Any]) -> Any:
 
 
 class Stepper:
-    """Reads a text in pieces, each going on with the state that the last one left; the first starts from zero."""
+    """Reads `streams` texts in pieces, each going on with the state that the last one left, from zero on."""
 
-    def __init__(self, model: "keras.Sequential") -> None:
+    def __init__(self, model: "keras.Sequential", streams: int = 1) -> None:
         import tensorflow as tf
 
         from search_spaces.streams import carrying
 
-        twin = carrying(model, streams=1, steps=None)
-        shape = [tf.TensorSpec((1, None), tf.int32)]  # one trace serves the prompt and the single characters after it
-        self._logits = tf.function(lambda ids: twin(ids, training=False), input_signature=shape)
+        self.twin = carrying(model, streams=streams, steps=None)
+        shape = [tf.TensorSpec((streams, None), tf.int32)]  # one trace for the prompt and the single symbols
+        self._logits = tf.function(lambda ids: self.twin(ids, training=False), input_signature=shape)
 
     def log_probabilities(self, ids: np.ndarray) -> np.ndarray:
-        """Reads ids (time,); row t of the float64 (time, symbols) is about the character after ids[t]."""
-        logits = self._logits(ids[None].astype(np.int32)).numpy()[0].astype(np.float64)
+        """Reads ids (time,); row t of the float64 (time, symbols) is about the symbol after ids[t]."""
+        return self.of_streams(ids[None])[0]
+
+    def of_streams(self, ids: np.ndarray) -> np.ndarray:
+        """Reads ids (streams, time) and returns log-probabilities (streams, time, symbols)."""
+        logits = self._logits(ids.astype(np.int32)).numpy().astype(np.float64)
         logits -= logits.max(axis=-1, keepdims=True)
-        return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+        return np.asarray(logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True)))
+
+    def reset(self) -> None:
+        """The next text starts from zero."""
+        from search_spaces.streams import reset
+
+        reset(self.twin)
 
 
 def start(vocabulary: str) -> str:
@@ -121,17 +131,19 @@ def start(vocabulary: str) -> str:
 
 def generate(
     model: "keras.Sequential",
-    vocabulary: str,
+    vocabulary: str | list[str],
     prompt: str,
     length: int,
     temperature: float = 1.0,
     top_k: int = 0,
     top_p: float = 1.0,
     seed: int = 0,
+    lines: bool = False,
 ) -> str:
-    """The `length` characters that follow `prompt`, without the prompt; the same seed gives the same text.
+    """The `length` characters, or words, that follow `prompt`, without the prompt; the same seed gives the same text.
 
-    A character of the prompt that is not in the vocabulary is read as the unknown; the unknown is never written.
+    A symbol of the prompt that is not in the vocabulary is read as the unknown; the unknown is never written. A model
+    of `lines` starts anew with every line.
     Raises ValueError as `check` does, and for a negative length or seed.
     """
     check(temperature, top_k, top_p)
@@ -139,11 +151,37 @@ def generate(
         if value < 0:
             raise ValueError(f"{name}: expected 0 or more, got {value}")
     rng, stepper = np.random.default_rng(seed), Stepper(model)
-    read = corpora.encode(prompt or start(vocabulary), vocabulary)
+    read = _prompt(prompt, vocabulary, lines)
     written = np.zeros(length, np.int32)
     for place in range(length):
         scores = stepper.log_probabilities(read)[-1]
         scores[0] = -np.inf  # the unknown
         written[place] = rng.choice(len(vocabulary), p=probabilities(scores, temperature, top_k, top_p))
         read = written[place : place + 1]
-    return corpora.decode(written, vocabulary)
+        if lines and vocabulary[read[0]] == "\n":
+            stepper.reset()
+    return corpora.decode(written, vocabulary) if isinstance(vocabulary, str) else words.decode(written, vocabulary)
+
+
+def _prompt(prompt: str, vocabulary: str | list[str], lines: bool) -> np.ndarray:
+    if isinstance(vocabulary, list):
+        return words.encode(words.prompt(prompt), vocabulary)
+    if lines:  # what stands before the last newline is forgotten
+        return corpora.encode("\n" + prompt.split("\n")[-1], vocabulary)
+    return corpora.encode(prompt or start(vocabulary), vocabulary)
+
+
+def sample_lines(model: "keras.Sequential", vocabulary: str, count: int, longest: int, seed: int) -> list[str]:
+    """`count` lines, each with its newline unless it has not come to an end after `longest` characters."""
+    rng, stepper = np.random.default_rng(seed), Stepper(model, count)
+    read = np.full((count, 1), vocabulary.index("\n"), np.int32)
+    written = np.zeros((count, longest), np.int32)
+    for place in range(longest):
+        scores = stepper.of_streams(read)[:, -1]
+        scores[:, 0] = -np.inf  # the unknown
+        masses = probabilities(scores).cumsum(axis=-1)
+        drawn = (masses < rng.random((count, 1)) * masses[:, -1:]).sum(axis=-1)
+        written[:, place] = drawn
+        read = drawn[:, None]
+    texts = (corpora.decode(row, vocabulary) for row in written)
+    return [text[: text.find("\n") + 1] or text for text in texts]

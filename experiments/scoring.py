@@ -13,7 +13,8 @@ from experiments.windows import Rows, rows
 BATCH = 256
 STREAMS = 16  # rows that a long sequence is read in at the most ...
 STREAM = 2_048  # ... of at least so many steps
-WINDOW = 512  # steps whose outputs are held at a time
+WINDOW = 512  # steps whose outputs are held at a time, at the most
+OUTPUTS = 2**24  # values of a model's outputs that are held at a time
 CLOSE = 1e-6  # states that are as near give the same score
 
 
@@ -30,13 +31,14 @@ class Scorer:
         if task.stream:
             from search_spaces.streams import carrying
 
-            self.rows: Rows = rows(arrays, max(1, min(STREAMS, len(arrays[0]) // STREAM)), WINDOW)
+            window = max(1, min(WINDOW, OUTPUTS // (STREAMS * task.outputs)))
+            self.rows: Rows = rows(arrays, max(1, min(STREAMS, len(arrays[0]) // STREAM)), window)
             self.reader = carrying(model, len(self.rows.x), None)
 
     def score(self) -> float:
         x, y = self.arrays
         if not self.task.stream:
-            return self.task.score(y, self.model.predict(x, batch_size=BATCH, verbose=0))
+            return self.task.summary(np.concatenate([self._judge(x[part], y[part]) for part in self._parts()]))
         from search_spaces.streams import copy_weights, states
 
         copy_weights(self.model, self.reader)
@@ -49,18 +51,27 @@ class Scorer:
             starts = following
         return found
 
+    def _parts(self) -> list[slice]:
+        """The samples, as many at a time as keep the outputs small."""
+        x, y = self.arrays
+        size = BATCH * max(1, OUTPUTS // (BATCH * self.task.outputs * max(1, y[0].size)))
+        return [slice(start, start + size) for start in range(0, len(x), size)]
+
+    def _judge(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return self.task.judge(y, self.model.predict(x, batch_size=BATCH, verbose=0))
+
     def _read(self, starts: list[np.ndarray]) -> tuple[float, list[np.ndarray]]:
         """(the metric, the states at the end of each row) of one pass."""
         from search_spaces.streams import states
 
         for state, start in zip(states(self.reader), starts, strict=True):
             state.assign(start)
-        total = 0.0
+        judged = []
         for x, y, real in self.rows.windows():
             outputs = self.reader.predict_on_batch(x)
             if real.any():
-                total += self.task.score(y[real], outputs[real]) * int(real.sum())
-        return total / len(self.arrays[0]), [state.numpy() for state in states(self.reader)]
+                judged.append(self.task.judge(y[real], outputs[real]))
+        return self.task.summary(np.concatenate(judged)), [state.numpy() for state in states(self.reader)]
 
 
 def scorer(spec: dict[str, Any]) -> Callable[[Path, str], float]:

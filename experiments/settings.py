@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from search_spaces import cells
 
 def settle(parsed: argparse.Namespace) -> Spec:
     """The spec of a `search` command, every value checked. Raises ValueError."""
+    parsed.task = base.path_of(parsed.task)
     base.find(parsed.task)
     if parsed.resume and not parsed.name:
         raise ValueError("--resume: expected --name NAME with it, got none")
@@ -37,7 +39,7 @@ def settle(parsed: argparse.Namespace) -> Spec:
 
 def _free_name(task: str) -> str:
     """adding-1, adding-2, …"""
-    number = 1
+    number, task = 1, re.sub(r"[^A-Za-z0-9._-]", "-", base.title(task)).lstrip("._-") or "search"
     while Path(SEARCHES / f"{task}-{number}").exists():
         number += 1
     return f"{task}-{number}"

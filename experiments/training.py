@@ -76,7 +76,7 @@ class Training:
                 layer.seed_generator.state.assign(rng.integers(2**31, size=2).astype("uint32"))
 
     def _train_samples(self, rng: np.random.Generator) -> float:
-        x, y = self.train
+        x, y = self.task.split("train", self.seed, self.epoch) if self.task.online else self.train
         order = rng.permutation(len(x))
         return self._fit(x[order], y[order])
 

@@ -5,6 +5,7 @@ Here every step is in the trial's journal before it is acted on.
 """
 
 import gc
+import math
 import statistics
 import time
 from typing import Any
@@ -87,6 +88,7 @@ class SearchTuner(keras_tuner.Tuner):
             model_score=kept["score"],
             execution=kept["execution"],
             epoch=kept.get("epoch"),
+            samples=kept.get("samples", {}),
             seconds=sum(event.get("seconds", 0.0) for event in done),
         )
 
@@ -134,7 +136,9 @@ class RecurrentTuner(SearchTuner):
             training.save(folder.checkpoint, execution=execution, seconds=seconds)
             self._epoch_line(trial, folder, execution, training.epoch, logs, seconds)
         seconds = before + time.perf_counter() - started
-        return {"score": training.best, "epoch": training.best_epoch, "seconds": seconds}
+        best = keras.saving.load_model(folder.execution_model(execution), compile=False)
+        samples = self.task.samples(best, self.spec.seed)
+        return {"score": training.best, "epoch": training.best_epoch, "seconds": seconds, "samples": samples}
 
     def _training(self, trial: Trial, folder: TrialFolder, execution: int) -> Training:
         keras.utils.clear_session()
@@ -144,7 +148,8 @@ class RecurrentTuner(SearchTuner):
         model = self.hypermodel.build(trial.hyperparameters)
         used = [cell for cell, _ in layers(trial.hyperparameters.values)]
         name, reason = kernel(used, self.gpus)
-        folder.journal.append("built", parameters=model.count_params(), kernel=name, kernel_reason=reason)
+        size = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+        folder.journal.append("built", parameters=size, kernel=name, kernel_reason=reason)
         return Training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
 
     def _go_on(self, training: Training, folder: TrialFolder, execution: int) -> float:

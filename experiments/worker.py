@@ -74,6 +74,8 @@ def space_arguments(spec: Spec, task: base.Task) -> dict[str, Any]:
         "loss": task.loss,
         "features": task.features,
         "tokens": task.tokens,
+        "one_hot": task.one_hot,
+        "padding": task.padding,
         "per_step": task.per_step,
         "cells": spec.cells,
         "depths": whole("--depth", spec.depth),

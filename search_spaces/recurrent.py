@@ -16,9 +16,9 @@ from search_spaces import cells as known_cells
 from search_spaces.architecture import layers
 
 EMBEDDING = 64  # features that a token is turned into; at most as many as there are tokens
-LOSSES = {  # both are means over every value that the task scores
+LOSSES = {  # means over what is scored: class -1 is not, and does not count
     "mse": lambda: keras.losses.MeanSquaredError(),
-    "categorical": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    "categorical": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1),
 }
 Values = Sequence[int] | range
 Interval = tuple[float, float]
@@ -33,6 +33,9 @@ class RecurrentSpace(keras_tuner.HyperModel):
         loss: "mse" or "categorical" (logits against integer classes).
         features: input `(batch, time, features)` of floats; or
         tokens: input `(batch, time)` of integers below this, embedded.
+        one_hot: tokens are read as one-hot vectors, without weights, instead of trained embeddings.
+        padding: x behind the end of a sequence, 0 for tokens; the last step before it is read. Only ever at the end,
+            as cuDNN's kernels need it.
         per_step: an output at every step `(batch, time, outputs)` instead of at the last `(batch, outputs)`.
         cells: cells to choose from, all by default.
         depths: numbers of recurrent layers.
@@ -50,6 +53,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
         loss: str,
         features: int | None = None,
         tokens: int | None = None,
+        one_hot: bool = False,
+        padding: float | None = None,
         per_step: bool = False,
         cells: Sequence[str] | None = None,
         depths: Values = range(1, 4),
@@ -61,6 +66,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
         super().__init__(name="recurrent")
         if (features is None) == (tokens is None):
             raise ValueError(f"features, tokens: expected one of the two, got {features} and {tokens}")
+        if tokens is not None and padding not in (None, 0):
+            raise ValueError(f"padding: expected 0 for tokens, got {padding}")
         if loss not in LOSSES:
             raise ValueError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
         for name, values in (("depths", depths), ("widths", widths)):
@@ -71,6 +78,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         _check_real("learning_rate", learning_rate, all(rate > 0 for rate in learning_rate), "above 0")
         _check_real("dropout", dropout, all(0 <= rate < 1 for rate in dropout), "from 0 and below 1")
         self.outputs, self.loss, self.features, self.tokens, self.per_step = outputs, loss, features, tokens, per_step
+        self.one_hot, self.padding = one_hot, padding
         self.cells = [name for name in cells or known_cells.names() if known_cells.load(name)]
         self.depths, self.widths, self.mixed = depths, widths, mixed
         self.learning_rate, self.dropout = learning_rate, dropout
@@ -112,10 +120,14 @@ class RecurrentSpace(keras_tuner.HyperModel):
         return model
 
     def _input(self) -> list[Any]:
+        masked = self.padding is not None
         if self.tokens is None:
-            return [keras.Input((None, self.features))]
-        embedding = keras.layers.Embedding(self.tokens, min(EMBEDDING, self.tokens), name="embedding")
-        return [keras.Input((None,), dtype="int32"), embedding]
+            mask = [keras.layers.Masking(self.padding, name="mask")] if masked else []
+            return [keras.Input((None, self.features)), *mask]
+        size, how = min(EMBEDDING, self.tokens), {"mask_zero": masked, "name": "embedding"}
+        if self.one_hot:
+            size, how = self.tokens, {"embeddings_initializer": "identity", "trainable": False, **how}
+        return [keras.Input((None,), dtype="int32"), keras.layers.Embedding(self.tokens, size, **how)]
 
 
 def _check_real(name: str, values: list[float] | Interval, fit: bool, which: str) -> None:

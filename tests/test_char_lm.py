@@ -14,6 +14,7 @@ from experiments.tasks.base import make
 from experiments.tasks.char_lm import CharLM
 from search_spaces.recurrent import RecurrentSpace
 
+KNOWN = ", ".join(corpora.names())
 LENGTH = 5_003  # no multiple of 10
 
 
@@ -69,7 +70,12 @@ def test_the_vocabulary_is_of_the_training_split_alone(task: CharLM, text: str) 
     unknown = [place for place, character in enumerate(text[4_002:4_501]) if character in "éz"]
     assert np.flatnonzero(x == 0).tolist() == unknown == [98, 198]
     assert (task.split("train", 0)[0] > 0).all()
-    assert task.preprocessing() == {"input": "int32 (batch, time)", "vocabulary": "\ufffd\n abcde", "unknown": 0}
+    assert task.preprocessing() == {
+        "input": "int32 (batch, time)",
+        "vocabulary": "\ufffd\n abcde",
+        "unknown": 0,
+        "lines": False,
+    }
 
 
 @pytest.mark.parametrize("name", ["train", "val", "test"])
@@ -186,7 +192,10 @@ def test_the_bundled_corpus() -> None:
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        (None, "corpus: expected 'python-reference' or the path of a UTF-8 text file, got {!r}, which does not exist"),
+        (
+            None,
+            f"corpus: expected {KNOWN} or the path of a UTF-8 text file, got {{!r}}, which does not exist",
+        ),
         (b"", "corpus: expected at least 1,000 characters, got the empty file {!r}"),
         (b"abc", "corpus: expected at least 1,000 characters, got 3 in {!r}"),
         (b"a" * 2_000 + b"\xff", "corpus: expected UTF-8 text, got other bytes at byte 2000 of {!r}"),
@@ -205,6 +214,6 @@ def test_options() -> None:
     task = make("char_lm", {"window": "32", "train": "10", "val": "20", "test": "30"})
     assert isinstance(task, CharLM) and (task.window, task.train, task.val, task.test) == (32, 10, 20, 30)
     assert (CharLM.metric, CharLM.direction, CharLM.knob) == ("bits_per_character", "min", "window")
-    assert (CharLM.loss, CharLM.per_step, CharLM.stream) == ("categorical", True, True)
+    assert (CharLM.loss, CharLM.per_step, task.stream) == ("categorical", True, True)
     with pytest.raises(ValueError, match=r"^window: expected 2 or more, got 1$"):
         make("char_lm", {"window": "1"})

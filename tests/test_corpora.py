@@ -3,6 +3,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,51 @@ def test_a_python_without_the_bundled_text(monkeypatch: pytest.MonkeyPatch) -> N
     )
 
 
+def test_the_library() -> None:
+    corpus = corpora.load("python-library")
+    lib = Path(sysconfig.get_path("stdlib"))
+    first, second = (lib / name for name in ("__future__.py", "__hello__.py"))
+    assert corpus.name == "python-library"
+    assert corpus.text.startswith(f"{first.read_text()}\n\n{second.read_text()}\n\n")
+    assert len(corpus.text) == 2_000_000
+    assert [len(part) for part in corpus.splits] == [1_600_000, 200_000, 200_000]
+    assert all("def " in part for part in corpus.splits)
+    assert (lib / "argparse.py").read_text() in corpus.text
+    assert corpora.load("python-library") is corpus
+    corpora._library.cache_clear()
+    assert corpora.load("python-library") == corpus
+    if sys.version_info[:3] == (3, 11, 7):
+        assert corpus.sha256 == "10877a0248fe26d2bb469944d3577af67ac6a1b0ee81c5ee47e1471ee22a2c2d"
+
+
+def test_what_of_a_python_is_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left_out = """test/a.py ctypes/test/a.py lib2to3/tests/a.py idlelib/idle_test/a.py site-packages/a.py
+        dist-packages/a.py __pycache__/a.py config-3.11/a.py _sysconfigdata__linux.py notes.txt"""
+    taken = ["a.py", "a/b.py", "a_b.py", "unittest/case.py"]  # "." < "/" < "_"
+    for name in [*left_out.split(), *reversed(taken)]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(f"# {name}\r\n".encode() + b"x" * 1_000)
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(corpora, "LIBRARY_SIZE", 4_030)
+    corpora._library.cache_clear()
+    library = "\n\n".join(f"# {name}\n" + "x" * 1_000 for name in taken)
+    assert len(library) > 4_030
+    assert corpora.load("python-library").text == library[:4_030]
+    for name in taken:
+        (tmp_path / name).unlink()
+    corpora._library.cache_clear()
+    assert failure("python-library") == (
+        f"corpus: expected a Python with its source code in {tmp_path} for 'python-library', got none"
+    )
+
+
+def test_names() -> None:
+    assert corpora.names() == (
+        *("python-reference", "python-library", "tinyshakespeare", "ptb", "ptb-char", "text8"),
+        *("wikitext-2", "wikitext-2-raw"),
+    )
+
+
 def test_importing_costs_no_text() -> None:
     code = "import sys, experiments.corpora; print('pydoc_data' in sys.modules, 'tensorflow' in sys.modules)"
     root = Path(corpora.__file__).parents[1]
@@ -53,7 +99,9 @@ def test_importing_costs_no_text() -> None:
 def test_a_file(tmp_path: Path) -> None:
     (tmp_path / "tale.txt").write_bytes(TEXT.encode())
     corpus = corpora.load(str(tmp_path / "tale.txt"))
-    assert corpus == corpora.Corpus("tale.txt", TEXT, hashlib.sha256(TEXT.encode()).hexdigest())
+    splits = TEXT[:848], TEXT[848:954], TEXT[954:]  # 80, 10 and 10% of 1,060
+    assert corpus == corpora.Corpus("tale.txt", splits, hashlib.sha256(TEXT.encode()).hexdigest())
+    assert corpus.text == TEXT
     assert corpora.load(str(tmp_path / "tale.txt")) is corpus
 
 
@@ -68,12 +116,14 @@ def test_byte_order_mark_and_line_ends_do_not_matter(tmp_path: Path) -> None:
 
 def test_a_path_from_home_or_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tale.txt").write_text(TEXT)
+    (tmp_path / "ptb").write_text(TEXT)
     (tmp_path / "python-reference").write_text(TEXT)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert corpora.load("~/tale.txt").text == TEXT
     monkeypatch.chdir(tmp_path)
     assert corpora.load("tale.txt").text == TEXT
-    assert corpora.load("./python-reference").text == TEXT
+    assert corpora.load("./python-reference").text == corpora.load("./ptb").text == TEXT
+    assert corpora.load("python-reference").text != TEXT
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "tale.txt").write_text(TEXT.upper())
     status = Path("tale.txt").stat()
@@ -101,7 +151,10 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("latin.txt").write_bytes(b"\xef\xbb\xbfcaf\xe9 " + TEXT.encode())
     Path("loop").symlink_to("loop")
     os.mkfifo("pipe")
-    missing = "corpus: expected 'python-reference' or the path of a UTF-8 text file, got {}, which does not exist"
+    missing = (
+        "corpus: expected python-reference, python-library, tinyshakespeare, ptb, ptb-char, text8, wikitext-2, "
+        "wikitext-2-raw or the path of a UTF-8 text file, got {}, which does not exist"
+    )
     assert failure("no\nwhere.txt") == missing.format(r"'no\nwhere.txt'")
     assert failure("empty.txt/text") == missing.format("'empty.txt/text'")
     assert failure("folder") == "corpus: expected a text file, got the folder 'folder'"

@@ -211,7 +211,8 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
 def _results(end: Event, metric: str) -> list[tuple[str, float]]:
     names = {"score": f"best/{metric}", "spread": f"best/{metric}_sd", "epoch": "best/epoch", "seconds": "cost/seconds"}
     names["model_score"] = "best/model_score"
-    return [(name, end[key]) for key, name in names.items() if end.get(key) is not None]
+    found = [(name, end[key]) for key, name in names.items() if end.get(key) is not None]
+    return found + [(f"samples/{name}", share) for name, share in (end.get("samples") or {}).items()]
 
 
 def _sortable(parameters: dict[str, Any]) -> list[tuple[str, float]]:

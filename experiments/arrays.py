@@ -1,0 +1,133 @@
+"""Reads a user's arrays from a .npz file, and says in one line what is wrong with them. own.py says what they mean."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+FEWEST = 10  # samples
+SUFFIXES = {"train": "", "val": "_val", "test": "_test"}
+KNOWN = tuple(f"{part}{suffix}" for suffix in SUFFIXES.values() for part in ("x", "y", "lengths"))
+MOST = 100_000  # classes or tokens: more are rather numbers that were meant to be floats
+Split = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # x, y, lengths
+
+
+def read(path: Path) -> dict[str, Split]:
+    """Checked arrays of the splits train, val and test: float32 or int32. Raises ValueError."""
+    found = _load(path)
+    for name in ("x", "y"):
+        if name not in found:
+            raise ValueError(f"{name}: expected an array {name!r} in {path.name}, got {', '.join(found) or 'none'}")
+    own = [name for name in found if name.endswith(("_val", "_test"))]
+    needed = [f"{part}{suffix}" for suffix in ("_val", "_test") for part in ("x", "y")]
+    if own and (missing := [name for name in needed if name not in found]):
+        raise ValueError(f"{missing[0]}: expected {', '.join(needed)} together, got {', '.join(own)}")
+    splits = {name: _checked(found, suffix) for name, suffix in SUFFIXES.items() if own or name == "train"}
+    _alike(splits)
+    return splits if own else _drawn(splits["train"])
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            unknown = [name for name in file.files if name not in KNOWN]
+            if unknown:
+                raise ValueError(f"{path.name}: expected arrays called {', '.join(KNOWN)}, got {unknown[0]!r}")
+            return {name: _array(file, name) for name in file.files}
+    except (OSError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{path.name}: expected a file made with numpy.savez, got another: {reason}") from None
+    except ValueError as error:
+        if "allow_pickle" in str(error):
+            raise ValueError(f"{path.name}: expected a file made with numpy.savez, got a pickle or no arrays") from None
+        raise
+
+
+def _array(file: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
+    try:
+        array = file[name]
+    except ValueError:
+        raise ValueError(f"{name}: expected an array of numbers, got Python objects (a pickle)") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+        raise ValueError(f"{name}: expected integers or floats, got {getattr(array, 'dtype', 'other bytes')}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(
+            f"{name}: expected finite numbers, got {np.count_nonzero(~np.isfinite(array))} NaN or infinite"
+        )
+    if array.dtype.kind != "f" and array.size and not -1 <= int(array.min()) <= int(array.max()) < MOST:
+        raise ValueError(
+            f"{name}: expected integers from 0 below {MOST:,} (floats, where they are numbers),"
+            f" got {array.min()} to {array.max()}"
+        )
+    return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
+
+
+def _checked(found: dict[str, np.ndarray], suffix: str) -> Split:
+    x, y, lengths = (found.get(f"{part}{suffix}") for part in ("x", "y", "lengths"))
+    if x is None or y is None:
+        raise ValueError(f"x{suffix}, y{suffix}: expected both, got one")
+    if x.ndim != (3 if x.dtype.kind == "f" else 2) or 0 in x.shape[1:]:
+        raise ValueError(
+            f"x{suffix}: expected floats (n, time, features) or integer tokens (n, time), got {x.dtype} {x.shape}"
+        )
+    if x.dtype.kind == "i" and x.min(initial=0) < 0:
+        raise ValueError(f"x{suffix}: expected tokens from 0, got {x.min()}")
+    if len(x) != len(y):
+        raise ValueError(f"y{suffix}: expected one for each of the {len(x)} samples of x{suffix}, got {len(y)}")
+    y = _answers(y, x, f"y{suffix}")
+    if lengths is not None:
+        _check_lengths(lengths, x, y, f"lengths{suffix}")
+    return x, y, lengths
+
+
+def _answers(y: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
+    """y with the shapes that are trained on: numbers always have an axis of values."""
+    if y.dtype.kind == "f" and y.ndim == 1:
+        y = y[:, None]
+    dimensions = (1, 2) if y.dtype.kind == "i" else (2, 3)
+    if y.ndim not in dimensions or 0 in y.shape[1:] or (y.ndim == dimensions[1] and y.shape[1] != x.shape[1]):
+        raise ValueError(
+            f"{name}: expected classes (n,) or (n, time={x.shape[1]}), or floats (n,), (n, values) or"
+            f" (n, time={x.shape[1]}, values), got {y.dtype} {y.shape}"
+        )
+    if y.dtype.kind == "i" and y.ndim == 1 and y.min(initial=0) < 0:
+        raise ValueError(f"{name}: expected classes from 0, got {y.min()}")
+    return y
+
+
+def _check_lengths(lengths: np.ndarray, x: np.ndarray, y: np.ndarray, name: str) -> None:
+    if lengths.shape != (len(x),) or lengths.dtype.kind != "i":
+        raise ValueError(f"{name}: expected integers ({len(x)},), got {lengths.dtype} {lengths.shape}")
+    if len(lengths) and not 1 <= lengths.min() <= lengths.max() <= x.shape[1]:
+        raise ValueError(f"{name}: expected 1 to {x.shape[1]}, got {lengths.min()} to {lengths.max()}")
+    if y.ndim == 3:
+        raise ValueError(f"{name}: expected none where y is floats at every step: those behind the end would be scored")
+
+
+def _alike(splits: dict[str, Split]) -> None:
+    """Every split has the same kind of data, and training enough of them."""
+    train = splits["train"]
+    for name, (x, y, lengths) in splits.items():
+        if not len(x):
+            raise ValueError(f"x{SUFFIXES[name]}: expected samples, got none")
+        for part, mine, first in (("x", x, train[0]), ("y", y, train[1])):
+            if (mine.dtype, mine.shape[1:]) != (first.dtype, first.shape[1:]):
+                expected, got = f"{first.dtype} {first.shape[1:]}", f"{mine.dtype} {mine.shape[1:]}"
+                raise ValueError(f"{part}{SUFFIXES[name]}: expected samples as in {part}, {expected}, got {got}")
+        if (lengths is None) != (train[2] is None):
+            raise ValueError(f"lengths{SUFFIXES[name]}: expected lengths for every split or for none")
+    if len(splits) == 1 and len(train[0]) < FEWEST:
+        raise ValueError(f"x: expected at least {FEWEST} samples to split 80/10/10, got {len(train[0])}")
+    if train[1].dtype.kind == "i" and len(np.unique(train[1][train[1] >= 0])) < 2:
+        raise ValueError("y: expected at least two classes, got one")
+
+
+def _drawn(whole: Split) -> dict[str, Split]:
+    """80/10/10 in one fixed random order."""
+    order = np.random.default_rng(0).permutation(len(whole[0]))
+    first, second = len(order) * 8 // 10, len(order) * 9 // 10
+    parts = {"train": order[:first], "val": order[first:second], "test": order[second:]}
+    return {
+        name: (whole[0][rows], whole[1][rows], None if whole[2] is None else whole[2][rows])
+        for name, rows in parts.items()
+    }

@@ -1,0 +1,52 @@
+"""How fast the tasks make their samples: sequence steps a second on one core, the median of several rounds.
+
+    python -m experiments.benchmarks.generators
+    python -m experiments.benchmarks.generators --rounds 9 --steps 5000000
+
+The goal is 5 million steps a second for the simple tasks, 0.3 million for the grammars.
+"""
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+
+from experiments.tasks import base
+
+MILLION = 1_000_000
+GOALS = {"dyck": 0.3, "listops": 0.3, "reber": 0.3}  # million steps a second; 5 for all others
+GOAL = 5.0
+PADDED = ("listops", "parity", "reber", "temporal_order")  # only their real steps count
+OPTIONS = [
+    *((name, {}) for name in base.names() if base.find(name).split is base.Task.split),
+    ("adding", {"variant": "anywhere"}),
+    ("copy_memory", {"variant": "tcn"}),
+    ("copy_memory", {"variant": "variable"}),
+]
+
+
+def million_steps_a_second(name: str, options: dict[str, str], steps: int) -> float:
+    """One call of `sample` for about so many steps."""
+    task = base.make(name, options)
+    began = time.perf_counter()
+    x, _ = task.sample(np.random.default_rng(0), max(1, steps // task.steps))
+    seconds = time.perf_counter() - began
+    real = np.count_nonzero(x) if name in PADDED else x.shape[0] * x.shape[1]
+    return float(real / seconds / MILLION)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="of which the median counts (default: 5)")
+    parser.add_argument("--steps", type=int, default=2 * MILLION, help="of a round (default: 2,000,000)")
+    chosen = parser.parse_args()
+    for name, options in OPTIONS:
+        found = [million_steps_a_second(name, options, chosen.steps) for _ in range(chosen.rounds)]
+        speed, goal = statistics.median(found), GOALS.get(name, GOAL)
+        words = " ".join([name, *options.values()])
+        print(f"{words:<24} {speed:8.2f} million steps/s, {speed / goal:6.2f} of the goal")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Verified downloads: a file is in the cache folder whole and with the right sha256, or it is not there.
+
+For `fetch("https://…/text8.zip", "a6640522…", "text8.zip")` the folder ~/.cache/recurrent-search/downloads holds
+
+    text8.zip         the file, under its name only when its sum was right; one put there by hand is as good
+    text8.zip.part    what has arrived so far: the next call asks for the rest
+    text8.zip.lock    held while downloading, so that two processes do not download at once
+    text8.zip.sha256  only where no sum is published: that of the first file seen here, which later ones must have
+"""
+
+import functools
+import hashlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from filelock import FileLock
+
+from experiments import cache
+
+CHUNK = 1 << 16  # bytes
+TIMEOUT = 30  # seconds in which nothing arrives
+
+
+def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> Path:
+    """The path of the file `name` in the cache folder, downloaded from `url` unless it is there.
+
+    `sha256` (hexadecimal) of None is not known: it is pinned at the first download. `size` (bytes) is what the progress
+    bar shows where the server does not tell; the bar is drawn on a terminal only. A file with another sum stays where
+    it is, since a user may have put it there. Once found right, a file is not read again by this process.
+
+    Raises:
+        ValueError: in one line, for a server that is not reached, refuses or breaks off twice, for a wrong sum, and for
+            a cache folder that cannot be used.
+    """
+    folder = cache.folder("downloads")
+    if folder is None:
+        raise ValueError(f"corpus: expected a cache folder for {name}, got no home folder: set RECURRENT_SEARCH_CACHE")
+    path, pin = folder / name, folder / f"{name}.sha256"
+    where = "" if sha256 else f" (pinned in {pin})"
+    try:
+        expected = sha256 or _pinned(pin)
+        if not (expected and path.exists()):
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / f"{name}.lock"):
+                if not path.exists():
+                    part = _download(url, path, size)
+                    got = _sha256(part)
+                    if got != (expected or got):
+                        part.unlink()
+                        raise ValueError(f"corpus: expected {url} with sha256 {expected}{where}, got sha256 {got}")
+                    part.replace(path)
+                if not expected:
+                    expected = _sha256(path)
+                    pin.write_text(expected + "\n")
+        status = path.stat()
+        got = _sha256_once(path, status.st_mtime_ns, status.st_size)
+    except OSError as error:
+        raise ValueError(f"corpus: expected to keep {name} in {folder}, got {_reason(error)}") from None
+    if got != expected:
+        raise ValueError(
+            f"corpus: expected {path} with sha256 {expected}{where}, got sha256 {got}; delete it to download it again"
+        )
+    return path
+
+
+def _pinned(pin: Path) -> str:
+    return pin.read_text().strip() if pin.exists() else ""
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.cache
+def _sha256_once(path: Path, modified: int, size: int) -> str:
+    """`modified` (ns) and `size` (bytes) are part of the cache's key only."""
+    return _sha256(path)
+
+
+def _download(url: str, path: Path, size: int | None) -> Path:
+    """The part file, complete; a connection that breaks off is taken up again once."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        failure = _receive(url, part, size) and _receive(url, part, size)
+    except (OSError, HTTPException) as error:
+        failure = _reason(error)
+    if failure:
+        again = "run it again to resume, " if part.exists() and part.stat().st_size else ""
+        raise ValueError(
+            f"corpus: expected to download {path.name} from {url}, got {failure}; "
+            f"{again}or put the file at {path} by hand"
+        )
+    return part
+
+
+def _receive(url: str, part: Path, size: int | None) -> str:
+    """Adds to `part` what it lacks; returns how far it came when the connection broke off, and "" at the end."""
+    response, had = _open(url, part)
+    with response, part.open("ab" if had else "wb") as file:
+        total = None if response.length is None else had + response.length
+        with _bar(part.stem, total or size, had) as advance:
+            while chunk := _read(response):
+                file.write(chunk)
+                advance(len(chunk))
+        if chunk is not None and not response.length:  # http.client ends a body that is too short without an error
+            return ""
+        return f"{file.tell():,}{'' if total is None else f' of {total:,}'} bytes"
+
+
+def _open(url: str, part: Path) -> tuple[HTTPResponse, int]:
+    """The server's answer, and how many bytes of `part` it goes on from: 0 from a server that sends all again."""
+    had = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": "recurrent-search"} | ({"Range": f"bytes={had}-"} if had else {})
+    try:
+        response = urlopen(Request(url, headers=headers), timeout=TIMEOUT)
+    except HTTPError as error:
+        error.close()
+        if error.code != 416 or not had:
+            raise
+    else:
+        if not had or response.status != 206:
+            return response, 0
+        if response.headers.get("Content-Range", "").startswith(f"bytes {had}-"):
+            return response, had
+        response.close()
+    part.unlink()  # its length means nothing to this server
+    return _open(url, part)
+
+
+def _read(response: HTTPResponse) -> bytes | None:
+    """Some bytes of the body; none at its end; None when the connection broke off."""
+    try:
+        return response.read(CHUNK)
+    except (OSError, HTTPException):
+        return None
+
+
+@contextmanager
+def _bar(name: str, total: int | None, had: int) -> Iterator[Callable[[int], None]]:
+    """Draws a progress bar; yields the function that moves it on by some bytes."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(name, total=total, completed=had)
+        yield lambda count: progress.advance(task, count)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, HTTPError):
+        return f"HTTP {error.code} {error.reason}"
+    cause = getattr(error, "reason", error)  # urllib wraps what happened
+    return " ".join(str(getattr(cause, "strerror", None) or cause).split()) or type(cause).__name__

@@ -1,0 +1,108 @@
+"""Pixels: read an image (or a signal) one value a step, name its class at the end.
+
+    digits   64 steps, 8x8 pixels row by row, / 16      mnist1d  40 steps      mnist  784 steps, / 255
+
+`digits` are scikit-learn's 1,797 handwritten digits, `mnist1d` 4,000 + 1,000 signals made by the authors' own
+generator, `mnist` is downloaded and verified. `permuted` shuffles the steps, by one permutation for all splits.
+`repeat` shows every value so many times. Scored by accuracy. No memory: the most frequent class; half of the memory: of
+the second half of the steps, the class whose mean is nearest.
+
+Solved: report it; no number counts as solved.
+Published, mnist in order / permuted: Arjovsky et al. 2016, arXiv:1511.06464, uRNN 95.1 / 91.4; Cooijmans et al. 2017,
+arXiv:1603.09025, LSTM 98.9 / 90.2 (100 units, RMSprop 1e-3, momentum 0.9, clipping at 1); Bai et al. 2018,
+arXiv:1803.01271, 70,000 parameters, LSTM 87.2 / 85.7 (1x130, RMSprop 1e-3, clipping at 1), GRU 96.2 / 87.3, RNN 21.5 /
+25.3; Hu et al. 2018, arXiv:1801.06105, RMSprop 1e-6, LSTM 1x100 24.1 / 28.5. mnist1d: Greydanus & Kobak 2024,
+arXiv:2011.14439, GRU 91, but bidirectional and read at every step (6 units, Adam 1e-2, batch 100).
+Source: Le et al. 2015, arXiv:1504.00941 (mnist); Greydanus & Kobak 2024.
+"""
+
+import functools
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from experiments.tasks.base import SPLITS, Arrays, Task, option
+
+SOURCES = ("digits", "mnist1d", "mnist")
+CLASSES = 10
+MNIST = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pixels(Task):
+    """x float32 `(count, steps, 1)`, y int32 `(count,)` from 0 to 9."""
+
+    metric: ClassVar[str] = "accuracy"
+    direction: ClassVar[str] = "max"
+    knob: ClassVar[str] = "repeat"
+    loss: ClassVar[str] = "categorical"
+
+    source: str = option("digits", "digits, mnist1d or mnist", choices=SOURCES)
+    permuted: bool = option(False, "the steps in one fixed random order")
+    repeat: int = option(1, "times that each value is shown: 1 is easy, 8 hard", 1)
+    train: int = option(0, "training images that are used, from the first; 0 for all", 0)
+    val: int = option(0, "the same for validation", 0)
+    test: int = option(0, "the same for the test, read by export alone", 0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.online:
+            raise ValueError("train: expected a number, got online: there are only so many images")
+
+    @property
+    def features(self) -> int:
+        return 1
+
+    @property
+    def outputs(self) -> int:
+        return CLASSES
+
+    @property
+    def steps(self) -> int:
+        return self.repeat * {"digits": 64, "mnist1d": 40, "mnist": 784}[self.source]
+
+    def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
+        images, classes = _load(self.source)[SPLITS.index(name)]
+        count = getattr(self, name) or len(images)
+        if count > len(images):
+            raise ValueError(f"{name}: expected at most the {len(images)} images of {self.source}, got {count}")
+        if self.permuted:
+            images = images[:, np.random.default_rng(0).permutation(images.shape[1])]
+        return np.repeat(images[:count], self.repeat, axis=1)[:, :, None], classes[:count]
+
+    def floors(self, split: str = "val") -> dict[str, float]:
+        (seen, known), (x, y) = self.split("train", 0), self.split(split, 0)
+        half = slice(self.steps // 2, None)
+        means = np.stack([seen[known == label][:, half, 0].mean(axis=0) for label in range(CLASSES)])
+        nearest = ((x[:, None, half, 0] - means) ** 2).sum(axis=-1).argmin(axis=1)
+        frequent = np.bincount(known, minlength=CLASSES).argmax()
+        return {"no_memory": float(np.mean(y == frequent)), "half_memory": float(np.mean(y == nearest))}
+
+
+@functools.cache
+def _load(source: str) -> tuple[Arrays, Arrays, Arrays]:
+    """Training, validation and test images (count, steps) float32 with their classes."""
+    if source == "digits":
+        from sklearn.datasets import load_digits
+
+        x, y = load_digits(return_X_y=True)
+        order = np.random.default_rng(0).permutation(len(x))
+        return _cut(x[order] / 16, y[order], len(x) * 8 // 10, len(x) * 9 // 10)
+    if source == "mnist1d":
+        from mnist1d.data import get_dataset_args, make_dataset
+
+        made = make_dataset(get_dataset_args())
+        x, y = (np.concatenate([made[first], made[second]]) for first, second in (("x", "x_test"), ("y", "y_test")))
+        return _cut(x, y, 3_600, 4_000)
+    from experiments.downloads import fetch
+
+    with np.load(fetch(MNIST, MNIST_SHA256, "mnist.npz"), allow_pickle=False) as file:
+        x, y = (np.concatenate([file[f"{part}_train"], file[f"{part}_test"]]) for part in "xy")
+    return _cut(x.reshape(len(x), -1) / 255, y, 54_000, 60_000)
+
+
+def _cut(x: np.ndarray, y: np.ndarray, first: int, second: int) -> tuple[Arrays, Arrays, Arrays]:
+    x, y = x.astype(np.float32), y.astype(np.int32)
+    return (x[:first], y[:first]), (x[first:second], y[first:second]), (x[second:], y[second:])

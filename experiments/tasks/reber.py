@@ -1,0 +1,120 @@
+"""Embedded Reber grammar: predict the next symbol of a string whose second last symbol repeats its second one.
+
+    B T  B T X S E  T E      legal          B T  B P V V E  P E      illegal: T must come again
+
+The inner grammar, from state 0: 0-B-1, 1-T-2 or P-3, 2-S-2 or X-4, 3-T-3 or V-5, 4-X-3 or S-6, 5-P-4 or V-6, 6-E; both
+ways out of a state are as likely. Around it stand B T ... T E or B P ... P E, `depth` times. A string is right if at
+every step all legal successors are more active than all others; the score is the share of right strings. No memory: 0,
+since T is followed by B at the start of a string and by E at its end; knowing the place in the grammar but none of the
+symbols around: 1/2 for each level.
+
+Solved: every string right.
+Published: Hochreiter & Schmidhuber 1997, 256 strings for training and 256 for test: LSTM without forget gate, 264 or
+276 weights, learning rate 0.1 to 0.5, 97-100% of runs after 8,440 to 39,740 strings; Elman networks 0%.
+Source: Hochreiter & Schmidhuber 1997, experiment 1.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from experiments.tasks.base import NOT_SCORED, Arrays, Task, option
+
+B, T, P, S, X, V, E = range(7)
+SYMBOLS = np.array([[B, B], [T, P], [S, X], [T, V], [X, S], [P, V], [E, E]], np.int32)  # [state, way out]
+NEXT = np.array([[1, 1], [2, 3], [2, 4], [3, 5], [3, 6], [4, 6], [7, 7]])  # 7 is the end
+LEGAL = np.zeros((8, 7), bool)  # [state, symbol]
+LEGAL[np.arange(7)[:, None], SYMBOLS] = True
+INNER = 5  # symbols of the shortest inner string
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reber(Task):
+    """x int32 `(count, longest - 1)`: symbol + 1, padded with 0; y int32, the next symbol as 0 to 6, then -1."""
+
+    metric: ClassVar[str] = "strings_right"
+    direction: ClassVar[str] = "max"
+    knob: ClassVar[str] = "depth"
+    loss: ClassVar[str] = "categorical"
+    per_step: ClassVar[bool] = True
+    one_hot: ClassVar[bool] = True
+
+    depth: int = option(1, "levels of embedding", 1)
+    longest: int = option(40, "symbols of the longest string; longer ones are drawn anew", 9)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.longest < INNER + 4 * self.depth:
+            raise ValueError(f"longest: expected at least {INNER + 4 * self.depth}, got {self.longest}")
+
+    @property
+    def tokens(self) -> int:
+        return 8
+
+    @property
+    def outputs(self) -> int:
+        return 7
+
+    @property
+    def steps(self) -> int:
+        return self.longest - 1
+
+    def sample(self, rng: np.random.Generator, count: int) -> Arrays:
+        strings = np.full((count, self.longest), NOT_SCORED, np.int32)
+        missing = np.arange(count)
+        while len(missing):
+            strings[missing], fits = self._strings(rng, len(missing))
+            missing = missing[~fits]
+        return strings[:, :-1] + 1, strings[:, 1:]
+
+    def _strings(self, rng: np.random.Generator, count: int) -> Arrays:
+        """Strings filled up with -1, and which of them are whole."""
+        around = rng.integers(T, P + 1, (count, self.depth), np.int32)
+        found = np.full((count, self.longest), NOT_SCORED, np.int32)
+        found[:, 0 : 2 * self.depth : 2], found[:, 1 : 2 * self.depth : 2] = B, around
+        state, ends = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        for place in range(2 * self.depth, self.longest - 2 * self.depth):
+            inside = np.flatnonzero(state < 7)
+            way = rng.integers(0, 2, len(inside))
+            found[inside, place], state[inside] = SYMBOLS[state[inside], way], NEXT[state[inside], way]
+            ends[inside] = place + 1
+        behind = ends[:, None] + np.arange(0, 2 * self.depth, 2)
+        rows = np.arange(count)[:, None]
+        found[rows, behind], found[rows, behind + 1] = around[:, ::-1], E
+        return found, state == 7
+
+    def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        legal, real = self.legal(y), y != NOT_SCORED
+        weakest = np.where(legal, outputs, np.inf).min(axis=-1)
+        right = weakest > np.where(legal, -np.inf, outputs).max(axis=-1)
+        return (right | ~real).all(axis=1).astype(np.float64)
+
+    def legal(self, y: np.ndarray) -> np.ndarray:
+        """Which symbols may come at each step `(count, steps, 7)`."""
+        legal = np.zeros((*y.shape, 7), bool)
+        rows, last = np.arange(len(y)), (y != NOT_SCORED).sum(axis=1) - 1
+        state = np.zeros(len(y), np.int64)
+        for step in range(y.shape[1]):  # y[:, step] has place step + 1 in the string
+            level, second = divmod(step + 1, 2)
+            if level < self.depth:
+                legal[:, step, [T, P] if second else [B]] = True
+                continue
+            behind = step - (last - 2 * self.depth) - 1  # from 0 on behind the inner string
+            inside, repeats, ends = behind < 0, (behind >= 0) & (behind % 2 == 0), (behind >= 0) & (behind % 2 == 1)
+            legal[inside, step] = LEGAL[state[inside]]
+            legal[ends, step, E] = True
+            around = 2 * (self.depth - 1 - behind[repeats] // 2)  # y has the symbol of a level at twice its number
+            legal[repeats, step, y[rows[repeats], around]] = True
+            way = (SYMBOLS[state % 7, 1] == y[:, step]).astype(np.int64)
+            state = np.where(inside, NEXT[state % 7, way], state)
+        return legal
+
+    def floors(self, split: str = "val") -> dict[str, float]:
+        return {"no_memory": 0.0, "half_memory": 0.5**self.depth}
+
+    def words(self) -> str:
+        return "_BTPSXVE"
+
+    def answer(self, label: int) -> str:
+        return "BTPSXVE"[label]

@@ -1,0 +1,98 @@
+"""Word language model: predict the next word of a text.
+
+    the cat sat           x  the cat sat <eos> the <unk>
+    the dog sat           y  cat sat <eos> the <unk> sat     (vocabulary=5: <unk>, <eos>, sat, the, cat)
+
+Words are what stands between spaces, each line ends with <eos>. The vocabulary is made of the most frequent words of
+the training split; all others are <unk>. Read in windows as char_lm is, the state carried. Scored in perplexity: e to
+the mean of -ln p(next word), <eos> included. Its floors are n-gram models of the same split (interpolated Witten-Bell).
+
+Solved: below the trigram.
+Published, test perplexity on ptb: Zaremba et al. 2014, arXiv:1409.2329, LSTM 2x200 115.9, 2x650 82.1, 2x1500 78.3 (SGD
+1, halved from epoch 4 on, clipping at 5, 20 steps, batch 20; a loss that is summed over the steps); Bai et al. 2018,
+arXiv:1803.01271, 13,000,000 parameters, 3x700, SGD 30, clipping at 0.3, dropout 0.4: LSTM 78.9, GRU 92.5, RNN 114.5.
+Source: Mikolov et al. 2010; Zaremba et al. 2014.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from experiments import corpora, ngrams, words
+from experiments.tasks.base import SPLITS, Arrays, Task, cross_entropy, option
+
+BARS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordLM(Task):
+    """x and y int32 `(time,)`, one long sequence each; <unk> has id 0, <eos> 1."""
+
+    metric: ClassVar[str] = "perplexity"
+    knob: ClassVar[str] = "vocabulary"
+    loss: ClassVar[str] = "categorical"
+    per_step: ClassVar[bool] = True
+
+    corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a UTF-8 text file")
+    vocabulary: int = option(5_000, "words, <unk> and <eos> included: 2,000 is easy, 10,000 hard", 3)
+    window: int = option(32, "words through which the gradient goes back", 2)
+    train: int = option(0, "words of the training split that are used, from its start; 0 for all", 0)
+    val: int = option(0, "the same for validation", 0)
+    test: int = option(0, "the same for the test, read by export alone", 0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.online:
+            raise ValueError("train: expected a number, got online: a text has only so many words")
+        if 1 in (self.train, self.val, self.test):
+            raise ValueError("train, val, test: expected 0 for all, or 2 or more, got 1")
+
+    @property
+    def stream(self) -> bool:
+        return True
+
+    @property
+    def steps(self) -> int:
+        return self.window
+
+    def known(self) -> tuple[str, ...]:
+        """The vocabulary: a word's place is its id."""
+        return words.vocabulary(self._text("train"), self.vocabulary)
+
+    def _text(self, name: str) -> tuple[str, ...]:
+        return words.split(corpora.load(self.corpus).splits[SPLITS.index(name)])[: getattr(self, name) or None]
+
+    @property
+    def tokens(self) -> int:
+        return len(self.known())
+
+    @property
+    def outputs(self) -> int:
+        return self.tokens
+
+    def _ids(self, name: str) -> np.ndarray:
+        return words.encode(self._text(name), self.known())
+
+    def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
+        ids = self._ids(name)
+        return ids[:-1], ids[1:]
+
+    def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        return cross_entropy(y, outputs)
+
+    def summary(self, judged: np.ndarray) -> float:
+        return float(np.exp(judged.mean()))
+
+    def floors(self, split: str = "val") -> dict[str, float]:
+        bars = ngrams.cached_bars(corpora.load(self.corpus).sha256, self._ids("train"), self._ids(split), self.tokens)
+        return {name: 2.0**bits for name, bits in zip(BARS, bars, strict=False)}
+
+    def words(self) -> tuple[str, ...]:
+        return self.known()
+
+    def answer(self, label: int) -> str:
+        return self.known()[label]
+
+    def preprocessing(self) -> dict[str, Any]:
+        return {"input": "int32 (batch, time)", "vocabulary": list(self.known()), "unknown": 0}

@@ -1,0 +1,34 @@
+"""The first 64 samples of every generated task for seed 0: what is measured on a task belongs to these data."""
+
+import pytest
+
+from experiments.tasks import base
+
+SHA256 = {
+    "adding variant=anywhere": "440c821567da35088047299307eaff0f3de70e72649d25ac2bd9a021dd955983",
+    "adding": "a56e6820ce1320ea9e987ae80c0a4a9268c3a7ed99ada63a1117793aab52c755",
+    "copy_memory variant=tcn": "facc9f3e19b42c29112025b2cd4858526f4441fe2292e5a4231e9757cda34474",
+    "copy_memory variant=variable": "3b351a56de1a886759e57cfae3309c8c427b33af945f50e91637bdeed7f4634f",
+    "copy_memory": "e6916796f49d590488f3f9aea12bfd29d5560801c11ba3f2b5027ea48f303df5",
+    "delayed_recall": "3c8bd9af44396e0c993e4c69d2fb26a9a812c05c6ef939025c8bc20e9c83b1b4",
+    "dyck": "298bf962abf27bd7ca0e3e44774d2a6cbb66ada5de6772673e5e239cbdfb8951",
+    "listops": "f3e17083825323f17cbd21897d1f780ebb18441f53067540aab734801ecc804b",
+    "mqar": "7f0d30260cf3ec846ffb10c703fe4f5cd4a5b474246f8d1247261cba3646432e",
+    "nback": "aa9fcc28fed436bbfa75520af661715db57a2ab4724814356e8b8b894bbfd015",
+    "parity": "fb3f59c46794273e1dc4d81552666fd112642da836b2a8eb7e5645c51d82adaa",
+    "reber": "c7adedf7ee56db4fcc19715ef7814c3211a82f9edff459fd9d4350a12fcfd6ea",
+    "selective_copy": "f9e717692499e219aecccd5bd9a21a95e5735016d3cb4d559c59e397f596a255",
+    "temporal_order": "46ff5ce9afc4e0fdc6b82c8f93306e3bfd2c6522a645f3151c0a53f85ede8d7b",
+}
+
+
+def test_every_generated_task_is_here() -> None:
+    generated = {name for name in base.names() if base.find(name).split is base.Task.split}
+    assert {key.split()[0] for key in SHA256} == generated
+
+
+@pytest.mark.parametrize("what", SHA256)
+def test_the_first_samples(what: str) -> None:
+    name, *options = what.split()
+    task = base.make(name, {"train": "64", **dict(option.split("=") for option in options)})
+    assert base.digest([task.split("train", 0)]) == SHA256[what]
