@@ -93,7 +93,7 @@ def _results(commands: Any) -> None:
 def _tasks(commands: Any) -> None:
     made = _command(commands, "tasks", "the tasks, their knobs and floors", "recurrent tasks adding --show 3")
     made.add_argument("name", nargs="?", metavar="NAME", help="one task with its definition and options")
-    made.add_argument("--show", metavar="N", type=_whole("--show", 1), help="N of its samples, readably (default: none)")
+    made.add_argument("--show", metavar="N", type=_whole("--show", 1), help="N samples, readably (default: none)")
     made.add_argument("--json", action="store_true", help="JSON instead of text")
 
 
