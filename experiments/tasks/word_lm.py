@@ -1,7 +1,7 @@
 """Word language model: predict the next word of a text.
 
     the cat sat           x  the cat sat <eos> the <unk>
-    the dog sat           y  cat sat <eos> the <unk> sat     (vocabulary=5: <unk>, <eos>, sat, the, cat)
+    the dog sat           y  cat sat <eos> the <unk> sat     (vocabulary=5: <unk>, <eos>, the, sat, cat)
 
 Words are what stands between spaces, each line ends with <eos>. The vocabulary is made of the most frequent words of
 the training split; all others are <unk>. Read in windows as char_lm is, the state carried. Scored in perplexity: e to
