@@ -29,13 +29,14 @@ def read(path: Path) -> dict[str, Split]:
 
 def _load(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             unknown = [name for name in file.files if name not in KNOWN]
             if unknown:
                 raise ValueError(f"{path.name}: expected arrays called {', '.join(KNOWN)}, got {unknown[0]!r}")
             return {name: _array(file, name) for name in file.files}
     except (OSError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = "a single array" if isinstance(error, TypeError) else reason  # numpy.save
         raise ValueError(f"{path.name}: expected a file made with numpy.savez, got another: {reason}") from None
     except ValueError as error:
         if "allow_pickle" in str(error):

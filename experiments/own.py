@@ -115,6 +115,10 @@ class OwnData(Task):
         ends = np.full(len(x), x.shape[1]) if lengths is None else lengths[: len(x)]
         return np.asarray(x[np.arange(len(x)), ends - 1])
 
+    def words(self) -> list[str]:
+        moved = ["_"] if self.padding is not None else []
+        return moved + [str(token) for token in range((self.tokens or 0) - len(moved))]
+
     def about(self) -> str:
         x, y, lengths = self.splits["train"]
         kind = "classification" if self.loss == "categorical" else "regression"

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from experiments import arguments
+from experiments import arguments, corpora
 from experiments.folders import SearchFolder
 from experiments.launch import SEARCHES, gpus, usable_cores
 from experiments.ranges import WIDTH_STEP, real, whole
@@ -28,13 +28,18 @@ def settle(parsed: argparse.Namespace) -> Spec:
     given = {field.name: getattr(parsed, field.name, None) for field in dataclasses.fields(Spec)}
     options = {**(before.options if before else {}), **arguments.options(parsed.options)}
     made = base.make(parsed.task, options)
-    given["options"] = {key: str(value) for key, value in dataclasses.asdict(made).items()}
+    given["options"] = {key: _anywhere(key, str(value)) for key, value in dataclasses.asdict(made).items()}
     given["cells"] = None if parsed.cells is None else parsed.cells.split(",")
     named: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     defaults = before.to_json() if before else {"cells": cells.names()}
     spec = Spec(**{**defaults, "task": parsed.task, **named, "name": folder.path.name})
     _check(spec)
     return spec
+
+
+def _anywhere(key: str, value: str) -> str:
+    """A corpus's file as its whole path: the export may be run in another folder."""
+    return str(Path(value).expanduser().absolute()) if key == "corpus" and value not in corpora.names() else value
 
 
 def _free_name(task: str) -> str:

@@ -133,9 +133,10 @@ class Task:
 
     def preprocessing(self) -> dict[str, Any]:
         """What somebody who has the model alone needs to make its input."""
+        padding = {} if self.padding is None else {"padding": self.padding}
         if self.tokens is not None:
-            return {"input": "int32 (batch, time)", "words": list(self.words())}
-        return {"input": f"float32 (batch, time, {self.features})"}
+            return {"input": "int32 (batch, time)", "words": list(self.words()), **padding}
+        return {"input": f"float32 (batch, time, {self.features})", **padding}
 
     def words(self) -> Sequence[str]:
         """How each token id is shown to people."""
