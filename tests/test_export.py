@@ -150,7 +150,8 @@ def test_the_card_says_all_about_the_model(searched: Searched, exported: Path) -
     best = min(searched.trials(), key=lambda trial: trial.data.metrics["best/mse"])
     spec = json.loads(searched.parent.data.tags["spec"])
     assert (about["task"], about["metric"], about["direction"], about["seed"]) == ("adding", "mse", "min", 0)
-    assert about["options"] == {"length": "50", "train": "256", "val": "128", "test": "128"}
+    sizes = {"length": "50", "train": "256", "val": "128", "test": "128"}
+    assert about["options"] == {**sizes, "online": "False", "variant": "halves"}
     assert (about["trial"], about["run_id"]) == (best.data.tags["trial"], best.info.run_id)
     assert about["architecture"] == best.data.params["architecture"]
     assert about["values"]["cell"] == best.data.params["cell"]

@@ -178,7 +178,7 @@ def test_every_epoch_has_its_metrics(searched: Searched) -> None:
         assert trial.data.metrics["best/mse"] == min(curve)
         assert trial.data.metrics["best/model_score"] == min(curve)
         assert trial.data.metrics["best/epoch"] == curve.index(min(curve))
-        assert not [name for name in trial.data.metrics if name.startswith(("validation", "test"))]
+        assert not [name for name in trial.data.metrics if name.startswith(("validation", "test_"))]
         for point in searched.curve(trial, "val_mse"):
             assert trial.info.start_time <= point.timestamp <= trial.info.end_time
 
