@@ -159,7 +159,7 @@ def test_a_search_over_no_cell(recurrent: Recurrent, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("missing.txt", ("does not exist", "UTF-8 text file", "'missing.txt'")),
+        ("missing.txt", ("does not exist", "UTF-8 text file", "/missing.txt'")),
         ("empty.txt", ("empty", "1,000 characters", "/empty.txt'")),
         ("short.txt", ("1,000 characters", "got 19", "/short.txt'")),
         ("latin1.txt", ("UTF-8", "byte 0", "/latin1.txt'")),
