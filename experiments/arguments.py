@@ -65,6 +65,7 @@ def _search(commands: Any) -> None:
     add("--width", "A:B", "units of a layer: a range in steps of 16, or a list like 32,64")
     made.add_argument("--mixed", action="store_true", default=None, help="each layer has a cell and a width of its own")
     add("--learning-rate", "A:B", "an interval, drawn on a log scale, or a list like 0.001,0.01")
+    add("--schedule", "NAME", "of the learning rate: constant, or cosine, which falls to zero at the last epoch")
     add("--dropout", "A:B", "between recurrent layers, an interval or a list")
     for flag, least, text in (
         ("--batch", 1, "sequences of a training step"),

@@ -101,7 +101,7 @@ class Launch:
 
     def _announce(self, samples: int) -> None:
         spec, size = self.spec, estimate.space_size(self.spec)
-        steps = max(1, samples // (spec.batch * self.task.steps) if self.task.stream else samples // spec.batch)
+        steps = windows.training_steps(self.task, samples, spec.batch)
         seconds = estimate.seconds(spec, self.task, steps, self.task.steps, self.workers)
         space = "infinitely many models (it has a range of real numbers)" if size is None else f"{size:,} models"
         if about := self.task.about():

@@ -10,7 +10,7 @@ from experiments import arguments, corpora
 from experiments.folders import SearchFolder
 from experiments.launch import SEARCHES, gpus, usable_cores
 from experiments.ranges import WIDTH_STEP, real, whole
-from experiments.spec import STRATEGIES, Spec
+from experiments.spec import SCHEDULES, STRATEGIES, Spec
 from experiments.tasks import base
 from search_spaces import cells
 
@@ -58,6 +58,8 @@ def _check(spec: Spec) -> None:
         raise ValueError(f"--cells: expected each cell once, got {','.join(spec.cells)!r}")
     if spec.oracle not in STRATEGIES:
         raise ValueError(f"--oracle: expected one of {', '.join(STRATEGIES)}, got {spec.oracle!r}")
+    if spec.schedule not in SCHEDULES:
+        raise ValueError(f"--schedule: expected one of {', '.join(SCHEDULES)}, got {spec.schedule!r}")
     whole("--depth", spec.depth)
     whole("--width", spec.width, WIDTH_STEP)
     rates = real("--learning-rate", spec.learning_rate, 0, above=True)

@@ -13,6 +13,7 @@ from experiments.folders import SearchFolder, write_json
 
 MAY_CHANGE = ("trials", "id")  # on --resume; workers and the tracking URI are no part of the spec at all
 STRATEGIES = ("random", "grid", "tpe")  # of --oracle
+SCHEDULES = ("constant", "cosine")  # of --schedule
 PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "optuna", "numpy")
 
 
@@ -28,6 +29,7 @@ class Spec:
     width: str = "16:128"
     mixed: bool = False
     learning_rate: str = "1e-4:1e-2"
+    schedule: str = "constant"
     dropout: str = "0"
     batch: int = 64
     epochs: int = 10
@@ -73,7 +75,7 @@ class Spec:
     @classmethod
     def read(cls, folder: SearchFolder) -> "Spec":
         content = json.loads(folder.spec.read_text("utf-8"))
-        return cls(**{field.name: content[field.name] for field in dataclasses.fields(cls)})
+        return cls(**{field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content})
 
 
 def versions() -> dict[str, str]:

@@ -112,12 +112,20 @@ class SearchTuner(keras_tuner.Tuner):
 class RecurrentTuner(SearchTuner):
     """Trains recurrent models on a task."""
 
-    def __init__(self, oracle: StudyOracle, hypermodel: Any, spec: Spec, task: Task, worker: int, gpus: int) -> None:
-        self.spec, self.task, self.gpus = spec, task, gpus
+    def __init__(
+        self,
+        oracle: StudyOracle,
+        hypermodel: Any,
+        spec: Spec,
+        task: Task,
+        train: Arrays,
+        val: Arrays,
+        worker: int,
+        gpus: int,
+    ) -> None:
+        self.spec, self.task, self.train, self.val, self.gpus = spec, task, train, val, gpus
         super().__init__(oracle, hypermodel, spec.executions, worker)
         self.names = [parameter.name for parameter in self.oracle.get_space().space]
-        self.train: Arrays = task.split("train", spec.seed)
-        self.val: Arrays = task.split("val", spec.seed)
 
     def describe(self, values: dict[str, Any]) -> dict[str, Any]:
         return {"dropout": 0, **parameters(values, self.names)}

@@ -21,6 +21,11 @@ def windows(part: np.ndarray, window: int) -> np.ndarray:
     return part[:, :steps].reshape(count, -1, window).swapaxes(0, 1).reshape(-1, window)
 
 
+def training_steps(task: Task, samples: int, batch: int) -> int:
+    """Batches of an epoch over `samples` samples, or over a sequence of so many steps."""
+    return samples // batch // task.steps if task.stream else -(-samples // batch)
+
+
 class Rows(NamedTuple):
     """One long sequence as rows of one length, the last ones filled up: x, y and which steps are real."""
 

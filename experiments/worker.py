@@ -12,6 +12,7 @@ from experiments.folders import SearchFolder
 from experiments.ranges import WIDTH_STEP, real, whole
 from experiments.spec import Spec
 from experiments.tasks import base
+from experiments.windows import training_steps
 
 if TYPE_CHECKING:
     from experiments.tuner import SearchTuner
@@ -59,12 +60,18 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     task = base.make(spec.task, spec.options)
-    space = RecurrentSpace(**space_arguments(spec, task))
+    train, val = (task.split(split, spec.seed) for split in ("train", "val"))
+    space = RecurrentSpace(**space_arguments(spec, task), decay_steps=_decay_steps(spec, task, len(train[0])))
     hyperparameters = keras_tuner.HyperParameters()
     space.declare_hyperparameters(hyperparameters)
     objective = keras_tuner.Objective(f"val_{task.metric}", task.direction)
     oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, session)
-    return RecurrentTuner(oracle, space, spec, task, index, len(gpus))
+    return RecurrentTuner(oracle, space, spec, task, train, val, index, len(gpus))
+
+
+def _decay_steps(spec: Spec, task: base.Task, samples: int) -> int | None:
+    """Over all epochs; None for a constant learning rate."""
+    return spec.epochs * training_steps(task, samples, spec.batch) if spec.schedule == "cosine" else None
 
 
 def space_arguments(spec: Spec, task: base.Task) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
         mixed: each layer has a cell and a width of its own.
         learning_rate, dropout: a list of values, or the two ends of an interval (the rate is drawn on a log scale).
             Dropout lies between recurrent layers, hence from depth 2.
+        decay_steps: training steps over which the learning rate falls to zero, along half a cosine wave (Loshchilov &
+            Hutter 2017, arXiv:1608.03983); constant by default.
 
     Raises ValueError for an argument it cannot use.
     """
@@ -62,6 +64,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         mixed: bool = False,
         learning_rate: list[float] | Interval = (1e-4, 1e-2),
         dropout: list[float] | Interval = NO_DROPOUT,
+        decay_steps: int | None = None,
     ) -> None:
         super().__init__(name="recurrent")
         if (features is None) == (tokens is None):
@@ -75,13 +78,15 @@ class RecurrentSpace(keras_tuner.HyperModel):
                 raise ValueError(f"{name}: expected whole numbers from 1, got {list(values)}")
         if cells is not None and not cells:
             raise ValueError(f"cells: expected some of {', '.join(known_cells.names())}, got none")
+        if decay_steps is not None and decay_steps < 1:
+            raise ValueError(f"decay_steps: expected a whole number from 1, got {decay_steps}")
         _check_real("learning_rate", learning_rate, all(rate > 0 for rate in learning_rate), "above 0")
         _check_real("dropout", dropout, all(0 <= rate < 1 for rate in dropout), "from 0 and below 1")
         self.outputs, self.loss, self.features, self.tokens, self.per_step = outputs, loss, features, tokens, per_step
         self.one_hot, self.padding = one_hot, padding
         self.cells = [name for name in cells or known_cells.names() if known_cells.load(name)]
         self.depths, self.widths, self.mixed = depths, widths, mixed
-        self.learning_rate, self.dropout = learning_rate, dropout
+        self.learning_rate, self.dropout, self.decay_steps = learning_rate, dropout, decay_steps
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
         """Declares every name, those of the deepest model included, each layer under the depths that have it."""
@@ -104,7 +109,9 @@ class RecurrentSpace(keras_tuner.HyperModel):
         self.declare_hyperparameters(hp)
         model = self.stack(layers(hp.values), hp.values.get("dropout", 0.0))
         # The papers' clipping: by the norm over all variables together (Pascanu et al. 2013, arXiv:1211.5063).
-        optimizer = keras.optimizers.Adam(hp.get("learning_rate"), global_clipnorm=1.0)
+        rate = hp.get("learning_rate")
+        schedule = keras.optimizers.schedules.CosineDecay(rate, self.decay_steps) if self.decay_steps else rate
+        optimizer = keras.optimizers.Adam(schedule, global_clipnorm=1.0)
         model.compile(optimizer, LOSSES[self.loss]())
         return model
 

@@ -16,7 +16,7 @@ SHA256 = {
     "mqar": "7f0d30260cf3ec846ffb10c703fe4f5cd4a5b474246f8d1247261cba3646432e",
     "nback": "aa9fcc28fed436bbfa75520af661715db57a2ab4724814356e8b8b894bbfd015",
     "parity": "fb3f59c46794273e1dc4d81552666fd112642da836b2a8eb7e5645c51d82adaa",
-    "reber": "c7adedf7ee56db4fcc19715ef7814c3211a82f9edff459fd9d4350a12fcfd6ea",
+    "reber": "fd063bafd154531db9a687ee76639c816b769845bcb4292a4697b6bdbec856b6",
     "selective_copy": "f9e717692499e219aecccd5bd9a21a95e5735016d3cb4d559c59e397f596a255",
     "temporal_order": "46ff5ce9afc4e0fdc6b82c8f93306e3bfd2c6522a645f3151c0a53f85ede8d7b",
 }

@@ -44,8 +44,8 @@ PARAMETERS = {"architecture", "cell", "depth", "width", "learning_rate", "dropou
 # Two trials of two executions of four epochs: enough to be killed in.
 TWIN = (
     *("search", "adding", "-o", "length=20", "-o", "train=512", "-o", "val=64", "-o", "test=64", "--batch", "16"),
-    *("--cells", "gru,simple_rnn", "--depth", "2", "--width", "8,16", "--dropout", "0.1:0.5", "--trials", "2"),
-    *("--epochs", "4", "--executions", "2", "--workers", "1", "--seed", "0", "--name", "twin"),
+    *("--cells", "gru,simple_rnn", "--depth", "2", "--width", "8,16", "--dropout", "0.1:0.5", "--schedule", "cosine"),
+    *("--trials", "2", "--epochs", "4", "--executions", "2", "--workers", "1", "--seed", "0", "--name", "twin"),
 )
 RATES = "1e-05,0.01,1e30"
 # The first learning rate learns nothing, the second something, the third blows up.

@@ -1,5 +1,6 @@
 """The space: what it declares, what it builds, and that it works under stock Keras Tuner."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,22 @@ def test_every_point_builds(mixed: bool, cells: list[str], count: int) -> None:
         assert model.optimizer.clipnorm is None and model.optimizer.clipvalue is None
         assert float(model.optimizer.learning_rate) == 0.125
     assert len(seen) == len(set(seen)) == count
+
+
+def test_the_learning_rate_falls_along_half_a_cosine() -> None:
+    hyperparameters = keras_tuner.HyperParameters()
+    optimizer = space(learning_rate=[0.2], decay_steps=100).build(hyperparameters).optimizer
+    for step, rate in (
+        (0, 0.2),
+        (25, 0.1 * (1 + math.sqrt(0.5))),
+        (50, 0.1),
+        (75, 0.1 * (1 - math.sqrt(0.5))),
+        (100, 0),
+    ):
+        optimizer.iterations.assign(step)
+        assert float(optimizer.learning_rate) == pytest.approx(rate, abs=1e-6)
+    with pytest.raises(ValueError, match="^decay_steps: expected a whole number from 1, got 0$"):
+        space(decay_steps=0)
 
 
 def test_dropout_lies_between_recurrent_layers_alone() -> None:

@@ -22,6 +22,7 @@ from experiments.tasks.adding import Adding
 from experiments.tasks.base import DATA_SEEDS, Arrays, Task
 from experiments.tasks.char_lm import CharLM
 from experiments.training import Training, read_state, save_model, seed_sequence
+from experiments.windows import training_steps
 from search_spaces.recurrent import RecurrentSpace
 
 EPOCHS = 4
@@ -50,6 +51,14 @@ def build(task: Task, init: int = 0, rate: float = 0.02, width: int = 4, dropout
 def make(task: Task, seeds: tuple[int, int] = (3, 1), seed: int = 0, **changes: Any) -> Training:
     splits = [task.split(name, 0) for name in ("train", "val")]
     return Training(build(task, **changes), task, *splits, 16, seed, seeds)
+
+
+@pytest.mark.parametrize("task", [ADDING, LETTERS], ids=["samples", "streams"])
+def test_an_epoch_has_the_training_steps_that_a_schedule_counts_on(task: Task) -> None:
+    longer = dataclasses.replace(task, train=2 * task.train)
+    training = make(longer)
+    training.run_epoch()
+    assert int(training.trained.optimizer.iterations) == training_steps(longer, len(longer.split("train", 0)[0]), 16)
 
 
 def everything(training: Training) -> list[np.ndarray]:

@@ -66,7 +66,8 @@ class Reber(Task):
         while len(missing):
             strings[missing], fits = self._strings(rng, len(missing))
             missing = missing[~fits]
-        return strings[:, :-1] + 1, strings[:, 1:]
+        x, y = strings[:, :-1] + 1, strings[:, 1:]
+        return np.where(y == NOT_SCORED, 0, x), y  # nothing follows the last symbol
 
     def _strings(self, rng: np.random.Generator, count: int) -> Arrays:
         """Strings filled up with -1, and which of them are whole."""
