@@ -46,6 +46,13 @@ def card(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "model.json").read_text("utf-8")))
 
 
+def check_same(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """Two exports of one model; on a loaded machine its outputs were once seen to differ in the last bit."""
+    scored = ("rescored", "test_score")
+    assert {key: one[key] for key in scored} == pytest.approx({key: other[key] for key in scored}, rel=1e-6)
+    assert {**one, **dict.fromkeys(scored)} == {**other, **dict.fromkeys(scored)}
+
+
 def split(searched: Searched, name: str) -> Arrays:
     """A split as it is scored, from what model.json says alone; a text in one row, from zero state to its end."""
     about = card(searched.folder / "best")
@@ -224,7 +231,7 @@ def test_exporting_twice_gives_the_same(
     (tmp_path / "best" / "model.keras").write_bytes(b"spoiled meanwhile")
     done = export_again(searched, "best", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert card(tmp_path / "best") == card(exported)
+    check_same(card(tmp_path / "best"), card(exported))
     assert (tmp_path / "best" / "model.keras").read_bytes() == (exported / "model.keras").read_bytes()
     assert [path.name for path in tmp_path.iterdir() if path.name != ".cache"] == ["best"]
     about = card(exported)
@@ -247,7 +254,7 @@ def test_an_export_into_the_current_folder(
     here = tmp_path / "here"
     shutil.copytree(exported, here)
     done = export_again(searched, ".", here)
-    assert card(here) == card(exported), "what was there, or the new one"
+    check_same(card(here), card(exported))  # what was there, or the new one
     assert (here / "model.keras").exists()
     assert done.returncode in (0, 2) and "Traceback" not in done.stderr
 

@@ -6,7 +6,8 @@ Outside of all brackets a string ends with probability 1/2, inside of m of them 
 one closes or another one opens, each with probability 1/2; the kind of an opening bracket is uniform. A sample is
 `length` tokens of one string after the other. Trained on every step. Scored where a bracket closes: right if the right
 one has more than 0.8 of the probability of all closing brackets, the share of that averaged over the distances to the
-opening bracket (those with 20 or more in the data). No memory: 1/k; half of the opening brackets: 1/2 + 1/2k.
+opening bracket (those with 20 or more in the data). No memory: 1/k, and a model that knows the last token alone is
+right at distance 1, too; half of the opening brackets: 1/2 + 1/2k.
 
 Solved: above 0.8 at every distance.
 Published: Hewitt et al. 2020, LSTM: m=3, k=8 learnt with 24 units; trained on lengths up to 84, tested on 85-168;
