@@ -40,6 +40,7 @@ endif
 
 .venv/.installed: pyproject.toml requirements.lock $(STALE)
 	@sh -c "$$INTO_VENV" install .
+	@.venv/bin/recurrent tasks >/dev/null # counts the floors once: the list then answers at once
 
 .venv/.installed-test: pyproject.toml requirements.lock $(STALE)
 	@sh -c "$$INTO_VENV" install '.[test]'

@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 from experiments.spec import Spec
 
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(Spec)}
-RESUME = "go on with the search of this --name, or begin it; only --trials, --workers and --tracking-uri may change"
+RESUME = "go on with the search of this --name, or begin it; --trials, --workers, --tracking-uri and limits may change"
 OPTION = "an option of the task: its knob, train=N, val=N, test=N, …; `recurrent tasks TASK` lists them"
+MOST = 2**31
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -35,6 +36,7 @@ def parser() -> Parser:
     _search(commands)
     _results(commands)
     _tasks(commands)
+    _sync(commands)
     _ui(commands)
     _export(commands)
     _sample(commands)
@@ -75,10 +77,16 @@ def _search(commands: Any) -> None:
     ):
         add(flag, "N", text, type=_whole(flag, least))
     add("--oracle", "NAME", "what proposes candidates: random, grid or tpe")
+    add("--pruner", "NAME", "what gives up candidates after 3 epochs: none, median, halving, hyperband; with grid none")
+    add("--patience", "N", "epochs without a better score that end a training; 0: never", type=_whole("--patience", 0))
+    add("--time-limit", "T", "of the search, like 45m: then it stops, and --resume goes on")
+    add("--target", "SCORE", "the search stops when a candidate's score has reached it")
+    add("--trial-time-limit", "T", "of one training, like 10m: it stops, and its best epoch counts")
+    add("--memory-limit", "SIZE", "of a worker, like 4G: beyond it its trial fails; auto is 80%% of RAM / workers")
     made.add_argument(
         "--workers", metavar="N", default="auto", help="processes; auto is one per GPU, else per core (default: auto)"
     )
-    add("--seed", "N", "of data, proposals and training", type=_whole("--seed", 0))
+    add("--seed", "N", "of data, proposals and training", type=_whole("--seed", 0, 2**63))
     made.add_argument("--name", type=_name, help="of the search, new in its store (default: the task and a number)")
     made.add_argument("--resume", action="store_true", help=RESUME)
     _tracking(made)
@@ -96,6 +104,13 @@ def _tasks(commands: Any) -> None:
     made.add_argument("name", nargs="?", metavar="NAME", help="one task with its definition and options")
     made.add_argument("--show", metavar="N", type=_whole("--show", 1), help="N samples, readably (default: none)")
     made.add_argument("--json", action="store_true", help="JSON instead of text")
+
+
+def _sync(commands: Any) -> None:
+    text = "send to MLflow what a search could not send while its server was away"
+    made = _command(commands, "sync", text, "recurrent sync add50")
+    made.add_argument("name", metavar="NAME", type=_name, help="a search in this folder that is not running")
+    _tracking(made)
 
 
 def _ui(commands: Any) -> None:
@@ -120,14 +135,22 @@ def _sample(commands: Any) -> None:
         commands, "sample", "text from an exported language model", 'recurrent sample best --prompt "The " --length 200'
     )
     made.add_argument("folder", metavar="DIR", help="what export has written")
-    made.add_argument("--prompt", default="", help="the text to go on from (default: none)")
+    made.add_argument(
+        "--prompt", default="", help="the text to go on from, --prompt=-x for one that begins with - (default: none)"
+    )
     made.add_argument(
         "--length", metavar="N", type=_whole("--length", 1), default=200, help="characters (default: 200)"
     )
-    made.add_argument("--temperature", metavar="T", type=float, default=1.0, help="0 is greedy (default: 1.0)")
-    made.add_argument("--top-k", metavar="K", type=int, default=0, help="the K likeliest alone; 0 is all (default: 0)")
-    made.add_argument("--top-p", metavar="P", type=float, default=1.0, help="the likeliest of mass P (default: 1.0)")
-    made.add_argument("--seed", metavar="N", type=_whole("--seed", 0), default=0, help="(default: 0)")
+    made.add_argument("--temperature", metavar="T", type=_real, default=1.0, help="0 is greedy (default: 1.0)")
+    made.add_argument(
+        "--top-k",
+        metavar="K",
+        type=_whole("--top-k", 0),
+        default=0,
+        help="the K likeliest alone; 0 is all (default: 0)",
+    )
+    made.add_argument("--top-p", metavar="P", type=_real, default=1.0, help="the likeliest of mass P (default: 1.0)")
+    made.add_argument("--seed", metavar="N", type=_whole("--seed", 0, 2**63), default=0, help="(default: 0)")
 
 
 def _tracking(made: Parser) -> None:
@@ -135,13 +158,21 @@ def _tracking(made: Parser) -> None:
     made.add_argument("--tracking-uri", metavar="URI", help=text)
 
 
-def _whole(flag: str, least: int) -> Any:
+def _whole(flag: str, least: int, below: int = MOST) -> Any:
     def convert(text: str) -> int:
-        if not re.fullmatch(r"-?\d+", text) or int(text) < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {least}, got {text!r}")
+        if not re.fullmatch(r"-?\d{1,20}", text, re.ASCII) or not least <= int(text) < below:
+            bound = "" if below == 2**63 else f" below {below:,}"
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least}{bound}, got {text[:60]!r}")
         return int(text)
 
     return convert
+
+
+def _real(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text[:60]!r}") from None
 
 
 def _name(text: str) -> str:

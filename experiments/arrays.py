@@ -1,6 +1,8 @@
 """Reads a user's arrays from a .npz file, and says in one line what is wrong with them. own.py says what they mean."""
 
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,10 @@ import numpy as np
 FEWEST = 10  # samples
 SUFFIXES = {"train": "", "val": "_val", "test": "_test"}
 KNOWN = tuple(f"{part}{suffix}" for suffix in SUFFIXES.values() for part in ("x", "y", "lengths"))
+DAMAGED = (  # what NumPy raises for a file that is none, or that is damaged
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError, RuntimeError, NotImplementedError),
+    *(MemoryError, tokenize.TokenError, SyntaxError),
+)
 MOST = 100_000  # classes or tokens: more are rather numbers that were meant to be floats
 Split = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # x, y, lengths
 
@@ -34,7 +40,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
             if unknown:
                 raise ValueError(f"{path.name}: expected arrays called {', '.join(KNOWN)}, got {unknown[0]!r}")
             return {name: _array(file, name) for name in file.files}
-    except (OSError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
+    except DAMAGED as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         reason = "a single array" if isinstance(error, TypeError) else reason  # numpy.save
         raise ValueError(f"{path.name}: expected a file made with numpy.savez, got another: {reason}") from None
@@ -47,20 +53,23 @@ def _load(path: Path) -> dict[str, np.ndarray]:
 def _array(file: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
     try:
         array = file[name]
-    except ValueError:
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise ValueError(f"{name}: expected a whole array, got a damaged one: {error}") from None
         raise ValueError(f"{name}: expected an array of numbers, got Python objects (a pickle)") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
         raise ValueError(f"{name}: expected integers or floats, got {getattr(array, 'dtype', 'other bytes')}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(
-            f"{name}: expected finite numbers, got {np.count_nonzero(~np.isfinite(array))} NaN or infinite"
-        )
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float32)
+        if odd := np.count_nonzero(~np.isfinite(array)):
+            raise ValueError(f"{name}: expected finite numbers of 32 bits, got {odd} NaN, infinite or too large")
     if array.dtype.kind != "f" and array.size and not -1 <= int(array.min()) <= int(array.max()) < MOST:
         raise ValueError(
             f"{name}: expected integers from 0 below {MOST:,} (floats, where they are numbers),"
             f" got {array.min()} to {array.max()}"
         )
-    return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
+    return array if array.dtype.kind == "f" else array.astype(np.int32)
 
 
 def _checked(found: dict[str, np.ndarray], suffix: str) -> Split:
@@ -73,8 +82,9 @@ def _checked(found: dict[str, np.ndarray], suffix: str) -> Split:
         )
     if x.dtype.kind == "i" and x.min(initial=0) < 0:
         raise ValueError(f"x{suffix}: expected tokens from 0, got {x.min()}")
-    if len(x) != len(y):
-        raise ValueError(f"y{suffix}: expected one for each of the {len(x)} samples of x{suffix}, got {len(y)}")
+    if not y.ndim or len(x) != len(y):
+        got = len(y) if y.ndim else "a single number"
+        raise ValueError(f"y{suffix}: expected one for each of the {len(x)} samples of x{suffix}, got {got}")
     y = _answers(y, x, f"y{suffix}")
     if lengths is not None:
         _check_lengths(lengths, x, y, f"lengths{suffix}")
@@ -111,6 +121,8 @@ def _alike(splits: dict[str, Split]) -> None:
     for name, (x, y, lengths) in splits.items():
         if not len(x):
             raise ValueError(f"x{SUFFIXES[name]}: expected samples, got none")
+        if not _scored(y, lengths).any():
+            raise ValueError(f"y{SUFFIXES[name]}: expected a class somewhere, got none: all are -1")
         for part, mine, first in (("x", x, train[0]), ("y", y, train[1])):
             if (mine.dtype, mine.shape[1:]) != (first.dtype, first.shape[1:]):
                 expected, got = f"{first.dtype} {first.shape[1:]}", f"{mine.dtype} {mine.shape[1:]}"
@@ -121,6 +133,13 @@ def _alike(splits: dict[str, Split]) -> None:
         raise ValueError(f"x: expected at least {FEWEST} samples to split 80/10/10, got {len(train[0])}")
     if train[1].dtype.kind == "i" and len(np.unique(train[1][train[1] >= 0])) < 2:
         raise ValueError("y: expected at least two classes, got one")
+
+
+def _scored(y: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+    """Which answers count: numbers always, classes that are not -1 and not behind the end of their sequence."""
+    if y.dtype.kind == "f" or y.ndim == 1 or lengths is None:
+        return np.asarray(y >= 0) if y.dtype.kind == "i" else np.ones(len(y), bool)
+    return (y >= 0) & (np.arange(y.shape[1]) < lengths[:, None])
 
 
 def _drawn(whole: Split) -> dict[str, Split]:

@@ -1,6 +1,7 @@
 """The command line: arguments and messages, nothing else."""
 
 import argparse
+import io
 import json
 import os
 import shlex
@@ -24,6 +25,9 @@ SHOWN = 5  # links that `ui` prints, newest search first
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code: 2 for bad input, 1 for what failed, 130 after Ctrl-C."""
     words = sys.argv[1:] if words is None else words
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character shows "?", not an error
+            stream.reconfigure(errors="replace")
     parsed = arguments.parser().parse_args(words)
     parsed.words = words
     for name, value in QUIET.items():  # before anything imports TensorFlow
@@ -41,6 +45,22 @@ def main(words: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except MemoryError as error:
+        print(f"recurrent {parsed.command}: expected what fits into memory, got: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if line := _fault(parsed, error):
+            print(f"recurrent {parsed.command}: {line}", file=sys.stderr)
+            return 2
+        raise
+
+
+def _fault(parsed: argparse.Namespace, error: Exception) -> str:
+    """What is wrong in the user's own file of a task, if that has raised the error."""
+    from experiments.contract import fault
+
+    file = getattr(parsed, "task", None) or getattr(parsed, "name", None) or ""
+    return fault(error, file) if file.endswith(".py") else ""
 
 
 def _tasks(parsed: argparse.Namespace) -> int:
@@ -83,11 +103,28 @@ def _search(parsed: argparse.Namespace) -> int:
     if ended == "interrupted":
         print(f"stopped; finished trials stay, the others come again with:\n  {again}")
         return 130
+    print(f"the search has ended: {ended}")
     try:
         return _show_results(spec.name, uri, hints=True)
     except ValueError as error:  # the server has gone meanwhile
-        print(f"recurrent search: the search is done, but {error}; to send it:\n  {again}", file=sys.stderr)
+        sync = shlex.join(["recurrent", "sync", spec.name, "--tracking-uri", uri])
+        print(f"recurrent search: the search is done, but {error}; to send it:\n  {sync}", file=sys.stderr)
         return 1
+
+
+def _sync(parsed: argparse.Namespace) -> int:
+    from experiments.folders import SearchFolder
+    from experiments.launch import SEARCHES, Launch
+    from experiments.spec import Spec
+    from tracking.store import resolve
+
+    uri, folder = resolve(parsed.tracking_uri), SearchFolder(SEARCHES / parsed.name)
+    if not folder.spec.exists():
+        raise ValueError(f"NAME: expected a search in {SEARCHES}/, got {parsed.name!r}")
+    if not Launch(Spec.read(folder), True, 0, uri, _console()).sync():
+        return 1
+    print(f"{parsed.name}: {uri} has all that its journals say")
+    return 0
 
 
 def _show_results(name: str, uri: str, hints: bool = False) -> int:
@@ -97,7 +134,9 @@ def _show_results(name: str, uri: str, hints: bool = False) -> int:
     console = _console()
     found = results(*_open(name, uri))
     leaderboard(console, found, ranked(found))
-    if hints:
+    if hints and not ranked(found):
+        console.print("\nnext:\n  recurrent ui   what failed, and why, in the browser", soft_wrap=True)
+    elif hints:
         export = f"recurrent export {name} --to DIR"
         console.print(
             f"\nnext:\n  {'recurrent ui':<{len(export)}}   every trial and its curves in the browser", soft_wrap=True
@@ -227,6 +266,7 @@ COMMANDS = {
     "tasks": _tasks,
     "search": _search,
     "results": _results,
+    "sync": _sync,
     "ui": _ui,
     "export": _export,
     "sample": _sample,

@@ -53,8 +53,8 @@ class Display:
         if self.live:
             self.live.stop()
 
-    def tick(self) -> None:
-        """Reads what is new in the journals, and shows it."""
+    def tick(self) -> list[TrialState]:
+        """Reads what is new in the journals, and shows it; returns the trials that have ended."""
         ended = self.progress.update()
         done = sum(bool(trial.outcome) for trial in self.progress.trials.values())
         for place, trial in enumerate(ended, start=done - len(ended) + 1):
@@ -62,6 +62,7 @@ class Display:
         self.ticks += 1
         if self.live and self.ticks % 2 == 0:
             self.live.update(self.screen(), refresh=True)
+        return ended
 
     def _line(self, done: int, trial: TrialState) -> None:
         text = Text(f"{done:>4}/{self.progress.planned}  {trial.number}  {trial.architecture:<20} ")
@@ -69,6 +70,8 @@ class Display:
             spread = f" ± {trial.spread:.2g}" if trial.spread is not None else ""
             text.append(f"{metric_name(self.metric)} {number(trial.score)}{spread}", "green")
             text.append(f"  {trial.parameters:,} parameters  {words(trial.seconds)}")
+        elif trial.outcome == "pruned":
+            text.append(f"pruned by {trial.reason}: {metric_name(self.metric)} {number(trial.last_score)}", "dim")
         else:
             text.append(f"{trial.outcome}: {trial.reason}", "red")
         self.console.print(text, soft_wrap=True)
@@ -78,11 +81,12 @@ class Display:
 
     def _bar(self) -> Table:
         progress, left = self.progress, self.progress.seconds_left()
-        done, failed = len(progress.ended("completed")), len(progress.ended("failed"))
+        done, failed, pruned = (len(progress.ended(outcome)) for outcome in ("completed", "failed", "pruned"))
         row = Table.grid(padding=(0, 1))
         row.add_row(
             ProgressBar(total=max(1, progress.planned * progress.epochs), completed=progress.units(), width=30),
-            f"{done + failed}/{progress.planned} trials",
+            f"{done + failed + pruned}/{progress.planned} trials",
+            f"{pruned} pruned" if pruned else "",
             f"[red]{failed} failed[/]" if failed else "",
             f"{len(progress.running(self.session))} running",
             "starting" if left is None else f"about {words(left)} left",
@@ -111,7 +115,7 @@ def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, 
     console.print(f"\n[bold]{found['search']}[/]: {found['task']}, {found['metric']} ({found['direction']} is better)")
     console.print(f"floors: {floors_line(found['floors'])}")
     if not ranked:
-        console.print("no trial has completed yet")
+        console.print("no trial has completed")
         return
     by_cell: dict[str, dict[str, Any]] = {}
     for trial in ranked:
@@ -119,6 +123,9 @@ def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, 
     console.print(_table("Best by cell", list(by_cell.values()), found["metric"]))
     title = "All trials" if len(ranked) <= LIMIT else f"Best {LIMIT} of {len(ranked)} trials"
     console.print(_table(title, ranked[:LIMIT], found["metric"]))
+    pruned = sum(trial["outcome"] == "pruned" for trial in found["trials"])
+    if pruned:
+        console.print(f"{pruned} of {len(found['trials'])} trials were pruned: not worth further epochs")
     failed = [trial for trial in found["trials"] if trial["outcome"] == "failed"]
     for trial in failed:
         text = f"trial {trial['trial']} {trial['architecture']} failed: {trial['reason']}"
@@ -129,10 +136,10 @@ def _table(title: str, trials: list[dict[str, Any]], metric: str) -> Table:
     table = Table(
         title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2, 0, 0)
     )
-    table.add_column("architecture", no_wrap=True, overflow="fold")
-    table.add_column(metric_name(metric), justify="right", style="green")
+    table.add_column("architecture", overflow="fold")  # the one that gives way where the terminal is narrow
+    table.add_column(metric_name(metric), justify="right", style="green", no_wrap=True)
     for heading in ("± sd", "parameters", "learning rate", "time", "trial"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for trial in trials:
         spread = "" if trial["spread"] is None else f"{trial['spread']:.2g}"
         table.add_row(

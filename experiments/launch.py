@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from rich.console import Console
 from rich.text import Text
 
-from experiments import estimate, windows
+from experiments import contract, estimate, windows
 from experiments.display import Display, floors_line
-from experiments.folders import SearchFolder
-from experiments.progress import Progress
+from experiments.folders import SearchFolder, taken
+from experiments.limits import Watch, limits
+from experiments.progress import Progress, TrialState
 from experiments.search import Search
 from experiments.spec import Spec
 from experiments.tasks import base
@@ -43,16 +44,20 @@ class Launch:
         self.folder = SearchFolder(SEARCHES / self.spec.name)
         self.task = base.make(self.spec.task, self.spec.options)
         self.new = not self.folder.spec.exists()
+        self.own = self.spec.task.endswith(".py")  # a user's file: it may be wrong in ways that ours are tested for
         self.refused = False  # by the record: then a new search leaves nothing behind
+        self.kept: list[TrialState] = []  # the trials whose models lie on disk
 
     def run(self) -> str:
-        """Returns "done" or "interrupted". Raises ValueError before anything is trained or written over."""
+        """Returns "interrupted", or why it ended. Raises ValueError before anything is trained or written over."""
         self._check_name()
-        arrays = [self.task.split(name, self.spec.seed) for name in ("train", "val")]
+        arrays = [self._split(name) for name in ("train", "val")]
         windows.check(self.task, arrays[0], arrays[1], self.spec.batch)
         self.spec = dataclasses.replace(self.spec, digest=base.digest(arrays))
         self._check_spec()
         self.floors = self.task.floors("val")
+        if self.own:
+            contract.check_floors(self.floors, self.spec.task)
         self.workers = min(self.workers, estimate.planned_trials(self.spec))
         self._announce(len(arrays[0][0]))
         if self.new:
@@ -60,17 +65,44 @@ class Launch:
         planned = estimate.planned_trials(self.spec)
         epochs = self.spec.epochs * self.spec.executions
         progress = Progress(self.folder.path / "trials", self.task.direction, planned, epochs)
-        left = planned - sum(bool(trial.outcome) for trial in progress.trials.values())
+        left = planned - sum(bool(trial.outcome) and int(trial.number) < planned for trial in progress.trials.values())
         search = Search(self.folder, max(0, min(self.workers, left)), gpus())
+        self._drop_losers(list(progress.trials.values()), progress)
+        search.watch = Watch(limits(self.spec, self.workers), progress, search.session)
         try:
             with Display(self.console, progress, self.task.metric, self.floors, self.spec.epochs) as display:
                 display.session = search.session
-                return search.run(self._open_record, display.tick, self._log_best)
+
+                def tick() -> None:
+                    self._drop_losers(display.tick(), progress)
+
+                ended = search.run(self._open_record, tick, self._log_best)
+            return ended if ended != "done" else self._all_done(progress)
         finally:
             if self.refused and self.new:
                 shutil.rmtree(self.folder.path, ignore_errors=True)
                 with suppress(OSError):  # other searches lie there
                     SEARCHES.rmdir()
+
+    def _split(self, name: str) -> base.Arrays:
+        arrays = self.task.split(name, self.spec.seed)
+        if self.own:
+            contract.check_data(self.task, self.spec.task, name, arrays)
+        return arrays
+
+    def _all_done(self, progress: Progress) -> str:
+        done = len(progress.trials)
+        if done < self.spec.trials:
+            return f"the space has no more than {done} models"
+        return f"all {done} trials are done"
+
+    def _drop_losers(self, ended: list[TrialState], progress: Progress) -> None:
+        """The models of trials that can no longer win make room."""
+        best = progress.best()
+        for trial in (*ended, *self.kept):
+            if best is not None and trial.outcome == "completed" and trial.number != best.number:
+                self.folder.trial(int(trial.number)).model.unlink(missing_ok=True)
+        self.kept = [best] if best is not None else []
 
     def _create(self) -> None:
         self.folder.path.mkdir(parents=True, exist_ok=True)
@@ -82,6 +114,12 @@ class Launch:
     def _check_name(self) -> None:
         if not self.new and not self.resume:
             self._refuse_name()
+        folder = self.folder.path
+        over = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+        if not over.is_dir():
+            raise ValueError(f"--name: expected {folder} to be a new folder, got {over}, which is a file")
+        if self.new and folder.exists() and any(path.suffix != ".json" for path in folder.iterdir()):
+            raise ValueError(f"--name: expected a new name, got {self.spec.name!r}, but {folder} holds no spec.json")
 
     def _refuse_name(self) -> NoReturn:
         raise ValueError(
@@ -116,6 +154,22 @@ class Launch:
 
     def _say(self, text: str) -> None:
         self.console.print(text, soft_wrap=True)
+
+    def sync(self) -> bool:
+        """Brings MLflow to what the search's journals say; False if the store did not take it. Trains nothing.
+
+        Raises ValueError if the search is running.
+        """
+        if not taken(self.folder.launcher_lock):
+            raise ValueError(f"NAME: expected a search that is not running, got {self.spec.name!r}, which is")
+        try:
+            self.floors = self.task.floors("val")
+            record = self._record(uuid.uuid4().hex)
+            trials = Progress(self.folder.path / "trials", self.task.direction, self.spec.trials, 1).trials.values()
+            done = sum(bool(trial.outcome) for trial in trials) >= estimate.planned_trials(self.spec)
+            return record.finish("FINISHED" if done else "KILLED", lambda: self._log_best(record))
+        finally:
+            self.folder.launcher_lock.release()
 
     def _open_record(self, session: str) -> "Record | None":
         self.refused = True

@@ -26,11 +26,15 @@ FORMAT = 1  # raise it when a change here changes the numbers
 ORDERS = 6
 
 
-def bars(train: np.ndarray, evaluated: np.ndarray, symbols: int, orders: int = ORDERS) -> list[float]:
+def bars(
+    train: np.ndarray, evaluated: np.ndarray, symbols: int, orders: int = ORDERS, newline: int | None = None
+) -> list[float]:
     """Bits per symbol of the models of order 1 to `orders`, counted on `train` and measured on `evaluated`.
 
     `train` and `evaluated` are ids (characters,) of any integer type, at least one each, from 0 to `symbols` - 1.
-    No history reaches back from `evaluated` into `train`: the first symbols have shorter ones.
+    No history reaches back from `evaluated` into `train`: the first symbols have shorter ones. With `newline`, the id
+    of the symbol that stands before and behind each of many short texts, no history reaches back beyond it, and the
+    first one, before which there is nothing, is not measured.
 
     Raises:
         ValueError: when ids are empty, not one-dimensional, not integers or out of range, or `orders` is below 1.
@@ -38,10 +42,25 @@ def bars(train: np.ndarray, evaluated: np.ndarray, symbols: int, orders: int = O
     if orders < 1:
         raise ValueError(f"orders: expected at least 1, got {orders}")
     train, evaluated = _checked("train", train, symbols), _checked("evaluated", evaluated, symbols)
-    return [float(np.log2(1 / p).mean()) for p in _probabilities(train, evaluated, symbols, orders)]
+    known, asked = (_reach(ids, newline) for ids in (train, evaluated))
+    if not (asked >= 0).any():
+        raise ValueError(f"evaluated: expected symbols behind the first newline, got {len(evaluated)}")
+    found = _probabilities(train, evaluated, symbols, orders, known, asked)
+    return [float(np.log2(1 / p[asked >= 0]).mean()) for p in found]
 
 
-def cached_bars(key: str, train: np.ndarray, evaluated: np.ndarray, symbols: int) -> list[float]:
+def _reach(ids: np.ndarray, newline: int | None) -> np.ndarray:
+    """How many symbols the history of each place has (characters,); -1 where there is nothing to predict."""
+    places = np.arange(len(ids))
+    if newline is None:
+        return places
+    last = np.maximum.accumulate(np.where(ids == newline, places, -1))  # newline up to each place
+    return np.concatenate([[-1], places[1:] - last[:-1]])
+
+
+def cached_bars(
+    key: str, train: np.ndarray, evaluated: np.ndarray, symbols: int, newline: int | None = None
+) -> list[float]:
     """`bars` of orders 1 to 6, kept in a file. Raises what `bars` raises.
 
     The numbers belong to the ids, so that no `key` can bring up another text's numbers; it says what was measured, a
@@ -50,8 +69,8 @@ def cached_bars(key: str, train: np.ndarray, evaluated: np.ndarray, symbols: int
     train, evaluated = _checked("train", train, symbols), _checked("evaluated", evaluated, symbols)
     digest = hashlib.sha256(train.astype("<i8").tobytes())
     digest.update(evaluated.astype("<i8").tobytes())
-    known = f"{FORMAT} {ORDERS} {symbols} {len(train)} {len(evaluated)} {key} {digest.hexdigest()}"
-    return list(kept("ngrams", known, lambda: bars(train, evaluated, symbols), _valid))
+    known = f"{FORMAT} {ORDERS} {symbols} {newline} {len(train)} {len(evaluated)} {key} {digest.hexdigest()}"
+    return list(kept("ngrams", known, lambda: bars(train, evaluated, symbols, newline=newline), _valid))
 
 
 def _valid(bits: object) -> bool:
@@ -66,8 +85,13 @@ def _checked(name: str, ids: np.ndarray, symbols: int) -> np.ndarray:
     return ids.astype(np.int64)
 
 
-def _probabilities(train: np.ndarray, evaluated: np.ndarray, symbols: int, orders: int) -> Iterator[np.ndarray]:
-    """For each order P(symbol | history) of every symbol of `evaluated`: (characters,) float64."""
+def _probabilities(
+    train: np.ndarray, evaluated: np.ndarray, symbols: int, orders: int, known: np.ndarray, asked: np.ndarray
+) -> Iterator[np.ndarray]:
+    """For each order P(symbol | history) of every symbol of `evaluated`: (characters,) float64.
+
+    `known` and `asked` are the symbols that the history of each place of `train` and `evaluated` has.
+    """
     p = np.full(len(evaluated), 1 / symbols)
     # The n-grams that end at each place, as ids dense over both texts; at n = 0 the empty one, before every symbol.
     grams, seen = np.zeros(len(train) + 1, np.int64), np.zeros(len(evaluated) + 1, np.int64)
@@ -76,9 +100,10 @@ def _probabilities(train: np.ndarray, evaluated: np.ndarray, symbols: int, order
         packed = grams[:-1] * symbols + train[n - 1 :], history * symbols + evaluated[n - 1 :]
         distinct, dense = np.unique(np.concatenate(packed), return_inverse=True)
         grams, seen = dense[: len(packed[0])], dense[len(packed[0]) :]
-        count = np.bincount(grams, minlength=len(distinct))
+        count = np.bincount(grams, known[n - 1 :] >= n - 1, minlength=len(distinct))
         total = np.bincount(distinct // symbols, count)[history]  # c(h)
         kinds = np.bincount(distinct // symbols, count > 0)[history]  # T(h)
         lower, p = p[n - 1 :], p.copy()  # the first n - 1 symbols have no such history
-        p[n - 1 :] = np.where(total > 0, (count[seen] + kinds * lower) / np.maximum(total + kinds, 1), lower)
+        smoothed = (count[seen] + kinds * lower) / np.maximum(total + kinds, 1)
+        p[n - 1 :] = np.where((total > 0) & (asked[n - 1 :] >= n - 1), smoothed, lower)
         yield p

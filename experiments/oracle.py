@@ -23,7 +23,7 @@ from experiments.spec import STRATEGIES
 from tracking.journal import Event, cut_torn_line
 
 DEATHS = 3  # a trial whose worker died so often, without a new epoch in between, is not tried again
-STATES = {"completed": TrialState.COMPLETE, "failed": TrialState.FAIL}
+STATES = {"completed": TrialState.COMPLETE, "failed": TrialState.FAIL, "pruned": TrialState.PRUNED}
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -39,6 +39,7 @@ class StudyOracle(keras_tuner.Oracle):
         seed: of the proposals; 0 is a seed.
         hyperparameters: the space, where it is known before the first build.
         session: names the launcher whose worker this is; tells its workers' deaths from the launcher's own.
+        pruner: Optuna's, asked by `prunes`; by default no trial is pruned.
     """
 
     def __init__(
@@ -50,11 +51,12 @@ class StudyOracle(keras_tuner.Oracle):
         seed: int,
         hyperparameters: keras_tuner.HyperParameters | None = None,
         session: str = "",
+        pruner: optuna.pruners.BasePruner | None = None,
     ) -> None:
         if strategy not in STRATEGIES:
             raise ValueError(f"oracle: expected one of {', '.join(STRATEGIES)}, got {strategy!r}")
         super().__init__(objective=objective, max_trials=max_trials, hyperparameters=hyperparameters)
-        self.verbose = 0
+        self.verbose, self.pruner = 0, pruner or optuna.pruners.NopPruner()
         self.folder, self.strategy, self.search_seed, self.session = folder, strategy, seed, session
         self.claimed: dict[str, TrialFolder] = {}
         self.ongoing_trials: dict[str, Trial] = {}
@@ -134,6 +136,10 @@ class StudyOracle(keras_tuner.Oracle):
         if value is not None and step not in frozen.intermediate_values:
             self.storage.set_trial_intermediate_value(frozen._trial_id, step, value)
         return self.trials[trial_id]
+
+    def prunes(self, trial_id: str) -> bool:
+        """True if the trial, by what it has reported, is not worth further epochs."""
+        return self.pruner.prune(self.study, self._frozen(trial_id))
 
     def end_trial(self, trial: Trial) -> None:
         """Tells the study what the trial's journal says, and lets go of the trial."""

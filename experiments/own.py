@@ -79,7 +79,8 @@ class OwnData(Task):
             return None
         if self._x.ndim == 2:
             return 0
-        return float(np.floor(min(float(x.min()) for x, _, _ in self.splits.values())) - 1)
+        lowest = np.float32(min(float(x.min()) for x, _, _ in self.splits.values()))
+        return float(min(np.float32(np.floor(lowest) - 1), np.nextafter(lowest, np.float32(-np.inf))))
 
     def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
         x, y, lengths = self.splits[name]
@@ -101,8 +102,7 @@ class OwnData(Task):
             last, scored = (part.reshape(-1, *part.shape[2:]) for part in (x, x_scored))
             y, y_scored = (part.reshape(-1, *part.shape[2:]) for part in (y, y_scored))
         if self.loss == "mse":
-            fit, *_ = np.linalg.lstsq(_with_one(last, self.tokens), y.astype(np.float64), rcond=None)
-            fitted = _with_one(scored, self.tokens) @ fit
+            fitted = (_means if self.tokens else _fit)(last, y.astype(np.float64), scored)
             errors = y_scored - y.mean(axis=0, dtype=np.float64), y_scored - fitted
             return {"constant": float(np.mean(errors[0] ** 2)), "last_step": float(np.mean(errors[1] ** 2))}
         last, y, scored, y_scored = last[y >= 0], y[y >= 0], scored[y_scored >= 0], y_scored[y_scored >= 0]
@@ -159,17 +159,28 @@ def _task(path: Path, modified: int, size: int) -> type[OwnData]:
     return type("OwnData", (OwnData,), known)
 
 
-def _with_one(x: np.ndarray, tokens: int | None) -> np.ndarray:
-    """Features and a constant `(count, features + 1)`, tokens as one-hot vectors."""
-    features = np.eye(tokens)[x] if tokens else x.astype(np.float64)
-    return np.column_stack([features, np.ones(len(x))])
+def _fit(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:
+    """Least squares on features and a constant."""
+    known, asked = (np.column_stack([part.astype(np.float64), np.ones(len(part))]) for part in (x, scored))
+    return np.asarray(asked @ np.linalg.lstsq(known, y, rcond=None)[0])
+
+
+def _means(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:
+    """For each token the mean of what came with it in training, of all for one that is new."""
+    tokens, place, counts = np.unique(x, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(tokens), y.shape[1]))
+    np.add.at(sums, place, y)
+    found = np.minimum(np.searchsorted(tokens, scored), len(tokens) - 1)
+    return np.where((tokens[found] == scored)[:, None], (sums / counts[:, None])[found], y.mean(axis=0))
 
 
 def _by_token(x: np.ndarray, y: np.ndarray, scored: np.ndarray, frequent: int) -> np.ndarray:
     """For each token the class that came most often with it in training."""
-    counts = np.zeros((max(x.max(), scored.max()) + 1, y.max() + 1))
-    np.add.at(counts, (x, y), 1)
-    return np.where(counts.any(axis=1), counts.argmax(axis=1), frequent)[scored]
+    pairs, counts = np.unique(np.column_stack([x, y]), axis=0, return_counts=True)
+    order = np.lexsort((-pairs[:, 1], counts))  # a token's most frequent class comes last, of equal ones the first
+    best = np.full(max(x.max(), scored.max()) + 1, frequent)
+    best[pairs[order, 0]] = pairs[order, 1]
+    return best[scored]
 
 
 def _nearest(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:

@@ -26,6 +26,8 @@ class TrialState:
     reason: str = ""
     parameters: int = 0
     seconds: float = 0.0
+    last: int = 0  # time of the last event, milliseconds
+    paces: list[float] = field(default_factory=list)  # seconds of each epoch
 
     def read(self) -> bool:
         """Takes in what is new; True if the trial has just ended."""
@@ -42,12 +44,14 @@ class TrialState:
         elif kind == "built":
             self.parameters = event["parameters"]
         elif kind == "epoch":
+            self.paces.append((event["time"] - self.last) / 1000)
             self.execution, self.epochs = event["execution"], self.epochs + 1
             self.last_score = next((value for key, value in event["metrics"].items() if key.startswith("val_")), None)
         elif kind == "end":
             self.outcome, self.reason = event["outcome"], event.get("reason") or ""
             self.score, self.spread = event["score"], event.get("spread")
             self.seconds = event.get("seconds") or 0.0
+        self.last = event["time"]
 
 
 class Progress:
@@ -81,9 +85,10 @@ class Progress:
         return [trial for trial in self.trials.values() if trial.outcome == outcome]
 
     def best(self) -> TrialState | None:
+        """The trial with the best score, of equal ones the first to end: the one whose model is logged."""
         done = [trial for trial in self.trials.values() if trial.score is not None]
         sign = 1 if self.direction == "min" else -1
-        return min(done, key=lambda trial: sign * (trial.score or 0.0), default=None)
+        return min(done, key=lambda trial: (sign * (trial.score or 0.0), trial.last, trial.number), default=None)
 
     def units(self) -> int:
         """Epochs done; an ended trial counts as all of its epochs."""

@@ -8,17 +8,20 @@
 import math
 
 WIDTH_STEP = 16
+MOST_WIDTH, MOST_DEPTH = 65_536, 100  # a layer of that width has billions of weights
 
 
 def whole(argument: str, text: str, step: int = 1) -> range | list[int]:
     """The whole numbers from 1 that `text` names: a range for A:B, else a list. Raises ValueError."""
-    expected = f"{argument}: expected A:B with A not above B, or a list like 1,2, of whole numbers from 1; got {text!r}"
+    most = MOST_WIDTH if step == WIDTH_STEP else MOST_DEPTH
+    expected = f"{argument}: expected A:B with A not above B, or a list like 1,2, of whole numbers from 1 to {most:,}"
+    expected = f"{expected}; got {text[:60]!r}"
     ends = text.split(":")
     try:
         numbers = [int(part) for part in (ends if len(ends) == 2 else text.split(","))]
     except ValueError:
         raise ValueError(expected) from None
-    if min(numbers) < 1 or (len(ends) == 2 and numbers[0] > numbers[1]):
+    if min(numbers) < 1 or max(numbers) > most or (len(ends) == 2 and numbers[0] > numbers[1]):
         raise ValueError(expected)
     return range(numbers[0], numbers[1] + 1, step) if len(ends) == 2 else list(dict.fromkeys(numbers))
 

@@ -29,7 +29,7 @@ ROUNDING = 1e-12  # a mass that misses top-p by less than this part has reached 
 def check(temperature: float, top_k: int, top_p: float) -> None:
     """Raises ValueError for a value that `probabilities` cannot use."""
     if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature: expected 0 or more, got {temperature}")
+        raise ValueError(f"temperature: expected a finite number from 0, got {temperature}")
     if top_k < 0:
         raise ValueError(f"top-k: expected 0 (all symbols) or more, got {top_k}")
     if not 0 < top_p <= 1:

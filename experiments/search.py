@@ -15,6 +15,8 @@ from experiments.folders import SearchFolder, taken
 from experiments.worker import make_tuner, work
 
 if TYPE_CHECKING:
+    from experiments.limits import Watch
+    from experiments.progress import TrialState
     from tracking.record import Record
 
 TICK = 0.25  # seconds between two looks at the workers
@@ -35,19 +37,27 @@ class Search:
         gpus: names of GPUs for CUDA_VISIBLE_DEVICES, dealt out to the workers.
         make: makes a worker's tuner; a fake one in tests.
         method: how processes start, "spawn" or, for tests, "fork".
+        watch: says when the search, or a worker's trial, must end before its time.
     """
 
     def __init__(
-        self, folder: SearchFolder, workers: int, gpus: list[str], make: Any = make_tuner, method: str = "spawn"
+        self,
+        folder: SearchFolder,
+        workers: int,
+        gpus: list[str],
+        make: Any = make_tuner,
+        method: str = "spawn",
+        watch: "Watch | None" = None,
     ) -> None:
         self.folder, self.count, self.gpus, self.make, self.method = folder, workers, gpus, make, method
+        self.watch, self.why = watch, ""
         self.session = uuid.uuid4().hex
         self.workers: list[LocalWorker] = []
         self.interrupted = False
         self.useless_deaths, self.seen = 0, 0
 
     def run(self, open_record: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any = None) -> str:
-        """Returns "done" or "interrupted".
+        """Returns "done", "interrupted", or why the search ended before its time.
 
         Args:
             open_record: called with the session while the workers import TensorFlow; what it raises ends the search.
@@ -87,20 +97,42 @@ class Search:
             self._stop()
             tick()
             if record:
-                record.finish(status, last and (lambda: last(record)))
-        return "interrupted" if status == "KILLED" else "done"
+                record.finish(status, last and (lambda: last(record)), self._ended())
+        return self._ended()
+
+    def _ended(self) -> str:
+        return "interrupted" if self.interrupted else self.why or "done"
 
     def _start(self, index: int) -> LocalWorker:
         gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
         return LocalWorker(work, index, (self.folder.path, self.session, gpu, self.make), self.method)
 
     def _watch(self, tick: Callable[[], None]) -> None:
-        while not self.interrupted and any(worker.alive() or worker.failed() for worker in self.workers):
+        while not self.interrupted and not self.why and any(not worker.done() for worker in self.workers):
             for place, worker in enumerate(self.workers):
-                if worker.failed():
+                if worker.retired():
+                    self._renew(place)
+                elif worker.failed():
                     self._replace(place)
+                elif self.watch and worker.alive():
+                    self._enforce(place, *self.watch.offence(worker))
             tick()
+            self.why = self.watch.over() if self.watch else ""
             time.sleep(TICK)
+
+    def _enforce(self, place: int, state: "TrialState | None", reason: str) -> None:
+        """Ends a worker whose trial must end, and the trial as failed: it costs nothing but itself."""
+        if not reason:
+            return
+        self.workers[place].stop()
+        if state is not None:
+            trial = self.folder.trial(int(state.number))
+            with trial.lock:  # which the system has taken from the worker
+                trial.journal.repair()
+                if trial.journal.events()[-1]["event"] != "end":
+                    trial.clear()
+                    trial.journal.append("end", outcome="failed", score=None, reason=reason)
+        self._renew(place)
 
     def _replace(self, place: int) -> None:
         written = sum(
@@ -111,6 +143,9 @@ class Search:
         if self.useless_deaths > USELESS_DEATHS:
             log = self.folder.worker_log(self.workers[place].index)
             raise WorkersDied(f"workers end before they can run a trial; {os.path.relpath(log)} says why")
+        self._renew(place)
+
+    def _renew(self, place: int) -> None:
         self.workers[place] = self._start(self.workers[place].index)
         self.workers[place].go()
 

@@ -9,8 +9,9 @@ from typing import Any
 from experiments import arguments, corpora
 from experiments.folders import SearchFolder
 from experiments.launch import SEARCHES, gpus, usable_cores
+from experiments.quantities import duration, number, size
 from experiments.ranges import WIDTH_STEP, real, whole
-from experiments.spec import SCHEDULES, STRATEGIES, Spec
+from experiments.spec import PRUNERS, SCHEDULES, STRATEGIES, Spec
 from experiments.tasks import base
 from search_spaces import cells
 
@@ -31,7 +32,8 @@ def settle(parsed: argparse.Namespace) -> Spec:
     given["options"] = {key: _anywhere(key, str(value)) for key, value in dataclasses.asdict(made).items()}
     given["cells"] = None if parsed.cells is None else parsed.cells.split(",")
     named: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-    defaults = before.to_json() if before else {"cells": cells.names()}
+    exact = {"pruner": "none"} if parsed.oracle == "grid" else {}
+    defaults = before.to_json() if before else {"cells": cells.names(), **exact}
     spec = Spec(**{**defaults, "task": parsed.task, **named, "name": folder.path.name})
     _check(spec)
     return spec
@@ -60,6 +62,13 @@ def _check(spec: Spec) -> None:
         raise ValueError(f"--oracle: expected one of {', '.join(STRATEGIES)}, got {spec.oracle!r}")
     if spec.schedule not in SCHEDULES:
         raise ValueError(f"--schedule: expected one of {', '.join(SCHEDULES)}, got {spec.schedule!r}")
+    if spec.pruner not in PRUNERS:
+        raise ValueError(f"--pruner: expected one of {', '.join(PRUNERS)}, got {spec.pruner!r}")
+    duration("--time-limit", spec.time_limit)
+    duration("--trial-time-limit", spec.trial_time_limit)
+    number("--target", spec.target)
+    if spec.memory_limit != "auto":
+        size("--memory-limit", spec.memory_limit)
     whole("--depth", spec.depth)
     whole("--width", spec.width, WIDTH_STEP)
     rates = real("--learning-rate", spec.learning_rate, 0, above=True)
@@ -73,6 +82,6 @@ def workers(text: str) -> int:
     """`--workers`: a number, or auto for one per GPU, else one per core."""
     if text == "auto":
         return len(gpus()) or usable_cores()
-    if not text.isdigit() or int(text) < 1:
+    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) < 1:
         raise ValueError(f"--workers: expected a whole number from 1, or auto, got {text!r}")
     return int(text)

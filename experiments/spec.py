@@ -11,8 +11,10 @@ from typing import Any
 
 from experiments.folders import SearchFolder, write_json
 
-MAY_CHANGE = ("trials", "id")  # on --resume; workers and the tracking URI are no part of the spec at all
+LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit")
+MAY_CHANGE = ("trials", "id", *LIMITS)  # on --resume; workers and the tracking URI are no part of the spec at all
 STRATEGIES = ("random", "grid", "tpe")  # of --oracle
+PRUNERS = ("none", "median", "halving", "hyperband")  # of --pruner
 SCHEDULES = ("constant", "cosine")  # of --schedule
 PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "optuna", "numpy")
 
@@ -36,6 +38,12 @@ class Spec:
     trials: int = 20
     executions: int = 1
     oracle: str = "tpe"
+    pruner: str = "halving"
+    patience: int = 0
+    time_limit: str = "none"
+    target: str = "none"
+    trial_time_limit: str = "none"
+    memory_limit: str = "auto"
     seed: int = 0
     digest: str = ""  # of the data, train and validation
     id: str = ""  # tells two searches of one name in two stores apart
@@ -74,7 +82,10 @@ class Spec:
 
     @classmethod
     def read(cls, folder: SearchFolder) -> "Spec":
-        content = json.loads(folder.spec.read_text("utf-8"))
+        try:
+            content = json.loads(folder.spec.read_text("utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{folder.spec}: expected the spec of a search, got a damaged file: {error}") from None
         return cls(**{field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content})
 
 

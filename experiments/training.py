@@ -6,6 +6,7 @@ ends with the same weights as one that was not.
 
 import io
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ class Training:
         self.trained.optimizer.build(self.trained.trainable_variables)
         self.epoch, self.best, self.best_epoch = -1, float("nan"), -1
         self.logs: dict[str, float] = {}
+        self.seconds = 0.0  # of the last epoch, inside training steps
 
     def run_epoch(self) -> dict[str, float]:
         """Trains and scores; returns the training loss and the validation score of the epoch."""
@@ -87,7 +89,10 @@ class Training:
         return self._fit(x, y)
 
     def _fit(self, x: np.ndarray, y: np.ndarray) -> float:
-        return float(self.trained.fit(x, y, batch_size=self.batch, shuffle=False, verbose=0).history["loss"][0])
+        started = time.perf_counter()
+        history = self.trained.fit(x, y, batch_size=self.batch, shuffle=False, verbose=0).history
+        self.seconds = time.perf_counter() - started
+        return float(history["loss"][0])
 
     def improved(self) -> bool:
         """Notes the last epoch's score; True if it is the best so far."""

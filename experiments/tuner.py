@@ -7,17 +7,22 @@ Here every step is in the trial's journal before it is acted on.
 import gc
 import math
 import statistics
+import sys
 import time
 from typing import Any
 
 import keras
 import keras_tuner
 import numpy as np
+import psutil
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError
 
+from experiments.engines.local import RETIRED
+from experiments.estimate import words
 from experiments.folders import TrialFolder
 from experiments.oracle import StudyOracle
+from experiments.quantities import duration
 from experiments.spec import Spec
 from experiments.tasks.base import Arrays, Task
 from experiments.training import Training, read_state, save_model, seed_sequence
@@ -26,6 +31,15 @@ from search_spaces.kernels import kernel
 from tracking.journal import Event
 
 Execution = dict[str, Any]  # the fields of an "execution" event
+GROWN = 2**30  # bytes that a worker may grow by, over what it has after its first trial, before a fresh one follows
+
+
+class Pruned(Exception):
+    """Ends a trial that is not worth further epochs; `fields` are those of its "end" event."""
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(fields.get("reason", ""))
+        self.fields = fields
 
 
 class SearchTuner(keras_tuner.Tuner):
@@ -37,9 +51,10 @@ class SearchTuner(keras_tuner.Tuner):
         super().__init__(oracle, hypermodel, directory=str(oracle.folder.path), project_name=".")
         self.tuner_id = f"worker{worker}"
         self.executions, self.worker = executions, worker
+        self.usual = 0  # bytes of memory after the first trial
 
     def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> Execution:
-        """Trains once; returns at least the `score`."""
+        """Trains once; returns at least the `score`. Raises Pruned."""
         raise NotImplementedError
 
     def describe(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -69,7 +84,12 @@ class SearchTuner(keras_tuner.Tuner):
                 self.oracle.update_trial(trial.trial_id, event["metrics"], event["epoch"])
         done = [event for event in events if event["event"] == "execution"]
         for execution in range(len(done), self.executions):
-            found = self.run_execution(trial, folder, execution)
+            try:
+                found = self.run_execution(trial, folder, execution)
+            except Pruned as pruned:
+                folder.clear()
+                folder.journal.append("end", outcome="pruned", score=None, **pruned.fields)
+                return {self.oracle.objective.name: math.nan}  # for Keras Tuner; the oracle reads the journal
             done.append(folder.journal.append("execution", execution=execution, **found))
         self._end(folder, done)
         return {self.oracle.objective.name: statistics.fmean(event["score"] for event in done)}
@@ -90,6 +110,7 @@ class SearchTuner(keras_tuner.Tuner):
             epoch=kept.get("epoch"),
             samples=kept.get("samples", {}),
             seconds=sum(event.get("seconds", 0.0) for event in done),
+            **({"reason": kept["stopped"]} if kept.get("stopped") else {}),
         )
 
     def on_trial_end(self, trial: Trial) -> None:
@@ -98,6 +119,14 @@ class SearchTuner(keras_tuner.Tuner):
             folder.clear()
             folder.journal.append("end", outcome="failed", score=None, **_failure(trial.message or ""))
         super().on_trial_end(trial)
+        self._retire()
+
+    def _retire(self) -> None:
+        """TensorFlow keeps something of every model: a worker that has grown too large makes room for a fresh one."""
+        size = psutil.Process().memory_info().rss
+        self.usual = self.usual or size
+        if size > self.usual + GROWN:
+            sys.exit(RETIRED)
 
     def _populate_initial_space(self) -> None:
         """Declares the space without building models: Keras Tuner builds one per conditional branch, twice."""
@@ -125,6 +154,7 @@ class RecurrentTuner(SearchTuner):
     ) -> None:
         self.spec, self.task, self.train, self.val, self.gpus = spec, task, train, val, gpus
         super().__init__(oracle, hypermodel, spec.executions, worker)
+        self.time_limit = duration("--trial-time-limit", spec.trial_time_limit)
         self.names = [parameter.name for parameter in self.oracle.get_space().space]
 
     def describe(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -135,18 +165,38 @@ class RecurrentTuner(SearchTuner):
         training = self._training(trial, folder, execution)
         before = self._go_on(training, folder, execution)
         self._missing_line(trial, training, folder, execution)
-        for _ in range(training.epoch + 1, self.spec.epochs):
+        seconds, stopped = before, self._enough(training, before)
+        while training.epoch + 1 < self.spec.epochs and not stopped:
             logs = training.run_epoch()
             self._refuse_divergence(training.epoch, logs)
             if training.improved():
                 save_model(training.model, folder.execution_model(execution))
             seconds = before + time.perf_counter() - started
             training.save(folder.checkpoint, execution=execution, seconds=seconds)
-            self._epoch_line(trial, folder, execution, training.epoch, logs, seconds)
+            self._epoch_line(trial, folder, execution, training.epoch, logs, seconds, training.seconds)
+            stopped = self._enough(training, seconds)
+            if not execution and not stopped and training.epoch + 1 < self.spec.epochs:
+                self._prune(trial, training, seconds)
         seconds = before + time.perf_counter() - started
         best = keras.saving.load_model(folder.execution_model(execution), compile=False)
         samples = self.task.samples(best, self.spec.seed)
-        return {"score": training.best, "epoch": training.best_epoch, "seconds": seconds, "samples": samples}
+        found = {"score": training.best, "epoch": training.best_epoch, "seconds": seconds, "samples": samples}
+        return {**found, "stopped": stopped}
+
+    def _enough(self, training: Training, seconds: float) -> str:
+        """Why the training ends after this epoch, or ""."""
+        if training.epoch < 0:
+            return ""
+        if self.spec.patience and training.epoch - training.best_epoch >= self.spec.patience:
+            return f"no better score for {self.spec.patience} epochs"
+        if self.time_limit is not None and seconds > self.time_limit:
+            return f"stopped at the trial time limit of {words(self.time_limit)}"
+        return ""
+
+    def _prune(self, trial: Trial, training: Training, seconds: float) -> None:
+        if self.oracle.prunes(trial.trial_id):
+            reason = f"{self.spec.pruner}, after {training.epoch + 1} epochs"
+            raise Pruned(reason=reason, epoch=training.best_epoch, seconds=seconds)
 
     def _training(self, trial: Trial, folder: TrialFolder, execution: int) -> Training:
         keras.utils.clear_session()
@@ -175,9 +225,19 @@ class RecurrentTuner(SearchTuner):
             self._epoch_line(trial, folder, execution, training.epoch, training.logs, seconds)
 
     def _epoch_line(
-        self, trial: Trial, folder: TrialFolder, execution: int, epoch: int, logs: dict[str, float], seconds: float
+        self,
+        trial: Trial,
+        folder: TrialFolder,
+        execution: int,
+        epoch: int,
+        logs: dict[str, float],
+        seconds: float,
+        training: float | None = None,
     ) -> None:
-        folder.journal.append("epoch", execution=execution, epoch=epoch, metrics=logs, seconds=seconds)
+        """`seconds` since the execution began; `training` are those of this epoch inside training steps."""
+        folder.journal.append(
+            "epoch", execution=execution, epoch=epoch, metrics=logs, seconds=seconds, training=training
+        )
         if execution == 0:
             self.oracle.update_trial(trial.trial_id, logs, epoch)
 

@@ -50,6 +50,7 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
     import tensorflow as tf
 
     from experiments.oracle import StudyOracle
+    from experiments.pruners import pruner
     from experiments.tuner import RecurrentTuner
     from search_spaces.recurrent import RecurrentSpace
 
@@ -65,7 +66,8 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
     hyperparameters = keras_tuner.HyperParameters()
     space.declare_hyperparameters(hyperparameters)
     objective = keras_tuner.Objective(f"val_{task.metric}", task.direction)
-    oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, session)
+    chosen = pruner(spec.pruner, spec.epochs)
+    oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, session, chosen)
     return RecurrentTuner(oracle, space, spec, task, train, val, index, len(gpus))
 
 

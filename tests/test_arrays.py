@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,25 @@ Y = np.arange(100) % 2
 LENGTHS = np.arange(100) % 6 + 1
 KNOWN = "x, y, lengths, x_val, y_val, lengths_val, x_test, y_test, lengths_test"
 
+NOTHING = (("x", X), ("y", np.full((100, 6), -1)))
+
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "no y": ({"x": X}, "y: expected an array 'y' in d.npz, got x"),
     "a name": ({"x": X, "y": Y, "z": Y}, f"d.npz: expected arrays called {KNOWN}, got 'z'"),
     "objects": ({"x": np.array([{}, 1]), "y": Y}, "x: expected an array of numbers, got Python objects (a pickle)"),
     "words": ({"x": X, "y": np.array(["a"] * 100)}, "y: expected integers or floats, got <U1"),
     "complex": ({"x": X.astype(complex), "y": Y}, "x: expected integers or floats, got complex128"),
-    "nan": ({"x": np.where(X > 2, np.nan, X), "y": Y}, "x: expected finite numbers, got "),
+    "nan": ({"x": np.where(X > 2, np.nan, X), "y": Y}, "x: expected finite numbers of 32 bits, got "),
+    "too large": ({"x": X.astype(float) * 1e300, "y": Y}, "x: expected finite numbers of 32 bits, got "),
+    "a single number": ({"x": X, "y": np.int64(3)}, "y: expected one for each of the 100 samples of x, got a single"),
+    "nothing asked": (
+        {"x": X, "y": np.tile([[0, 1] * 3], (100, 1)), **{f"{a}_{b}": c for b in ("val", "test") for a, c in NOTHING}},
+        "y_val: expected a class somewhere, got none: all are -1",
+    ),
+    "nothing asked before the end": (
+        {"x": X, "y": np.tile([[-1] * 3 + [0, 1, 0]], (100, 1)), "lengths": LENGTHS * 0 + 3},
+        "y: expected a class somewhere, got none: all are -1",
+    ),
     "no features": (
         {"x": X[:, :, 0], "y": Y},
         "x: expected floats (n, time, features) or integer tokens (n, time), got ",
@@ -88,6 +101,36 @@ def test_other_files(recurrent: Recurrent, tmp_path: Path, content: bytes | None
     assert refused(recurrent, tmp_path, "d.npz").startswith(line)
 
 
+def damaged(folder: Path, how: str) -> None:
+    """d.npz, harmed as disks and programs harm files."""
+    path = folder / "d.npz"
+    np.savez_compressed(path, x=X, y=Y)
+    content = bytearray(path.read_bytes())
+    if how == "bytes":
+        content[200:208] = b"\xff" * 8
+    elif how == "method":  # an unknown compression, in both headers
+        content[8], content[content.index(b"PK\x01\x02") + 10] = 99, 99
+    elif how == "encrypted":
+        content[6], content[content.index(b"PK\x01\x02") + 8] = 1, 1
+    path.write_bytes(content)
+    if how in ("header", "huge", "short"):
+        header = {
+            "header": b"{'descr': '<f4', 'fortran_order': False, 'shape': (((",
+            "huge": b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 6, 3), }",
+            "short": b"{'descr': '<f4', 'fortran_order': False, 'shape': (100, 6, 3), }",
+        }[how].ljust(117) + b"\n"
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("x.npy", b"\x93NUMPY\x01\x00v\x00" + header + b"\0" * 8)
+            file.writestr("y.npy", b"")
+
+
+@pytest.mark.parametrize("how", ["bytes", "method", "encrypted", "header", "huge", "short"])
+def test_a_damaged_file(recurrent: Recurrent, tmp_path: Path, how: str) -> None:
+    damaged(tmp_path, how)
+    line = refused(recurrent, tmp_path, "d.npz")
+    assert line.startswith(("d.npz: expected a file made with numpy.savez, got ", "x: expected a whole array, got "))
+
+
 def test_a_single_array_is_refused(recurrent: Recurrent, tmp_path: Path) -> None:
     np.save(tmp_path / "d.npy", X)
     os.rename(tmp_path / "d.npy", tmp_path / "d.npz")
@@ -103,6 +146,7 @@ def test_a_single_array_is_refused(recurrent: Recurrent, tmp_path: Path) -> None
         ("def (", "expected a file that Python can run, got SyntaxError: invalid syntax"),
         ("x = 1", "expected a class that extends experiments.tasks.base.Task, got none"),
         ("1 / 0", "expected a file that Python can run, got ZeroDivisionError: division by zero"),
+        ("import sys; sys.exit(3)", "expected a file that Python can run, got SystemExit: 3"),
         (None, "task: expected a file, got "),
     ],
 )
@@ -166,6 +210,30 @@ def test_tokens_with_lengths_make_room_for_padding(tmp_path: Path) -> None:
     task = made(tmp_path, x=tokens, y=Y[:20], lengths=np.full(20, 4))
     assert task.split("val", 0)[0].tolist() == [[4, 1, 2, 3, 0, 0]] * 2
     assert (task.tokens, task.padding, list(task.words())) == (5, 0, ["_", "0", "1", "2", "3"])
+
+
+def test_padding_is_never_a_value_that_occurs(tmp_path: Path) -> None:
+    """Seconds since 1970 have no room for one less in 32 bits."""
+    x = (1.7e9 + np.arange(600.0).reshape(100, 6, 1)).astype(np.float32)
+    task = made(tmp_path, x=x, y=Y, lengths=LENGTHS)
+    x, _ = task.split("train", 0)
+    assert np.float32(task.padding) < x[x != np.float32(task.padding)].min() == np.float32(1.7e9)
+
+
+def test_many_tokens_need_little_memory(tmp_path: Path) -> None:
+    x = np.random.default_rng(1).integers(0, 60_000, (200, 8))
+    number = made(tmp_path, x=x, y=x[:, -1] / 60_000)
+    assert number.floors()["last_step"] <= 1.1 * number.floors()["constant"]
+    assert made(tmp_path, x=x, y=x).floors()["last_step"] == pytest.approx(
+        np.isin(number.split("val", 0)[0], number.split("train", 0)[0]).mean(), abs=0.01
+    ), "a token that was seen names itself"
+
+
+def test_numbers_by_token_are_its_means(tmp_path: Path) -> None:
+    x, y = np.array([[0], [0], [1], [2]] * 5), np.array([1.0, 3, 5, 0] * 5)
+    parts = {"x": x[:12], "y": y[:12], "x_val": np.array([[0], [1], [3]]), "y_val": np.array([2.0, 6, 2.25])}
+    task = made(tmp_path, **parts, x_test=x, y_test=y)
+    assert task.floors()["last_step"] == pytest.approx((0 + 1 + 0) / 3), "2, 5, and 2.25 for a token that is new"
 
 
 def test_classes_at_every_step_end_with_the_sequence(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from tracking import store
 from tracking.searches import open_search
 
 HEAVY = {"tensorflow", "keras", "keras_tuner", "mlflow", "optuna", "pandas", "sklearn"}
-COMMANDS = ("search", "results", "tasks", "ui", "export", "sample")
+COMMANDS = ("search", "results", "tasks", "sync", "ui", "export", "sample")
 # What a search would take seconds for if it was not refused.
 SMALL = ("-o", "length=5", "-o", "train=32", "-o", "val=8", "--trials", "1", "--epochs", "1", "--workers", "1")
 
@@ -110,6 +110,17 @@ def check_refusal(recurrent: Recurrent, folder: Path, words: tuple[str, ...], *e
             ("adding", "--oracle", "grid", "--learning-rate", "0.01", "--dropout", "0:0.5"),
             ("--dropout", "a list like 0,0.5", "got a range"),
         ),
+        (("adding", "--pruner", "asha"), ("--pruner", "none, median, halving, hyperband", "'asha'")),
+        (("adding", "--patience=-1"), ("--patience", "from 0", "'-1'")),
+        (("adding", "--time-limit", "soon"), ("--time-limit", "45m", "'soon'")),
+        (("adding", "--trial-time-limit", "0"), ("--trial-time-limit", "90s", "'0'")),
+        (("adding", "--target", "low"), ("--target", "a number", "'low'")),
+        (("adding", "--memory-limit", "4"), ("--memory-limit", "4G", "'4'")),
+        (("adding", "-o", "length=99999999999"), ("-o length", "below 2,147,483,648", "'99999999999'")),
+        (("adding", "--depth", "1:1000000"), ("--depth", "1 to 100", "'1:1000000'")),
+        (("adding", "--width", "1000000000"), ("--width", "1 to 65,536", "'1000000000'")),
+        (("adding", "--workers", "²"), ("--workers", "a whole number", "'²'")),
+        (("adding", "--trials", "9" * 5000), ("--trials", "below 2,147,483,648", "'999")),
         (("adding", "--trials", "0"), ("--trials", "from 1", "'0'")),
         (("adding", "--trials", "1e3"), ("--trials", "'1e3'")),
         (("adding", "--epochs", "0"), ("--epochs", "'0'")),
@@ -196,8 +207,15 @@ def test_a_corpus_too_short_for_one_batch(recurrent: Recurrent, folder: Path) ->
         (("sample", "directory", "--length", "0"), ("--length", "'0'")),
         (("sample", "directory", "--temperature=-1"), ("temperature", "-1")),
         (("sample", "directory", "--temperature", "nan"), ("temperature", "nan")),
+        (("sample", "directory", "--temperature", "inf"), ("temperature", "finite", "inf")),
+        (("sample", "directory", "--temperature", "hot"), ("temperature", "a number", "'hot'")),
         (("sample", "directory", "--top-k=-1"), ("top-k", "-1")),
+        (("sample", "directory", "--top-k", "1.5"), ("top-k", "whole number", "'1.5'")),
         (("sample", "directory", "--top-p", "0"), ("top-p", "0")),
+        (("sample", "directory", "--top-p", "x"), ("top-p", "a number", "'x'")),
+        (("sample", "directory", "--length", "9" * 30), ("--length", "below 2,147,483,648")),
+        (("sync", "missing"), ("NAME", "searches/", "'missing'")),
+        (("sync", "a/b"), ("NAME", "'a/b'")),
         (("sample", "directory", "--seed=-1"), ("--seed", "'-1'")),
     ],
     ids=lambda words: " ".join(words)[:40] if isinstance(words, tuple) else None,
@@ -262,6 +280,11 @@ def test_the_servers_address_may_come_from_the_environment(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{closed_port}")
     check_refusal(recurrent, folder, ("results",), f"http://127.0.0.1:{closed_port}")
+
+
+def test_a_store_that_is_a_folder(recurrent: Recurrent, folder: Path) -> None:
+    uri = f"sqlite:///{folder}"
+    check_refusal(recurrent, folder, ("results", "--tracking-uri", uri), "tracking-uri", "a file", "a folder")
 
 
 def test_a_store_in_a_folder_that_does_not_exist(recurrent: Recurrent, folder: Path) -> None:
@@ -336,6 +359,30 @@ def test_resume_with_another_spec(
     assert listing(searched.folder / "searches") == before
 
 
+def test_a_refused_search_takes_away_only_what_it_made(tmp_path: Path, closed_port: int) -> None:
+    mine = tmp_path / "searches" / "mine"
+    mine.mkdir(parents=True)
+    (mine / "notes.txt").write_text("years of work")
+    before = listing(tmp_path / "searches")
+    away = ("--tracking-uri", f"http://127.0.0.1:{closed_port}")
+    done = run("search", "adding", *SMALL, "--name", "mine", *away, cwd=tmp_path)
+    refused(done, "--name", "a new name", "'mine'", "no spec.json")
+    refused(run("search", "adding", *SMALL, "--name", "new", *away, cwd=tmp_path), "tracking-uri")
+    assert listing(tmp_path / "searches") == before
+
+
+def test_a_file_where_the_searches_should_lie(recurrent: Recurrent, tmp_path: Path) -> None:
+    (tmp_path / "searches").touch()
+    check_refusal(recurrent, tmp_path, ("search", "adding", *SMALL), "--name", "searches", "a file")
+
+
+def test_a_damaged_spec(recurrent: Recurrent, tmp_path: Path) -> None:
+    (tmp_path / "searches" / "t").mkdir(parents=True)
+    (tmp_path / "searches" / "t" / "spec.json").write_text("{")
+    words = ("search", "adding", *SMALL, "--name", "t", "--resume")
+    check_refusal(recurrent, tmp_path, words, "searches/t/spec.json", "the spec of a search", "damaged")
+
+
 def test_resume_with_another_task(recurrent: Recurrent, searched: Searched) -> None:
     done = recurrent("search", "char_lm", "--name", "t", "--resume", cwd=searched.folder)
     refused(done, "--resume", "adding", "char_lm")
@@ -352,6 +399,14 @@ def test_export_to_somebody_elses_folder(recurrent: Recurrent, searched: Searche
     done = recurrent("export", "t", "--to", "text.txt", "--tracking-uri", searched.uri, cwd=folder)
     refused(done, "--to", "'text.txt'")
     assert listing(folder) == before
+
+
+@pytest.mark.parametrize("to", ["/proc/x", "x" * 300])
+def test_export_to_where_nothing_can_be_written(
+    recurrent: Recurrent, searched: Searched, folder: Path, to: str
+) -> None:
+    done = recurrent("export", "t", "--to", to, "--tracking-uri", searched.uri, cwd=folder)
+    refused(done, "--to", "can be made")
 
 
 def test_export_below_a_file(recurrent: Recurrent, searched: Searched, folder: Path) -> None:
@@ -375,7 +430,7 @@ def test_a_search_without_a_finished_trial(recurrent: Recurrent, tmp_path: Path)
     assert (found["trials"], found["floors"], found["status"]) == ([], {}, "RUNNING")
     done = recurrent("results", "early", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "no trial has completed yet" in done.stdout
+    assert "no trial has completed" in done.stdout
 
 
 def test_sample_of_a_model_that_writes_no_text(recurrent: Recurrent, exported: Path) -> None:

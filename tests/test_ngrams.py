@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,9 +49,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     calls: list[int] = []
     compute = ngrams.bars
 
-    def counting(train: np.ndarray, evaluated: np.ndarray, symbols: int) -> list[float]:
+    def counting(train: np.ndarray, evaluated: np.ndarray, symbols: int, **more: Any) -> list[float]:
         calls.append(len(train))
-        return compute(train, evaluated, symbols)
+        return compute(train, evaluated, symbols, **more)
 
     monkeypatch.setattr(ngrams, "bars", counting)
     return calls

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.ranges import WIDTH_STEP, real, whole
 
-WHOLE = "--depth: expected A:B with A not above B, or a list like 1,2, of whole numbers from 1; got {!r}"
+WHOLE = "--depth: expected A:B with A not above B, or a list like 1,2, of whole numbers from 1 to 100; got {!r}"
 RATE = "--rate: expected A:B with A below B, or a list like 0.1,0.2, of numbers from 0; got {!r}"
 DROPOUT = "--dropout: expected A:B with A below B, or a list like 0.1,0.2, of numbers from 0 and below 1; got {!r}"
 
@@ -61,7 +61,7 @@ def test_widths_step_by_16(text: str, expected: list[int]) -> None:
     + ["3:1", "0:3", "-1:3", "1:2:3", "1:2,3", "1,2:3", "1-3", "1;2", "1 2", "a:b", "1:a", "²", "9" * 5000],
 )
 def test_no_whole_numbers(text: str) -> None:
-    with pytest.raises(ValueError, match=exactly(WHOLE.format(text))) as caught:
+    with pytest.raises(ValueError, match=exactly(WHOLE.format(text[:60]))) as caught:
         whole("--depth", text)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 

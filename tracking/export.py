@@ -32,14 +32,22 @@ def export(client: MlflowClient, uri: str, parent: Run, to: Path, score: Score) 
     check_target(to, name)
     to = to.resolve()
     model = _best_model(client, parent, name)
-    to.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=to.parent, prefix=f".{to.name}.") as folder:
+    with _beside(to) as folder:
         file, card = download(client, uri, model, Path(folder))
         card["rescored"] = _rescored(file, card, score)
         card["test_score"] = score(file, "test")
         _record_test(client, card)
         _place(file, card, to)
     return card
+
+
+def _beside(to: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder on the same disk as `to`."""
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(dir=to.parent, prefix=".export.")
+    except OSError as error:
+        raise ValueError(f"--to: expected a folder that can be made, got {str(to)!r}: {error.strerror}") from None
 
 
 def _best_model(client: MlflowClient, parent: Run, name: str) -> LoggedModel:
@@ -57,6 +65,10 @@ def _best_model(client: MlflowClient, parent: Run, name: str) -> LoggedModel:
 
 def check_target(to: Path, name: str) -> None:
     """Raises ValueError unless `to` is free, or holds an export of the same search."""
+    try:
+        to.exists()
+    except OSError as error:  # a name that is too long
+        raise ValueError(f"--to: expected a folder that can be made, got {str(to)!r}: {error.strerror}") from None
     over = next(parent for parent in to.absolute().parents if parent.exists())
     if not over.is_dir():
         raise ValueError(f"--to: expected a new folder, got {str(to)!r}, and {over.name!r} is a file")

@@ -1,6 +1,7 @@
 """Keeps MLflow up to date with a running search, in a thread of the launcher."""
 
 import threading
+import time
 from collections.abc import Callable
 
 from mlflow import MlflowClient
@@ -14,6 +15,8 @@ from tracking.store import database, tune
 
 EVERY = 2.0  # seconds between two looks at the journals
 AFTER_FAILURE = 15.0  # seconds until a store that did not answer is asked again
+AGAIN = 2.0  # seconds between two of its last attempts
+PATIENCE = 60.0  # seconds that a server which is away is asked again and again at the end
 TUNE_AFTER = 100  # trials, after which the database's statistics are made anew
 
 
@@ -60,21 +63,34 @@ class Record:
             self.tuned = len(self.projection.trials)
             tune(file)
 
-    def finish(self, status: str, last: Callable[[], None] | None = None) -> bool:
-        """Sends the rest when no worker lives any more, runs `last`, and ends the parent run; False if that failed."""
+    def finish(self, status: str, last: Callable[[], None] | None = None, stopped: str = "") -> bool:
+        """Sends the rest when no worker lives any more, runs `last`, and ends the parent run; False if that failed.
+
+        Args:
+            status: of the parent run, MLflow's word.
+            stopped: why the search has ended; "" leaves what is there.
+        """
         self.over.set()
-        self.thread.join()
-        done = self._try(lambda: self._finish(status, last))
+        if self.thread.is_alive():
+            self.thread.join()
+        file, deadline = database(self.uri), time.monotonic() + PATIENCE
+        done = self._try(lambda: self._finish(status, last, stopped))
+        while not done and not file and time.monotonic() < deadline:
+            self.reachable = False
+            time.sleep(AGAIN)
+            done = self._try(lambda: self._finish(status, last, stopped))
         if not done:
-            self.warn("MLflow lacks the last results; the same command with --resume sends them")
+            name = self.parent.data.tags["search_id"]
+            self.warn(f"MLflow lacks the last results; `recurrent sync {name}` sends them")
         self._say_dropped()
-        file = database(self.uri)
         if file:
             tune(file)
         return done
 
-    def _finish(self, status: str, last: Callable[[], None] | None) -> None:
+    def _finish(self, status: str, last: Callable[[], None] | None, stopped: str) -> None:
         self.projection.sync(over=True)
+        if stopped:
+            self.client.set_tag(self.parent.info.run_id, "stopped", stopped)
         try:
             if last:
                 last()

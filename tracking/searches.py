@@ -10,7 +10,8 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from tracking.journal import now
 
-CHANGING = ("trials", "commit")  # of a spec, on --resume
+# Of a spec, on --resume.
+CHANGING = ("trials", "commit", "time_limit", "target", "trial_time_limit", "memory_limit")
 
 
 def find_search(client: MlflowClient, name: str) -> Run | None:

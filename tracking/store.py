@@ -51,6 +51,8 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
     file = database(uri)
     if file and not create and not file.exists():
         raise ValueError(f"tracking-uri: expected a record, got none at {file}; run `recurrent search` first")
+    if file and file.is_dir():
+        raise ValueError(f"tracking-uri: expected a file, got {file}, which is a folder")
     if file and not file.parent.is_dir():
         raise ValueError(f"tracking-uri: expected a file in an existing folder, got {file}")
     import logging

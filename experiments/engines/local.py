@@ -9,6 +9,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 Target = Callable[..., None]
+RETIRED = 3  # exit code of a worker that has grown too large: a fresh one takes its place
 
 
 class LocalWorker:
@@ -30,9 +31,17 @@ class LocalWorker:
     def alive(self) -> bool:
         return bool(self.process.is_alive())
 
+    def done(self) -> bool:
+        """Ended, because there was nothing left to do."""
+        return self.process.exitcode == 0
+
     def failed(self) -> bool:
         """Ended, and not because there was nothing left to do."""
-        return self.process.exitcode not in (None, 0)
+        return self.process.exitcode not in (None, 0, RETIRED)
+
+    def retired(self) -> bool:
+        """Ended after a trial, to make room for a fresh one."""
+        return self.process.exitcode == RETIRED
 
     def stop(self) -> None:
         """Ends the process at once: what it had done is in the journals."""

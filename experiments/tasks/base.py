@@ -23,6 +23,8 @@ SPLITS = ("train", "val", "test")
 DATA_SEEDS = 0  # spawn key: apart from the seeds of training (1) and of proposals (2)
 ONLINE = "online"  # -o train=online, -o train=online:5000
 NOT_SCORED = -1
+LOSSES = ("mse", "categorical")
+MOST = 2**31  # beyond every option's sensible values, and what NumPy's shapes take
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -173,7 +175,11 @@ def find(name: str) -> type[Task]:
 
         return own.task(name)
     if name.endswith(".py"):
-        return _in_module(_run(Path(name)), f"{name}: expected a class that extends experiments.tasks.base.Task")
+        from experiments.contract import check_class
+
+        found = _in_module(_run(Path(name)), f"{name}: expected a class that extends experiments.tasks.base.Task")
+        check_class(found, name)
+        return found
     if name not in names():
         raise ValueError(f"task: expected one of {', '.join(names())}, or a file .npz or .py, got {name!r}")
     return _in_module(importlib.import_module(f"experiments.tasks.{name}"), name)
@@ -189,14 +195,15 @@ def _in_module(module: ModuleType, otherwise: str) -> type[Task]:
 @functools.cache
 def _run(path: Path) -> ModuleType:
     """The module in a user's file. Whatever goes wrong in it is one line."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A name of its own: the file may be called as a module that others import, queue.py say.
+    spec = importlib.util.spec_from_file_location(f"recurrent_search_task_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise ValueError(f"task: expected a file, got {str(path)!r}, which does not exist")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ValueError(f"{path}: expected a file that Python can run, got {type(error).__name__}: {error}") from error
     return module
 
@@ -233,10 +240,13 @@ def _online(options: dict[str, str]) -> dict[str, str]:
 
 def _convert(key: str, text: str, kind: type) -> Any:
     try:
-        return TRUTH[text.lower()] if kind is bool else kind(text)
+        value = TRUTH[text.lower()] if kind is bool else kind(text)
     except (ValueError, KeyError):
         word = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
         raise ValueError(f"-o {key}: expected {word}, got {text!r}") from None
+    if kind is int and abs(value) >= MOST:
+        raise ValueError(f"-o {key}: expected a whole number below {MOST:,}, got {text!r}")
+    return value
 
 
 def cross_entropy(y: np.ndarray, logits: np.ndarray) -> np.ndarray:

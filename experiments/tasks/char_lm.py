@@ -9,7 +9,7 @@ With lines=true each line is a sequence of its own (a name, a molecule as SMILES
 that come twice count once, and the splits are drawn at random.
 
 Scored in bits per character: the mean of -log2 p(next character). Its floors are n-gram models of the same split
-(interpolated Witten-Bell): an n-gram sees n-1 characters back and not one more.
+(interpolated Witten-Bell): an n-gram sees n-1 characters back and not one more, and never beyond the start of a line.
 
 Solved: below the 5-gram.
 Published, bits per character on ptb-char / text8: Bai et al. 2018, arXiv:1803.01271, 3,000,000 / 5,000,000 parameters,
@@ -95,7 +95,8 @@ class CharLM(Task):
 
     def floors(self, split: str = "val") -> dict[str, float]:
         train, scored = (corpora.encode(self.text(name), self.vocabulary) for name in ("train", split))
-        bars = ngrams.cached_bars(corpora.load(self.corpus).sha256, train, scored, self.tokens)
+        newline = self.vocabulary.index("\n") if self.lines else None
+        bars = ngrams.cached_bars(corpora.load(self.corpus).sha256, train, scored, self.tokens, newline)
         return dict(zip(BARS, bars, strict=False))
 
     def samples(self, model: Any, seed: int) -> dict[str, float]:

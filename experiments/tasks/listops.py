@@ -26,6 +26,8 @@ MIN, MAX, MED, SM, CLOSE = range(11, 16)  # digits are 1 to 10, padding is 0
 P_OPERATION = 1 / 4
 COUNTED = 100_000
 AT_ONCE = 20_000  # expressions that are grown together
+TRIES, RARE = 25, 1e-3  # so often, before lengths that fewer have are refused
+LEAST = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,15 +42,19 @@ class ListOps(Task):
 
     depth: int = option(5, "levels, that of the digits included: 3 is easy, 10 hard", 2)
     arguments: int = option(5, "arguments of an operation at the most", 2)
-    shortest: int = option(20, "tokens of the shortest expression", 4)
+    shortest: int = option(0, "tokens of the shortest expression; 0 is 5 for each operation's level, at most 20", 0)
     longest: int = option(100, "tokens of the longest expression", 4)
     train: int = option(5_000, "training samples; online or online:N draws N fresh ones in every epoch", 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        most = 2 + self.arguments if self.depth == 2 else 2 + self.arguments * (self.depth - 1)
-        if not self.shortest <= min(self.longest, most):
-            raise ValueError(f"shortest: expected at most {min(self.longest, most)}, got {self.shortest}")
+        if self.shortest > self.longest:
+            raise ValueError(f"shortest: expected at most {self.longest}, got {self.shortest}")
+
+    @property
+    def least(self) -> int:
+        """Tokens of the shortest expression."""
+        return self.shortest or min(LEAST, 5 * (self.depth - 1), self.longest)
 
     @property
     def tokens(self) -> int:
@@ -68,7 +74,12 @@ class ListOps(Task):
 
     def sample(self, rng: np.random.Generator, count: int) -> Arrays:
         found: list[np.ndarray] = []
-        while sum(map(len, found)) < count:
+        while (kept := sum(map(len, found))) < count:
+            if len(found) == TRIES and kept < RARE * TRIES * AT_ONCE:
+                raise ValueError(
+                    f"shortest, longest: expected lengths that depth={self.depth} and arguments={self.arguments} often"
+                    f" give, got {self.least} to {self.longest}: {kept} of {TRIES * AT_ONCE:,} expressions"
+                )
             found.append(self._grow(rng))
         x = np.concatenate(found)[:count]
         return x, self._value(x)
@@ -88,7 +99,7 @@ class ListOps(Task):
             deeper = rows[operation]
             left[deeper, level[deeper]] = rng.integers(2, self.arguments + 1, len(deeper))
             rows = rows[level[rows] >= 0]
-        return x[(level < 0) & ((x > 0).sum(axis=1) >= self.shortest)]
+        return x[(level < 0) & ((x > 0).sum(axis=1) >= self.least)]
 
     def _value(self, x: np.ndarray) -> np.ndarray:
         """Each expression's value, by a stack of arguments on every level."""
@@ -111,7 +122,7 @@ class ListOps(Task):
         return arguments[:, 0, 0].astype(np.int32)
 
     def floors(self, split: str = "val") -> dict[str, float]:
-        return kept("floors", f"listops {self.depth} {self.arguments} {self.shortest} {self.longest}", self._count)
+        return kept("floors", f"listops {self.depth} {self.arguments} {self.least} {self.longest}", self._count)
 
     def _count(self) -> dict[str, float]:
         x, y = self.sample(np.random.default_rng(0), COUNTED)

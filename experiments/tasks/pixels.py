@@ -26,6 +26,7 @@ from experiments.tasks.base import SPLITS, Arrays, Task, option
 
 SOURCES = ("digits", "mnist1d", "mnist")
 CLASSES = 10
+SIZES = {"digits": (1_437, 180, 180), "mnist1d": (3_600, 400, 1_000), "mnist": (54_000, 6_000, 10_000)}  # of the splits
 MNIST = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 
@@ -50,6 +51,10 @@ class Pixels(Task):
         super().__post_init__()
         if self.online:
             raise ValueError("train: expected a number, got online: there are only so many images")
+        for name, size in zip(SPLITS, SIZES[self.source], strict=True):
+            if getattr(self, name) > size:
+                count = getattr(self, name)
+                raise ValueError(f"{name}: expected at most the {size} images of {self.source}, got {count}")
 
     @property
     def features(self) -> int:
@@ -66,8 +71,6 @@ class Pixels(Task):
     def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
         images, classes = _load(self.source)[SPLITS.index(name)]
         count = getattr(self, name) or len(images)
-        if count > len(images):
-            raise ValueError(f"{name}: expected at most the {len(images)} images of {self.source}, got {count}")
         if self.permuted:
             images = images[:, np.random.default_rng(0).permutation(images.shape[1])]
         return np.repeat(images[:count], self.repeat, axis=1)[:, :, None], classes[:count]

@@ -1,0 +1,94 @@
+"""What a task in a user's file must be: looked at before anything is trained, so that a mistake is one line."""
+
+import dataclasses
+import math
+import re
+import traceback
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.tasks.base import LOSSES, NOT_SCORED, Task
+
+METRIC = r"[A-Za-z0-9_]+"  # it becomes a part of MLflow's metric names
+
+
+def check_class(kind: type[Task], file: str) -> None:
+    """Raises ValueError for a class that cannot be a task."""
+    if "__dataclass_params__" not in vars(kind):
+        expected = f"class {kind.__name__} under @dataclass(frozen=True, kw_only=True)"
+        raise ValueError(f"{file}: expected {expected}, got none")
+    options = {field.name: field for field in dataclasses.fields(kind)}
+    for name, field in options.items():
+        if not {"help", "minimum", "choices"} <= set(field.metadata):
+            raise ValueError(f"{file}: expected {name} = option(…), got no option")
+        if type(field.default) not in (int, float, str, bool):
+            raise ValueError(f"{file}: expected a default that is a number, a text or a truth of {name}")
+    for name, fits, expected in (
+        ("metric", lambda value: isinstance(value, str) and re.fullmatch(METRIC, value), "letters, digits and _"),
+        ("direction", lambda value: value in ("min", "max"), "min or max"),
+        ("loss", lambda value: value in LOSSES, f"one of {', '.join(LOSSES)}"),
+        ("knob", lambda value: value in options, f"the name of an option, one of {', '.join(options)}"),
+    ):
+        value = getattr(kind, name, None)
+        if not fits(value):
+            raise ValueError(f"{file}: {name}: expected {expected}, got {value!r}")
+    for name in ("outputs", "floors", *(() if kind.split is not Task.split else ("sample",))):
+        if getattr(kind, name) is getattr(Task, name):
+            raise ValueError(f"{file}: expected {name} in class {kind.__name__}, got none")
+
+
+def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
+    """Raises ValueError if what `task.split(split, seed)` gave is not what its properties promise."""
+    where = f"{file}: {split}"
+    if not (isinstance(arrays, tuple) and len(arrays) == 2 and all(isinstance(part, np.ndarray) for part in arrays)):
+        raise ValueError(f"{where}: expected two NumPy arrays (x, y), got {_kind(arrays)}")
+    x, y = arrays
+    if (task.features is None) == (task.tokens is None):
+        raise ValueError(f"{where}: expected features or tokens, got {task.features} and {task.tokens}")
+    samples = () if task.stream else (len(x),)
+    steps = x.shape[len(samples) : len(samples) + 1]
+    _shape(f"{where}: x", x, (*samples, *steps, *([task.features] if task.features else [])), 1 if task.stream else 2)
+    answers = (*samples, *(steps if task.per_step else ()))
+    _shape(f"{where}: y", y, answers if task.loss == "categorical" else (*answers, task.outputs), 1)
+    _values(f"{where}: x", x, 0, task.tokens)
+    if task.loss == "mse":
+        _values(f"{where}: y", y, 0, None)
+    else:
+        _values(f"{where}: y", y, NOT_SCORED if task.per_step else 0, task.outputs)
+        if not (y != NOT_SCORED).any():
+            raise ValueError(f"{where}: y: expected a step that is scored, got none")
+
+
+def check_floors(floors: Any, file: str) -> None:
+    """Raises ValueError if they are no names with finite numbers."""
+    fit = isinstance(floors, dict) and all(isinstance(value, int | float) for value in floors.values())
+    if not fit or not all(math.isfinite(value) for value in floors.values()):
+        raise ValueError(f"{file}: floors: expected names with finite numbers, got {floors!r}")
+
+
+def fault(error: Exception, file: str) -> str:
+    """One line for an exception that a user's file has raised; "" for one that it has not."""
+    path = str(Path(file).expanduser().absolute())
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    return f"{file}, line {lines[-1]}: {type(error).__name__}: {error}" if lines else ""
+
+
+def _kind(found: Any) -> str:
+    return f"{len(found)} of them" if isinstance(found, tuple) and len(found) != 2 else type(found).__name__
+
+
+def _shape(name: str, array: np.ndarray, shape: tuple[int, ...], least: int) -> None:
+    if array.ndim < least or array.shape != shape or 0 in array.shape:
+        raise ValueError(f"{name}: expected shape {shape}, no side of it 0, got {array.shape}")
+
+
+def _values(name: str, array: np.ndarray, least: int, below: int | None) -> None:
+    """Integers from `least` to under `below`; without that finite floats."""
+    if array.dtype.kind not in ("f" if below is None else "iu"):
+        raise ValueError(f"{name}: expected {'floats' if below is None else 'integers'}, got {array.dtype}")
+    if below is None and not np.isfinite(array).all():
+        raise ValueError(f"{name}: expected finite numbers, got NaN or infinite ones")
+    if below is not None and not least <= array.min() <= array.max() < below:
+        raise ValueError(f"{name}: expected {least} to {below - 1}, got {array.min()} to {array.max()}")

@@ -1,0 +1,85 @@
+"""What ends a search or a trial before its time: the launcher looks on while the workers run."""
+
+import statistics
+from dataclasses import dataclass
+
+import psutil
+
+from experiments.display import number
+from experiments.engines.local import LocalWorker
+from experiments.estimate import words
+from experiments.progress import Progress, TrialState
+from experiments.quantities import duration, size
+from experiments.quantities import number as real
+from experiments.spec import Spec
+from tracking.journal import now
+
+SHARE = 0.8  # of the machine's memory is for all workers together
+HUNG, HUNG_EPOCHS = 600.0, 20  # seconds, and median epochs, without a new epoch: the longer of the two
+
+
+@dataclass(frozen=True)
+class Limits:
+    """None is no limit; seconds, bytes of one worker, and a score."""
+
+    time: float | None = None
+    target: float | None = None
+    trial_time: float | None = None
+    memory: int | None = None
+    hung: float = HUNG
+
+
+def limits(spec: Spec, workers: int) -> Limits:
+    """The limits of a spec. Raises ValueError for one that is none."""
+    automatic = int(SHARE * psutil.virtual_memory().total / max(1, workers))
+    memory = automatic if spec.memory_limit == "auto" else size("--memory-limit", spec.memory_limit)
+    time, trial_time = duration("--time-limit", spec.time_limit), duration("--trial-time-limit", spec.trial_time_limit)
+    return Limits(time, real("--target", spec.target), trial_time, memory)
+
+
+class Watch:
+    """Looks at a running search, by its limits and by what its journals say.
+
+    Args:
+        session: of the launcher; trials of others are none of its business.
+    """
+
+    def __init__(self, limits: Limits, progress: Progress, session: str) -> None:
+        self.limits, self.progress, self.session = limits, progress, session
+        self.started = now()
+
+    def over(self) -> str:
+        """Why the search ends now, or ""."""
+        best, target, time = self.progress.best(), self.limits.target, self.limits.time
+        if best is not None and best.score is not None and target is not None:
+            reached = best.score <= target if self.progress.direction == "min" else best.score >= target
+            if reached:
+                return f"trial {best.number} ({best.architecture}) has reached the target of {number(target)}"
+        if time is not None and now() - self.started > 1000 * time:
+            return f"the time limit of {words(time)} is over"
+        return ""
+
+    def offence(self, worker: LocalWorker) -> tuple[TrialState | None, str]:
+        """The trial that a worker is at, and why that must end now, or ""."""
+        trial = next((one for one in self.progress.running(self.session) if one.worker == worker.index), None)
+        return trial, self._memory(worker) or (self._time(trial) if trial else "")
+
+    def _memory(self, worker: LocalWorker) -> str:
+        limit = self.limits.memory
+        try:
+            used = psutil.Process(worker.process.pid).memory_info().rss if limit else 0
+        except psutil.Error:  # it has just ended
+            return ""
+        return f"used {_gigabytes(used)} of memory, limit {_gigabytes(limit)}" if limit and used > limit else ""
+
+    def _time(self, trial: TrialState) -> str:
+        waiting, limit = (now() - trial.last) / 1000, self.limits.trial_time
+        if limit is not None and not trial.epochs and waiting > limit:
+            return f"no epoch within the trial time limit of {words(limit)}"
+        paces = [pace for one in self.progress.trials.values() for pace in one.paces]
+        patience = max(self.limits.hung, HUNG_EPOCHS * statistics.median(paces) if paces else 0.0)
+        return f"hung: no epoch for {words(patience)}" if waiting > patience else ""
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 2**30:.3g} GiB"

@@ -1,0 +1,47 @@
+"""What is shown at the end, where there is little room."""
+
+import io
+from typing import Any
+
+from rich.console import Console
+
+from experiments.display import leaderboard
+
+
+def trial(number: int, architecture: str, score: float | None, outcome: str = "completed") -> dict[str, Any]:
+    return {
+        "trial": f"{number:04d}",
+        "architecture": architecture,
+        "values": {"cell": architecture.split("-")[0], "learning_rate": 0.0012345},
+        "score": score,
+        "spread": 0.01234,
+        "parameters": 1_812_345,
+        "seconds": 125.0,
+        "outcome": outcome,
+        "reason": "diverged in epoch 0: loss is nan" if outcome == "failed" else None,
+    }
+
+
+def shown(trials: list[dict[str, Any]], width: int = 80) -> str:
+    found = {"search": "s", "task": "adding", "metric": "mse", "direction": "min", "floors": {"no_memory": 1 / 6}}
+    console = Console(file=io.StringIO(), width=width)
+    leaderboard(console, {**found, "trials": trials}, [one for one in trials if one["score"] is not None])
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    return str(text)
+
+
+def test_numbers_are_whole_where_an_architecture_is_long() -> None:
+    text = shown([trial(0, "simple_rnn-128+lstm-128+simple_rnn-128+gru-128", 0.23456)])
+    for whole in ("0.2346", "0.012", "1,812,345", "0.001234", "2 min 5 s", "0000"):
+        assert whole in text
+    assert "…" not in text
+
+
+def test_pruned_and_failed_trials_are_told_of() -> None:
+    text = shown([trial(0, "gru-16", 0.1), trial(1, "gru-32", None, "pruned"), trial(2, "gru-48", None, "failed")])
+    assert "1 of 3 trials were pruned" in text
+    assert "trial 0002 gru-48 failed: diverged in epoch 0: loss is nan" in text
+
+
+def test_a_search_without_a_score() -> None:
+    assert "no trial has completed" in shown([trial(0, "gru-16", None, "failed")])
