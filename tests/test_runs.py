@@ -658,9 +658,25 @@ def test_finish_says_what_is_missing(desk: Desk, monkeypatch: pytest.MonkeyPatch
     away.set()
     desk.write("0001", *COMPLETED)
     assert written.record.finish("FINISHED") is False
-    assert "--resume" in written.warnings[-1]
+    assert f"recurrent sync {desk.parent.data.tags['search_id']}" in written.warnings[-1]
     away.clear()
     assert [run.data.tags["trial"] for run in desk.sync(over=True)] == ["0000", "0001"], "the next launcher sends it"
+
+
+def test_a_server_that_is_away_at_the_end_is_asked_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = threading.Event()
+    away.set()
+    client = Away(desk.client, away)
+    written = recorded(desk, client, monkeypatch)
+    monkeypatch.setattr(tracking.record, "AGAIN", 0.01)
+    written.record.uri = "http://127.0.0.1:9"
+    desk.write("0000", *COMPLETED)
+    waiting = threading.Thread(target=lambda: (until(lambda: client.refused > 3), away.clear()))
+    waiting.start()
+    assert written.record.finish("FINISHED", stopped="all 1 trials are done") is True
+    waiting.join()
+    assert [run.info.status for run in desk.trials()] == ["FINISHED"] and len(written.warnings) == 1
+    assert desk.client.get_run(desk.parent.info.run_id).data.tags["stopped"] == "all 1 trials are done"
 
 
 class Away:

@@ -132,9 +132,9 @@ def test_the_worked_example() -> None:
 @pytest.mark.parametrize(
     ("choice", "line"),
     [
-        ({"temperature": -0.1}, "temperature: expected 0 or more, got -0.1"),
-        ({"temperature": float("nan")}, "temperature: expected 0 or more, got nan"),
-        ({"temperature": INF}, "temperature: expected 0 or more, got inf"),
+        ({"temperature": -0.1}, "temperature: expected a finite number from 0, got -0.1"),
+        ({"temperature": float("nan")}, "temperature: expected a finite number from 0, got nan"),
+        ({"temperature": INF}, "temperature: expected a finite number from 0, got inf"),
         ({"top_k": -1}, "top-k: expected 0 (all symbols) or more, got -1"),
         ({"top_p": 0.0}, "top-p: expected a number above 0 and up to 1, got 0.0"),
         ({"top_p": 1.5}, "top-p: expected a number above 0 and up to 1, got 1.5"),

@@ -10,16 +10,13 @@ does in the launcher is timed apart.
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from experiments.benchmarks.processes import measured
 from experiments.spec import Spec
 
 TRIALS = 24
@@ -65,24 +62,6 @@ def _timed(owner: type, name: str, spent: dict[str, float], key: str) -> None:
     setattr(owner, name, timed)
 
 
-def in_own_process(tracked: bool, epochs: int) -> dict[str, float]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "search.log"
-        with log.open("w") as file:
-            done = subprocess.run(
-                [sys.executable, "-m", __spec__.name, "--once", "on" if tracked else "off", "--epochs", str(epochs)],
-                cwd=folder,
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=file,
-                text=True,
-            )
-        if done.returncode:
-            raise SystemExit(log.read_text())
-    return dict(json.loads(done.stdout))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=3, help="searches with and without tracking (default: 3)")
@@ -97,7 +76,9 @@ def main() -> None:
     found: dict[bool, list[dict[str, float]]] = {True: [], False: []}
     for pair in range(chosen.pairs):
         for tracked in (True, False) if pair % 2 == 0 else (False, True):
-            found[tracked].append(in_own_process(tracked, chosen.epochs))
+            found[tracked].append(
+                measured(__spec__.name, "--once", "on" if tracked else "off", "--epochs", str(chosen.epochs))
+            )
             print(f"tracking {'on ' if tracked else 'off'} {found[tracked][-1]['seconds']:7.1f} s", flush=True)
     on, off = (statistics.median(run["seconds"] for run in found[tracked]) for tracked in (True, False))
     median = {key: statistics.median(run[key] for run in found[True]) for key in ("start", "flush", "end")}
