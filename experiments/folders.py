@@ -33,10 +33,14 @@ class TrialFolder:
         """The best epoch's model of one execution, until the trial's end picks one of them."""
         return self.path / f"execution{execution}.keras"
 
+    def execution_weights(self, execution: int) -> Path:
+        """The best epoch's weights so far of the execution that runs."""
+        return self.path / f"execution{execution}.npz"
+
     def clear(self) -> None:
         """Removes what only a running trial needs."""
         self.checkpoint.unlink(missing_ok=True)
-        for path in self.path.glob("*execution*.keras"):
+        for path in self.path.glob("*execution*"):
             path.unlink()
 
 

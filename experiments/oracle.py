@@ -58,6 +58,7 @@ class StudyOracle(keras_tuner.Oracle):
         super().__init__(objective=objective, max_trials=max_trials, hyperparameters=hyperparameters)
         self.verbose, self.pruner = 0, pruner or optuna.pruners.NopPruner()
         self.folder, self.strategy, self.search_seed, self.session = folder, strategy, seed, session
+        self.tried: set[Any] = set()  # the points of the study's first trials; none is tried twice
         self.claimed: dict[str, TrialFolder] = {}
         self.ongoing_trials: dict[str, Trial] = {}
         with folder.study_lock:
@@ -109,8 +110,8 @@ class StudyOracle(keras_tuner.Oracle):
         if len(trials) >= self.max_trials:
             return None
         space = self.get_space()
-        tried = {key(trial.params) for trial in trials}
-        values = propose(self.strategy, space, self._view(), self.search_seed, tried)
+        self.tried.update(key(trial.params) for trial in trials[len(self.tried) :])
+        values = propose(self.strategy, space, self._view(), self.search_seed, self.tried)
         if values is None:
             return None
         trial = self.folder.trial(len(trials))
@@ -156,7 +157,8 @@ class StudyOracle(keras_tuner.Oracle):
         self.study.tell(number, values, state=state, skip_if_finished=True)
 
     def _frozen(self, trial_id: str) -> optuna.trial.FrozenTrial:
-        return self.study.get_trials(deepcopy=False)[int(trial_id)]
+        storage_id = self.storage.get_trial_id_from_study_id_trial_number(self.study._study_id, int(trial_id))
+        return self.storage.get_trial(storage_id)
 
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
         """The completed trials with the best scores, best first."""

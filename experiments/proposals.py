@@ -18,13 +18,15 @@ from optuna.trial import FrozenTrial, TrialState
 
 REDRAWS = 50  # after so many duplicates in a row the untried points of a finite space are listed instead, ...
 PATIENCE = 5_000  # ... and an infinite one, of which a branch may be finite, is drawn from at random
+BEST, LATEST = 200, 800  # trials that a sampler sees at the most
 PROPOSAL_SEEDS = 2  # spawn key: apart from the seeds of data (0) and training (1)
 
 Values = dict[str, Any]
 
 
 class View(optuna.Study):
-    """The study as a sampler should see it: failed and running trials count as the worst score so far.
+    """The study as a sampler should see it: failed and running trials count as the worst score so far, and of very many
+    trials only the best and the latest are seen, since TPE's time grows with their number.
 
     TPE reads completed trials alone, so a failing region would be proposed again and again, and so would the point
     that another worker is just trying. The stored states stay as they are.
@@ -37,8 +39,14 @@ class View(optuna.Study):
         scores = [trial.values[0] for trial in trials if trial.state == TrialState.COMPLETE]
         if not scores:
             return []
-        worst = max(scores) if self.direction == optuna.study.StudyDirection.MINIMIZE else min(scores)
-        seen = [trial if trial.state == TrialState.COMPLETE else _completed(trial, worst) for trial in trials]
+        minimize = self.direction == optuna.study.StudyDirection.MINIMIZE
+        worst = max(scores) if minimize else min(scores)
+        if len(trials) > BEST + LATEST:
+            done = [trial for trial in trials[:-LATEST] if trial.state == TrialState.COMPLETE]
+            best = sorted(done, key=lambda trial: trial.values[0], reverse=not minimize)[:BEST]
+            trials = sorted(best, key=lambda trial: trial.number) + trials[-LATEST:]
+        known = (TrialState.COMPLETE, TrialState.PRUNED)
+        seen = [trial if trial.state in known else _completed(trial, worst) for trial in trials]
         return [trial for trial in seen if states is None or trial.state in states]
 
 

@@ -28,6 +28,7 @@ class Scorer:
 
     def __init__(self, task: Task, model: Any, arrays: Arrays) -> None:
         self.task, self.model, self.arrays = task, model, arrays
+        self.batch = min(BATCH, len(arrays[0]))
         if task.stream:
             from search_spaces.streams import carrying
 
@@ -52,13 +53,13 @@ class Scorer:
         return found
 
     def _parts(self) -> list[slice]:
-        """The samples, as many at a time as keep the outputs small."""
-        x, y = self.arrays
-        size = BATCH * max(1, OUTPUTS // (BATCH * self.task.outputs * max(1, y[0].size)))
-        return [slice(start, start + size) for start in range(0, len(x), size)]
+        """The samples, a batch at a time."""
+        return [slice(start, start + self.batch) for start in range(0, len(self.arrays[0]), self.batch)]
 
     def _judge(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return self.task.judge(y, self.model.predict(x, batch_size=BATCH, verbose=0))
+        """A smaller last batch is filled up: another shape would be traced anew."""
+        full = x if len(x) == self.batch else np.resize(x, (self.batch, *x.shape[1:]))
+        return self.task.judge(y, self.model.predict_on_batch(full)[: len(x)])
 
     def _read(self, starts: list[np.ndarray]) -> tuple[float, list[np.ndarray]]:
         """(the metric, the states at the end of each row) of one pass."""

@@ -13,12 +13,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from experiments.batches import Batches
 from experiments.folders import write_atomically
 from experiments.scoring import Scorer
 from experiments.tasks.base import Arrays, Task
 from experiments.windows import streams, windows
 from search_spaces.streams import carrying, copy_weights, reset
 
+STEPS_PER_EXECUTION = 16  # training steps between two looks of Python's
 TRAINING_SEEDS = 1  # spawn key: apart from the seeds of data (0) and of proposals (2)
 
 
@@ -49,13 +51,15 @@ class Training:
         self.model, self.task, self.batch, self.seed, self.seeds = model, task, batch, seed, seeds
         self.scorer = Scorer(task, model, val)
         if task.stream:
-            self.train = streams(train, batch)
+            x, y = (windows(part, task.steps) for part in streams(train, batch))
+            train = x, y
             self.trained = carrying(model, batch, None)
         else:
-            self.train = train
             self.trained = keras.models.clone_model(model)
             self.trained.compile_from_config(model.get_compile_config())
             copy_weights(model, self.trained)
+        self.batches = Batches(train, batch)
+        self.trained.steps_per_execution = min(STEPS_PER_EXECUTION, self.batches.steps)
         self.trained.optimizer.build(self.trained.trainable_variables)
         self.epoch, self.best, self.best_epoch = -1, float("nan"), -1
         self.logs: dict[str, float] = {}
@@ -78,19 +82,18 @@ class Training:
                 layer.seed_generator.state.assign(rng.integers(2**31, size=2).astype("uint32"))
 
     def _train_samples(self, rng: np.random.Generator) -> float:
-        x, y = self.task.split("train", self.seed, self.epoch) if self.task.online else self.train
-        order = rng.permutation(len(x))
-        return self._fit(x[order], y[order])
+        if self.task.online and self.epoch:
+            self.batches = Batches(self.task.split("train", self.seed, self.epoch), self.batch)
+        return self._fit(rng.permutation(self.batches.samples))
 
     def _train_streams(self) -> float:
         """Windows in order, row i of each batch going on with stream i."""
         reset(self.trained)
-        x, y = (windows(part, self.task.steps) for part in self.train)
-        return self._fit(x, y)
+        return self._fit(np.arange(self.batches.samples))
 
-    def _fit(self, x: np.ndarray, y: np.ndarray) -> float:
+    def _fit(self, order: np.ndarray) -> float:
         started = time.perf_counter()
-        history = self.trained.fit(x, y, batch_size=self.batch, shuffle=False, verbose=0).history
+        history = self.trained.fit(self.batches.shuffled(order), verbose=0).history
         self.seconds = time.perf_counter() - started
         return float(history["loss"][0])
 
@@ -110,6 +113,19 @@ class Training:
         buffer = io.BytesIO()
         np.savez(buffer, state=np.frombuffer(json.dumps(state).encode(), np.uint8), **arrays)
         write_atomically(path, buffer.getvalue())
+
+    def keep(self, path: Path) -> None:
+        """Writes the weights, by atomic rename: of the best epoch so far. A `.keras` file takes five times as long."""
+        buffer = io.BytesIO()
+        np.savez(buffer, *(np.asarray(value) for value in self.model.trainable_variables))
+        write_atomically(path, buffer.getvalue())
+
+    def best_model(self, path: Path) -> keras.Sequential:
+        """The model with the weights of `keep`."""
+        with np.load(path, allow_pickle=False) as file:
+            for name, variable in zip(file.files, self.model.trainable_variables, strict=True):
+                variable.assign(file[name])
+        return self.model
 
     def load(self, path: Path) -> dict[str, Any]:
         """Goes on from a checkpoint; returns its state."""

@@ -4,7 +4,6 @@ Keras Tuner's own `search()` loop asks the oracle for a trial, calls `run_trial`
 Here every step is in the trial's journal before it is acted on.
 """
 
-import gc
 import math
 import statistics
 import sys
@@ -170,15 +169,16 @@ class RecurrentTuner(SearchTuner):
             logs = training.run_epoch()
             self._refuse_divergence(training.epoch, logs)
             if training.improved():
-                save_model(training.model, folder.execution_model(execution))
+                training.keep(folder.execution_weights(execution))
             seconds = before + time.perf_counter() - started
             training.save(folder.checkpoint, execution=execution, seconds=seconds)
             self._epoch_line(trial, folder, execution, training.epoch, logs, seconds, training.seconds)
             stopped = self._enough(training, seconds)
             if not execution and not stopped and training.epoch + 1 < self.spec.epochs:
                 self._prune(trial, training, seconds)
+        best = training.best_model(folder.execution_weights(execution))
+        save_model(best, folder.execution_model(execution))
         seconds = before + time.perf_counter() - started
-        best = keras.saving.load_model(folder.execution_model(execution), compile=False)
         samples = self.task.samples(best, self.spec.seed)
         found = {"score": training.best, "epoch": training.best_epoch, "seconds": seconds, "samples": samples}
         return {**found, "stopped": stopped}
@@ -200,7 +200,6 @@ class RecurrentTuner(SearchTuner):
 
     def _training(self, trial: Trial, folder: TrialFolder, execution: int) -> Training:
         keras.utils.clear_session()
-        gc.collect()
         seeds = (int(trial.trial_id), execution)
         keras.utils.set_random_seed(int(seed_sequence(self.spec.seed, *seeds).generate_state(1)[0]))
         model = self.hypermodel.build(trial.hyperparameters)

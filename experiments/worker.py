@@ -1,5 +1,6 @@
 """A worker: a process that imports TensorFlow once and runs trials until the oracle has no more."""
 
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -33,7 +34,10 @@ def work(gate: Connection, index: int, folder: Path, session: str, gpu: str | No
             gate.recv()
         except EOFError:  # the launcher has refused the search meanwhile
             return
-        make(search, Spec.read(search), index, session).search()
+        tuner = make(search, Spec.read(search), index, session)
+        gc.collect()
+        gc.freeze()  # the collection that Keras asks for before each model need not look at what imports have made
+        tuner.search()
 
 
 def _settle(log: Path, gpu: str | None) -> None:

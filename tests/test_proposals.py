@@ -296,6 +296,24 @@ def test_a_sampler_sees_failed_and_running_trials_as_the_worst(direction: str, w
     assert [(trial.state, trial.value) for trial in study.get_trials()] == stored, "what is stored stays as it is"
 
 
+def test_a_pruned_trial_is_seen_as_it_is() -> None:
+    study, view = told("minimize", (TrialState.COMPLETE, 1.0), (TrialState.PRUNED, 2.0))
+    assert [(trial.state.name, trial.value) for trial in view.get_trials()] == [("COMPLETE", 1.0), ("PRUNED", 2.0)]
+
+
+@pytest.mark.parametrize(("direction", "best"), [("minimize", [2, 3]), ("maximize", [0, 1])])
+def test_of_very_many_trials_the_best_and_the_latest_are_seen(
+    monkeypatch: pytest.MonkeyPatch, direction: str, best: list[int]
+) -> None:
+    monkeypatch.setattr("experiments.proposals.BEST", 2)
+    monkeypatch.setattr("experiments.proposals.LATEST", 3)
+    scores = [9.0, 8.0, 1.0, 2.0, 5.0, 6.0, 7.0]
+    _, view = told(direction, *((TrialState.COMPLETE, score) for score in scores[:5]))
+    assert [trial.number for trial in view.get_trials()] == [0, 1, 2, 3, 4]
+    _, view = told(direction, *((TrialState.COMPLETE, score) for score in scores))
+    assert [trial.number for trial in view.get_trials()] == [*best, 4, 5, 6]
+
+
 def test_without_a_score_there_is_nothing_to_see() -> None:
     _, view = told("minimize", (TrialState.FAIL, None), (TrialState.RUNNING, None))
     assert view.get_trials() == []

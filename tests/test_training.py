@@ -98,6 +98,12 @@ def test_a_run_that_goes_on_ends_as_the_one_that_was_never_killed(task: Task, tm
     assert len({each["loss"] for each in logs}) == EPOCHS
 
 
+def read(training: Training, order: np.ndarray) -> Arrays:
+    """What an epoch in this order reads, all batches together."""
+    x, y = (np.concatenate(parts) for parts in zip(*training.batches.shuffled(order), strict=True))
+    return x, y
+
+
 class Recorded(Training):
     """Notes what an epoch would train on and with which random numbers."""
 
@@ -106,7 +112,8 @@ class Recorded(Training):
         self.rows: list[list[float]] = []
         self.masks: list[tuple[int, ...]] = []
 
-    def _fit(self, x: np.ndarray, y: np.ndarray) -> float:
+    def _fit(self, order: np.ndarray) -> float:
+        x, y = read(self, order)
         assert self.task.score(y, x[:, :, :1].sum(axis=1)) >= 0
         self.rows.append(x[:, 0, 0].tolist())
         dropouts = [layer for layer in self.trained.layers if isinstance(layer, keras.layers.Dropout)]
@@ -151,8 +158,8 @@ def test_samples_keep_their_answers() -> None:
     seen: list[Arrays] = []
 
     class Watched(Training):
-        def _fit(self, x: np.ndarray, y: np.ndarray) -> float:
-            seen.append((x, y))
+        def _fit(self, order: np.ndarray) -> float:
+            seen.append(read(self, order))
             return math.nan
 
     Watched(build(ADDING), ADDING, ADDING.split("train", 0), ADDING.split("val", 0), 16, 0, (0, 0)).run_epoch()
@@ -165,6 +172,18 @@ def test_seeds_of_training_are_apart_from_those_of_data() -> None:
     drawn += [np.random.SeedSequence(seed, spawn_key=(DATA_SEEDS, split)) for seed in (0, 1) for split in range(3)]
     states = [tuple(each.generate_state(4).tolist()) for each in drawn]
     assert len(set(states)) == len(states)
+
+
+def test_the_best_weights_come_back(tmp_path: Path) -> None:
+    training = make(ADDING)
+    training.run_epoch()
+    kept, score = training.model.get_weights(), training.scorer.score()
+    training.keep(tmp_path / "execution0.npz")
+    training.run_epoch()
+    assert training.scorer.score() != score
+    best = training.best_model(tmp_path / "execution0.npz")
+    assert all(np.array_equal(one, other) for one, other in zip(best.get_weights(), kept, strict=True))
+    assert training.scorer.score() == score
 
 
 @pytest.mark.parametrize("task", [ADDING, LETTERS], ids=["samples", "streams"])

@@ -229,7 +229,7 @@ def test_scoring_leaves_the_training_state_untouched() -> None:
 
     def run(scoring: bool) -> tuple[float, list[np.ndarray]]:
         training = Training(model(["lstm"], 0.01), task, train, val, 3, 0, (0, 0))
-        x, y = (windows(part, 8) for part in training.train)
+        x, y = (windows(part, 8) for part in streams(train, 3))
         scores = set()
         for start in range(0, len(x), 3):
             training.trained.train_on_batch(x[start : start + 3], y[start : start + 3])
