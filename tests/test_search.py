@@ -537,7 +537,7 @@ def test_a_server_that_dies_costs_the_search_nothing(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "the tracking store failed" in done.stdout
     assert "2/2" in done.stdout, "every trial has been trained"
-    assert "--resume" in done.stderr
+    assert f"recurrent sync twin --tracking-uri {words[-1]}" in done.stderr
     with server(f"sqlite:///{store}/mlflow.db", port):
         done = run(*words, "--resume", cwd=user)
         assert (done.returncode, done.stderr) == (0, "")
