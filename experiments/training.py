@@ -29,7 +29,7 @@ def seed_sequence(seed: int, *key: int) -> np.random.SeedSequence:
 
 
 class Training:
-    """One execution: `model` is scored and saved, a copy of it (`trained`) carries optimizer and state.
+    """One execution: `model` is scored and saved; of streams a copy of it (`trained`) carries the state in training.
 
     Args:
         task: gives the metric, and says whether the data are a stream.
@@ -55,9 +55,7 @@ class Training:
             train = x, y
             self.trained = carrying(model, batch, None)
         else:
-            self.trained = keras.models.clone_model(model)
-            self.trained.compile_from_config(model.get_compile_config())
-            copy_weights(model, self.trained)
+            self.trained = model
         self.batches = Batches(train, batch)
         self.trained.steps_per_execution = min(STEPS_PER_EXECUTION, self.batches.steps)
         self.trained.optimizer.build(self.trained.trainable_variables)
@@ -71,7 +69,8 @@ class Training:
         rng = np.random.default_rng(seed_sequence(self.seed, *self.seeds, self.epoch))
         self._seed_dropout(rng)
         loss = self._train_streams() if self.task.stream else self._train_samples(rng)
-        copy_weights(self.trained, self.model)
+        if self.task.stream:
+            copy_weights(self.trained, self.model)
         found = self.scorer.score() if np.isfinite(loss) else float("nan")
         self.logs = {"loss": loss, f"val_{self.task.metric}": found}
         return self.logs
@@ -125,6 +124,7 @@ class Training:
         with np.load(path, allow_pickle=False) as file:
             for name, variable in zip(file.files, self.model.trainable_variables, strict=True):
                 variable.assign(file[name])
+        self.model.compile_from_config(self.model.get_compile_config())  # its file is without an optimizer's state
         return self.model
 
     def load(self, path: Path) -> dict[str, Any]:
