@@ -76,6 +76,8 @@ class Watch:
         waiting, limit = (now() - trial.last) / 1000, self.limits.trial_time
         if limit is not None and not trial.epochs and waiting > limit:
             return f"no epoch within the trial time limit of {words(limit)}"
+        if waiting <= self.limits.hung:  # whatever the epochs took: this is looked at four times a second
+            return ""
         paces = [pace for one in self.progress.trials.values() for pace in one.paces]
         patience = max(self.limits.hung, HUNG_EPOCHS * statistics.median(paces) if paces else 0.0)
         return f"hung: no epoch for {words(patience)}" if waiting > patience else ""

@@ -37,20 +37,14 @@ class Search:
         gpus: names of GPUs for CUDA_VISIBLE_DEVICES, dealt out to the workers.
         make: makes a worker's tuner; a fake one in tests.
         method: how processes start, "spawn" or, for tests, "fork".
-        watch: says when the search, or a worker's trial, must end before its time.
     """
 
     def __init__(
-        self,
-        folder: SearchFolder,
-        workers: int,
-        gpus: list[str],
-        make: Any = make_tuner,
-        method: str = "spawn",
-        watch: "Watch | None" = None,
+        self, folder: SearchFolder, workers: int, gpus: list[str], make: Any = make_tuner, method: str = "spawn"
     ) -> None:
         self.folder, self.count, self.gpus, self.make, self.method = folder, workers, gpus, make, method
-        self.watch, self.why = watch, ""
+        self.watch: Watch | None = None  # says when the search, or a worker's trial, must end before its time
+        self.why = ""
         self.session = uuid.uuid4().hex
         self.workers: list[LocalWorker] = []
         self.interrupted = False

@@ -121,10 +121,10 @@ def run(*words: str, cwd: Path, program: tuple[str, ...] = ("-m", "experiments")
     )
 
 
-def begin(*words: str, cwd: Path) -> subprocess.Popen[str]:
+def begin(*words: str, cwd: Path, program: tuple[str, ...] = ("-m", "experiments")) -> subprocess.Popen[str]:
     """`recurrent WORDS` as the leader of a process group, as a shell starts it."""
     return subprocess.Popen(
-        [sys.executable, "-m", "experiments", *words],
+        [sys.executable, *program, *words],
         cwd=cwd,
         env=environment(cwd),
         stdin=subprocess.DEVNULL,

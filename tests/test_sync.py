@@ -2,15 +2,13 @@
 
 import json
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from searching import Searched, begin, environment, events, finished, run, wait_until
+from searching import Searched, begin, events, finished, run, wait_until
 
 from experiments.folders import SearchFolder
 from tracking.store import connect
@@ -109,16 +107,7 @@ def test_a_server_that_goes_and_comes_back(tmp_path: Path, servers: Servers) -> 
 def begin_impatient(*words: str, cwd: Path, servers: Servers) -> Any:
     """A search whose server goes as soon as its workers begin."""
     servers.start()
-    process = subprocess.Popen(
-        [sys.executable, "-c", IMPATIENT, *words],
-        cwd=cwd,
-        env=environment(cwd),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    process = begin(*words, cwd=cwd, program=("-c", IMPATIENT))
     wait_until(lambda: bool(events(cwd, "away", "0003")), process)
     servers.stop()
     return process
