@@ -18,6 +18,7 @@ from experiments.folders import write_atomically
 from experiments.scoring import Scorer
 from experiments.tasks.base import Arrays, Task
 from experiments.windows import streams, windows
+from search_spaces.plain import plain
 from search_spaces.streams import carrying, copy_weights, reset
 
 STEPS_PER_EXECUTION = 16  # training steps between two looks of Python's
@@ -120,12 +121,11 @@ class Training:
         write_atomically(path, buffer.getvalue())
 
     def best_model(self, path: Path) -> keras.Sequential:
-        """The model with the weights of `keep`."""
+        """The model with the weights of `keep`, of stock Keras layers, without an optimizer's state."""
         with np.load(path, allow_pickle=False) as file:
             for name, variable in zip(file.files, self.model.trainable_variables, strict=True):
                 variable.assign(file[name])
-        self.model.compile_from_config(self.model.get_compile_config())  # its file is without an optimizer's state
-        return self.model
+        return plain(self.model)
 
     def load(self, path: Path) -> dict[str, Any]:
         """Goes on from a checkpoint; returns its state."""

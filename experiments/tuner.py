@@ -26,7 +26,6 @@ from experiments.spec import Spec
 from experiments.tasks.base import Arrays, Task
 from experiments.training import Training, read_state, save_model, seed_sequence
 from search_spaces.architecture import architecture, layers, parameters
-from search_spaces.kernels import kernel
 from tracking.journal import Event
 
 Execution = dict[str, Any]  # the fields of an "execution" event
@@ -149,9 +148,8 @@ class RecurrentTuner(SearchTuner):
         train: Arrays,
         val: Arrays,
         worker: int,
-        gpus: int,
     ) -> None:
-        self.spec, self.task, self.train, self.val, self.gpus = spec, task, train, val, gpus
+        self.spec, self.task, self.train, self.val = spec, task, train, val
         super().__init__(oracle, hypermodel, spec.executions, worker)
         self.time_limit = duration("--trial-time-limit", spec.trial_time_limit)
         self.names = [parameter.name for parameter in self.oracle.get_space().space]
@@ -203,8 +201,7 @@ class RecurrentTuner(SearchTuner):
         seeds = (int(trial.trial_id), execution)
         keras.utils.set_random_seed(int(seed_sequence(self.spec.seed, *seeds).generate_state(1)[0]))
         model = self.hypermodel.build(trial.hyperparameters)
-        used = [cell for cell, _ in layers(trial.hyperparameters.values)]
-        name, reason = kernel(used, self.gpus)
+        name, reason = self.hypermodel.kernel(layers(trial.hyperparameters.values))
         size = sum(math.prod(variable.shape) for variable in model.trainable_variables)
         folder.journal.append("built", parameters=size, kernel=name, kernel_reason=reason)
         return Training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)

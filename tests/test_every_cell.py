@@ -32,10 +32,13 @@ GOLDEN: dict[str, tuple[Any, list[float]]] = {
 }
 
 every_cell = pytest.mark.parametrize("name", NAMES)
+every_kernel = pytest.mark.parametrize("how", ["loop", "xla"])
 
 
-def built(name: str, width: int = 2, return_sequences: bool = True, features: int = 1) -> keras.layers.Layer:
-    layer = cells.load(name).layer(width, return_sequences, "layer")
+def built(
+    name: str, width: int = 2, return_sequences: bool = True, features: int = 1, how: str = "loop"
+) -> keras.layers.Layer:
+    layer = cells.load(name).layer(width, return_sequences, "layer", how)
     layer.build((None, None, features))
     return layer
 
@@ -59,9 +62,10 @@ def test_an_unknown_cell_lists_the_known_ones(name: str) -> None:
 
 
 @every_cell
-def test_numbers_by_hand(name: str) -> None:
+@every_kernel
+def test_numbers_by_hand(name: str, how: str) -> None:
     bias, expected = GOLDEN[name]
-    layer = built(name)
+    layer = built(name, how=how)
     kernel_, recurrent, _ = layer.get_weights()
     layer.set_weights([np.full_like(kernel_, 0.5), np.full_like(recurrent, 0.25), np.repeat(bias, 2, axis=-1)])
     found = output(layer, np.array([[[1.0], [2.0]]], np.float32))
@@ -140,8 +144,6 @@ def test_weights_are_the_stock_ones(name: str) -> None:
 @pytest.mark.parametrize(
     ("used", "gpus", "answer"),
     [
-        (["lstm"], 0, ("loop", "no GPU found")),
-        (["simple_rnn"], 0, ("loop", "no GPU found")),
         (["lstm", "gru"], 1, ("cudnn", "GPU found; tanh and sigmoid, bias, no recurrent dropout")),
         (["gru", "gru", "gru"], 4, ("cudnn", "GPU found; tanh and sigmoid, bias, no recurrent dropout")),
         (["simple_rnn"], 1, ("loop", "Keras has no cuDNN path for simple_rnn")),
@@ -149,10 +151,18 @@ def test_weights_are_the_stock_ones(name: str) -> None:
     ],
 )
 def test_the_kernel_and_why(used: list[str], gpus: int, answer: tuple[str, str]) -> None:
-    assert kernel(used, gpus) == answer
+    assert kernel(used, gpus, 10**9) == answer
 
 
 @every_cell
 def test_the_kernel_of_every_cell(name: str) -> None:
-    assert kernel([name], 0)[0] == "loop"
-    assert kernel([name], 1)[0] == ("cudnn" if cells.load(name).CUDNN else "loop")
+    assert kernel([name], 1, 0)[0] == ("cudnn" if cells.load(name).CUDNN else "loop")
+
+
+@every_cell
+def test_without_a_gpu_much_work_is_compiled_and_little_is_not(name: str) -> None:
+    enough = cells.load(name).XLA_COSTS / cells.load(name).XLA_SAVES
+    little, much = (kernel([name], 0, round(share * enough)) for share in (0.5, 20))
+    assert little[0] == "loop" and much[0] == "xla"
+    costs = cells.load(name).XLA_COSTS
+    assert much[1] == f"no GPU found; compiling takes about {costs:.1f} s and saves about {20 * costs:.1f} s"

@@ -1,8 +1,8 @@
 """The recurrent cells: one file each, found by its name.
 
-A cell's file has `layer(width, return_sequences, name)`, which makes a Keras layer with input and output
-`(batch, time, features)` (`(batch, features)` without `return_sequences`), and `CUDNN`, whether Keras can run it on
-cuDNN.
+A cell's file has `layer(width, return_sequences, name, kernel)`, which makes a Keras layer with input and output
+`(batch, time, features)` (`(batch, features)` without `return_sequences`); `CUDNN`, whether it can run on cuDNN; and
+what its kernel `xla` costs and saves (see kernels.py).
 """
 
 import importlib

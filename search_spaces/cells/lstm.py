@@ -1,12 +1,58 @@
 """Long short-term memory (Hochreiter & Schmidhuber 1997) with a forget gate that starts open (Gers et al. 2000).
 
-Keras' defaults keep the cuDNN kernel usable: tanh, sigmoid gates, a bias, no recurrent dropout, no unrolling.
+i, f, o = sigmoid(x[t] W + h[t-1] U + b), g = tanh(…); c[t] = f c[t-1] + i g; h[t] = o tanh(c[t]). Keras' defaults keep
+the cuDNN kernel usable: tanh, sigmoid gates, a bias, no recurrent dropout, no unrolling.
 """
 
+from typing import Any
+
 import keras
+import tensorflow as tf
+
+from search_spaces import scan
+from search_spaces.scan import Tensors
 
 CUDNN = True
+XLA_COSTS, XLA_SAVES = 1.0, 2e-5  # seconds to compile; a time step, of training at width 32
 
 
-def layer(width: int, return_sequences: bool, name: str) -> keras.layers.Layer:
-    return keras.layers.LSTM(width, return_sequences=return_sequences, name=name)
+class ScannedLSTM(scan.Scanned, keras.layers.LSTM):
+    """`keras.layers.LSTM` with the kernel `xla`; gates in Keras' order i, f, g, o."""
+
+    @staticmethod
+    def forward_pass(x: tf.Tensor, states: Tensors, weights: Tensors, mask: Any) -> tuple[Tensors, Tensors]:
+        kernel, recurrent, bias = weights
+
+        def step(inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
+            (z,), (h, c) = inputs, states
+            i, f, g, o = tf.split(z + tf.matmul(h, recurrent), 4, 1)
+            i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
+            c = f * c + i * g
+            return (o * tf.tanh(c), c), (i, f, g, o)
+
+        return scan.forward(step, [scan.product(x, kernel) + bias], states, 4, mask)
+
+    @staticmethod
+    def backward_pass(
+        x: tf.Tensor, states: Tensors, weights: Tensors, mask: Any, kept: Tensors, ends: Tensors, outputs: Any
+    ) -> Tensors:
+        hs, cs, *gates = kept
+        back = scan.transposed(weights[1], 4)
+
+        def step(inputs: Tensors, gradients: Tensors) -> tuple[Tensors, Tensors]:
+            (c, earlier, i, f, g, o), (dh, dc) = inputs, gradients
+            squashed = tf.tanh(c)
+            dc = dc + dh * o * (1 - squashed * squashed)
+            di, df, dg = dc * g * i * (1 - i), dc * earlier * f * (1 - f), dc * i * (1 - g * g)
+            found = di, df, dg, dh * squashed * o * (1 - o)
+            return (tf.add_n([tf.matmul(*pair) for pair in zip(found, back, strict=True)]), dc * f), found
+
+        first, found = scan.backward(step, [cs, scan.before(states[1], cs), *gates], ends, outputs, 4, mask)
+        of_x, of_kernel = scan.gradients(x, weights[0], found)
+        of_recurrent = scan.weight_gradient(scan.before(states[0], hs), found)
+        return (of_x, *first, of_kernel, of_recurrent, scan.bias_gradient(found))
+
+
+def layer(width: int, return_sequences: bool, name: str, kernel: str = "loop") -> keras.layers.Layer:
+    made = ScannedLSTM if kernel == "xla" else keras.layers.LSTM
+    return made(width, return_sequences=return_sequences, name=name)

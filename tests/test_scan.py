@@ -1,0 +1,110 @@
+"""The kernel `xla` against Keras' own loop: outputs, states and every gradient, with and without masks."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from search_spaces import cells
+from search_spaces.plain import plain
+from search_spaces.recurrent import RecurrentSpace
+from search_spaces.scan import Scanned
+
+KINDS = [*((name, {}) for name in cells.names()), ("simple_rnn", {"activation": "relu"})]
+UNITS, LENGTHS = 5, [7, 4, 1]
+
+
+def pair(name: str, more: dict[str, Any]) -> tuple[Any, Any]:
+    """The same layer with the same weights, by `xla` and by `loop`."""
+    kinds = [type(cells.load(name).layer(1, True, "any", how)) for how in ("xla", "loop")]
+    assert issubclass(kinds[0], Scanned) and kinds[1].__module__.startswith("keras.")
+    keras.utils.set_random_seed(0)
+    by_xla, by_loop = (kind(UNITS, bias_initializer="random_normal", **more) for kind in kinds)
+    for layer in (by_xla, by_loop):
+        layer.build((None, None, 2))
+    by_loop.set_weights(by_xla.get_weights())
+    return by_xla, by_loop
+
+
+def outcome(layer: Any, x: tf.Tensor, states: list[tf.Tensor], mask: tf.Tensor | None) -> list[np.ndarray]:
+    """The output, the last states, and the gradients of x, the first states and the weights."""
+    weights = [variable.value for variable in layer.trainable_variables]
+    with tf.GradientTape() as tape:
+        tape.watch([x, *states])
+        output, *ends = layer(x, initial_state=states, mask=mask)
+        size = tf.reduce_sum(tf.sin(output * tf.range(1.0, UNITS + 1)))
+        size += sum(tf.reduce_sum(end**2) for end in ends)
+    return [np.asarray(part) for part in (output, *ends, *tape.gradient(size, [x, *states, *weights]))]
+
+
+@pytest.mark.parametrize(("name", "more"), KINDS)
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_it_is_what_keras_computes(
+    name: str, more: dict[str, Any], sequences: bool, masked: bool, backwards: bool
+) -> None:
+    layers = pair(name, {**more, "return_sequences": sequences, "return_state": True, "go_backwards": backwards})
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.normal(size=(len(LENGTHS), max(LENGTHS), 2)), tf.float32)
+    states = [tf.constant(rng.normal(size=(3, UNITS)), tf.float32) for _ in range(2 if name == "lstm" else 1)]
+    mask = tf.sequence_mask(LENGTHS) if masked else None
+    if masked and backwards and sequences:
+        # Padding comes first: Keras' outputs are zeros until the first real step, not the first state, which is zero.
+        found, expected = (outcome(layer, x, [0 * state for state in states], mask) for layer in layers)
+        gradients = slice(2 + len(states), 2 + 2 * len(states))
+        assert [part.shape for part in found[gradients]] == [(3, UNITS)] * len(states)
+        del found[gradients], expected[gradients]
+    else:
+        found, expected = (outcome(layer, x, states, mask) for layer in layers)
+    assert len(found) == len(expected) >= 6
+    for one, other in zip(found, expected, strict=True):
+        assert one == pytest.approx(other, abs=2e-5)
+
+
+@pytest.mark.parametrize(("name", "more"), KINDS)
+def test_gradients_are_finite_differences(name: str, more: dict[str, Any]) -> None:
+    layer, _ = pair(name, more)
+    x = np.random.default_rng(0).normal(size=(2, 6, 2)).astype(np.float32)
+    point = tf.Variable(x)
+    with tf.GradientTape() as tape:
+        size = tf.reduce_sum(layer(point) ** 2)
+    found = np.asarray(tape.gradient(size, point))
+    for place in [(0, 0, 0), (1, 3, 1), (0, 5, 0)]:
+        shift = np.zeros_like(x)
+        shift[place] = 1e-2
+        up, down = (float(tf.reduce_sum(layer(tf.constant(x + sign * shift)) ** 2)) for sign in (1, -1))
+        assert found[place] == pytest.approx((up - down) / 2e-2, rel=0.02, abs=2e-4)
+
+
+@pytest.mark.parametrize("cell", cells.names())
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_model_trains_alike_and_is_saved_as_stock_keras(cell: str, depth: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.random((48, 9, 2), np.float32), rng.random((48, 1), np.float32)
+    values = {"depth": depth, "cell": cell, "width": 6, "learning_rate": 0.01}
+    losses, models = [], []
+    for work in (0, 10**9):
+        space = RecurrentSpace(features=2, outputs=1, loss="mse", work=work)
+        assert space.kernel([(cell, 6)] * depth)[0] == ("xla" if work else "loop")
+        keras.utils.set_random_seed(0)
+        hp = hyperparameters(values)
+        models.append(space.build(hp))
+        losses.append(models[-1].fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0).history["loss"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    stock = plain(models[1])
+    assert all(type(layer).__module__.startswith("keras.") for layer in stock.layers)
+    stock.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.predict(x, verbose=0) == pytest.approx(models[1].predict(x, verbose=0), abs=1e-6)
+
+
+def hyperparameters(values: dict[str, Any]) -> Any:
+    import keras_tuner
+
+    hp = keras_tuner.HyperParameters()
+    hp.values = dict(values)
+    return hp
