@@ -2,6 +2,7 @@
 
 spec.json                     what is searched, written once
 study.journal  study.lock     Optuna's journal; the lock over proposing and appending
+data/                         train and validation arrays for the workers, while it runs, if they are large
 launcher.lock  workers/0.lock held by the living; the system releases them when a process dies
 trials/0003/journal.jsonl     what happened in a trial; MLflow is brought to it
 trials/0003/checkpoint.npz    its last epoch, to go on from
@@ -51,6 +52,7 @@ class SearchFolder:
         self.path = path
         self.spec = path / "spec.json"
         self.study = path / "study.journal"
+        self.data = path / "data"
         self.study_lock = lock(path / "study.lock")
         self.launcher_lock = lock(path / "launcher.lock")
 

@@ -20,6 +20,7 @@ from experiments.folders import SearchFolder, taken
 from experiments.limits import Watch, limits
 from experiments.progress import Progress, TrialState
 from experiments.search import Search
+from experiments.sharing import share, stop_sharing
 from experiments.spec import Spec
 from experiments.tasks import base
 
@@ -76,9 +77,15 @@ class Launch:
                 def tick() -> None:
                     self._drop_losers(display.tick(), progress)
 
-                ended = search.run(self._open_record, tick, self._log_best)
+                def begin(session: str) -> "Record | None":
+                    share(self.folder, session, arrays)
+                    arrays.clear()  # the workers have their own, or map them
+                    return self._open_record(session)
+
+                ended = search.run(begin, tick, self._log_best)
             return ended if ended != "done" else self._all_done(progress)
         finally:
+            stop_sharing(self.folder, search.session)
             if self.refused and self.new:
                 shutil.rmtree(self.folder.path, ignore_errors=True)
                 with suppress(OSError):  # other searches lie there

@@ -71,6 +71,7 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
 
     from experiments.oracle import StudyOracle
     from experiments.pruners import pruner
+    from experiments.sharing import shared
     from experiments.tuner import RecurrentTuner
     from search_spaces.recurrent import RecurrentSpace
 
@@ -81,7 +82,7 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     task = base.make(spec.task, spec.options)
-    train, val = (task.split(split, spec.seed) for split in ("train", "val"))
+    train, val = shared(search, session, task, spec.seed)
     steps = spec.epochs * training_steps(task, len(train[0]), spec.batch)
     decay_steps = steps if spec.schedule == "cosine" else None
     space = RecurrentSpace(
