@@ -26,11 +26,15 @@ test test-all:
 	.venv/bin/python -m mypy
 	.venv/bin/python -m pytest $(SELECTED)
 
+benchmarks: .venv/.installed ## what experiments/benchmarks measures, beside the peers; takes hours on a machine left alone
+	set -e; for name in throughput "throughput --epochs 20 --only untracked" tracking scale regret kernels generators; do \
+		echo "== $$name"; .venv/bin/python -m experiments.benchmarks.$$name; done
+
 clean: ## away with .venv and the caches; searches and their results stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install quickstart test test-all clean FORCE
+.PHONY: help install quickstart test test-all benchmarks clean FORCE
 .NOTPARALLEL:
 
 # The stamp holds the folder's path: a .venv does not survive a move, nor the loss of its interpreter.
