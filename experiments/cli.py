@@ -130,9 +130,11 @@ def _sync(parsed: argparse.Namespace) -> int:
 def _show_results(name: str, uri: str, hints: bool = False) -> int:
     from experiments.display import leaderboard
     from tracking.results import ranked, results
+    from tracking.store import working
 
     console = _console()
-    found = results(*_open(name, uri))
+    with working(uri):
+        found = results(*_open(name, uri))
     leaderboard(console, found, ranked(found))
     if hints and not ranked(found):
         console.print("\nnext:\n  recurrent ui   what failed, and why, in the browser", soft_wrap=True)
@@ -148,16 +150,19 @@ def _show_results(name: str, uri: str, hints: bool = False) -> int:
 def _results(parsed: argparse.Namespace) -> int:
     from tracking.results import results
     from tracking.searches import all_searches
-    from tracking.store import connect, resolve
+    from tracking.store import connect, resolve, working
 
     uri = resolve(parsed.tracking_uri)
     if not parsed.name:
-        found = [results_line(run) for run in all_searches(connect(uri))]
+        with working(uri):
+            found = [results_line(run) for run in all_searches(connect(uri))]
         print(json.dumps(found, indent=1) if parsed.json else "\n".join(_search_line(line) for line in found))
         return 0
     if not parsed.json:
         return _show_results(parsed.name, uri)
-    print(json.dumps(results(*_open(parsed.name, uri)), indent=1))
+    with working(uri):
+        shown = results(*_open(parsed.name, uri))
+    print(json.dumps(shown, indent=1))
     return 0
 
 
@@ -183,24 +188,26 @@ def _search_line(line: dict[str, Any]) -> str:
 def _open(name: str, uri: str) -> tuple[Any, Any]:
     """(client, the search's run)."""
     from tracking.searches import all_searches, find_search
-    from tracking.store import connect
+    from tracking.store import connect, working
 
     client = connect(uri)
-    parent = find_search(client, name)
+    with working(uri):
+        parent = find_search(client, name)
+        known = [] if parent else [run.data.tags["search_id"] for run in all_searches(client)[:10]]
     if parent is None:
-        known = ", ".join(run.data.tags["search_id"] for run in all_searches(client)[:10]) or "none yet"
-        raise ValueError(f"NAME: expected a search in {uri} ({known}), got {name!r}")
+        raise ValueError(f"NAME: expected a search in {uri} ({', '.join(known) or 'none yet'}), got {name!r}")
     return client, parent
 
 
 def _ui(parsed: argparse.Namespace) -> int:
     from tracking.searches import all_searches
-    from tracking.store import connect, resolve
+    from tracking.store import connect, resolve, working
     from tracking.ui import server
     from tracking.views import dashboard_link
 
     uri, console = resolve(parsed.tracking_uri), _console()
-    searches = all_searches(connect(uri))
+    with working(uri):
+        searches = all_searches(connect(uri))
     with console.status("MLflow's server starts ...") as status:
 
         def progress(seconds: float) -> None:
@@ -224,12 +231,12 @@ def _export(parsed: argparse.Namespace) -> int:
     from experiments.quiet import quiet
     from experiments.scoring import scorer
     from tracking.export import export
-    from tracking.store import resolve
+    from tracking.store import resolve, working
 
     uri = resolve(parsed.tracking_uri)
     client, parent = _open(parsed.name, uri)
     to = Path(parsed.to)
-    with quiet():
+    with quiet(), working(uri):
         card = export(client, uri, parent, to, scorer(json.loads(parent.data.tags["spec"])))
     name = metric_name(card["metric"])
     print(f"exported {card['architecture']} (trial {card['trial']}, {card['parameters']:,} parameters) to {to}/")

@@ -56,7 +56,7 @@ class Display:
     def tick(self) -> list[TrialState]:
         """Reads what is new in the journals, and shows it; returns the trials that have ended."""
         ended = self.progress.update()
-        done = sum(bool(trial.outcome) for trial in self.progress.trials.values())
+        done = self.progress.done()
         for place, trial in enumerate(ended, start=done - len(ended) + 1):
             self._line(place, trial)
         self.ticks += 1

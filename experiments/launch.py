@@ -21,13 +21,17 @@ from experiments.limits import Watch, limits
 from experiments.progress import Progress, TrialState
 from experiments.search import Search
 from experiments.sharing import share, stop_sharing
-from experiments.spec import Spec
+from experiments.spec import Spec, leftovers
 from experiments.tasks import base
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
     from tracking.record import Record
+    from tracking.runs import Projection
 
 SEARCHES = Path("searches")
+WAITING = 15.0  # seconds that a search which goes on waits for its record; workers import TensorFlow meanwhile
 
 
 @dataclasses.dataclass
@@ -68,19 +72,19 @@ class Launch:
         progress = Progress(self.folder.path / "trials", self.task.direction, planned, epochs)
         left = planned - sum(bool(trial.outcome) and int(trial.number) < planned for trial in progress.trials.values())
         search = Search(self.folder, max(0, min(self.workers, left)), gpus())
-        self._drop_losers(list(progress.trials.values()), progress)
         search.watch = Watch(limits(self.spec, self.workers), progress, search.session)
         try:
             with Display(self.console, progress, self.task.metric, self.floors, self.spec.epochs) as display:
                 display.session = search.session
 
-                def tick() -> None:
-                    self._drop_losers(display.tick(), progress)
-
                 def begin(session: str) -> "Record | None":
+                    self._drop_losers(list(progress.trials.values()), progress)
                     share(self.folder, session, arrays)
                     arrays.clear()  # the workers have their own, or map them
-                    return self._open_record(session)
+                    return self._open_record(session, search)
+
+                def tick() -> None:
+                    self._drop_losers(display.tick(), progress)
 
                 ended = search.run(begin, tick, self._log_best)
             return ended if ended != "done" else self._all_done(progress)
@@ -98,7 +102,7 @@ class Launch:
         return arrays
 
     def _all_done(self, progress: Progress) -> str:
-        done = len(progress.trials)
+        done = progress.done()
         if done < self.spec.trials:
             return f"the space has no more than {done} models"
         return f"all {done} trials are done"
@@ -125,7 +129,7 @@ class Launch:
         over = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         if not over.is_dir():
             raise ValueError(f"--name: expected {folder} to be a new folder, got {over}, which is a file")
-        if self.new and folder.exists() and any(path.suffix != ".json" for path in folder.iterdir()):
+        if self.new and folder.exists() and set(folder.iterdir()) - set(leftovers(self.folder)):
             raise ValueError(f"--name: expected a new name, got {self.spec.name!r}, but {folder} holds no spec.json")
 
     def _refuse_name(self) -> NoReturn:
@@ -172,27 +176,62 @@ class Launch:
         try:
             self.floors = self.task.floors("val")
             record = self._record(uuid.uuid4().hex)
-            trials = Progress(self.folder.path / "trials", self.task.direction, self.spec.trials, 1).trials.values()
-            done = sum(bool(trial.outcome) for trial in trials) >= estimate.planned_trials(self.spec)
-            return record.finish("FINISHED" if done else "KILLED", lambda: self._log_best(record))
+            record.open_now()
+            status, why = self._end()
+            return record.finish(status, lambda: self._log_best(record), why)
         finally:
             self.folder.launcher_lock.release()
 
-    def _open_record(self, session: str) -> "Record | None":
+    def _end(self) -> tuple[str, str]:
+        """(MLflow's status, why) of the search's end, as its last launcher has written it down."""
+        events = self.folder.journal.events()
+        if events and events[-1]["event"] == "end":
+            return events[-1]["status"], events[-1]["why"]
+        progress = Progress(self.folder.path / "trials", self.task.direction, self.spec.trials, 1)
+        done = progress.done() >= estimate.planned_trials(self.spec)
+        return ("FINISHED", "done") if done else ("KILLED", "its launcher was killed")
+
+    def _open_record(self, session: str, search: Search) -> "Record | None":
         self.refused = True
         record = self._record(session) if self.tracked else None
+        if record is not None:
+            self._open(record, search)
         self.refused = False
         self.spec.write(self.folder)  # --trials may have changed; the workers have not read it yet
         return record
 
+    def _open(self, record: "Record", search: Search) -> None:
+        """A new search must have reached its store once; one that goes on need not, and does not wait long for it."""
+        from tracking.record import PATIENCE
+        from tracking.store import unanswered
+
+        if not self.new:
+            record.open(WAITING, lambda: search.interrupted or record.tried.is_set())
+        elif not record.open(PATIENCE, lambda: search.interrupted):
+            record.over.set()
+            if search.interrupted:
+                raise KeyboardInterrupt
+            raise unanswered(self.uri)
+
     def _record(self, session: str) -> "Record":
         from tracking.record import Record
-        from tracking.runs import Projection
-        from tracking.searches import find_search, open_search
-        from tracking.store import artifacts, connect
-        from tracking.views import write_views
+
+        return Record(self.uri, self.spec.name, lambda: self._projection(session), self._warn)
+
+    def _projection(self, session: str) -> "Projection":
+        """Opens the search in the store. Raises ValueError if that refuses it, Unreachable if it does not answer."""
+        from tracking.store import connect, working
 
         client = connect(self.uri, create=True)
+        with working(self.uri):
+            return self._open_in(client, session)
+
+    def _open_in(self, client: "MlflowClient", session: str) -> "Projection":
+        from tracking.runs import Projection
+        from tracking.searches import find_search, open_search
+        from tracking.store import artifacts
+        from tracking.views import write_views
+
         known = find_search(client, self.spec.name)
         if known is not None and json.loads(known.data.tags["spec"])["id"] != self.spec.id:
             raise ValueError(f"--name: expected a new name, got {self.spec.name!r}, which {self.uri} holds already")
@@ -202,8 +241,7 @@ class Launch:
         parent = open_search(client, self.spec.name, experiment, place, facts, self.floors)
         write_views(client, parent.info.experiment_id, self.task.metric, self.task.direction, self.spec.name)
         trials = self.folder.path / "trials"
-        projection = Projection(client, parent, trials, self.task.metric, self.task.direction, session, self.floors)
-        return Record(self.uri, client, parent, projection, self._warn)
+        return Projection(client, parent, trials, self.task.metric, self.task.direction, session, self.floors)
 
     def _warn(self, text: str) -> None:
         self.console.print(Text(text, "yellow"), soft_wrap=True)
@@ -212,13 +250,15 @@ class Launch:
         """Logs the best model so far; what has failed to be logged now, the next --resume logs."""
         from tracking.models import log_best
 
-        best = record.projection.best()
+        projection = record.projection
+        best = projection.best()
         if best is None:
             return
         trial = self.folder.trial(int(best))
-        run_id = record.projection.trials[trial.path.name].run_id
+        run_id = projection.trials[trial.path.name].run_id
         if run_id and trial.model.exists():
-            log_best(record.client, record.parent, run_id, trial.model, self._card(trial.journal.events(), run_id))
+            card = self._card(trial.journal.events(), run_id)
+            log_best(projection.client, projection.parent, run_id, trial.model, card)
 
     def _card(self, events: list[dict[str, Any]], run_id: str) -> dict[str, Any]:
         start, end = events[0], events[-1]

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tracking.journal import Event, Tail, now
+from tracking.journal import Event, Tail, TrialFolders, now
 
 
 @dataclass
@@ -63,36 +63,51 @@ class Progress:
     """
 
     def __init__(self, trials: Path, direction: str, planned: int, epochs: int) -> None:
-        self.folder, self.direction, self.planned, self.epochs = trials, direction, planned, epochs
+        self.folders, self.direction, self.planned, self.epochs = TrialFolders(trials), direction, planned, epochs
         self.trials: dict[str, TrialState] = {}
+        self.open: list[TrialState] = []  # those that have not ended
+        self.outcomes: dict[str, list[TrialState]] = {}  # those that have
+        self._best: TrialState | None = None
         self.started, self.done_before = now(), 0
         self.update()
         self.done_before = self.units()
 
     def update(self) -> list[TrialState]:
         """Returns the trials that have ended since the last call."""
-        for path in self.folder.glob("[0-9]*"):
-            if path.name not in self.trials:
-                self.trials[path.name] = TrialState(Tail(path / "journal.jsonl"), path.name)
-        return [trial for trial in self.trials.values() if not trial.outcome and trial.read()]
+        for path in self.folders.new():
+            self.trials[path.name] = TrialState(Tail(path / "journal.jsonl"), path.name)
+            self.open.append(self.trials[path.name])
+        ended = [trial for trial in self.open if trial.read()]
+        if ended:
+            self.open = [trial for trial in self.open if not trial.outcome]
+        for trial in ended:
+            self.outcomes.setdefault(trial.outcome, []).append(trial)
+            scored = [one for one in (self._best, trial) if one is not None and one.score is not None]
+            self._best = min(scored, key=self._rank, default=None)
+        return ended
+
+    def _rank(self, trial: TrialState) -> tuple[float, int, str]:
+        sign = 1 if self.direction == "min" else -1
+        return sign * (trial.score or 0.0), trial.last, trial.number
 
     def running(self, session: str) -> list[TrialState]:
         """The trials that this launcher's workers are at, by worker."""
-        found = [trial for trial in self.trials.values() if trial.session == session and not trial.outcome]
-        return sorted(found, key=lambda trial: trial.worker)
+        return sorted((trial for trial in self.open if trial.session == session), key=lambda trial: trial.worker)
 
     def ended(self, outcome: str) -> list[TrialState]:
-        return [trial for trial in self.trials.values() if trial.outcome == outcome]
+        return self.outcomes.get(outcome, [])
+
+    def done(self) -> int:
+        """How many trials have ended, in whichever way."""
+        return sum(map(len, self.outcomes.values()))
 
     def best(self) -> TrialState | None:
         """The trial with the best score, of equal ones the first to end: the one whose model is logged."""
-        done = [trial for trial in self.trials.values() if trial.score is not None]
-        sign = 1 if self.direction == "min" else -1
-        return min(done, key=lambda trial: (sign * (trial.score or 0.0), trial.last, trial.number), default=None)
+        return self._best
 
     def units(self) -> int:
         """Epochs done; an ended trial counts as all of its epochs."""
-        return sum(self.epochs if trial.outcome else trial.epochs for trial in self.trials.values())
+        return self.epochs * self.done() + sum(trial.epochs for trial in self.open)
 
     def seconds_left(self) -> float | None:
         """At the pace since the launcher began; None before the first epoch."""

@@ -5,7 +5,7 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
@@ -79,6 +79,8 @@ class Search:
     def _run(self, open_record: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any) -> str:
         self.workers = [self._start(index) for index in range(self.count)]
         record = open_record(self.session)
+        self.folder.journal.repair()
+        self.folder.journal.append("start", session=self.session)
         for worker in self.workers:
             worker.go()
         if record:
@@ -87,9 +89,14 @@ class Search:
         try:
             self._watch(tick)
             status = "KILLED" if self.interrupted else "FINISHED"
+        except Exception as error:
+            self.why = str(error) or type(error).__name__
+            raise
         finally:
             self._stop()
             tick()
+            with suppress(OSError):  # a full disk: the record has it all the same
+                self.folder.journal.append("end", status=status, why=self._ended())
             if record:
                 record.finish(status, last and (lambda: last(record)), self._ended())
         return self._ended()

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import platform
+import re
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -74,11 +75,14 @@ class Spec:
     def create(self, folder: SearchFolder) -> None:
         """Writes the spec of a new search. Raises FileExistsError if somebody else was faster."""
         mine = folder.path / f"{self.id}.json"
-        write_json(mine, self.facts())
         try:
+            write_json(mine, self.facts())
             os.link(mine, folder.spec)
+        except FileNotFoundError:  # swept by the faster one
+            raise FileExistsError(folder.spec) from None
         finally:
-            mine.unlink()
+            for left in (mine, *leftovers(folder)):
+                left.unlink(missing_ok=True)
 
     @classmethod
     def read(cls, folder: SearchFolder) -> "Spec":
@@ -87,6 +91,11 @@ class Spec:
         except ValueError as error:
             raise ValueError(f"{folder.spec}: expected the spec of a search, got a damaged file: {error}") from None
         return cls(**{field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content})
+
+
+def leftovers(folder: SearchFolder) -> list[Path]:
+    """What killed launchers, and full disks, have left of specs that were never in place."""
+    return [path for path in folder.path.glob("*.json*") if re.fullmatch(r"[0-9a-f]{32}\.json(\.tmp)?", path.name)]
 
 
 def versions() -> dict[str, str]:

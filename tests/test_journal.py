@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tracking.journal import Journal, Tail, cut_torn_line, now
+from tracking.journal import Journal, Tail, TrialFolders, cut_torn_line, now
 
 LINES = b'{"event": "start", "time": 1}\n{"event": "epoch", "time": 2}\n'
 
@@ -170,3 +170,28 @@ def test_a_full_disk_costs_the_event_alone(tmp_path: Path) -> None:
         journal.append("epoch", text="x" * 200)
     journal.append("end", outcome="failed")
     assert [event["event"] for event in journal.events()] == ["start", "end"]
+
+
+# ---- the folders of trials ----
+
+
+def test_folders_are_found_once_as_they_come(tmp_path: Path) -> None:
+    for name in ("0000", "0001", "0003"):  # a user has taken away 0002
+        (tmp_path / name).mkdir()
+    (tmp_path / "study.lock").touch()
+    folders = TrialFolders(tmp_path)
+    assert [path.name for path in folders.new()] == ["0000", "0001", "0003"]
+    assert folders.new() == []
+    for name in ("0005", "0004", "0002"):
+        (tmp_path / name).mkdir()
+    assert sorted(path.name for path in folders.new()) == ["0002", "0004", "0005"]
+    assert folders.new() == []
+
+
+def test_folders_beyond_four_digits_and_none_yet(tmp_path: Path) -> None:
+    folders = TrialFolders(tmp_path / "trials")
+    assert folders.new() == []
+    for number in (0, 9_999, 10_000):
+        (tmp_path / "trials" / f"{number:04d}").mkdir(parents=True)
+    assert [path.name for path in folders.new()] == ["0000"]
+    assert [path.name for path in TrialFolders(tmp_path / "trials").new()] == ["0000", "9999", "10000"]

@@ -71,12 +71,16 @@ def launch(folder: Path, uri: str) -> None:
     """What the command line does for a fake search."""
     search = SearchFolder(folder)
 
-    def open_record(session: str) -> Record:
+    def projection(session: str) -> Projection:
         client = connect(uri, create=True)
         spec = {**make_spec().to_json(), "versions": {}, "commit": ""}
         parent = open_search(client, "fake", "adding", artifacts(uri, "adding"), spec, {"no_memory": 1 / 6})
-        projection = Projection(client, parent, folder / "trials", "mse", "min", session, {"no_memory": 1 / 6})
-        return Record(uri, client, parent, projection, lambda text: None)
+        return Projection(client, parent, folder / "trials", "mse", "min", session, {"no_memory": 1 / 6})
+
+    def open_record(session: str) -> Record:
+        record = Record(uri, "fake", lambda: projection(session), lambda text: None)
+        record.open(60, lambda: False)
+        return record
 
     Search(search, 2, [], make_fake, "fork").run(open_record, lambda: None)
 

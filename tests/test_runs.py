@@ -17,10 +17,12 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 import tracking.record
+import tracking.runs
 from tracking.record import Record
+from tracking.results import results
 from tracking.runs import Projection
-from tracking.searches import all_trials, find_search, open_search
-from tracking.store import connect
+from tracking.searches import all_trials, child_tags, find_search, open_search
+from tracking.store import Unreachable, connect
 
 START = 1_700_000_000_000  # ms
 SESSION = "launcher-1"
@@ -168,6 +170,7 @@ def test_a_completed_trial(desk: Desk) -> None:
     assert desk.curve(run, "loss") == [(1_000, 0, 0.6), (2_000, 1, 0.4)]
     assert desk.curve(run, "val_mse") == [(1_000, 0, 0.3), (2_000, 1, 0.2)]
     expected = {"best/mse": 0.2, "best/model_score": 0.2, "best/epoch": 1, "cost/seconds": 2.002}
+    expected |= {"best/execution": 0, "executions/mse": 0.2}
     expected |= {f"floor/{name}": value for name, value in FLOORS.items()}
     expected |= {"cost/parameters": 3_500, "hp/width": 32, "hp/depth": 1, "hp/dropout": 0, "hp/learning_rate": 0.001}
     expected |= {"hp/log10_learning_rate": pytest.approx(-3), "loss": 0.4, "val_mse": 0.2}
@@ -226,6 +229,21 @@ def test_executions_have_names_of_their_own(desk: Desk) -> None:
     metrics = run.data.metrics
     assert (metrics["best/mse"], metrics["best/mse_sd"], metrics["best/model_score"]) == (0.3, 0.1414, 0.2)
     assert len(desk.curve(run, "cost/parameters")) == 1
+    assert desk.curve(run, "executions/mse") == [(2_001, 0, 0.2), (4_001, 1, 0.4)]
+    assert metrics["best/execution"] == 0
+
+
+def test_results_have_every_executions_score(desk: Desk) -> None:
+    lines = [start(), built(), executed(0.4, 2_001), executed(0.2, 4_001, 1), executed(0.3, 6_001, 2)]
+    desk.write("0000", *lines, {**end(0.3, 6_002, spread=0.1), "execution": 2})
+    desk.write("0001", start(), built(), failure(50))
+    desk.sync()
+    parent = desk.refreshed()
+    spec = {**json.loads(parent.data.tags["spec"]), "metric": "mse", "direction": "min", "executions": 3}
+    desk.client.set_tag(parent.info.run_id, "spec", json.dumps(spec))
+    shown = results(desk.client, desk.refreshed())["trials"]
+    assert [trial["executions"] for trial in shown] == [[0.4, 0.2, 0.3], []]
+    assert [trial["execution"] for trial in shown] == [2, None]
 
 
 def test_a_single_execution_has_no_spread(desk: Desk) -> None:
@@ -558,6 +576,81 @@ def check_every_failure(
     assert number > 0
 
 
+def active(desk: Desk) -> list[Run]:
+    found = desk.client.search_runs([desk.parent.info.experiment_id], "tags.kind = 'trial'")
+    return [run for run in found if run.data.tags["search_id"] == desk.parent.data.tags["search_id"]]
+
+
+def test_of_two_runs_of_a_trial_the_fuller_one_stays(desk: Desk) -> None:
+    desk.write("0000", *COMPLETED[:3])
+    (full,) = desk.sync()
+    tags = child_tags(desk.parent, "0000", "0000 gru-32")
+    desk.client.create_run(desk.parent.info.experiment_id, START, tags)
+    assert [run.info.run_id for run in all_trials(desk.client, desk.parent)] == [full.info.run_id]
+    desk.sync()
+    assert [run.info.run_id for run in active(desk)] == [full.info.run_id]
+
+
+class Late:
+    """A client of a store that makes a run, but so late that it has been asked for a second one meanwhile."""
+
+    def __init__(self, client: MlflowClient) -> None:
+        self.client, self.waiting = client, True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def create_run(self, *args: Any) -> Run:
+        made = [self.client.create_run(*args) for _ in range(0 if self.waiting else 2)]
+        if self.waiting:
+            self.waiting = False
+            raise MlflowException("no answer in time")
+        return made[0]
+
+
+def test_a_run_that_comes_after_all_goes(desk: Desk) -> None:
+    projection = Projection(Late(desk.client), desk.parent, desk.folder, "mse", "min", SESSION, FLOORS)  # type: ignore[arg-type]
+    desk.write("0000", *COMPLETED)
+    again(lambda: projection.sync())
+    assert len(active(desk)) == 2
+    projection.sync(over=True)
+    (run,) = active(desk)
+    assert (run.info.status, run.data.tags["outcome"]) == ("FINISHED", "completed")
+
+
+def test_of_two_runs_of_a_search_the_first_stays(desk: Desk) -> None:
+    parent = desk.parent
+    name, spec = parent.data.tags["search_id"], {**json.loads(parent.data.tags["spec"]), "id": "1"}
+    desk.client.set_tag(parent.info.run_id, "spec", json.dumps(spec))
+    tags = {"kind": "search", "search_id": name}
+    for number in ("1", "2"):  # the second is another user's, who was as fast
+        text = json.dumps({**spec, "id": number})
+        later = parent.info.start_time + int(number)
+        desk.client.create_run(parent.info.experiment_id, later, {**tags, "spec": text})
+    assert find_search(desk.client, name).info.run_id == parent.info.run_id
+    assert open_search(desk.client, name, "adding", None, spec, {}).info.run_id == parent.info.run_id
+    found = desk.client.search_runs([parent.info.experiment_id], f"tags.kind = 'search' and tags.search_id = '{name}'")
+    assert sorted(json.loads(run.data.tags["spec"])["id"] for run in found) == ["1", "2"]
+
+
+def test_epochs_wait_for_more_of_them_but_ends_do_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = {"now": 0.0}
+    monkeypatch.setattr(tracking.runs.time, "monotonic", lambda: clock["now"])
+    counting = Flaky(desk.client, CALLS, 0, after=False)
+    projection = Projection(counting, desk.parent, desk.folder, "mse", "min", SESSION, FLOORS)  # type: ignore[arg-type]
+    told = []
+    for line in COMPLETED:
+        desk.write("0000", line)
+        clock["now"] += 4
+        before = counting.calls
+        projection.sync(hold=10)
+        told.append(counting.calls - before)
+    # start: create and log; built and the first epoch wait; the second does not; the end: log, terminate, the best.
+    assert told == [2, 0, 0, 1, 0, 3]
+    (run,) = desk.trials()
+    assert desk.curve(run, "val_mse") == [(1_000, 0, 0.3), (2_000, 1, 0.2)]
+
+
 def test_a_run_that_a_user_deletes_costs_itself_alone(desk: Desk) -> None:
     desk.write("0000", *COMPLETED[:3])
     projection = desk.projection()
@@ -591,8 +684,13 @@ def recorded(desk: Desk, client: Any, monkeypatch: pytest.MonkeyPatch) -> Writte
     monkeypatch.setattr(tracking.record, "EVERY", 0.01)
     monkeypatch.setattr(tracking.record, "AFTER_FAILURE", 0.01)
     warnings: list[str] = []
-    projection = Projection(client, desk.parent, desk.folder, "mse", "min", SESSION, FLOORS)
-    return Written(Record(desk.uri, client, desk.parent, projection, warnings.append), warnings)
+    monkeypatch.setattr(tracking.record, "AGAIN", 0.01)
+
+    def make() -> Projection:
+        return Projection(client, desk.parent, desk.folder, "mse", "min", SESSION, FLOORS)
+
+    name = desk.parent.data.tags["search_id"]
+    return Written(Record(desk.uri, name, make, warnings.append), warnings)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -677,6 +775,69 @@ def test_a_server_that_is_away_at_the_end_is_asked_again(desk: Desk, monkeypatch
     waiting.join()
     assert [run.info.status for run in desk.trials()] == ["FINISHED"] and len(written.warnings) == 1
     assert desk.client.get_run(desk.parent.info.run_id).data.tags["stopped"] == "all 1 trials are done"
+
+
+def test_a_record_opens_when_the_server_is_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, away = recorded(desk, desk.client, monkeypatch), threading.Event()
+    make, tries = written.record.make, []
+
+    def fails() -> Projection:
+        tries.append(len(tries))
+        if not away.is_set():
+            raise Unreachable("no answer")
+        return make()
+
+    written.record.make = fails
+    assert written.record.open(60, written.record.tried.is_set) is False, "nobody waits for it"
+    desk.write("0000", *COMPLETED)
+    until(lambda: len(tries) > 3)
+    assert len(written.warnings) == 1 and desk.trials() == []
+    away.set()
+    until(lambda: [run.info.status for run in desk.trials()] == ["FINISHED"])
+    assert written.record.finish("FINISHED") is True
+
+
+def test_a_record_that_never_opens_says_what_is_missing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+    monkeypatch.setattr(tracking.record, "PATIENCE", 0.1)
+    written.record.uri = "http://127.0.0.1:9"
+
+    def fails() -> Projection:
+        raise Unreachable("no answer")
+
+    written.record.make = fails
+    assert written.record.open(0.1, lambda: False) is False
+    assert written.record.finish("FINISHED") is False
+    assert f"recurrent sync {written.record.name}" in written.warnings[-1]
+
+
+def test_what_a_store_refuses_is_raised(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+
+    def refuses() -> Projection:
+        raise ValueError("--name: expected a new name")
+
+    written.record.make = refuses
+    with pytest.raises(ValueError, match="a new name"):
+        written.record.open(60, lambda: False)
+    assert written.warnings == []
+
+
+def test_a_records_thread_outlives_whatever_is_raised(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, failures = recorded(desk, desk.client, monkeypatch), [ZeroDivisionError("what?"), KeyError("x")]
+    sync = written.record.projection.sync
+
+    def failing(**options: Any) -> None:
+        if failures:
+            raise failures.pop(0)
+        sync(**options)
+
+    monkeypatch.setattr(written.record.projection, "sync", failing)
+    desk.write("0000", *COMPLETED)
+    written.record.start()
+    until(lambda: [run.info.status for run in desk.trials()] == ["FINISHED"])
+    assert written.warnings == ["the tracking store failed: what?"], "once"
+    assert written.record.finish("FINISHED") is True
 
 
 class Away:

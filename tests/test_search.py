@@ -60,7 +60,7 @@ linux = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="finds pr
 
 def curves(searched: Searched, trial: Any) -> dict[str, list[tuple[int, float]]]:
     """Every metric with a step, as (step, value) in the order of logging; `test/` is there once it was exported."""
-    others = ("best/", "cost/", "hp/", "floor/", "test/")
+    others = ("best/", "cost/", "hp/", "floor/", "test/", "executions/")
     names = [name for name in trial.data.metrics if not name.startswith(others)]
     return {name: [(point.step, point.value) for point in searched.curve(trial, name)] for name in names}
 

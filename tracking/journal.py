@@ -54,6 +54,33 @@ class Journal:
         return Tail(self.path).read()
 
 
+class TrialFolders:
+    """Finds the folders of a search's trials as they come: `0000`, `0001`, …
+
+    Trials are numbered without gaps, so after the first look only the next number is looked for, and any that a user
+    has taken away.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.found = sorted(int(path.name) for path in folder.glob("[0-9]*"))
+        self.next = self.found[-1] + 1 if self.found else 0
+        self.gaps = set(range(self.next)) - set(self.found)
+
+    def new(self) -> list[Path]:
+        """Those that came since the last call, at first all."""
+        numbers, self.found = self.found, []
+        back = {number for number in self.gaps if self._path(number).exists()}
+        self.gaps -= back
+        while self._path(self.next).exists():
+            numbers.append(self.next)
+            self.next += 1
+        return [self._path(number) for number in (*numbers, *sorted(back))]
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:04d}"
+
+
 class Tail:
     """The reading end: each `read` returns the events that came since the last one."""
 

@@ -17,6 +17,8 @@ from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, R
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import Schema, TensorSpec
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
 
 CARD = "model.json"
 KERAS_FILE = "data/model.keras"
@@ -25,38 +27,54 @@ FLAVOR = {"data": "data", "keras_backend": "tensorflow", "save_exported_model": 
 
 def logged_model(client: MlflowClient, parent: Run) -> LoggedModel | None:
     """The model that a search has logged."""
-    found = _models(client, parent)
-    return found[0] if found else None
+    ready = (model for model in _models(client, parent) if model.status == LoggedModelStatus.READY)
+    return next(ready, None)
 
 
 def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> None:
-    """Logs a trial's model with its card, and takes away the one of an earlier best trial; again: does nothing."""
+    """Logs a trial's model with its card, and takes away all others of the search with their files.
+
+    Again: does nothing. After a kill: ends what that had begun, and takes away what it had left half-made.
+    """
     before = _models(client, parent)
-    if not any(model.source_run_id == run_id for model in before):
-        _log(client, parent, run_id, keras_file, card)
+    whole = [model for model in before if model.source_run_id == run_id and model.status == LoggedModelStatus.READY]
+    kept = whole[0] if whole else _log(client, parent, run_id, keras_file, card)
+    outputs = client.get_run(run_id).outputs
+    if kept.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else [])]:
+        client.log_outputs(run_id, [LoggedModelOutput(kept.model_id, step=card["epoch"] or 0)])
     for model in before:
-        if model.source_run_id != run_id:
-            client.delete_logged_model(model.model_id)
+        if model.model_id != kept.model_id:
+            _remove(client, model)
 
 
 def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
-    found = client.search_logged_models(
-        [parent.info.experiment_id],
-        filter_string=f"tags.search_id = '{parent.data.tags['search_id']}'",
-        order_by=[{"field_name": "creation_time", "ascending": False}],
+    """Of a search, the newest first, half-made ones too."""
+    return list(
+        client.search_logged_models(
+            [parent.info.experiment_id],
+            filter_string=f"tags.search_id = '{parent.data.tags['search_id']}'",
+            order_by=[{"field_name": "creation_time", "ascending": False}],
+        )
     )
-    return [model for model in found if model.status == LoggedModelStatus.READY]
 
 
-def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> None:
+def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> LoggedModel:
     tags = {"search_id": parent.data.tags["search_id"], "architecture": card["architecture"]}
     name = f"{tags['search_id'].replace('.', '_')}-best"  # MLflow refuses dots
     model = client.create_logged_model(parent.info.experiment_id, name, run_id, tags, model_type="keras")
     with tempfile.TemporaryDirectory() as folder:
         write_model(Path(folder), Model(model_id=model.model_id, run_id=run_id), keras_file, card)
         client.log_model_artifacts(model.model_id, folder)
-    client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
-    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=card["epoch"] or 0)])
+    return client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+
+
+def _remove(client: MlflowClient, model: LoggedModel) -> None:
+    """MLflow only hides a deleted model and leaves its files; those of a server are not ours to remove."""
+    if is_local_uri(model.artifact_location, is_tracking_or_registry_uri=False):
+        folder = Path(local_file_uri_to_path(model.artifact_location)).parent  # …/models/m-…/artifacts
+        if folder.name == model.model_id:
+            shutil.rmtree(folder, ignore_errors=True)
+    client.delete_logged_model(model.model_id)
 
 
 def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, Any]) -> None:

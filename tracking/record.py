@@ -4,58 +4,119 @@ import threading
 import time
 from collections.abc import Callable
 
-from mlflow import MlflowClient
-from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from tracking.journal import now
 from tracking.runs import Projection
-from tracking.store import database, tune
+from tracking.store import Unreachable, database, tune
 
 EVERY = 2.0  # seconds between two looks at the journals
+HOLD = 10.0  # seconds that epochs may wait: a call costs nearly as much for one as for many
 AFTER_FAILURE = 15.0  # seconds until a store that did not answer is asked again
-AGAIN = 2.0  # seconds between two of its last attempts
-PATIENCE = 60.0  # seconds that a server which is away is asked again and again at the end
+AGAIN = 2.0  # seconds between two attempts at the beginning, and at the end
+PATIENCE = 60.0  # seconds that a server which is away is asked again and again at the beginning, and at the end
 TUNE_AFTER = 100  # trials, after which the database's statistics are made anew
+LOOK = 0.05  # seconds between two looks at what the thread has reached
+FAILURES = (MlflowException, SQLAlchemyError, OSError, Unreachable)
 
 
 class Record:
-    """A search's runs in MLflow, brought to the journals every two seconds.
+    """A search's runs in MLflow, opened and then brought to the journals every two seconds by a thread.
 
     A store that does not answer costs the search nothing: `warn` is called once, the journals wait.
+
+    Args:
+        uri: of the store.
+        name: of the search.
+        make: opens the search in the store; called again until it does not fail. What it raises but for a store that
+            fails is a refusal.
     """
 
-    def __init__(
-        self, uri: str, client: MlflowClient, parent: Run, projection: Projection, warn: Callable[[str], None]
-    ):
-        self.uri, self.client, self.parent, self.projection, self.warn = uri, client, parent, projection, warn
-        self.over = threading.Event()
+    def __init__(self, uri: str, name: str, make: Callable[[], Projection], warn: Callable[[str], None]) -> None:
+        self.uri, self.name, self.make, self.warn = uri, name, make, warn
+        self.opened: Projection | None = None
+        self.refusal: ValueError | None = None
+        self.over, self.tried = threading.Event(), threading.Event()
         self.reachable = True
         self.tuned = 0
         self.thread = threading.Thread(target=self._run, daemon=True)
 
+    @property
+    def projection(self) -> Projection:
+        """Raises what `make` raises if it is not open yet and cannot be opened now."""
+        return self.opened or self.open_now()
+
+    def open_now(self) -> Projection:
+        self.opened = self.make()
+        return self.opened
+
     def start(self) -> None:
-        self.thread.start()
+        """Begins, unless it has begun."""
+        if self.thread.ident is None:
+            self.thread.start()
+
+    def open(self, seconds: float, enough: Callable[[], bool]) -> bool:
+        """Begins, and waits until it is open, at most `seconds` and until `enough`; True if it is open.
+
+        The thread goes on to try, also afterwards. Raises the store's refusal.
+        """
+        self.start()
+        deadline = time.monotonic() + seconds
+        while self.opened is None and self.refusal is None and time.monotonic() < deadline and not enough():
+            time.sleep(LOOK)
+        if self.refusal:
+            raise self.refusal
+        return self.opened is not None
 
     def _run(self) -> None:
-        while not self.over.wait(EVERY if self.reachable else AFTER_FAILURE):
-            self.reachable = self._try(self.projection.sync)
-            self._say_dropped()
-            self._tune()
+        began, pause = time.monotonic(), 0.0
+        while not self.over.wait(pause) and self.refusal is None:
+            self.reachable = self._look()
+            self.tried.set()
+            opening = self.opened is None and time.monotonic() < began + PATIENCE
+            pause = EVERY if self.reachable else AGAIN if opening else AFTER_FAILURE
+
+    def _look(self) -> bool:
+        """Whatever is raised, the next look may go well: the thread lives as long as the search."""
+        try:
+            if self.opened is None:
+                self._open()
+            if self.opened is not None:
+                self.opened.sync(hold=HOLD)
+                self._say_dropped()
+                self._tune()
+        except Exception as error:
+            self._complain(error)
+            return False
+        return True
+
+    def _open(self) -> None:
+        try:
+            self.opened = self.make()
+        except Unreachable:
+            raise
+        except ValueError as error:
+            self.refusal = error
+            if self.tried.is_set():  # nobody waits for it any more
+                self.warn(f"MLflow is not told of this search: {error}")
+
+    def _complain(self, error: Exception) -> None:
+        if self.reachable:
+            lines = str(error).splitlines() or [type(error).__name__]
+            self.warn(f"the tracking store failed: {lines[0][:160]}")
 
     def _try(self, action: Callable[[], None]) -> bool:
         try:
             action()
-        except (MlflowException, SQLAlchemyError, OSError) as error:
-            if self.reachable:
-                self.warn(f"the tracking store failed: {str(error).splitlines()[0][:120]}")
+        except FAILURES as error:
+            self._complain(error)
             return False
         return True
 
     def _say_dropped(self) -> None:
-        while self.projection.dropped:
-            self.warn(self.projection.dropped.pop())
+        while self.opened and self.opened.dropped:
+            self.warn(self.opened.dropped.pop())
 
     def _tune(self) -> None:
         file = database(self.uri)
@@ -80,19 +141,20 @@ class Record:
             time.sleep(AGAIN)
             done = self._try(lambda: self._finish(status, last, stopped))
         if not done:
-            name = self.parent.data.tags["search_id"]
-            self.warn(f"MLflow lacks the last results; `recurrent sync {name}` sends them")
+            self.warn(f"MLflow lacks the last results; `recurrent sync {self.name}` sends them")
         self._say_dropped()
         if file:
             tune(file)
         return done
 
     def _finish(self, status: str, last: Callable[[], None] | None, stopped: str) -> None:
-        self.projection.sync(over=True)
+        projection = self.projection
+        projection.sync(over=True)
+        parent_id = projection.parent.info.run_id
         if stopped:
-            self.client.set_tag(self.parent.info.run_id, "stopped", stopped)
+            projection.client.set_tag(parent_id, "stopped", stopped)
         try:
             if last:
                 last()
         finally:
-            self.client.set_terminated(self.parent.info.run_id, status, now())
+            projection.client.set_terminated(parent_id, status, now())

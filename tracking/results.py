@@ -22,14 +22,17 @@ def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
         "direction": spec["direction"],
         "status": parent.info.status,
         "floors": {key.removeprefix("floor/"): value for key, value in metrics if key.startswith("floor/")},
-        "trials": [_trial(run, spec["metric"]) for run in all_trials(client, parent)],
+        "trials": [
+            {**_trial(run, spec["metric"]), "executions": _executions(client, run, spec)}
+            for run in all_trials(client, parent)
+        ],
     }
 
 
 def _trial(run: Run, metric: str) -> dict[str, Any]:
     metrics, params, tags = run.data.metrics, run.data.params, run.data.tags
     count = metrics.get("cost/parameters")
-    epoch = metrics.get("best/epoch")
+    epoch, execution = metrics.get("best/epoch"), metrics.get("best/execution")
     return {
         "trial": tags["trial"],
         "architecture": params.get("architecture"),
@@ -43,9 +46,21 @@ def _trial(run: Run, metric: str) -> dict[str, Any]:
         "parameters": None if count is None else int(count),
         "seconds": metrics.get("cost/seconds"),
         "epoch": None if epoch is None else int(epoch),
+        "execution": None if execution is None else int(execution),
         "kernel": tags.get("kernel"),
         "run_id": run.info.run_id,
     }
+
+
+def _executions(client: MlflowClient, run: Run, spec: dict[str, Any]) -> list[float]:
+    """The score of each execution that has ended, in order."""
+    key = f"executions/{spec['metric']}"
+    if key not in run.data.metrics:
+        return []
+    if spec.get("executions", 1) == 1:  # then what comes with the run is all there is
+        return [run.data.metrics[key]]
+    history = client.get_metric_history(run.info.run_id, key)
+    return [point.value for point in sorted(history, key=lambda point: point.step)]
 
 
 def _number(text: str) -> int | float | str:

@@ -5,7 +5,8 @@ MLflow takes the same value at the same step and time only once.
 """
 
 import math
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from tracking.journal import Event, Tail, now
-from tracking.searches import all_trials, child_tags
+from tracking.journal import Event, Tail, TrialFolders, now
+from tracking.searches import child_tags, trial_runs
 
 End = tuple[int, str, float]  # time, trial, score
 SETTLING = 1_000  # milliseconds after which the end of a trial has certainly been written
@@ -33,6 +34,7 @@ class _Trial:
     status: str = ""  # MLflow's
     outcome: str = ""  # the tag
     pending: list[Event] = field(default_factory=list)
+    sent: float = -math.inf  # when something was sent, by the monotonic clock
     start: int = 0  # time of the first event
     last: int = 0  # time of the last event
     session: str = ""  # of the last start
@@ -42,6 +44,12 @@ class _Trial:
     def settled(self, outcome: str) -> bool:
         """MLflow knows already that the trial ended so."""
         return self.outcome == outcome and self.status == STATUSES[outcome]
+
+    def due(self, hold: float) -> bool:
+        """Begins and ends are sent at once, the rest waits until something has been sent `hold` seconds ago."""
+        return any(event["event"] in ("start", "end") for event in self.pending) or (
+            bool(self.pending) and time.monotonic() - self.sent >= hold
+        )
 
 
 class Projection:
@@ -69,79 +77,113 @@ class Projection:
         self.dropped: list[str] = []  # trials that MLflow refuses, and why
         self.metric, self.direction = metric, direction
         self.trials: dict[str, _Trial] = {}
+        self.folders = TrialFolders(folder)
+        self.open: list[_Trial] = []  # those that have a folder and have not ended
+        self.doubtful = False  # the store may have made a run without saying so
         self.ends: list[End] = []
         self.logged: set[End] = set()
-        for run in all_trials(client, parent):
-            trial = self._trial(run.data.tags["trial"])
-            trial.run_id, trial.status = run.info.run_id, run.info.status
-            trial.outcome = run.data.tags.get("outcome", "")
-            if run.data.tags.get(MLFLOW_PARENT_RUN_ID) != parent.info.run_id:  # the search's first run was deleted
-                client.set_tag(run.info.run_id, MLFLOW_PARENT_RUN_ID, parent.info.run_id)
+        self.settled = True  # all improvements are logged
+        self._adopt()
+
+    def _adopt(self) -> None:
+        """Takes over the runs that are there, one for each trial: further ones, of a server that was slow, go."""
+        parent_id = self.parent.info.run_id
+        for name, runs in trial_runs(self.client, self.parent).items():
+            trial = self._trial(name)
+            kept = next((run for run in runs if run.info.run_id == trial.run_id), runs[0])
+            for run in runs:
+                if run is not kept:
+                    self.client.delete_run(run.info.run_id)
+            if trial.run_id is None:
+                trial.run_id, trial.status = kept.info.run_id, kept.info.status
+                trial.outcome = kept.data.tags.get("outcome", "")
+            if kept.data.tags.get(MLFLOW_PARENT_RUN_ID) != parent_id:  # the search's first run was deleted
+                self.client.set_tag(kept.info.run_id, MLFLOW_PARENT_RUN_ID, parent_id)
+        self.doubtful = False
 
     def _trial(self, name: str) -> _Trial:
         if name not in self.trials:
             self.trials[name] = _Trial(name, Tail(self.folder / name / "journal.jsonl"))
         return self.trials[name]
 
-    def sync(self, over: bool = False) -> None:
-        """Sends what is new; with `over`, when no worker lives, closes what has not ended as interrupted."""
-        settled = now() - SETTLING if not over else now()
-        for path in sorted(self.folder.glob("[0-9]*")):
-            trial = self._trial(path.name)
-            if not trial.ended:
-                self._send_or_drop(trial, over)
-        self._send_best(settled)
+    def sync(self, over: bool = False, hold: float = 0.0) -> None:
+        """Sends what is new.
 
-    def _send_or_drop(self, trial: _Trial, over: bool) -> None:
+        Args:
+            over: no worker lives: what has not ended is closed as interrupted.
+            hold: seconds that a trial's epochs may wait for more of them.
+        """
+        settled = now() - SETTLING if not over else now()
+        self.open += [self._trial(path.name) for path in self.folders.new()]
+        for trial in self.open:
+            if not trial.ended:
+                self._send_or_drop(trial, over, hold)
+        self.open = [trial for trial in self.open if not trial.ended]
+        if over and self.doubtful:
+            self._adopt()
+        if not self.settled:
+            self._send_best(settled)
+
+    def _send_or_drop(self, trial: _Trial, over: bool, hold: float) -> None:
         try:
-            self._send(trial, over)
+            self._send(trial, over, hold)
         except MlflowException as error:
             if error.error_code not in REFUSED:
                 raise
             trial.ended = True  # somebody has deleted its run, or there is a value that MLflow does not take
             self.dropped.append(f"trial {trial.name} is not in MLflow: {str(error).splitlines()[0][:120]}")
 
-    def _send(self, trial: _Trial, over: bool) -> None:
+    def _send(self, trial: _Trial, over: bool, hold: float) -> None:
         trial.pending += trial.tail.read()
-        if trial.pending:
+        if trial.due(0.0 if over else hold):
             self._log(trial)
-            trial.pending = []
+            trial.pending, trial.sent = [], time.monotonic()
         if over and trial.run_id and not trial.ended and not trial.settled("interrupted"):
-            self._close(trial, "interrupted", trial.last, [])
+            self._close(trial, "interrupted", trial.last)
 
     def _log(self, trial: _Trial) -> None:
         trial.start, trial.last = trial.start or trial.pending[0]["time"], trial.pending[-1]["time"]
-        for event in trial.pending:
-            trial.session = event["session"] if event["event"] == "start" else trial.session
+        starts = [event["session"] for event in trial.pending if event["event"] == "start"]
+        trial.session = starts[-1] if starts else trial.session
         end = trial.pending[-1] if trial.pending[-1]["event"] == "end" else None
         if end is None or not trial.settled(end["outcome"]):
             self._create(trial)
             metrics, params, tags = batch(trial.pending, trial.start, self.metric)
-            metrics += [Metric(f"floor/{name}", value, trial.start, 0) for name, value in self.floors.items()]
-            self.client.log_batch(trial.run_id, metrics, params, tags)
+            if starts:
+                metrics += [Metric(f"floor/{name}", value, trial.start, 0) for name, value in self.floors.items()]
             if end:
-                reason = [RunTag(key, str(end[key])) for key in ("reason", "error") if key in end]
-                self._close(trial, end["outcome"], end["time"], reason)
-            elif trial.status != "RUNNING" and trial.session == self.session:
-                self._reopen(trial)
+                self._close(trial, end["outcome"], end["time"], metrics, params, tags)
+            else:
+                self.client.log_batch(trial.run_id, metrics, params, tags)
+                if trial.status != "RUNNING" and trial.session == self.session:
+                    self._reopen(trial)
         if end:
             trial.ended = True
             if end["score"] is not None:
                 self.ends.append((end["time"], trial.name, end["score"]))
+                self.settled = False
 
     def _create(self, trial: _Trial) -> None:
         if trial.run_id is None and trial.asked:  # the run may be there, only the answer was lost
-            found = [run for run in all_trials(self.client, self.parent) if run.data.tags["trial"] == trial.name]
-            trial.run_id = found[0].info.run_id if found else None
+            self._adopt()
         if trial.run_id is None:
+            self.doubtful |= trial.asked  # a slow server may still be at the run that was asked for before
             trial.asked = True
             name = f"{trial.name} {trial.pending[0]['parameters']['architecture']}"
             tags = child_tags(self.parent, trial.name, name)
             run = self.client.create_run(self.parent.info.experiment_id, trial.start, tags)
             trial.run_id, trial.status = run.info.run_id, "RUNNING"
 
-    def _close(self, trial: _Trial, outcome: str, time: int, tags: list[RunTag]) -> None:
-        self.client.log_batch(trial.run_id, tags=[*tags, RunTag("outcome", outcome)])
+    def _close(
+        self,
+        trial: _Trial,
+        outcome: str,
+        time: int,
+        metrics: Sequence[Metric] = (),
+        params: Sequence[Param] = (),
+        tags: Sequence[RunTag] = (),
+    ) -> None:
+        self.client.log_batch(trial.run_id, metrics, params, [*tags, RunTag("outcome", outcome)])
         self.client.set_terminated(trial.run_id, STATUSES[outcome], time)
         trial.status, trial.outcome = STATUSES[outcome], outcome
 
@@ -157,14 +199,12 @@ class Projection:
         MLflow shows the value of the highest step, so steps go by the order of ends; ends younger than `settled` wait,
         since an earlier one may not have been read yet.
         """
-        best = [
-            Metric(f"best/{self.metric}", end[2], end[0], step)
-            for step, end in self._improvements()
-            if end[0] <= settled and end not in self.logged
-        ]
-        if best:
+        ready = [(step, end) for step, end in self._improvements() if end[0] <= settled and end not in self.logged]
+        if ready:
+            best = [Metric(f"best/{self.metric}", end[2], end[0], step) for step, end in ready]
             self.client.log_batch(self.parent.info.run_id, best)
-            self.logged |= {end for _, end in self._improvements() if end[0] <= settled}
+            self.logged |= {end for _, end in ready}
+        self.settled = max(self.ends)[0] <= settled
 
     def _improvements(self) -> list[tuple[int, End]]:
         """(how many had ended, end) of every trial that was the best when it ended."""
@@ -202,7 +242,10 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
         elif kind == "epoch":
             prefix = f"exec{event['execution']}/" if event["execution"] else ""
             add([(prefix + name, value) for name, value in event["metrics"].items()], time, event["epoch"])
+        elif kind == "execution":
+            add([(f"executions/{metric}", event["score"])], time, event["execution"])
         elif kind == "end":
+            tags.update({key: str(event[key]) for key in ("reason", "error") if key in event})
             add(_results(event, metric), time)
     named = [Param(name, value) for name, value in params.items()]
     return list(metrics.values()), named, [RunTag(name, value) for name, value in tags.items()]
@@ -210,7 +253,7 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
 
 def _results(end: Event, metric: str) -> list[tuple[str, float]]:
     names = {"score": f"best/{metric}", "spread": f"best/{metric}_sd", "epoch": "best/epoch", "seconds": "cost/seconds"}
-    names["model_score"] = "best/model_score"
+    names |= {"model_score": "best/model_score", "execution": "best/execution"}
     found = [(name, end[key]) for key, name in names.items() if end.get(key) is not None]
     return found + [(f"samples/{name}", share) for name, share in (end.get("samples") or {}).items()]
 

@@ -16,12 +16,15 @@ CHANGING = ("trials", "commit", "time_limit", "target", "trial_time_limit", "mem
 
 def find_search(client: MlflowClient, name: str) -> Run | None:
     """The parent run of a search; a name is unique in its store."""
+    return next(iter(_searches(client, name)), None)
+
+
+def _searches(client: MlflowClient, name: str) -> list[Run]:
+    """The oldest first: a server that had answered too late may have made two, until the search is opened again."""
     if "'" in name:  # no search has such a name, and MLflow's filter would not take it
-        return None
-    found = client.search_runs(
-        _experiments(client), f"tags.kind = 'search' and tags.search_id = '{name}'", max_results=1
-    )
-    return found[0] if found else None
+        return []
+    text = f"tags.kind = 'search' and tags.search_id = '{name}'"
+    return list(client.search_runs(_experiments(client), text, order_by=["attributes.start_time ASC"]))
 
 
 def all_searches(client: MlflowClient) -> list[Run]:
@@ -32,14 +35,22 @@ def all_searches(client: MlflowClient) -> list[Run]:
 
 
 def all_trials(client: MlflowClient, parent: Run) -> list[Run]:
-    """The child runs of a search, in the order of their numbers."""
+    """The child runs of a search, one per trial, in the order of their numbers."""
+    return [runs[0] for runs in trial_runs(client, parent).values()]
+
+
+def trial_runs(client: MlflowClient, parent: Run) -> dict[str, list[Run]]:
+    """The runs of each trial, by number, the fullest first: a server that had answered too late may have made two."""
     text = f"tags.kind = 'trial' and tags.search_id = '{parent.data.tags['search_id']}'"
     page = client.search_runs([parent.info.experiment_id], text, max_results=1000)
     runs = list(page)
     while page.token:
         page = client.search_runs([parent.info.experiment_id], text, max_results=1000, page_token=page.token)
         runs += page
-    return sorted(runs, key=lambda run: int(run.data.tags["trial"]))
+    found: dict[str, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: (int(run.data.tags["trial"]), -len(run.data.metrics))):
+        found.setdefault(run.data.tags["trial"], []).append(run)
+    return found
 
 
 def _experiments(client: MlflowClient) -> list[str]:
@@ -55,9 +66,10 @@ def open_search(
     floors: dict[str, float],
 ) -> Run:
     """Finds or makes the parent run and sets it RUNNING. Raises ValueError if MLflow has deleted the experiment."""
-    parent = find_search(client, name)
-    if parent is None:
-        parent = _new_search(client, name, experiment, artifacts, spec)
+    parent, *others = _searches(client, name) or [_new_search(client, name, experiment, artifacts, spec)]
+    for other in others:
+        if json.loads(other.data.tags["spec"]).get("id") == spec.get("id"):
+            client.delete_run(other.info.run_id)
     _describe(client, parent, spec, floors)
     client.set_tag(parent.info.run_id, "spec", json.dumps(spec))
     client.update_run(parent.info.run_id, status="RUNNING")
@@ -71,7 +83,10 @@ def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str
     try:
         experiment_id = found.experiment_id if found else client.create_experiment(experiment, artifacts)
     except MlflowException:  # somebody else has made it meanwhile
-        experiment_id = client.get_experiment_by_name(experiment).experiment_id
+        found = client.get_experiment_by_name(experiment)
+        if found is None:
+            raise
+        experiment_id = found.experiment_id
     tags = {MLFLOW_RUN_NAME: name, "kind": "search", "search_id": name, "spec": json.dumps(spec)}
     return client.create_run(experiment_id, start_time=now(), tags=tags)
 

@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,16 @@ SQLITE = "sqlite:///"
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # With the defaults one call to a server that is away blocks for four minutes.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    # With the defaults one call to a server that is away blocks for four minutes. What a slow server has not answered
+    # in time it may have done all the same: who asks again must look first.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
+
+
+class Unreachable(ValueError):
+    """A server gives no answer, or none in time: asking again later may help."""
 
 
 def resolve(uri: str | None) -> str:
@@ -45,7 +51,10 @@ def database(uri: str) -> Path | None:
 
 
 def connect(uri: str, create: bool = False) -> "MlflowClient":
-    """A client for a resolved URI. Raises ValueError if there is no record or no server; `create` makes the record."""
+    """A client for a resolved URI. Raises ValueError if there is no record, Unreachable if no server answers.
+
+    `create` makes the record.
+    """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     file = database(uri)
@@ -58,20 +67,40 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
     import logging
 
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
-    try:
-        if file and create:
-            return _create(uri, file)
-        client = MlflowClient(uri)
-        client.search_experiments(max_results=1)
-    except (MlflowException, SQLAlchemyError, OSError) as error:
-        why = _first(error) if file else "no answer"
-        raise ValueError(f"tracking-uri: expected an MLflow store that works, got {uri}: {why}") from None
+    with working(uri):
+        try:
+            if file and create:
+                return _create(uri, file)
+            client = MlflowClient(uri)
+            client.search_experiments(max_results=1)
+        except OSError as error:
+            raise does_not_work(uri, error) from None
     return client
+
+
+@contextmanager
+def working(uri: str) -> Iterator[None]:
+    """What MLflow raises meanwhile becomes a ValueError of one line; Unreachable, if the store is a server."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        raise does_not_work(uri, error) from None
+
+
+def does_not_work(uri: str, error: Exception) -> ValueError:
+    """The error as a ValueError of one line; Unreachable, if the store is a server."""
+    text = f"tracking-uri: expected an MLflow store that works, got {uri}: {_first(error)}"
+    return ValueError(text) if database(uri) else unanswered(uri)
+
+
+def unanswered(uri: str) -> Unreachable:
+    return Unreachable(f"tracking-uri: expected an MLflow store that works, got {uri}: no answer")
 
 
 def _create(uri: str, file: Path) -> "MlflowClient":

@@ -24,7 +24,7 @@ NAMES = ("overview", "leaderboard", "searches", "failed")
 RUN_NAME = "attributes.`Run Name`"  # the column's id in the UI
 # Columns and axes show these better: the UI adds a chart for each below ours, unless it finds one that was deleted.
 UNCHARTED = (
-    *("best/epoch", "best/model_score", "cost/seconds", "cost/parameters"),
+    *("best/epoch", "best/execution", "best/model_score", "cost/seconds", "cost/parameters"),
     *("hp/depth", "hp/width", "hp/learning_rate", "hp/log10_learning_rate", "hp/dropout"),
 )
 

@@ -1,0 +1,55 @@
+"""What the launcher knows of its trials, kept up to date event by event, against a count over all of them."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from experiments.progress import Progress, TrialState
+from tracking.journal import Journal
+
+
+def best_of_all(progress: Progress) -> TrialState | None:
+    done = [trial for trial in progress.trials.values() if trial.score is not None]
+    sign = 1 if progress.direction == "min" else -1
+    return min(done, key=lambda trial: (sign * (trial.score or 0.0), trial.last, trial.number), default=None)
+
+
+@pytest.mark.parametrize("direction", ["min", "max"])
+@pytest.mark.parametrize("seed", range(3))
+def test_counts_and_best_are_those_of_all_trials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direction: str, seed: int
+) -> None:
+    rng, clock = random.Random(seed), [1_000]
+    monkeypatch.setattr("tracking.journal.now", lambda: clock[0])
+    progress = Progress(tmp_path, direction, 40, 3)
+    running: list[Journal] = []
+    number = ended = 0
+    while ended < 40:
+        clock[0] += rng.randrange(2)  # some end in the same millisecond
+        if number < 40 and (not running or rng.random() < 0.3):
+            (tmp_path / f"{number:04d}").mkdir()
+            running.append(Journal(tmp_path / f"{number:04d}" / "journal.jsonl"))
+            running[-1].append("start", session="s", worker=number % 2, parameters={"architecture": "gru-16"})
+            number += 1
+        elif rng.random() < 0.5:
+            rng.choice(running).append("epoch", execution=0, epoch=0, metrics={"loss": 1.0, "val_mse": 0.1})
+        else:
+            journal, outcome = (
+                running.pop(rng.randrange(len(running))),
+                rng.choice(["completed", "completed", "failed"]),
+            )
+            journal.append("end", outcome=outcome, score=rng.randrange(5) / 10 if outcome == "completed" else None)
+            ended += 1
+        if rng.random() < 0.6:
+            progress.update()
+            trials = progress.trials.values()
+            assert progress.best() is best_of_all(progress)
+            assert progress.done() == sum(bool(trial.outcome) for trial in trials)
+            assert progress.units() == sum(3 if trial.outcome else trial.epochs for trial in trials)
+            for outcome in ("completed", "failed"):
+                assert len(progress.ended(outcome)) == sum(trial.outcome == outcome for trial in trials)
+            assert len(progress.running("s")) == sum(not trial.outcome for trial in trials)
+    assert len(progress.update()) + progress.done() >= 40
+    again = Progress(tmp_path, direction, 40, 3)
+    assert again.best().number == progress.best().number  # type: ignore[union-attr]
