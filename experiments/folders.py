@@ -10,14 +10,19 @@ trials/0003/checkpoint.npz    its last epoch, to go on from
 trials/0003/model.keras       its best epoch's model
 """
 
+import errno
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from tracking.journal import Journal
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, no larger file
 
 
 class TrialFolder:
@@ -35,15 +40,15 @@ class TrialFolder:
         """The best epoch's model of one execution, until the trial's end picks one of them."""
         return self.path / f"execution{execution}.keras"
 
-    def execution_weights(self, execution: int) -> Path:
-        """The best epoch's weights so far of the execution that runs."""
-        return self.path / f"execution{execution}.npz"
+    def execution_weights(self, execution: int, epoch: int) -> Path:
+        """The weights after an epoch of the execution that runs: kept of the best one so far."""
+        return self.path / f"execution{execution}-epoch{epoch}.npz"
 
     def clear(self) -> None:
-        """Removes what only a running trial needs."""
-        self.checkpoint.unlink(missing_ok=True)
-        for path in self.path.glob("*execution*"):
-            path.unlink()
+        """Removes what only a running trial needs, with what a kill or a full disk has left half written."""
+        for pattern in ("checkpoint*", "*execution*"):
+            for path in self.path.glob(pattern):
+                path.unlink(missing_ok=True)
 
 
 class SearchFolder:
@@ -92,13 +97,26 @@ def taken(wanted: FileLock, seconds: float = 0) -> bool:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """The file has either its old content or all of the new one."""
+    """The file has either its old content or all of the new one; an OSError names it."""
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
+    with replacing(temporary, path), temporary.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temporary, path)
+
+
+@contextmanager
+def replacing(temporary: Path, path: Path) -> Iterator[None]:
+    """What is written to `temporary` becomes `path`, or nothing is left of it."""
+    try:
+        yield
+        os.replace(temporary, path)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # that of a write has no name of its own
+            error.filename = str(path)
+        raise
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from optuna.trial import TrialState
 from experiments.folders import SearchFolder, TrialFolder, lock, taken
 from experiments.proposals import View, distribution, key, propose
 from experiments.spec import STRATEGIES
+from experiments.verdicts import given_up
 from tracking.journal import Event, cut_torn_line
 
 DEATHS = 3  # a trial whose worker died so often, without a new epoch in between, is not tried again
@@ -91,6 +92,7 @@ class StudyOracle(keras_tuner.Oracle):
             end = self._end_of(trial)
             if end is None:
                 return self._claim(trial), frozen.params
+            trial.clear()
             self._tell(frozen.number, end)
             trial.lock.release()
         return None
@@ -102,7 +104,6 @@ class StudyOracle(keras_tuner.Oracle):
             return events[-1]
         if deaths(events, self.session) < DEATHS:
             return None
-        trial.clear()
         return trial.journal.append("end", outcome="failed", score=None, reason=f"killed its worker {DEATHS} times")
 
     def _new_trial(self) -> tuple[str, dict[str, Any]] | None:
@@ -140,7 +141,7 @@ class StudyOracle(keras_tuner.Oracle):
 
     def prunes(self, trial_id: str) -> bool:
         """True if the trial, by what it has reported, is not worth further epochs."""
-        return self.pruner.prune(self.study, self._frozen(trial_id))
+        return given_up(self.pruner, self.study, self._frozen(trial_id))
 
     def end_trial(self, trial: Trial) -> None:
         """Tells the study what the trial's journal says, and lets go of the trial."""

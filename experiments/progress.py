@@ -44,7 +44,8 @@ class TrialState:
         elif kind == "built":
             self.parameters = event["parameters"]
         elif kind == "epoch":
-            self.paces.append((event["time"] - self.last) / 1000)
+            if event["time"] >= self.last:  # the line that a kill left out has its epoch's time, before the last start
+                self.paces.append((event["time"] - self.last) / 1000)
             self.execution, self.epochs = event["execution"], self.epochs + 1
             self.last_score = next((value for key, value in event["metrics"].items() if key.startswith("val_")), None)
         elif kind == "end":

@@ -6,12 +6,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from filelock import Timeout
 
 from experiments.engines.local import LocalWorker
-from experiments.folders import SearchFolder, taken
+from experiments.folders import FULL_DISK, SearchFolder, taken
 from experiments.worker import make_tuner, work
 
 if TYPE_CHECKING:
@@ -23,10 +23,11 @@ TICK = 0.25  # seconds between two looks at the workers
 OTHER_LAUNCHER = 3.0  # seconds after which another launcher of this search is believed to live
 OLD_WORKERS = 60.0  # seconds that workers of a killed launcher get to end; it takes them milliseconds
 USELESS_DEATHS = 3  # so many workers dying one after the other without a line in any journal end the search
+NO_SPACE = "the disk is full; --resume goes on"
 
 
 class WorkersDied(RuntimeError):
-    """Workers end before they can run a trial."""
+    """Workers end before they can run a trial, or the disk is full."""
 
 
 class Search:
@@ -87,7 +88,7 @@ class Search:
             record.start()
         status = "FAILED"
         try:
-            self._watch(tick)
+            self._watch_disk(tick)
             status = "KILLED" if self.interrupted else "FINISHED"
         except Exception as error:
             self.why = str(error) or type(error).__name__
@@ -108,16 +109,30 @@ class Search:
         gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
         return LocalWorker(work, index, (self.folder.path, self.session, gpu, self.make), self.method)
 
+    def _watch_disk(self, tick: Callable[[], None]) -> None:
+        try:
+            self._watch(tick)
+        except OSError as error:
+            if error.errno not in FULL_DISK:
+                raise
+            self._give_up(NO_SPACE)
+
+    def _give_up(self, why: str) -> NoReturn:
+        self.why = why
+        raise WorkersDied(why)
+
     def _watch(self, tick: Callable[[], None]) -> None:
         while not self.interrupted and not self.why and any(not worker.done() for worker in self.workers):
+            tick()  # what the journals say is read before anybody is judged by it
             for place, worker in enumerate(self.workers):
+                if worker.full():
+                    self._give_up(NO_SPACE)
                 if worker.retired():
                     self._renew(place)
                 elif worker.failed():
                     self._replace(place)
                 elif self.watch and worker.alive():
                     self._enforce(place, *self.watch.offence(worker))
-            tick()
             self.why = self.watch.over() if self.watch else ""
             time.sleep(TICK)
 
@@ -143,7 +158,7 @@ class Search:
         self.seen = written
         if self.useless_deaths > USELESS_DEATHS:
             log = self.folder.worker_log(self.workers[place].index)
-            raise WorkersDied(f"workers end before they can run a trial; {os.path.relpath(log)} says why")
+            self._give_up(f"workers end before they can run a trial; {os.path.relpath(log)} says why")
         self._renew(place)
 
     def _renew(self, place: int) -> None:

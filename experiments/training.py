@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from experiments.batches import Batches
-from experiments.folders import write_atomically
+from experiments.folders import replacing, write_atomically
 from experiments.scoring import Scorer
 from experiments.tasks.base import Arrays, Task
 from experiments.windows import streams, windows
@@ -106,16 +106,17 @@ class Training:
         self.best, self.best_epoch = last, self.epoch
         return True
 
-    def save(self, path: Path, **more: Any) -> None:
-        """Writes a checkpoint: the file is either the old one or the whole new one."""
+    def save(self, path: Path, **more: Any) -> dict[str, Any]:
+        """Writes a checkpoint: the file is either the old one or the whole new one. Returns its state."""
         state = {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch, "logs": self.logs, **more}
         arrays: Any = {f"variable{index}": np.asarray(value) for index, value in enumerate(self._variables())}
         buffer = io.BytesIO()
         np.savez(buffer, state=np.frombuffer(json.dumps(state).encode(), np.uint8), **arrays)
         write_atomically(path, buffer.getvalue())
+        return state
 
     def keep(self, path: Path) -> None:
-        """Writes the weights, by atomic rename: of the best epoch so far. A `.keras` file takes five times as long."""
+        """Writes the last epoch's weights, by atomic rename. A `.keras` file takes five times as long."""
         buffer = io.BytesIO()
         np.savez(buffer, *(np.asarray(value) for value in self.model.trainable_variables))
         write_atomically(path, buffer.getvalue())
@@ -153,5 +154,5 @@ def read_state(path: Path) -> dict[str, Any]:
 def save_model(model: keras.Model, path: Path) -> None:
     """Writes a `.keras` file by atomic rename."""
     temporary = path.with_name(f"new-{path.name}")
-    model.save(temporary)
-    temporary.replace(path)
+    with replacing(temporary, path):
+        model.save(temporary)

@@ -15,18 +15,18 @@ import keras_tuner
 import numpy as np
 import psutil
 from keras_tuner.engine.trial import Trial, TrialStatus
-from keras_tuner.errors import FailedTrialError
+from keras_tuner.errors import FailedTrialError, FatalError
 
 from experiments.engines.local import RETIRED
 from experiments.estimate import words
-from experiments.folders import TrialFolder
+from experiments.folders import FULL_DISK, TrialFolder
 from experiments.oracle import StudyOracle
 from experiments.quantities import duration
 from experiments.spec import Spec
 from experiments.tasks.base import Arrays, Task
 from experiments.training import Training, read_state, save_model, seed_sequence
 from search_spaces.architecture import architecture, layers, parameters
-from tracking.journal import Event
+from tracking.journal import Event, now
 
 Execution = dict[str, Any]  # the fields of an "execution" event
 GROWN = 2**30  # bytes that a worker may grow by, over what it has after its first trial, before a fresh one follows
@@ -50,6 +50,7 @@ class SearchTuner(keras_tuner.Tuner):
         self.tuner_id = f"worker{worker}"
         self.executions, self.worker = executions, worker
         self.usual = 0  # bytes of memory after the first trial
+        self.memory_limit: int | None = None  # bytes, beyond which the launcher ends this process with its trial
 
     def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> Execution:
         """Trains once; returns at least the `score`. Raises Pruned."""
@@ -74,7 +75,18 @@ class SearchTuner(keras_tuner.Tuner):
         )
 
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Runs the executions that the journal does not have yet; the score is their mean."""
+        """Runs the executions that the journal does not have yet; the score is their mean.
+
+        Raises FatalError, at which Keras Tuner stops, if the disk is full: every later trial would fail as this one.
+        """
+        try:
+            return self._run_executions(trial)
+        except OSError as error:
+            if error.errno not in FULL_DISK:
+                raise
+            raise FatalError("the disk is full") from error
+
+    def _run_executions(self, trial: Trial) -> dict[str, float]:
         folder = self.oracle.claimed[trial.trial_id]
         events = folder.journal.events()
         for event in events:  # a kill between journal and study leaves an epoch that the study does not know
@@ -85,8 +97,8 @@ class SearchTuner(keras_tuner.Tuner):
             try:
                 found = self.run_execution(trial, folder, execution)
             except Pruned as pruned:
-                folder.clear()
                 folder.journal.append("end", outcome="pruned", score=None, **pruned.fields)
+                folder.clear()
                 return {self.oracle.objective.name: math.nan}  # for Keras Tuner; the oracle reads the journal
             done.append(folder.journal.append("execution", execution=execution, **found))
         self._end(folder, done)
@@ -97,7 +109,6 @@ class SearchTuner(keras_tuner.Tuner):
         kept = sorted(done, key=lambda event: event["score"])[(len(done) - 1) // 2]  # the lower median
         if folder.execution_model(kept["execution"]).exists():
             folder.execution_model(kept["execution"]).replace(folder.model)
-        folder.clear()
         folder.journal.append(
             "end",
             outcome="completed",
@@ -110,20 +121,25 @@ class SearchTuner(keras_tuner.Tuner):
             seconds=sum(event.get("seconds", 0.0) for event in done),
             **({"reason": kept["stopped"]} if kept.get("stopped") else {}),
         )
+        folder.clear()
 
     def on_trial_end(self, trial: Trial) -> None:
         folder = self.oracle.claimed[trial.trial_id]
         if trial.status != TrialStatus.COMPLETED:
-            folder.clear()
             folder.journal.append("end", outcome="failed", score=None, **_failure(trial.message or ""))
+            folder.clear()
         super().on_trial_end(trial)
         self._retire()
 
     def _retire(self) -> None:
-        """TensorFlow keeps something of every model: a worker that has grown too large makes room for a fresh one."""
+        """TensorFlow keeps something of every model: a worker that has grown too large makes room for a fresh one.
+
+        It does so half way to the limit, so that what earlier trials left never costs a later one its life.
+        """
         size = psutil.Process().memory_info().rss
         self.usual = self.usual or size
-        if size > self.usual + GROWN:
+        room = GROWN if self.memory_limit is None else min(GROWN, (self.memory_limit - self.usual) // 2)
+        if size > self.usual + room:
             sys.exit(RETIRED)
 
     def _populate_initial_space(self) -> None:
@@ -160,21 +176,17 @@ class RecurrentTuner(SearchTuner):
     def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> Execution:
         started = time.perf_counter()
         training = self._training(trial, folder, execution)
-        before = self._go_on(training, folder, execution)
-        self._missing_line(trial, training, folder, execution)
+        before = self._go_on(trial, training, folder, execution)
         seconds, stopped = before, self._enough(training, before)
         while training.epoch + 1 < self.spec.epochs and not stopped:
+            if not execution and training.epoch >= 0:  # also where a kill came before the pruner was asked
+                self._prune(trial, training, seconds)
             logs = training.run_epoch()
             self._refuse_divergence(training.epoch, logs)
-            if training.improved():
-                training.keep(folder.execution_weights(execution))
             seconds = before + time.perf_counter() - started
-            training.save(folder.checkpoint, execution=execution, seconds=seconds)
-            self._epoch_line(trial, folder, execution, training.epoch, logs, seconds, training.seconds)
+            self._epoch_line(trial, folder, self._save(training, folder, execution, seconds))
             stopped = self._enough(training, seconds)
-            if not execution and not stopped and training.epoch + 1 < self.spec.epochs:
-                self._prune(trial, training, seconds)
-        best = training.best_model(folder.execution_weights(execution))
+        best = training.best_model(folder.execution_weights(execution, training.best_epoch))
         save_model(best, folder.execution_model(execution))
         seconds = before + time.perf_counter() - started
         samples = self.task.samples(best, self.spec.seed)
@@ -206,36 +218,34 @@ class RecurrentTuner(SearchTuner):
         folder.journal.append("built", parameters=size, kernel=name, kernel_reason=reason)
         return Training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
 
-    def _go_on(self, training: Training, folder: TrialFolder, execution: int) -> float:
-        """Loads what an earlier attempt left; returns the seconds it had spent."""
+    def _go_on(self, trial: Trial, training: Training, folder: TrialFolder, execution: int) -> float:
+        """Loads what an earlier attempt left, and writes the line it may lack; returns the seconds it had spent."""
         if read_state(folder.checkpoint).get("execution") != execution:
             return 0.0
-        return float(training.load(folder.checkpoint)["seconds"])
+        state = training.load(folder.checkpoint)
+        self._epoch_line(trial, folder, state)
+        return float(state["seconds"])
 
-    def _missing_line(self, trial: Trial, training: Training, folder: TrialFolder, execution: int) -> None:
-        """A kill between checkpoint and journal leaves the last epoch without its line."""
-        lines = [event for event in folder.journal.events() if event["event"] == "epoch"]
-        written = [event["epoch"] for event in lines if event["execution"] == execution]
-        if training.epoch >= 0 and training.epoch not in written:
-            seconds = read_state(folder.checkpoint)["seconds"]
-            self._epoch_line(trial, folder, execution, training.epoch, training.logs, seconds)
+    def _save(self, training: Training, folder: TrialFolder, execution: int, seconds: float) -> dict[str, Any]:
+        """A checkpoint with all that the epoch's line will say; the weights of its best epoch lie there before it."""
+        before = training.best_epoch
+        if training.improved():
+            training.keep(folder.execution_weights(execution, training.epoch))
+        line = {"execution": execution, "seconds": seconds, "training": training.seconds, "time": now()}
+        state = training.save(folder.checkpoint, **line)
+        if training.best_epoch != before:
+            folder.execution_weights(execution, before).unlink(missing_ok=True)
+        return state
 
-    def _epoch_line(
-        self,
-        trial: Trial,
-        folder: TrialFolder,
-        execution: int,
-        epoch: int,
-        logs: dict[str, float],
-        seconds: float,
-        training: float | None = None,
-    ) -> None:
-        """`seconds` since the execution began; `training` are those of this epoch inside training steps."""
-        folder.journal.append(
-            "epoch", execution=execution, epoch=epoch, metrics=logs, seconds=seconds, training=training
-        )
-        if execution == 0:
-            self.oracle.update_trial(trial.trial_id, logs, epoch)
+    def _epoch_line(self, trial: Trial, folder: TrialFolder, state: dict[str, Any]) -> None:
+        """What a checkpoint says of its epoch, once: `seconds` since the execution began, `training` in its steps."""
+        line = {name: state[name] for name in ("execution", "epoch", "seconds", "training", "time")}
+        place = ("epoch", line["execution"], line["epoch"])
+        written = [(event["event"], event.get("execution"), event.get("epoch")) for event in folder.journal.events()]
+        if place not in written:
+            folder.journal.append("epoch", metrics=state["logs"], **line)
+        if line["execution"] == 0:
+            self.oracle.update_trial(trial.trial_id, state["logs"], line["epoch"])
 
     def _refuse_divergence(self, epoch: int, logs: dict[str, float]) -> None:
         for name, value in logs.items():

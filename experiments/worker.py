@@ -3,15 +3,17 @@
 import ctypes
 import gc
 import os
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.engines.local import end_with_launcher
-from experiments.folders import SearchFolder
+from experiments.engines.local import DONE, FULL, end_with_launcher
+from experiments.folders import FULL_DISK, SearchFolder
 from experiments.ranges import WIDTH_STEP, real, whole
 from experiments.spec import Spec
 from experiments.tasks import base
@@ -41,7 +43,22 @@ def work(gate: Connection, index: int, folder: Path, session: str, gpu: str | No
         tuner = make(search, Spec.read(search), index, session)
         gc.collect()
         gc.freeze()  # the collection that Keras asks for before each model need not look at what imports have made
+        sys.exit(_search(tuner))
+
+
+def _search(tuner: "SearchTuner") -> int:
+    """Runs trials until there are no more; returns the process's exit code."""
+    from keras_tuner.errors import FatalError
+
+    try:
         tuner.search()
+    except (OSError, FatalError) as error:
+        cause = error.__cause__ if isinstance(error, FatalError) else error
+        if isinstance(cause, OSError) and cause.errno in FULL_DISK:
+            traceback.print_exc()
+            return FULL
+        raise
+    return DONE
 
 
 def _settle(log: Path, gpu: str | None) -> None:

@@ -9,7 +9,10 @@ from multiprocessing.connection import wait
 from typing import Any
 
 Target = Callable[..., None]
-RETIRED = 3  # exit code of a worker that has grown too large: a fresh one takes its place
+# Exit codes of a worker that nobody else uses: a trial that ends its process must not look like one of these.
+DONE = 81  # nothing is left to do
+RETIRED = 82  # it has grown too large: a fresh one takes its place
+FULL = 83  # the disk is full
 
 
 class LocalWorker:
@@ -33,15 +36,19 @@ class LocalWorker:
 
     def done(self) -> bool:
         """Ended, because there was nothing left to do."""
-        return self.process.exitcode == 0
+        return self.process.exitcode == DONE
 
     def failed(self) -> bool:
-        """Ended, and not because there was nothing left to do."""
-        return self.process.exitcode not in (None, 0, RETIRED)
+        """Ended for none of the reasons that are foreseen."""
+        return self.process.exitcode not in (None, DONE, RETIRED, FULL)
 
     def retired(self) -> bool:
         """Ended after a trial, to make room for a fresh one."""
         return self.process.exitcode == RETIRED
+
+    def full(self) -> bool:
+        """Ended, because the disk was full."""
+        return self.process.exitcode == FULL
 
     def stop(self) -> None:
         """Ends the process at once: what it had done is in the journals."""

@@ -1,0 +1,167 @@
+"""What a worker does with one trial, killed at the worst moments: nothing is done twice, nothing is left out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import optuna
+import pytest
+
+from experiments.folders import SearchFolder, TrialFolder
+from experiments.oracle import StudyOracle
+from experiments.scoring import scorer
+from experiments.spec import Spec
+from experiments.tasks import base
+from experiments.tasks.adding import Adding
+from experiments.training import Training, read_state
+from experiments.tuner import RecurrentTuner
+from experiments.worker import space_arguments
+from search_spaces.recurrent import RecurrentSpace
+from tracking.journal import Journal
+
+EPOCHS = 5
+TASK = Adding(length=4, train=64, val=32, test=16)
+
+
+class Killed(BaseException):
+    """What Keras Tuner does not catch."""
+
+
+class Noting(optuna.pruners.BasePruner):
+    """Notes the steps it is asked at; gives up at `last`."""
+
+    def __init__(self, last: int = EPOCHS) -> None:
+        self.steps: list[Any] = []
+        self.last = last
+
+    def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
+        self.steps.append(trial.last_step)
+        return trial.last_step == self.last
+
+
+def make(folder: Path, pruner: optuna.pruners.BasePruner | None = None, **changes: Any) -> RecurrentTuner:
+    options = {name: str(value) for name, value in vars(TASK).items()}
+    arrays = [TASK.split(name, 0) for name in ("train", "val")]
+    fields: dict[str, Any] = {"name": "t", "task": "adding", "options": options, "cells": ["simple_rnn"]}
+    fields |= {"trials": 1, "depth": "1", "width": "4", "learning_rate": "0.02", "epochs": EPOCHS, "batch": 16}
+    spec = Spec(**{**fields, "digest": base.digest(arrays), **changes})
+    space, hyperparameters = RecurrentSpace(**space_arguments(spec, TASK)), keras_tuner.HyperParameters()
+    space.declare_hyperparameters(hyperparameters)
+    objective, search = keras_tuner.Objective("val_mse", "min"), SearchFolder(folder)
+    oracle = StudyOracle(search, objective, "grid", spec.trials, 0, hyperparameters, "A", pruner)
+    return RecurrentTuner(oracle, space, spec, TASK, *arrays, 0, 0)
+
+
+def killed(tuner: RecurrentTuner) -> TrialFolder:
+    """Its only trial, when the tuner has died in it."""
+    with pytest.raises(Killed):
+        tuner.search()
+    for trial in tuner.oracle.claimed.values():
+        trial.lock.release(force=True)
+    return tuner.oracle.folder.trial(0)
+
+
+def lines(trial: TrialFolder) -> list[dict[str, Any]]:
+    return [event for event in trial.journal.events() if event["event"] == "epoch"]
+
+
+@pytest.fixture
+def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Kills whoever calls a method for which `when` is true, before it has done anything."""
+
+    def at(owner: type, name: str, when: Callable[..., bool]) -> None:
+        method = getattr(owner, name)
+
+        def dying(*words: Any, **named: Any) -> Any:
+            if when(*words, **named):
+                monkeypatch.setattr(owner, name, method)
+                raise Killed
+            return method(*words, **named)
+
+        monkeypatch.setattr(owner, name, dying)
+
+    return at
+
+
+def test_a_line_that_a_kill_left_out_is_the_one_that_would_have_been(tmp_path: Path, kill: Any) -> None:
+    kill(Journal, "append", lambda self, event, **fields: event == "epoch" and fields["epoch"] == 2)
+    trial = killed(make(tmp_path))
+    state = read_state(trial.checkpoint)
+    assert (state["epoch"], len(lines(trial))) == (2, 2)
+    make(tmp_path).search()
+    found = lines(trial)
+    assert [line["epoch"] for line in found] == list(range(EPOCHS))
+    for key in ("time", "training", "seconds"):
+        assert found[2][key] == state[key] > 0
+    start = [event["time"] for event in trial.journal.events() if event["event"] == "start"]
+    assert found[2]["time"] < start[1], "the epoch was before the second start"
+
+
+def test_an_epoch_that_is_done_again_is_not_written_again(tmp_path: Path, kill: Any) -> None:
+    kill(Training, "run_epoch", lambda self: self.epoch == 2)
+    trial = killed(make(tmp_path))
+    before = lines(trial)
+    trial.checkpoint.unlink()
+    make(tmp_path).search()
+    assert [line["epoch"] for line in lines(trial)] == list(range(EPOCHS))
+    assert lines(trial)[:3] == before
+
+
+def test_score_and_weights_are_of_one_epoch(tmp_path: Path, kill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def better(self: Training) -> bool:
+        self.best, self.best_epoch = self.logs["val_mse"], self.epoch
+        return True
+
+    monkeypatch.setattr(Training, "improved", better)
+    kill(Training, "save", lambda self, *_, **more: self.epoch == 2)
+    trial = killed(make(tmp_path))
+    assert read_state(trial.checkpoint)["best_epoch"] == 1
+    assert [trial.execution_weights(0, epoch).exists() for epoch in range(3)] == [False, True, True]
+    tuner = make(tmp_path, trial_time_limit="0.001")  # no further epoch
+    tuner.search()
+    end = trial.journal.events()[-1]
+    assert (end["outcome"], end["epoch"], len(lines(trial))) == ("completed", 1, 2)
+    assert scorer(tuner.spec.to_json())(trial.model, "val") == pytest.approx(end["model_score"], rel=1e-6)
+    assert sorted(path.name for path in trial.path.iterdir()) == ["journal.jsonl", "lock", "model.keras"]
+
+
+def test_a_pruner_is_asked_after_every_epoch_but_the_last(tmp_path: Path, kill: Any) -> None:
+    kill(StudyOracle, "prunes", lambda self, number: Noting in map(type, [self.pruner]) and len(first.steps) == 2)
+    first, second = Noting(), Noting()
+    killed(make(tmp_path, first))
+    make(tmp_path, second).search()
+    assert first.steps + second.steps == list(range(EPOCHS - 1))
+
+
+def test_a_trial_that_was_given_up_stays_so(tmp_path: Path, kill: Any) -> None:
+    kill(Journal, "append", lambda self, event, **fields: event == "end")
+    trial = killed(make(tmp_path, Noting(last=2)))
+    lenient = Noting()
+    tuner = make(tmp_path, lenient)
+    tuner.search()
+    end = trial.journal.events()[-1]
+    assert (end["outcome"], end["reason"]) == ("pruned", "halving, after 3 epochs")
+    assert [len(lines(trial)), lenient.steps] == [3, []]
+    assert [frozen.state.name for frozen in tuner.oracle.study.get_trials()] == ["PRUNED"]
+
+
+@pytest.mark.parametrize("outcome", ["completed", "pruned", "failed"])
+def test_an_end_is_written_before_anything_is_cleared(
+    tmp_path: Path, kill: Any, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kill(TrialFolder, "clear", lambda self: True)
+    if outcome == "failed":
+        monkeypatch.setattr(RecurrentTuner, "_refuse_divergence", lambda self, epoch, logs: 1 / (2 - epoch))
+    trial = killed(make(tmp_path, Noting(2 if outcome == "pruned" else EPOCHS)))
+    assert trial.journal.events()[-1]["outcome"] == outcome
+    assert trial.checkpoint.exists()
+    before = trial.journal.events()
+    tuner = make(tmp_path)
+    tuner.search()
+    assert trial.journal.events() == before, "it is not run again"
+    assert sorted(path.suffix for path in trial.path.iterdir()) == sorted(
+        ["", ".jsonl", *([".keras"] if outcome == "completed" else [])]
+    )
+    states = {"completed": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
+    assert [frozen.state.name for frozen in tuner.oracle.study.get_trials()] == [states[outcome]]
