@@ -81,7 +81,7 @@ def _search(commands: Any) -> None:
     add("--patience", "N", "epochs without a better score that end a training; 0: never", type=_whole("--patience", 0))
     add("--time-limit", "T", "of the search, like 45m: then it stops, and --resume goes on")
     add("--target", "SCORE", "the search stops when a candidate's score has reached it")
-    add("--trial-time-limit", "T", "of one training, like 10m: it stops, and its best epoch counts")
+    add("--trial-time-limit", "T", "of one training, like 10m: then its best epoch counts, and without one it fails")
     add("--memory-limit", "SIZE", "of a worker, like 4G: beyond it its trial fails; auto is 80%% of RAM / workers")
     made.add_argument(
         "--workers", metavar="N", default="auto", help="processes; auto is one per GPU, else per core (default: auto)"

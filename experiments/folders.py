@@ -69,6 +69,10 @@ class SearchFolder:
     def trials(self) -> list[TrialFolder]:
         return [TrialFolder(path) for path in sorted(self.path.glob("trials/[0-9]*"), key=lambda path: int(path.name))]
 
+    def written(self) -> int:
+        """Bytes of all journals."""
+        return sum(path.stat().st_size for path in self.path.glob("trials/*/journal.jsonl"))
+
     def worker_lock(self, index: int) -> FileLock:
         (self.path / "workers").mkdir(exist_ok=True)
         return lock(self.path / "workers" / f"{index}.lock")

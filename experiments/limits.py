@@ -2,6 +2,7 @@
 
 import statistics
 from dataclasses import dataclass
+from time import monotonic
 
 import psutil
 
@@ -12,9 +13,9 @@ from experiments.progress import Progress, TrialState
 from experiments.quantities import duration, size
 from experiments.quantities import number as real
 from experiments.spec import Spec
-from tracking.journal import now
 
 SHARE = 0.8  # of the machine's memory is for all workers together
+LOOK = 1.0  # seconds; the launcher looks four times as often
 HUNG, HUNG_EPOCHS = 600.0, 20  # seconds, and median epochs, without a new epoch: the longer of the two
 
 
@@ -37,6 +38,22 @@ def limits(spec: Spec, workers: int) -> Limits:
     return Limits(time, real("--target", spec.target), trial_time, memory)
 
 
+class Clock:
+    """Counts the seconds between looks, but at most LOOK for each.
+
+    So neither a suspended machine, nor a launcher that was stopped, nor a clock that is set counts against anybody.
+    """
+
+    def __init__(self) -> None:
+        self.seconds, self.looked = 0.0, monotonic()
+
+    def look(self) -> float:
+        """Seconds until now."""
+        now = monotonic()
+        self.seconds, self.looked = self.seconds + min(now - self.looked, LOOK), now
+        return self.seconds
+
+
 class Watch:
     """Looks at a running search, by its limits and by what its journals say.
 
@@ -46,7 +63,8 @@ class Watch:
 
     def __init__(self, limits: Limits, progress: Progress, session: str) -> None:
         self.limits, self.progress, self.session = limits, progress, session
-        self.started = now()
+        self.clock = Clock()
+        self.waits: dict[int, tuple[str, int, Clock]] = {}  # by worker: its trial, how much was read of it, since when
 
     def over(self) -> str:
         """Why the search ends now, or ""."""
@@ -55,27 +73,44 @@ class Watch:
             reached = best.score <= target if self.progress.direction == "min" else best.score >= target
             if reached:
                 return f"trial {best.number} ({best.architecture}) has reached the target of {number(target)}"
-        if time is not None and now() - self.started > 1000 * time:
+        if time is not None and self.clock.look() > time:
             return f"the time limit of {words(time)} is over"
         return ""
 
     def offence(self, worker: LocalWorker) -> tuple[TrialState | None, str]:
         """The trial that a worker is at, and why that must end now, or ""."""
         trial = next((one for one in self.progress.running(self.session) if one.worker == worker.index), None)
-        return trial, self._memory(worker) or (self._time(trial) if trial else "")
+        if trial:
+            trial.late = False
+        return trial, self._memory(worker, trial) or (self._time(trial) if trial else "")
 
-    def _memory(self, worker: LocalWorker) -> str:
+    def _memory(self, worker: LocalWorker, trial: TrialState | None) -> str:
         limit = self.limits.memory
         try:
             used = psutil.Process(worker.process.pid).memory_info().rss if limit else 0
         except psutil.Error:  # it has just ended
             return ""
-        return f"used {_gigabytes(used)} of memory, limit {_gigabytes(limit)}" if limit and used > limit else ""
+        if limit is None or used <= limit:
+            return ""
+        if trial is None:
+            needed = f"({_gigabytes(used)})"
+            return f"--memory-limit: expected more than a worker needs by itself {needed}, got {_gigabytes(limit)}"
+        return f"used {_gigabytes(used)} of memory, limit {_gigabytes(limit)}"
+
+    def _waiting(self, trial: TrialState) -> float:
+        """Seconds without a new event, as far as they were looked at."""
+        number, offset, clock = self.waits.get(trial.worker, ("", 0, Clock()))
+        if (number, offset) != (trial.number, trial.tail.offset):
+            clock = Clock()
+            self.waits[trial.worker] = trial.number, trial.tail.offset, clock
+        return clock.look()
 
     def _time(self, trial: TrialState) -> str:
-        waiting, limit = (now() - trial.last) / 1000, self.limits.trial_time
-        if limit is not None and not trial.epochs and waiting > limit:
-            return f"no epoch within the trial time limit of {words(limit)}"
+        waiting, limit = self._waiting(trial), self.limits.trial_time
+        if limit is not None and not trial.stopped and waiting > limit:
+            trial.late = trial.begun
+            what = "stopped at" if trial.late else "no epoch within"
+            return f"{what} the trial time limit of {words(limit)}"
         if waiting <= self.limits.hung:  # whatever the epochs took: this is looked at four times a second
             return ""
         paces = [pace for one in self.progress.trials.values() for pace in one.paces]

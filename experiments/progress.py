@@ -19,6 +19,9 @@ class TrialState:
     session: str = ""
     execution: int = 0
     epochs: int = 0  # finished, over all executions
+    begun: bool = False  # the execution that runs has finished an epoch
+    late: bool = False  # it has, and the next one takes longer than the trial time limit
+    stopped: bool = False  # the launcher has stopped it for that: it is let come to its end
     last_score: float | None = None
     score: float | None = None
     spread: float | None = None
@@ -46,8 +49,12 @@ class TrialState:
         elif kind == "epoch":
             if event["time"] >= self.last:  # the line that a kill left out has its epoch's time, before the last start
                 self.paces.append((event["time"] - self.last) / 1000)
-            self.execution, self.epochs = event["execution"], self.epochs + 1
+            self.execution, self.epochs, self.begun = event["execution"], self.epochs + 1, True
             self.last_score = next((value for key, value in event["metrics"].items() if key.startswith("val_")), None)
+        elif kind == "execution":
+            self.begun = self.late = self.stopped = False
+        elif kind == "stop":
+            self.stopped = True
         elif kind == "end":
             self.outcome, self.reason = event["outcome"], event.get("reason") or ""
             self.score, self.spread = event["score"], event.get("spread")

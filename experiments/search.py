@@ -6,12 +6,14 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import psutil
 from filelock import Timeout
 
 from experiments.engines.local import LocalWorker
-from experiments.folders import FULL_DISK, SearchFolder, taken
+from experiments.folders import FULL_DISK, SearchFolder, TrialFolder, taken
 from experiments.worker import make_tuner, work
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 TICK = 0.25  # seconds between two looks at the workers
 OTHER_LAUNCHER = 3.0  # seconds after which another launcher of this search is believed to live
 OLD_WORKERS = 60.0  # seconds that workers of a killed launcher get to end; it takes them milliseconds
+FREED = 5.0  # seconds in which the system takes a lock from a process that it has ended
 USELESS_DEATHS = 3  # so many workers dying one after the other without a line in any journal end the search
 NO_SPACE = "the disk is full; --resume goes on"
 
@@ -74,8 +77,10 @@ class Search:
     def _wait_for_old_workers(self) -> None:
         try:
             self.folder.wait_for_workers(OLD_WORKERS)
-        except Timeout:
-            raise ValueError("name: expected no worker of an earlier launcher, got one that does not end") from None
+        except Timeout as error:
+            got = ", ".join(f"process {pid}" for pid in _holders(Path(error.lock_file))) or "one"
+            got += ", which does not end"
+            raise ValueError(f"name: expected no worker of an earlier launcher, got {got}") from None
 
     def _run(self, open_record: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any) -> str:
         self.workers = [self._start(index) for index in range(self.count)]
@@ -107,7 +112,8 @@ class Search:
 
     def _start(self, index: int) -> LocalWorker:
         gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
-        return LocalWorker(work, index, (self.folder.path, self.session, gpu, self.make), self.method)
+        memory = self.watch.limits.memory if self.watch else None
+        return LocalWorker(work, index, (self.folder.path, self.session, gpu, memory, self.make), self.method)
 
     def _watch_disk(self, tick: Callable[[], None]) -> None:
         try:
@@ -137,28 +143,39 @@ class Search:
             time.sleep(TICK)
 
     def _enforce(self, place: int, state: "TrialState | None", reason: str) -> None:
-        """Ends a worker whose trial must end, and the trial as failed: it costs nothing but itself."""
+        """Ends a worker that must end, with the trial that it is at: that costs nothing but itself."""
         if not reason:
             return
         self.workers[place].stop()
-        if state is not None:
-            trial = self.folder.trial(int(state.number))
-            with trial.lock:  # which the system has taken from the worker
-                trial.journal.repair()
-                if trial.journal.events()[-1]["event"] != "end":
-                    trial.clear()
-                    trial.journal.append("end", outcome="failed", score=None, reason=reason)
+        if state is None:
+            self._replace(place, reason)
+            return
+        trial = self.folder.trial(int(state.number))
+        if taken(trial.lock, FREED):  # else another worker has begun it anew, and is judged by what it does
+            try:
+                self._end(trial, state, reason)
+            finally:
+                trial.lock.release()
         self._renew(place)
 
-    def _replace(self, place: int) -> None:
-        written = sum(
-            trial.journal.path.stat().st_size for trial in self.folder.trials() if trial.journal.path.exists()
-        )
+    def _end(self, trial: TrialFolder, state: "TrialState", reason: str) -> None:
+        """The trial has failed; one that is late and has finished an epoch is stopped, and its best epoch counts."""
+        trial.journal.repair()
+        if trial.journal.events()[-1]["event"] == "end":
+            return
+        if state.late:
+            trial.journal.append("stop", execution=state.execution, reason=reason)
+        else:
+            trial.journal.append("end", outcome="failed", score=None, reason=reason)
+            trial.clear()
+
+    def _replace(self, place: int, why: str = "") -> None:
+        written = self.folder.written()
         self.useless_deaths = self.useless_deaths + 1 if written == self.seen else 1
         self.seen = written
         if self.useless_deaths > USELESS_DEATHS:
-            log = self.folder.worker_log(self.workers[place].index)
-            self._give_up(f"workers end before they can run a trial; {os.path.relpath(log)} says why")
+            log = os.path.relpath(self.folder.worker_log(self.workers[place].index))
+            self._give_up(why or f"workers end before they can run a trial; {log} says why")
         self._renew(place)
 
     def _renew(self, place: int) -> None:
@@ -185,3 +202,13 @@ class Search:
         finally:
             for signum, handler in before.items():
                 signal.signal(signum, handler)
+
+
+def _holders(path: Path) -> list[int]:
+    """The processes that have a file open, as far as the system tells."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if str(path.resolve()) in [file.path for file in process.open_files()]:
+                found.append(process.pid)
+    return found

@@ -177,7 +177,7 @@ class RecurrentTuner(SearchTuner):
         started = time.perf_counter()
         training = self._training(trial, folder, execution)
         before = self._go_on(trial, training, folder, execution)
-        seconds, stopped = before, self._enough(training, before)
+        seconds, stopped = before, _stop(folder, execution) or self._enough(training, before)
         while training.epoch + 1 < self.spec.epochs and not stopped:
             if not execution and training.epoch >= 0:  # also where a kill came before the pruner was asked
                 self._prune(trial, training, seconds)
@@ -251,6 +251,12 @@ class RecurrentTuner(SearchTuner):
         for name, value in logs.items():
             if not np.isfinite(value):
                 raise FailedTrialError(f"diverged in epoch {epoch}: {name} is {value}")
+
+
+def _stop(folder: TrialFolder, execution: int) -> str:
+    """Why the launcher has stopped an execution, or ""."""
+    events = (event for event in folder.journal.events() if event["event"] == "stop")
+    return next((str(event["reason"]) for event in events if event["execution"] == execution), "")
 
 
 def _failure(message: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.engines.local import DONE, FULL, end_with_launcher
+from experiments.engines.local import DONE, FULL, end_with_launcher, tie_to_launcher
 from experiments.folders import FULL_DISK, SearchFolder
 from experiments.ranges import WIDTH_STEP, real, whole
 from experiments.spec import Spec
@@ -27,8 +27,15 @@ if TYPE_CHECKING:
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's mallopt
 
 
-def work(gate: Connection, index: int, folder: Path, session: str, gpu: str | None, make: "Make") -> None:
-    """Runs trials of the search in `folder` as soon as the launcher opens the gate."""
+def work(
+    gate: Connection, index: int, folder: Path, session: str, gpu: str | None, memory: int | None, make: "Make"
+) -> None:
+    """Runs trials of the search in `folder` as soon as the launcher opens the gate.
+
+    Args:
+        memory: bytes, beyond which the launcher ends this process with its trial.
+    """
+    tie_to_launcher()
     threading.Thread(target=end_with_launcher, daemon=True).start()
     search = SearchFolder(folder)
     with search.worker_lock(index):
@@ -41,6 +48,7 @@ def work(gate: Connection, index: int, folder: Path, session: str, gpu: str | No
         except EOFError:  # the launcher has refused the search meanwhile
             return
         tuner = make(search, Spec.read(search), index, session)
+        tuner.memory_limit = memory
         gc.collect()
         gc.freeze()  # the collection that Keras asks for before each model need not look at what imports have made
         sys.exit(_search(tuner))

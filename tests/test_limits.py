@@ -1,5 +1,7 @@
 """When a search, or a worker's trial, must end before its time."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 
 from experiments import limits as module
 from experiments.limits import Limits, Watch, limits
-from experiments.progress import Progress
+from experiments.progress import Progress, TrialState
 from experiments.spec import Spec
 from tracking.journal import Journal
 
@@ -18,11 +20,20 @@ MINUTE = 60_000  # milliseconds
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
-    """The time that everybody sees, in milliseconds."""
+    """The time that journals see, in milliseconds, which the launcher sees as seconds of its own."""
     time = {"now": 1_700_000_000_000}
-    monkeypatch.setattr(module, "now", lambda: time["now"])
+    monkeypatch.setattr(module, "monotonic", lambda: time["now"] / 1000 - 1_699_999_000)
     monkeypatch.setattr("tracking.journal.now", lambda: time["now"])
     return time
+
+
+def wait(clock: dict[str, int], milliseconds: int, look: Callable[[], str]) -> str:
+    """Looks every second for so long; what was said at last."""
+    for _ in range(milliseconds // 1000):
+        clock["now"] += 1000
+        look()
+    clock["now"] += milliseconds % 1000
+    return look()
 
 
 def watch(folder: Path, limits: Limits, direction: str = "min") -> Watch:
@@ -51,6 +62,11 @@ def offence(one: Watch, worker: int = 0, pid: int | None = None) -> str:
     return one.offence(fake)[1]
 
 
+def state(one: Watch) -> TrialState:
+    (found,) = one.progress.trials.values()
+    return found
+
+
 def over(one: Watch) -> str:
     one.progress.update()
     return one.over()
@@ -58,10 +74,27 @@ def over(one: Watch) -> str:
 
 def test_the_time_limit(tmp_path: Path, clock: dict[str, int]) -> None:
     one = watch(tmp_path, Limits(time=45 * 60))
-    clock["now"] += 45 * MINUTE
-    assert over(one) == ""
+    assert wait(clock, 45 * MINUTE, lambda: over(one)) == ""
     clock["now"] += 1
     assert over(one) == "the time limit of 45 min 0 s is over"
+
+
+def test_time_that_nobody_looked_at_does_not_count(tmp_path: Path, clock: dict[str, int]) -> None:
+    """The machine was suspended, or the launcher was stopped, for a day."""
+    one = watch(tmp_path, Limits(time=45 * 60, trial_time=60))
+    start(tmp_path)
+    assert (offence(one), over(one)) == ("", "")
+    clock["now"] += 24 * 60 * MINUTE
+    assert (offence(one), over(one)) == ("", "")
+    assert wait(clock, 58 * 1000, lambda: offence(one)) == ""
+    assert wait(clock, 2 * 1000, lambda: offence(one)) != "", "then it goes on to count"
+
+
+def test_a_clock_that_is_set_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = watch(tmp_path, Limits(time=45 * 60, trial_time=60))
+    monkeypatch.setattr("tracking.journal.now", lambda: 1_700_000_000_000)
+    start(tmp_path)
+    assert (offence(one), over(one)) == ("", "")
 
 
 @pytest.mark.parametrize(("direction", "scores"), [("min", (0.02, 0.01)), ("max", (0.005, 0.01))])
@@ -76,27 +109,40 @@ def test_the_target(tmp_path: Path, direction: str, scores: tuple[float, float])
 
 def test_a_hung_trial(tmp_path: Path, clock: dict[str, int]) -> None:
     one, journal = watch(tmp_path, Limits()), start(tmp_path)
-    clock["now"] += 10 * MINUTE
     assert offence(one) == ""
+    assert wait(clock, 10 * MINUTE, lambda: offence(one)) == ""
     clock["now"] += 1
     assert offence(one) == "hung: no epoch for 10 min 0 s"
     epoch(journal, 0)
     assert offence(one) == "", "it goes on"
     clock["now"] += MINUTE
     epoch(journal, 1)  # the epochs took ten minutes and one: twenty times the median is longer
-    clock["now"] += 20 * 5 * MINUTE
     assert offence(one) == ""
-    clock["now"] += 20 * MINUTE
-    assert offence(one).startswith("hung: no epoch for 1 h 50 min")
+    assert wait(clock, 20 * 5 * MINUTE, lambda: offence(one)) == ""
+    assert wait(clock, 20 * MINUTE, lambda: offence(one)).startswith("hung: no epoch for 1 h 50 min")
 
 
 def test_a_trial_without_an_epoch_in_its_time(tmp_path: Path, clock: dict[str, int]) -> None:
     one, journal = watch(tmp_path, Limits(trial_time=60)), start(tmp_path)
-    clock["now"] += MINUTE + 1
-    assert offence(one) == "no epoch within the trial time limit of 1 min 0 s"
+    assert offence(one) == ""
+    assert wait(clock, MINUTE + 1, lambda: offence(one)) == "no epoch within the trial time limit of 1 min 0 s"
+    assert not state(one).late
     epoch(journal, 0)
-    clock["now"] += 2 * MINUTE
-    assert offence(one) == "", "the worker itself ends it after an epoch"
+    assert wait(clock, MINUTE, lambda: offence(one)) == "", "the worker itself ends it after an epoch"
+
+
+def test_an_epoch_that_alone_takes_too_long(tmp_path: Path, clock: dict[str, int]) -> None:
+    one, journal = watch(tmp_path, Limits(trial_time=60)), start(tmp_path)
+    epoch(journal, 0)
+    assert offence(one) == ""
+    assert wait(clock, MINUTE + 1, lambda: offence(one)) == "stopped at the trial time limit of 1 min 0 s"
+    assert state(one).late, "its best epoch counts"
+    journal.append("stop", execution=0, reason="late")
+    assert wait(clock, 2 * MINUTE, lambda: offence(one)) == "", "it comes to its end in peace"
+    journal.append("execution", execution=0, score=0.2)
+    assert offence(one) == ""
+    late = wait(clock, MINUTE + 1, lambda: offence(one))
+    assert late == "no epoch within the trial time limit of 1 min 0 s", "of the second execution"
 
 
 def test_only_the_workers_own_running_trial(tmp_path: Path, clock: dict[str, int]) -> None:
@@ -104,12 +150,14 @@ def test_only_the_workers_own_running_trial(tmp_path: Path, clock: dict[str, int
     start(tmp_path, 0, worker=1)
     start(tmp_path, 1, worker=0, session="earlier")
     end(start(tmp_path, 2, worker=0), 0.5)
-    clock["now"] += 11 * MINUTE
+    assert wait(clock, 11 * MINUTE, lambda: offence(one, 0) + offence(one, 1)).startswith("hung")
     assert offence(one, 0) == ""
-    assert offence(one, 1).startswith("hung")
 
 
 def test_memory(tmp_path: Path) -> None:
+    used = psutil.Process().memory_info().rss
+    alone = offence(watch(tmp_path, Limits(memory=used // 2)))
+    assert re.fullmatch(r"--memory-limit: expected more than a worker needs by itself \(\S+ GiB\), got \S+ GiB", alone)
     start(tmp_path)
     used = psutil.Process().memory_info().rss
     assert offence(watch(tmp_path, Limits(memory=2 * used))) == ""

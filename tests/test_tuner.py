@@ -6,6 +6,7 @@ from typing import Any
 
 import keras_tuner
 import optuna
+import psutil
 import pytest
 
 from experiments.folders import SearchFolder, TrialFolder
@@ -144,6 +145,29 @@ def test_a_trial_that_was_given_up_stays_so(tmp_path: Path, kill: Any) -> None:
     assert (end["outcome"], end["reason"]) == ("pruned", "halving, after 3 epochs")
     assert [len(lines(trial)), lenient.steps] == [3, []]
     assert [frozen.state.name for frozen in tuner.oracle.study.get_trials()] == ["PRUNED"]
+
+
+def test_an_execution_that_the_launcher_has_stopped_keeps_its_best_epoch(tmp_path: Path, kill: Any) -> None:
+    kill(Training, "run_epoch", lambda self: self.epoch == 1)
+    trial = killed(make(tmp_path))
+    trial.journal.append("stop", execution=0, reason="stopped at the trial time limit of 1 s")
+    make(tmp_path).search()
+    end = trial.journal.events()[-1]
+    assert (end["outcome"], end["reason"]) == ("completed", "stopped at the trial time limit of 1 s")
+    assert end["score"] == min(line["metrics"]["val_mse"] for line in lines(trial))
+    assert len(lines(trial)) == 2 and trial.model.exists()
+
+
+def test_no_thread_and_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process, found = psutil.Process(), []
+    monkeypatch.setattr(
+        RecurrentTuner,
+        "_retire",
+        lambda self: found.append((process.num_threads(), process.num_fds(), len(process.open_files()))),
+    )
+    make(tmp_path, trials=6, width="2,3,4,5,6,7", epochs=2, executions=2).search()
+    assert len(found) == 6
+    assert found[-1] == found[1]
 
 
 @pytest.mark.parametrize("outcome", ["completed", "pruned", "failed"])

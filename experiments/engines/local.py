@@ -1,5 +1,6 @@
 """Workers as processes on this machine."""
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -13,6 +14,7 @@ Target = Callable[..., None]
 DONE = 81  # nothing is left to do
 RETIRED = 82  # it has grown too large: a fresh one takes its place
 FULL = 83  # the disk is full
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class LocalWorker:
@@ -63,6 +65,12 @@ def _ignored(signum: int) -> Iterator[None]:
         yield
     finally:
         signal.signal(signum, before)
+
+
+def tie_to_launcher() -> None:
+    """On Linux the system ends this process with its launcher, be it stopped or stuck in native code."""
+    with suppress(AttributeError, OSError, TypeError):  # elsewhere there is no such call
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def launcher_gone() -> None:
