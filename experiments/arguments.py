@@ -76,7 +76,7 @@ def _search(commands: Any) -> None:
         ("--executions", 1, "seeded trainings of each candidate; its score is their mean"),
     ):
         add(flag, "N", text, type=_whole(flag, least))
-    add("--oracle", "NAME", "what proposes candidates: random, grid or tpe")
+    add("--oracle", "NAME", "what proposes candidates: random, grid (all, the largest first) or tpe")
     add("--pruner", "NAME", "what gives up candidates after 3 epochs: none, median, halving, hyperband; with grid none")
     add("--patience", "N", "epochs without a better score that end a training; 0: never", type=_whole("--patience", 0))
     add("--time-limit", "T", "of the search, like 45m: then it stops, and --resume goes on")

@@ -5,6 +5,7 @@ works on a trial holds its lock, which the system releases when a process dies. 
 and whose lock is free was lost: the next worker that asks gets it again, under its own number.
 """
 
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.trial import TrialState
 
 from experiments.folders import SearchFolder, TrialFolder, lock, taken
-from experiments.proposals import View, distribution, key, propose
+from experiments.points import distribution, key
+from experiments.proposals import Proposals
 from experiments.spec import STRATEGIES
 from experiments.verdicts import given_up
 from tracking.journal import Event, cut_torn_line
@@ -110,33 +112,36 @@ class StudyOracle(keras_tuner.Oracle):
         trials = self.study.get_trials(deepcopy=False)
         if len(trials) >= self.max_trials:
             return None
-        space = self.get_space()
         self.tried.update(key(trial.params) for trial in trials[len(self.tried) :])
-        values = propose(self.strategy, space, self._view(), self.search_seed, self.tried)
+        values = self.proposals.next(trials, self.tried)
         if values is None:
             return None
         trial = self.folder.trial(len(trials))
         trial.path.mkdir(parents=True, exist_ok=True)
         trial.lock.acquire()
-        known = {parameter.name: distribution(parameter) for parameter in space.space}
+        known = {parameter.name: distribution(parameter) for parameter in self.proposals.space.space}
         template = optuna.trial.create_trial(
             state=TrialState.RUNNING, params=values, distributions={name: known[name] for name in values}
         )
         self.storage.create_new_trial(self.study._study_id, template)
         return self._claim(trial), values
 
-    def _view(self) -> View:
-        return View(self.study.study_name, self.storage)
+    @cached_property
+    def proposals(self) -> Proposals:
+        return Proposals(self.strategy, self.get_space(), self.search_seed, self.objective.direction != "max")
 
     def _claim(self, trial: TrialFolder) -> str:
         self.claimed[trial.path.name] = trial
         return trial.path.name
 
     def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Trial:
-        """Reports the objective's value after an epoch; a step that is known already changes nothing."""
+        """Reports the objective's value after an epoch; a step that is known already changes nothing.
+
+        Keras Tuner's steps count from 0, those of the study are epochs behind a trial: Optuna's pruners begin there.
+        """
         value, frozen = metrics.get(self.objective.name), self._frozen(trial_id)
-        if value is not None and step not in frozen.intermediate_values:
-            self.storage.set_trial_intermediate_value(frozen._trial_id, step, value)
+        if value is not None and step + 1 not in frozen.intermediate_values:
+            self.storage.set_trial_intermediate_value(frozen._trial_id, step + 1, value)
         return self.trials[trial_id]
 
     def prunes(self, trial_id: str) -> bool:

@@ -1,7 +1,7 @@
 """Which trials are not worth their remaining epochs: Optuna's pruners.
 
-A trial is judged by the scores that it reports after its epochs, against those of earlier trials after as many. None
-is judged before FIRST epochs are behind it, so that very short searches are never pruned, nor after its last one.
+A trial is judged by the scores that it reports after its epochs, against those of earlier trials after as many: for
+the first time when FIRST epochs are behind it, so that very short searches are never pruned, and never after its last.
 """
 
 import warnings
@@ -25,7 +25,7 @@ def pruner(name: str, epochs: int) -> optuna.pruners.BasePruner:
     """
     if name not in PRUNERS:
         raise ValueError(f"pruner: expected one of {', '.join(PRUNERS)}, got {name!r}")
-    if name == "none" or epochs <= FIRST + 1:
+    if name == "none" or epochs <= FIRST:
         return optuna.pruners.NopPruner()
     if name == "median":
         return optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=FIRST)

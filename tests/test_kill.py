@@ -170,7 +170,7 @@ def check_trial(client: MlflowClient, run: Any, trial: optuna.trial.FrozenTrial)
     width = trial.params["width"]
     history = client.get_metric_history(run.info.run_id, "val_mse")
     assert [(point.step, point.value) for point in history] == [(epoch, width / (epoch + 1)) for epoch in range(EPOCHS)]
-    assert list(trial.intermediate_values.items()) == [(point.step, point.value) for point in history]
+    assert list(trial.intermediate_values.items()) == [(point.step + 1, point.value) for point in history]
     assert run.data.params["width"] == str(width)
     killed = run.data.tags.get("reason", "").startswith("killed its worker")
     if width % 20 == 0 or killed:

@@ -88,7 +88,7 @@ def test_a_trial_from_its_creation_to_its_end(opened: Opened, tmp_path: Path) ->
     assert not held.is_locked
     (frozen,) = oracle.study.get_trials()
     assert (frozen.number, frozen.state, frozen.value) == (0, TrialState.COMPLETE, 0.25)
-    assert frozen.intermediate_values == {0: 0.5, 1: 0.25}
+    assert frozen.intermediate_values == {1: 0.5, 2: 0.25}
     assert frozen.params == trial.hyperparameters.values
     assert trial.score == 0.25
     folder = SearchFolder(tmp_path).trial(0)
@@ -103,7 +103,7 @@ def test_a_step_is_reported_once(opened: Opened) -> None:
     for value in (0.5, 0.75):
         assert oracle.update_trial(trial.trial_id, {"val_mse": value}, 0) is trial
     oracle.update_trial(trial.trial_id, {"loss": 0.1}, 1)
-    assert oracle.study.get_trials()[0].intermediate_values == {0: 0.5}
+    assert oracle.study.get_trials()[0].intermediate_values == {1: 0.5}
 
 
 def test_a_failed_trial_has_no_score(opened: Opened) -> None:
@@ -179,7 +179,7 @@ def test_a_lost_trial_is_given_again(opened: Opened) -> None:
     second.update_trial("0000", {"val_mse": 0.25}, 1)
     finish(second, again, 0.25)
     (frozen,) = second.study.get_trials()
-    assert (frozen.state, frozen.intermediate_values) == (TrialState.COMPLETE, {0: 0.5, 1: 0.25})
+    assert (frozen.state, frozen.intermediate_values) == (TrialState.COMPLETE, {1: 0.5, 2: 0.25})
     assert second.create_trial("worker1").trial_id == "0001"
 
 

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
+import numpy as np
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from experiments import tpe
 from experiments.folders import SearchFolder
 from experiments.oracle import StudyOracle
-from experiments.proposals import Values, View, distribution, domain, finite, key, points, propose, walk
+from experiments.points import Values, distribution, domain, finite, key, points, size, walk
+from experiments.proposals import Proposals
 from experiments.spec import STRATEGIES
 from search_spaces.recurrent import RecurrentSpace
 
@@ -57,29 +60,19 @@ def real() -> keras_tuner.HyperParameters:
 class Search:
     """Proposals one after the other, each told at once: a score, None for a failure, NaN for one that still runs."""
 
-    def __init__(self, strategy: str, space: keras_tuner.HyperParameters, seed: int, score: Score, view: bool = True):
-        self.strategy, self.space, self.seed, self.score = strategy, space, seed, score
-        self.storage = optuna.storages.InMemoryStorage()
-        self.study = optuna.create_study(storage=self.storage, study_name="s")
-        self.view = View if view else optuna.Study
+    def __init__(self, strategy: str, space: keras_tuner.HyperParameters, seed: int, score: Score):
+        self.proposals, self.space, self.score = Proposals(strategy, space, seed), space, score
+        self.trials: list[optuna.trial.FrozenTrial] = []
         self.found: list[Values] = []
 
     def next(self) -> Values | None:
-        tried = {key(values) for values in self.found}
-        values = propose(self.strategy, self.space, self.view("s", self.storage), self.seed, tried)
+        values = self.proposals.next(self.trials, {key(values) for values in self.found})
         if values is None:
             return None
         self.found.append(values)
-        known, score = {parameter.name: distribution(parameter) for parameter in self.space.space}, self.score(values)
+        score = self.score(values)
         state = TrialState.FAIL if score is None else TrialState.RUNNING if math.isnan(score) else TrialState.COMPLETE
-        self.study.add_trial(
-            optuna.trial.create_trial(
-                state=state,
-                value=score if state == TrialState.COMPLETE else None,
-                params=values,
-                distributions={name: known[name] for name in values},
-            )
-        )
+        self.trials.append(told(self.space, len(self.trials), values, state, score))
         return values
 
     def run(self, count: int) -> list[Values]:
@@ -87,6 +80,22 @@ class Search:
             if self.next() is None:
                 break
         return self.found
+
+
+def told(
+    space: keras_tuner.HyperParameters, number: int, values: Values, state: TrialState, score: float | None = None
+) -> optuna.trial.FrozenTrial:
+    """A trial of a study; `score` is what a pruned one has reported, too."""
+    known = {parameter.name: distribution(parameter) for parameter in space.space}
+    trial = optuna.trial.create_trial(
+        state=state,
+        value=score if state == TrialState.COMPLETE else None,
+        params=values,
+        distributions={name: known[name] for name in values},
+        intermediate_values={} if score is None or math.isnan(score) else {3: score},
+    )
+    trial.number = number
+    return trial
 
 
 def first_value(values: Values) -> float:
@@ -144,19 +153,57 @@ def test_walk_chooses_for_the_active_ones_in_order() -> None:
     assert asked == ["depth", "bias", "units"]
 
 
-def test_grid_goes_through_the_points_in_order_and_ends() -> None:
+def test_grid_goes_through_the_points_from_the_last_to_the_first_and_ends() -> None:
+    """The deepest and widest, which train longest, come first: at the end no worker waits long for another."""
     search = Search("grid", small(), 0, first_value)
-    assert search.run(100) == list(points(small()))
+    assert search.run(100) == list(points(small()))[::-1]
     assert search.next() is None
 
 
 def test_grid_takes_what_is_left() -> None:
-    all_points = list(points(small()))
+    all_points = list(points(small()))[::-1]
     search = Search("grid", small(), 0, first_value)
     search.found = [all_points[0], all_points[3]]
     assert search.next() == all_points[1]
     assert search.next() == all_points[2]
     assert search.next() == all_points[4]
+
+
+def test_grid_proposes_a_point_again_that_was_not_taken() -> None:
+    """A worker on a full disk could not write the trial down."""
+    proposals = Proposals("grid", small(), 0)
+    assert proposals.next([], set()) == proposals.next([], set()) == list(points(small()))[-1]
+
+
+def count_points(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many points each listing of a space has gone through so far."""
+    listed: list[int] = []
+
+    def counted(*arguments: Any, **keywords: Any) -> Any:
+        listed.append(0)
+        for values in points(*arguments, **keywords):
+            listed[-1] += 1
+            yield values
+
+    monkeypatch.setattr("experiments.proposals.points", counted)
+    return listed
+
+
+def test_grid_goes_through_the_points_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = count_points(monkeypatch)
+    assert len(Search("grid", small(), 0, first_value).run(100)) == 8
+    assert listed == [8]
+
+
+@every_strategy
+@pytest.mark.parametrize("depth", [4, 20])
+def test_a_huge_space_is_never_listed(monkeypatch: pytest.MonkeyPatch, strategy: str, depth: int) -> None:
+    listed = count_points(monkeypatch)
+    space = recurrent(mixed=True, depths=range(1, depth + 1), learning_rate=[0.1, 0.01, 0.001], dropout=[0.0, 0.5])
+    assert size(space) > 500_000
+    found = Search(strategy, space, 0, first_value).run(30)
+    assert len({key(values) for values in found}) == 30
+    assert sum(listed) <= 31
 
 
 @drawn
@@ -193,6 +240,34 @@ def test_no_point_twice_where_only_a_branch_is_continuous(strategy: str) -> None
         hp.Float("dropout", 0.0, 0.5)
     found = Search(strategy, hp, 0, first_value).run(35)
     assert len({key(values) for values in found}) == 35
+
+
+@drawn
+def test_a_larger_space_is_drawn_whole_and_no_point_twice(monkeypatch: pytest.MonkeyPatch, strategy: str) -> None:
+    monkeypatch.setattr("experiments.proposals.FEW", 5)
+    found = Search(strategy, small(), 0, first_value).run(100)
+    assert len(found) == 8
+    assert {key(values) for values in found} == {key(values) for values in points(small())}
+
+
+@pytest.mark.parametrize(
+    ("space", "count"),
+    [
+        (small(), 8),
+        (real(), math.inf),
+        (recurrent(mixed=True, depths=[1, 2, 3], widths=[8, 16], cells=["gru"], learning_rate=[0.1]), 2 + 4 + 8),
+        (recurrent(mixed=True, depths=range(1, 5), learning_rate=[0.1]), sum(24**depth for depth in range(1, 5))),
+    ],
+    ids=["small", "real", "mixed", "huge"],
+)
+def test_the_size_of_a_space(space: keras_tuner.HyperParameters, count: float) -> None:
+    assert size(space) == count
+
+
+def test_a_range_of_one_number_is_one_point() -> None:
+    hp = keras_tuner.HyperParameters()
+    hp.Float("rate", 0.5, 0.5)
+    assert Search("random", hp, 0, first_value).run(3) == [{"rate": 0.5}]
 
 
 @every_strategy
@@ -253,13 +328,18 @@ def fails_below_a_half(values: Values) -> float | None:
 
 
 def test_failures_keep_tpe_away_from_where_they_are() -> None:
-    def failures(view: bool) -> int:
-        runs = [Search("tpe", real(), seed, fails_below_a_half, view).run(40)[20:] for seed in range(3)]
-        return sum(values["x"] < 0.5 for found in runs for values in found)
+    found = [Search("tpe", real(), seed, fails_below_a_half).run(40)[20:] for seed in range(3)]
+    assert sum(values["x"] < 0.5 for each in found for values in each) < 15, "of 60"
 
-    with_view, without = failures(True), failures(False)
-    assert without > 40, "of 60: stock TPE does not see what fails"
-    assert with_view < 20
+
+def test_failures_are_kept_away_from_before_anything_has_a_score() -> None:
+    """Ten failed trials on one side."""
+    hp = keras_tuner.HyperParameters()
+    hp.Float("x", 0.0, 1.0)
+    failed = [told(hp, number, {"x": number / 30}, TrialState.FAIL) for number in range(10)]
+    tried = {key(trial.params) for trial in failed}
+    found = [Proposals("tpe", hp, seed).next(failed, tried) for seed in range(20)]
+    assert all(values and values["x"] > 0.4 for values in found)
 
 
 def test_a_point_that_runs_is_not_proposed_around_again() -> None:
@@ -273,52 +353,102 @@ def test_a_point_that_runs_is_not_proposed_around_again() -> None:
     assert max(found) - min(found) > 0.5, "it looks elsewhere while nothing new is known"
 
 
-def told(direction: str, *trials: tuple[TrialState, float | None]) -> tuple[optuna.Study, View]:
-    storage = optuna.storages.InMemoryStorage()
-    study = optuna.create_study(storage=storage, study_name="s", direction=direction)
-    for number, (state, value) in enumerate(trials):
-        parameters = {"params": {"x": number / 10}, "distributions": {"x": FloatDistribution(0, 1)}}
-        study.add_trial(optuna.trial.create_trial(state=state, value=value, **parameters))
-    return study, View("s", storage)
+def numbers(*trials: tuple[TrialState, float | None], minimize: bool = True) -> tuple[list[int], list[int]]:
+    """The better and the other trials of a study."""
+    study = [told(real(), number, {"x": 0.0, "kind": "a"}, *trial) for number, trial in enumerate(trials)]
+    better, others = tpe.split(study, minimize)
+    return [trial.number for trial in better], [trial.number for trial in others]
 
 
-@pytest.mark.parametrize(("direction", "worst"), [("minimize", 3.0), ("maximize", 1.0)])
-def test_a_sampler_sees_failed_and_running_trials_as_the_worst(direction: str, worst: float) -> None:
-    states = [TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE, TrialState.RUNNING]
-    stored = list(zip(states, [1.0, None, 3.0, None], strict=True))
-    study, view = told(direction, *stored)
-    for seen in (view.get_trials(), view.get_trials(states=[TrialState.COMPLETE])):
-        assert [trial.value for trial in seen] == [1.0, worst, 3.0, worst]
-        assert [trial.state for trial in seen] == [TrialState.COMPLETE] * 4
-        assert [trial.number for trial in seen] == [0, 1, 2, 3]
-        assert [trial.params["x"] for trial in seen] == [0, 0.1, 0.2, 0.3]
-    assert view.get_trials(states=[TrialState.FAIL]) == []
-    assert [(trial.state, trial.value) for trial in study.get_trials()] == stored, "what is stored stays as it is"
+DONE, PRUNED, FAIL, RUNNING = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING
 
 
-def test_a_pruned_trial_is_seen_as_it_is() -> None:
-    study, view = told("minimize", (TrialState.COMPLETE, 1.0), (TrialState.PRUNED, 2.0))
-    assert [(trial.state.name, trial.value) for trial in view.get_trials()] == [("COMPLETE", 1.0), ("PRUNED", 2.0)]
+@pytest.mark.parametrize(("minimize", "best"), [(True, [0, 10]), (False, [3, 11])])
+def test_the_better_tenth(minimize: bool, best: list[int]) -> None:
+    scores = [0.5, 3.0, 2.0, 9.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 1.0, 8.0]
+    better, others = numbers(*((DONE, score) for score in scores), minimize=minimize)
+    assert better == best
+    assert others == [number for number in range(12) if number not in best]
 
 
-@pytest.mark.parametrize(("direction", "best"), [("minimize", [2, 3]), ("maximize", [0, 1])])
+def test_a_pruned_trial_counts_by_the_best_that_it_has_reported() -> None:
+    assert numbers((DONE, 2.0), (PRUNED, 1.0), (DONE, 3.0)) == ([1], [0, 2])
+    assert numbers((DONE, 2.0), (PRUNED, 1.0), (DONE, 3.0), minimize=False) == ([2], [0, 1])
+    assert numbers((PRUNED, None), (DONE, 2.0)) == ([1], [0])
+
+
+def test_failed_and_running_trials_are_never_the_better_ones() -> None:
+    assert numbers(*[(FAIL, None)] * 10, (DONE, 9.0), *[(RUNNING, math.nan)] * 10)[0] == [10]
+    assert numbers((FAIL, None), (RUNNING, math.nan)) == ([], [0, 1])
+    assert numbers() == ([], [])
+
+
+@pytest.mark.parametrize(("minimize", "best"), [(True, [2, 3]), (False, [0, 1])])
 def test_of_very_many_trials_the_best_and_the_latest_are_seen(
-    monkeypatch: pytest.MonkeyPatch, direction: str, best: list[int]
+    monkeypatch: pytest.MonkeyPatch, minimize: bool, best: list[int]
 ) -> None:
-    monkeypatch.setattr("experiments.proposals.BEST", 2)
-    monkeypatch.setattr("experiments.proposals.LATEST", 3)
+    monkeypatch.setattr(tpe, "BEST", 2)
+    monkeypatch.setattr(tpe, "LATEST", 3)
     scores = [9.0, 8.0, 1.0, 2.0, 5.0, 6.0, 7.0]
-    _, view = told(direction, *((TrialState.COMPLETE, score) for score in scores[:5]))
-    assert [trial.number for trial in view.get_trials()] == [0, 1, 2, 3, 4]
-    _, view = told(direction, *((TrialState.COMPLETE, score) for score in scores))
-    assert [trial.number for trial in view.get_trials()] == [*best, 4, 5, 6]
+
+    def seen(count: int) -> list[int]:
+        better, others = numbers(*((DONE, score) for score in scores[:count]), minimize=minimize)
+        return sorted(better + others)
+
+    assert seen(5) == [0, 1, 2, 3, 4]
+    assert seen(7) == [*best, 4, 5, 6]
 
 
-def test_without_a_score_there_is_nothing_to_see() -> None:
-    _, view = told("minimize", (TrialState.FAIL, None), (TrialState.RUNNING, None))
-    assert view.get_trials() == []
-    _, view = told("minimize")
-    assert view.get_trials() == []
+def test_what_is_known_of_a_number_says_more_about_its_neighbours() -> None:
+    hp = keras_tuner.HyperParameters()
+    hp.Choice("width", [512, 8, 16, 32, 64, 128, 256])
+    (group,) = tpe.groups(hp)
+    estimate = tpe.Estimate(group, [told(hp, 0, {"width": 32}, DONE, 1.0)], [told(hp, 1, {"width": 512}, DONE, 2.0)])
+    widths = [8, 16, 32, 64, 128, 256, 512]
+    promises = dict(zip(widths, estimate.promise(tpe.columns(group, [{"width": w} for w in widths])), strict=True))
+    assert promises[32] > promises[128] > promises[256] > promises[512]
+    assert estimate.draw(np.random.RandomState(0))["width"] in (8, 16, 32, 64)
+
+
+def test_groups_have_the_same_conditions() -> None:
+    space = recurrent(mixed=True, depths=[1, 2, 3], cells=["gru", "lstm"], dropout=[0.0, 0.5])
+    found = [sorted(group) for group in tpe.groups(space)]
+    assert found == [
+        ["depth", "learning_rate"],
+        ["cell_1", "width_1"],
+        ["cell_2", "dropout", "width_2"],
+        ["cell_3", "width_3"],
+    ]
+
+
+def score_of_96(values: Values) -> float:
+    return (
+        abs(math.log10(values["learning_rate"]) + 2) + 0.2 * (values["cell"] != "gru") + abs(values["width"] - 48) / 64
+    )
+
+
+def test_tpe_compares_all_untried_points_of_a_small_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 96 points each is its best guess: no draw that meets a tried point and falls back on chance."""
+    rates = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0]
+    space = recurrent(depths=[1, 2], cells=["gru", "lstm"], widths=[16, 32, 48, 64], learning_rate=rates)
+    assert size(space) == 96
+    chances: list[Values] = []
+    by_chance = Proposals._untried
+
+    def counted(self: Proposals, *arguments: Any) -> Values:
+        chances.append(by_chance(self, *arguments))
+        return chances[-1]
+
+    monkeypatch.setattr(Proposals, "_untried", counted)
+    better = []
+    for seed in range(3):
+        search = Search("tpe", space, seed, score_of_96)
+        found = search.run(100)
+        assert len({key(values) for values in found}) == len(found) == 96
+        scores = sorted(map(score_of_96, found))
+        better.append(sum(score_of_96(values) <= scores[11] for values in found[10:40]))
+    assert len(chances) == 3 * tpe.STARTUP
+    assert min(better) >= 8, "of the best twelve; a blind draw finds four in thirty trials"
 
 
 def declared(name: str, *arguments: Any, **keywords: Any) -> Any:
@@ -374,7 +504,7 @@ def test_a_grid_of_a_continuous_space_is_refused() -> None:
 def test_a_grid_of_a_float_with_a_step() -> None:
     hp = keras_tuner.HyperParameters()
     hp.Float("dropout", 0.0, 0.5, step=0.25)
-    assert Search("grid", hp, 0, first_value).run(9) == [{"dropout": 0.0}, {"dropout": 0.25}, {"dropout": 0.5}]
+    assert Search("grid", hp, 0, first_value).run(9) == [{"dropout": 0.5}, {"dropout": 0.25}, {"dropout": 0.0}]
 
 
 def test_the_key_of_a_point() -> None:

@@ -44,7 +44,7 @@ def test_the_worse_are_given_up_after_three_epochs_and_the_best_never(
     oracle = opened(tmp_path, name, direction=direction)
     given = [run(oracle, sign * score) for score in (5, 4, 3, 2, 1, *range(20, 40))]
     assert given[:5] == [EPOCHS] * 5, "each is the best so far"
-    assert FIRST < min(given[5:]) < EPOCHS
+    assert min(given[5:]) == FIRST
     assert run(oracle, sign * 0.5) == EPOCHS
     states = [trial.state.name for trial in oracle.study.get_trials()]
     assert [state == "COMPLETE" for state in states] == [epochs == EPOCHS for epochs in [*given, EPOCHS]]
@@ -52,16 +52,16 @@ def test_the_worse_are_given_up_after_three_epochs_and_the_best_never(
 
 
 def test_halving_lets_a_third_pass_each_rung(tmp_path: Path) -> None:
-    """By hand: rungs after the epochs 3 and 9, counted from 0, of 40 epochs also 27; scores that get ever worse."""
+    """By hand: rungs after 3, 9 and of 40 epochs also 27; scores that get ever worse."""
     oracle = opened(tmp_path, "halving", epochs=40)
-    assert [run(oracle, score, 40) for score in (1, 2, 3)] == [40, 4, 4], "a third of less than three is the best one"
-    assert [run(oracle, score, 40) for score in (4, 5)] == [4, 4]
-    assert run(oracle, 1.5, 40) == 10, "second of six: passes the first rung; of the two at the second one it is worse"
+    assert [run(oracle, score, 40) for score in (1, 2, 3)] == [40, 3, 3], "a third of less than three is the best one"
+    assert [run(oracle, score, 40) for score in (4, 5)] == [3, 3]
+    assert run(oracle, 1.5, 40) == 9, "second of six: passes the first rung; of the two at the second one it is worse"
     assert run(oracle, 0.5, 40) == 40
 
 
 @every_pruner
-@pytest.mark.parametrize("epochs", [1, 2, FIRST, FIRST + 1])
+@pytest.mark.parametrize("epochs", [1, 2, FIRST])
 def test_short_trials_are_never_given_up(tmp_path: Path, name: str, epochs: int) -> None:
     oracle = opened(tmp_path, name, epochs)
     assert [run(oracle, score, epochs) for score in range(12)] == [epochs] * 12
@@ -75,7 +75,7 @@ def test_none_gives_up_nothing(tmp_path: Path) -> None:
 def test_a_worker_that_is_new_decides_as_the_one_before(tmp_path: Path) -> None:
     for score in (1, 2, 3):
         run(opened(tmp_path, "halving"), score)
-    assert run(opened(tmp_path, "halving"), 4) == 4
+    assert run(opened(tmp_path, "halving"), 4) == 3
 
 
 @every_pruner

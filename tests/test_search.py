@@ -47,8 +47,8 @@ TWIN = (
     *("--cells", "gru,simple_rnn", "--depth", "2", "--width", "8,16", "--dropout", "0.1:0.5", "--schedule", "cosine"),
     *("--trials", "2", "--epochs", "4", "--executions", "2", "--workers", "1", "--seed", "0", "--name", "twin"),
 )
-RATES = "1e-05,0.01,1e30"
-# The first learning rate learns nothing, the second something, the third blows up.
+RATES = "1e30,0.01,1e-05"  # a grid begins with the last
+# That learning rate learns nothing, the second something, the first one blows up.
 GRID = (
     *("search", "adding", "-o", "length=10", "-o", "train=256", "-o", "val=64", "-o", "test=64", "--oracle", "grid"),
     *("--cells", "gru", "--depth", "1", "--width", "16", "--learning-rate", RATES, "--epochs", "2"),
@@ -443,7 +443,7 @@ class Trouble:
 def trouble(tmp_path_factory: pytest.TempPathFactory) -> Trouble:
     folder, other = (tmp_path_factory.mktemp(name).resolve() for name in ("grid", "failing"))
     words = [*GRID, "--trials", "100"]
-    words[words.index("16")], words[words.index(RATES)] = "16,32", "0.01"
+    words[words.index("16")], words[words.index(RATES)] = "32,16", "0.01"
 
     def fails() -> Searched:
         return Searched(other, "grid", run(*words, cwd=other, program=("-c", FAILING)))
