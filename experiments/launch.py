@@ -9,12 +9,13 @@ import shutil
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 from rich.text import Text
 
 from experiments import contract, estimate, windows
+from experiments.card import card
 from experiments.display import Display, floors_line
 from experiments.folders import SearchFolder, taken
 from experiments.limits import Watch, limits
@@ -257,37 +258,8 @@ class Launch:
         trial = self.folder.trial(int(best))
         run_id = projection.trials[trial.path.name].run_id
         if run_id and trial.model.exists():
-            card = self._card(trial.journal.events(), run_id)
-            log_best(projection.client, projection.parent, run_id, trial.model, card)
-
-    def _card(self, events: list[dict[str, Any]], run_id: str) -> dict[str, Any]:
-        start, end = events[0], events[-1]
-        built = next(event for event in events if event["event"] == "built")
-        facts = self.spec.facts()
-        return {
-            "search": self.spec.name,
-            "trial": start["trial"],
-            "run_id": run_id,
-            "architecture": start["parameters"]["architecture"],
-            "values": start["values"],
-            "parameters": built["parameters"],
-            **{key: facts[key] for key in ("task", "options", "seed", "digest", "versions", "commit")},
-            "metric": self.task.metric,
-            "direction": self.task.direction,
-            "floors": self.floors,
-            **{key: end[key] for key in ("score", "spread", "model_score", "execution", "epoch")},
-            "shapes": {"input": self._shape(self.task.features), "output": self._output_shape()},
-            "preprocessing": self.task.preprocessing(),
-        }
-
-    def _shape(self, features: int | None) -> dict[str, Any]:
-        if features is None:
-            return {"shape": [None, None], "dtype": "int32"}
-        return {"shape": [None, None, features], "dtype": "float32"}
-
-    def _output_shape(self) -> dict[str, Any]:
-        steps = [None, None] if self.task.per_step else [None]
-        return {"shape": [*steps, self.task.outputs], "dtype": "float32"}
+            about = card(self.spec, self.task, self.floors, trial.journal.events(), run_id)
+            log_best(projection.client, projection.parent, run_id, trial.model, about)
 
 
 def gpus() -> list[str]:

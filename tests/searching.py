@@ -31,6 +31,17 @@ Recurrent = Callable[..., subprocess.CompletedProcess[str]]  # the fixture `recu
 SECONDS = 240  # that a command may take on a busy machine
 OURS = ("MLFLOW_", "TF_", "CUDA_", "KERAS_", "PYTHONWARNINGS", "RECURRENT_")  # a user has not set these
 
+# A search that gives up a server after seconds.
+IMPATIENT = """
+import sys
+import tracking.record
+from experiments.cli import main
+
+tracking.record.PATIENCE = 1.0
+tracking.record.AFTER_FAILURE = 1.0
+sys.exit(main(sys.argv[1:]))
+"""
+
 # The data are small: then the six trials take half a minute.
 SEARCH = (
     *("search", "adding", "-o", "length=50", "-o", "train=256", "-o", "val=128", "-o", "test=128"),

@@ -2,27 +2,29 @@
 
 import json
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from searching import Searched, begin, events, finished, run, wait_until
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from searching import IMPATIENT, Recurrent, Searched, begin, events, finished, run, wait_until
 
 from experiments.folders import SearchFolder
+from experiments.spec import Spec
+from tracking import store
+from tracking.journal import Journal
+from tracking.runs import Projection
+from tracking.searches import find_search, open_search
 from tracking.store import connect
 from tracking.ui import server
 
-IMPATIENT = """
-import sys
-import tracking.record
-from experiments.cli import main
-
-tracking.record.PATIENCE = 1.0
-tracking.record.AFTER_FAILURE = 1.0
-sys.exit(main(sys.argv[1:]))
-"""
 WORDS = (
     *("search", "adding", "-o", "length=5", "-o", "train=64", "-o", "val=16", "-o", "test=16", "--oracle", "grid"),
     *("--cells", "simple_rnn", "--depth", "1", "--width", "1,2,3,4", "--learning-rate", "0.01", "--epochs", "2"),
@@ -111,6 +113,144 @@ def begin_impatient(*words: str, cwd: Path, servers: Servers) -> Any:
     wait_until(lambda: bool(events(cwd, "away", "0003")), process)
     servers.stop()
     return process
+
+
+def test_a_server_that_is_away_at_the_start(tmp_path: Path, servers: Servers) -> None:
+    words = ("--tracking-uri", servers.url)
+    servers.stop()
+    done = run(*WORDS, "--trials", "1", *words, cwd=tmp_path, program=("-c", IMPATIENT))
+    assert done.returncode == 2
+    expected = f"tracking-uri: expected an MLflow store that works, got {servers.url}: no answer"
+    assert done.stderr == f"recurrent search: {expected}\n"
+    assert not (tmp_path / "searches").exists(), "a new search that its store has never seen leaves nothing behind"
+
+    servers.start()
+    assert run(*WORDS, "--trials", "1", *words, cwd=tmp_path).returncode == 0
+    servers.stop()
+    process = begin(*WORDS, "--trials", "2", *words, cwd=tmp_path)
+    wait_until(lambda: ended(tmp_path, 1), process)  # training does not wait
+    servers.start()
+    done = finished(process)
+    assert (done.returncode, done.stderr) == (0, "")
+    searched = Searched(tmp_path, "away", done)
+    assert curves(searched) == in_journals(tmp_path, 2) and len(curves(searched)) == 2
+    assert searched.parent.info.status == "FINISHED"
+
+
+class Slow(ThreadingHTTPServer):
+    """Hands requests on to an MLflow server at once, and the answers to those at `path` too late, if at all."""
+
+    def __init__(self, url: str, path: str, seconds: float) -> None:
+        self.url, self.path, self.seconds, self.over = url, path, seconds, threading.Event()
+        self.asked = 0
+        super().__init__(("127.0.0.1", 0), SlowHandler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class SlowHandler(BaseHTTPRequestHandler):
+    server: Slow
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        kept = {key: value for key, value in self.headers.items() if key.lower() in ("content-type",)}
+        request = urllib.request.Request(self.server.url + self.path, body or None, kept, method=self.command)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as reply:
+                code, answer = reply.status, reply.read()
+        except urllib.error.HTTPError as error:
+            code, answer = error.code, error.read()
+        if self.path.split("?")[0].endswith(self.server.path):
+            self.server.asked += 1
+            self.server.over.wait(self.server.seconds)
+        with suppress(OSError):
+            self.send_response(code)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+    do_POST = do_GET
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def slow(servers: Servers) -> Iterator[Callable[[str, float], Slow]]:
+    with ExitStack() as stack:
+
+        def make(path: str, seconds: float) -> Slow:
+            made = Slow(servers.url, path, seconds)
+            stack.callback(made.server_close)
+            stack.callback(made.shutdown)
+            stack.callback(made.over.set)
+            return made
+
+        yield make
+
+
+def test_a_server_that_answers_too_late_makes_no_second_run(
+    tmp_path: Path, servers: Servers, slow: Callable[[str, float], Slow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**store.SETTINGS, "MLFLOW_HTTP_REQUEST_TIMEOUT": "2"}.items():
+        monkeypatch.setenv(name, value)
+    proxy, journals = slow("/runs/create", 6), tmp_path / "journals"
+    uri = f"http://127.0.0.1:{proxy.server_port}"
+    client = connect(uri)
+    spec = {"name": "s", "task": "adding", "options": {}, "digest": "0", "versions": {}, "seed": 0, "id": "1"}
+
+    def opened() -> Run:
+        return open_search(client, "s", "adding", None, spec, {})
+
+    with pytest.raises(MlflowException):
+        opened()
+    parent = opened()
+    assert proxy.asked == 1
+    (journals / "0000").mkdir(parents=True)
+    values = {"architecture": "gru-16"}
+    Journal(journals / "0000" / "journal.jsonl").append("start", attempt=1, session="a", worker=0, parameters=values)
+    projection = Projection(client, parent, journals, "mse", "min", "a", {})
+    with pytest.raises(MlflowException):
+        projection.sync()
+    projection.sync(over=True)
+    assert proxy.asked == 2
+    found = connect(servers.uri).search_runs([parent.info.experiment_id])
+    assert sorted(run.data.tags["kind"] for run in found) == ["search", "trial"]
+
+
+def test_a_server_that_answers_but_does_not_search(tmp_path: Path, slow: Callable[[str, float], Slow]) -> None:
+    words = ("--tracking-uri", f"http://127.0.0.1:{slow('/runs/search', 60).server_port}")
+    done = run(*WORDS, "--trials", "1", *words, cwd=tmp_path, program=("-c", IMPATIENT))
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert done.stderr.startswith("recurrent search: tracking-uri: expected an MLflow store that works")
+    assert not (tmp_path / "searches").exists()
+    done = run("results", *words, cwd=tmp_path, program=("-c", IMPATIENT))
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("events", "status", "stopped"),
+    [
+        ([], "KILLED", "its launcher was killed"),
+        ([("start", {}), ("end", {"status": "FINISHED", "why": "the target"})], "FINISHED", "the target"),
+        ([("start", {}), ("end", {"status": "FAILED", "why": "workers end"})], "FAILED", "workers end"),
+        ([("end", {"status": "FINISHED", "why": "the target"}), ("start", {})], "KILLED", "its launcher was killed"),
+    ],
+)
+def test_sync_leaves_a_search_as_it_ended(
+    tmp_path: Path, recurrent: Recurrent, events: list[tuple[str, dict[str, str]]], status: str, stopped: str
+) -> None:
+    folder = SearchFolder(tmp_path / "searches" / "away")
+    folder.path.mkdir(parents=True)
+    options = {"length": "5", "train": "16", "val": "16", "test": "16"}
+    Spec(name="away", task="adding", options=options, cells=["gru"], digest="0", id="1").write(folder)
+    for event, fields in events:
+        folder.journal.append(event, **fields)
+    done = recurrent("sync", "away", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    parent = find_search(connect(f"sqlite:///{tmp_path}/mlflow.db"), "away")
+    assert parent is not None
+    assert (parent.info.status, parent.data.tags["stopped"]) == (status, stopped)
 
 
 def test_a_search_that_runs_is_not_sent_by_two(tmp_path: Path) -> None:

@@ -1,0 +1,40 @@
+"""What `model.json` says of a search's best model: all that is needed to use it without this project."""
+
+from typing import Any
+
+from experiments.spec import Spec
+from experiments.tasks.base import Task
+from tracking.journal import Event
+
+
+def card(spec: Spec, task: Task, floors: dict[str, float], events: list[Event], run_id: str) -> dict[str, Any]:
+    """Of the trial with this journal, which has completed, and this run in MLflow."""
+    start, end = events[0], events[-1]
+    built = next(event for event in events if event["event"] == "built")
+    facts = spec.facts()
+    return {
+        "search": spec.name,
+        "trial": start["trial"],
+        "run_id": run_id,
+        "architecture": start["parameters"]["architecture"],
+        "values": start["values"],
+        "parameters": built["parameters"],
+        **{key: facts[key] for key in ("task", "options", "seed", "digest", "versions", "commit")},
+        "metric": task.metric,
+        "direction": task.direction,
+        "floors": floors,
+        **{key: end[key] for key in ("score", "spread", "model_score", "execution", "epoch")},
+        "shapes": {"input": _input_shape(task.features), "output": _output_shape(task)},
+        "preprocessing": task.preprocessing(),
+    }
+
+
+def _input_shape(features: int | None) -> dict[str, Any]:
+    if features is None:
+        return {"shape": [None, None], "dtype": "int32"}
+    return {"shape": [None, None, features], "dtype": "float32"}
+
+
+def _output_shape(task: Task) -> dict[str, Any]:
+    steps = [None, None] if task.per_step else [None]
+    return {"shape": [*steps, task.outputs], "dtype": "float32"}

@@ -1,0 +1,110 @@
+"""How a search has ended stands in its folder before MLflow is told, whatever becomes of that."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from experiments.folders import SearchFolder
+from experiments.launch import Launch
+from experiments.progress import Progress
+from experiments.search import Search, WorkersDied
+from experiments.spec import Spec
+from tracking.journal import Journal
+
+
+class Worker:
+    """One that has done all there was to do, or that has failed."""
+
+    index = 0
+
+    def __init__(self, well: bool) -> None:
+        self.well = well
+
+    def done(self) -> bool:
+        return self.well
+
+    def failed(self) -> bool:
+        return not self.well
+
+    def retired(self) -> bool:
+        return False
+
+    def alive(self) -> bool:
+        return False
+
+    def go(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+
+class Record:
+    """Remembers what it is told at the end, and what the search's journal said by then."""
+
+    def __init__(self, folder: SearchFolder) -> None:
+        self.folder = folder
+        self.told: Any = None
+
+    def start(self) -> None:
+        pass
+
+    def finish(self, status: str, last: Any, stopped: str) -> bool:
+        self.told = (status, stopped)
+        self.written = self.folder.journal.events()[-1]
+        return False
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> SearchFolder:
+    found = SearchFolder(tmp_path / "searches" / "s")
+    found.path.mkdir(parents=True)
+    return found
+
+
+def run(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch, well: bool, interrupted: bool = False) -> Record:
+    monkeypatch.setattr("experiments.search.LocalWorker", lambda *_: Worker(well))
+    search, record = Search(folder, 1, []), Record(folder)
+    search.interrupted = interrupted
+    try:
+        search.run(lambda session: record, lambda: None)  # type: ignore[arg-type, return-value]
+    except WorkersDied:
+        assert not well
+    return record
+
+
+def check(record: Record, status: str, why: str) -> None:
+    assert record.told[0] == status and why in record.told[1]
+    last = record.written
+    assert (last["event"], last["status"], last["why"]) == ("end", *record.told)
+
+
+def test_all_is_done(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    check(run(folder, monkeypatch, well=True), "FINISHED", "done")
+
+
+def test_interrupted(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    check(run(folder, monkeypatch, well=False, interrupted=True), "KILLED", "interrupted")
+
+
+def test_a_search_whose_workers_die_has_failed(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    check(run(folder, monkeypatch, well=False), "FAILED", "workers end before they can run a trial")
+
+
+def test_a_later_launcher_begins_anew(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(folder, monkeypatch, well=False)
+    run(folder, monkeypatch, well=True)
+    assert [event["event"] for event in folder.journal.events()] == ["start", "end", "start", "end"]
+
+
+def test_only_trials_that_have_ended_are_counted(tmp_path: Path) -> None:
+    launch = Launch(Spec(name="s", task="adding", options={}, cells=["gru"], trials=3), False, 1, "", Console())
+    for number in range(3):
+        (tmp_path / f"{number:04d}").mkdir()
+        journal = Journal(tmp_path / f"{number:04d}" / "journal.jsonl")
+        journal.append("start", session="s", worker=0, parameters={"architecture": "gru-16"})
+        if number < 2:
+            journal.append("end", outcome="completed", score=0.1)
+    assert launch._all_done(Progress(tmp_path, "min", 3, 1)) == "the space has no more than 2 models"
