@@ -1,22 +1,30 @@
 """What a trial costs beside its training, in searches of 100, 1,000 and 10,000 trials: ours and Keras Tuner's.
 
-    python -m experiments.benchmarks.scale                     10,000 trials; takes half an hour
-    python -m experiments.benchmarks.scale --trials 1000
+    python -m experiments.benchmarks.scale                                three rounds of 10,000 trials; takes an hour
+    python -m experiments.benchmarks.scale --trials 1000 --rounds 1
 
 The objective is a formula and costs nothing: what is left is proposing, writing down and, on our side, MLflow (SQLite).
-Each search is a process of its own with one worker. Printed are the milliseconds per trial over the last hundred of the
-first 100, 1,000 and 10,000 trials, the process's memory, and how long the finished search takes to list and to report.
+Each search is a process of its own with one worker, all sides in turn. Printed are the milliseconds per trial over the
+last hundred of the first 100, 1,000 and 10,000 trials, the process's memory, and how long the finished search takes to
+list (all trials with their values and scores) and to report (what `results` prints, list included). All are medians of
+the rounds, but Keras Tuner's at 10,000 trials, which are of the first round alone: its searches of that length take as
+long as all else together, and our target is about ours.
 """
 
 import argparse
+import io
 import json
 import math
+import statistics
 import time
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import redirect_stdout, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from experiments.benchmarks.processes import measured
+from experiments.spec import commit
 
 SIDES = ("ours, random", "ours, tpe", "keras tuner, random", "keras tuner, hyperband")
 POINTS = (100, 1_000, 10_000)
@@ -41,11 +49,13 @@ def ours(strategy: str, trials: int) -> dict[str, Any]:
     """Our oracle, journals and projection in one process, as a worker and its launcher use them."""
     import keras_tuner
     from keras_tuner.engine.trial import Trial
+    from rich.console import Console
 
+    from experiments.display import leaderboard
     from experiments.folders import SearchFolder, TrialFolder
     from experiments.oracle import StudyOracle
     from experiments.tuner import SearchTuner
-    from tracking.results import results
+    from tracking.results import ranked, results
     from tracking.runs import Projection
     from tracking.searches import open_search
     from tracking.store import artifacts, connect, resolve, tune
@@ -82,9 +92,12 @@ def ours(strategy: str, trials: int) -> dict[str, Any]:
     clock = [time.perf_counter()]
     tuner.search()
     projection.sync(over=True)
-    began = time.perf_counter()
-    listed = len(results(client, parent)["trials"])
-    return {**_result(clock), "report": time.perf_counter() - began, "listed": listed}
+
+    def report() -> None:
+        found = results(client, parent)
+        leaderboard(Console(file=io.StringIO()), found, ranked(found))
+
+    return {**_result(clock), "list": _seconds(lambda: results(client, parent)), "report": _seconds(report)}
 
 
 def peer(strategy: str, trials: int) -> dict[str, Any]:
@@ -118,9 +131,9 @@ def peer(strategy: str, trials: int) -> dict[str, Any]:
     clock = [time.perf_counter()]
     with suppress(StopIteration):
         tuner.search()
-    began = time.perf_counter()
-    listed = len(tuner.oracle.get_best_trials(trials))
-    return {**_result(clock), "report": time.perf_counter() - began, "listed": listed}
+    with redirect_stdout(io.StringIO()):
+        report = _seconds(lambda: tuner.results_summary(num_trials=12))
+    return {**_result(clock), "list": _seconds(lambda: tuner.oracle.get_best_trials(trials)), "report": report}
 
 
 def _result(clock: list[float]) -> dict[str, Any]:
@@ -130,9 +143,42 @@ def _result(clock: list[float]) -> dict[str, Any]:
     return {"milliseconds": costs, "memory": psutil.Process().memory_info().rss / 2**20}
 
 
+def _seconds(what: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    what()
+    return time.perf_counter() - began
+
+
+def rounds(sides: list[str], trials: int, count: int) -> dict[str, list[dict[str, Any]]]:
+    """What each side's searches have cost."""
+    found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+    for number in range(count):
+        for side in sides if number % 2 == 0 else reversed(sides):
+            wanted = trials if side.startswith("ours") or number == 0 else min(trials, 1_000)
+            found[side].append(measured(__spec__.name, "--once", side, "--trials", str(wanted)))
+            print(f"{side:<24} {wanted:>6} trials {json.dumps(found[side][-1])}", flush=True)
+    return found
+
+
+def show(found: dict[str, list[dict[str, Any]]], trials: int) -> None:
+    versions = ", ".join(f"{name} {version(name)}" for name in ("keras-tuner", "optuna", "mlflow"))
+    print(f"\ncommit {commit()}, {versions}\n")
+    points = [str(point) for point in POINTS if point <= trials]
+    print(f"| | {' | '.join(f'ms at {point}' for point in points)} | last / first | memory | list | report |")
+    print(f"|---|{'---|' * (len(points) + 4)}")
+    for side, runs in found.items():
+        costs = [[run["milliseconds"][point] for run in runs if point in run["milliseconds"]] for point in points]
+        medians = [statistics.median(cost) for cost in costs if cost]
+        whole = [run for run in runs if len(run["milliseconds"]) == len(medians)]  # of full length
+        memory, listed, report = (statistics.median(run[key] for run in whole) for key in ("memory", "list", "report"))
+        shown = [*(f"{cost:.1f}" for cost in medians), f"{medians[-1] / medians[0]:.1f}"]
+        print(f"| {side} | {' | '.join(shown)} | {memory:.0f} MB | {listed:.2f} s | {report:.2f} s |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=POINTS[-1], help="of each search (default: 10000)")
+    parser.add_argument("--rounds", type=int, default=3, help="of all sides (default: 3)")
     parser.add_argument("--sides", default=";".join(SIDES), help="which searches, with ; between (default: all)")
     parser.add_argument("--once", choices=SIDES, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -140,15 +186,7 @@ def main() -> None:
         side, strategy = chosen.once.split(", ")
         print(json.dumps((ours if side == "ours" else peer)(strategy, chosen.trials)))
         return
-    points = [str(point) for point in POINTS if point <= chosen.trials]
-    print(f"| | {' | '.join(f'ms at {point}' for point in points)} | last / first | memory | report |")
-    print(f"|---|{'---|' * (len(points) + 3)}")
-    for side in chosen.sides.split(";"):
-        found = measured(__spec__.name, "--once", side, "--trials", str(chosen.trials))
-        costs = [found["milliseconds"][point] for point in points if point in found["milliseconds"]]
-        shown = " | ".join(f"{cost:.1f}" for cost in costs)
-        growth = f"{costs[-1] / costs[0]:.1f}"
-        print(f"| {side} | {shown} | {growth} | {found['memory']:.0f} MB | {found['report']:.2f} s |", flush=True)
+    show(rounds(chosen.sides.split(";"), chosen.trials, chosen.rounds), chosen.trials)
 
 
 if __name__ == "__main__":
