@@ -18,7 +18,7 @@ def kernel(used: list[str], gpus: int, work: int) -> tuple[str, str]:
     if gpus:
         without = sorted({name for name, cell in zip(used, known, strict=True) if not cell.CUDNN})
         if without:
-            return "loop", f"Keras has no cuDNN path for {', '.join(without)}"
+            return "loop", f"there is no cuDNN path for {', '.join(without)}"
         return "cudnn", "GPU found; tanh and sigmoid, bias, no recurrent dropout"
     costs, saves = sum(cell.XLA_COSTS for cell in known), work * sum(cell.XLA_SAVES for cell in known)
     reason = f"no GPU found; compiling takes about {costs:.1f} s and saves about {saves:.1f} s"

@@ -116,7 +116,7 @@ def test_what_cudnn_asks_for(name: str) -> None:
 def test_keras_itself_would_take_cudnn(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(cudnn_ok.__globals__, "_is_gpu_available", lambda: True)
     layer = built(name)
-    assert cells.load(name).CUDNN is hasattr(layer, "use_cudnn")
+    assert hasattr(layer, "use_cudnn") == (name in GATED), "SimpleRNN is ours to bring to cuDNN, see test_cudnn.py"
     if hasattr(layer, "use_cudnn"):
         assert layer.use_cudnn == "auto"
         reset_after = getattr(layer.cell, "reset_after", None)
@@ -146,8 +146,7 @@ def test_weights_are_the_stock_ones(name: str) -> None:
     [
         (["lstm", "gru"], 1, ("cudnn", "GPU found; tanh and sigmoid, bias, no recurrent dropout")),
         (["gru", "gru", "gru"], 4, ("cudnn", "GPU found; tanh and sigmoid, bias, no recurrent dropout")),
-        (["simple_rnn"], 1, ("loop", "Keras has no cuDNN path for simple_rnn")),
-        (["lstm", "simple_rnn", "simple_rnn"], 2, ("loop", "Keras has no cuDNN path for simple_rnn")),
+        (["lstm", "simple_rnn", "simple_rnn"], 2, ("cudnn", "GPU found; tanh and sigmoid, bias, no recurrent dropout")),
     ],
 )
 def test_the_kernel_and_why(used: list[str], gpus: int, answer: tuple[str, str]) -> None:
@@ -156,7 +155,12 @@ def test_the_kernel_and_why(used: list[str], gpus: int, answer: tuple[str, str])
 
 @every_cell
 def test_the_kernel_of_every_cell(name: str) -> None:
-    assert kernel([name], 1, 0)[0] == ("cudnn" if cells.load(name).CUDNN else "loop")
+    assert kernel([name], 1, 0)[0] == "cudnn"
+
+
+def test_a_cell_without_a_cudnn_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells.load("gru"), "CUDNN", False)
+    assert kernel(["lstm", "gru", "gru"], 1, 0) == ("loop", "there is no cuDNN path for gru")
 
 
 @every_cell

@@ -11,9 +11,10 @@ import keras
 import tensorflow as tf
 
 from search_spaces import scan
+from search_spaces.cudnn import CudnnSimpleRNN
 from search_spaces.scan import Tensors
 
-CUDNN = False  # Keras has no cuDNN path for SimpleRNN
+CUDNN = True
 XLA_COSTS, XLA_SAVES = 0.3, 2.5e-5  # seconds to compile; a time step, of training at width 32
 
 SQUASH = {"tanh": tf.tanh, "relu": tf.nn.relu}
@@ -70,5 +71,5 @@ _backward = {name: functools.partial(_backward_pass, name) for name in SQUASH}
 
 
 def layer(width: int, return_sequences: bool, name: str, kernel: str = "loop") -> keras.layers.Layer:
-    made = ScannedSimpleRNN if kernel == "xla" else keras.layers.SimpleRNN
+    made = {"xla": ScannedSimpleRNN, "cudnn": CudnnSimpleRNN}.get(kernel, keras.layers.SimpleRNN)
     return made(width, return_sequences=return_sequences, name=name)
