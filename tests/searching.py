@@ -58,7 +58,7 @@ LANGUAGE = (
         "-o",
         "window=16",
         "--cells",
-        "gru,lstm",
+        "lstm,gru",
         "--depth",
         "1",
     ),

@@ -26,7 +26,7 @@ sys.exit(main(sys.argv[1:]))
 """
 WORDS = (
     *("search", "adding", "-o", "length=5", "-o", "train=32", "-o", "val=16", "-o", "test=16", "--oracle", "grid"),
-    *("--cells", "gru", "--depth", "1", "--width", "1,2,3,4,5,6,7,8", "--learning-rate", "0.01", "--epochs", "4"),
+    *("--cells", "gru", "--depth", "1", "--width", "8,7,6,5,4,3,2,1", "--learning-rate", "0.01", "--epochs", "4"),
     *("--workers", "2", "--trials", "100", "--memory-limit", "4G", "--name", "troubles"),
 )
 REASONS = {
