@@ -83,6 +83,8 @@ def _search(commands: Any) -> None:
     add("--target", "SCORE", "the search stops when a candidate's score has reached it")
     add("--trial-time-limit", "T", "of one training, like 10m: then its best epoch counts, and without one it fails")
     add("--memory-limit", "SIZE", "of a worker, like 4G: beyond it its trial fails; auto is 80%% of RAM / workers")
+    text = "do not measure how far back the gradient of each candidate reaches"
+    made.add_argument("--no-horizon", action="store_true", default=None, help=text)
     made.add_argument(
         "--workers", metavar="N", default="auto", help="processes; auto is one per GPU, else per core (default: auto)"
     )

@@ -13,11 +13,23 @@ from experiments.progress import Progress, TrialState
 
 NAMES = {"bits_per_character": "bits/char", "mse": "MSE"}
 LIMIT = 12  # rows of the leaderboard
+WIDE = 100  # columns of a terminal that has room for what a candidate costs
+UNITS = ("", "k", "M", "G", "T")
 
 
 def number(value: float | None) -> str:
     """Four significant digits; "-" for none."""
     return "-" if value is None else f"{value:.4g}"
+
+
+def amount(value: float | None) -> str:
+    """Three significant digits and a unit: 8.77k; "-" for none."""
+    if value is None:
+        return "-"
+    power = 0
+    while abs(value) >= 999.5 and power < len(UNITS) - 1:
+        value, power = value / 1000, power + 1
+    return f"{value:.3g}{UNITS[power]}"
 
 
 def metric_name(metric: str) -> str:
@@ -120,9 +132,10 @@ def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, 
     by_cell: dict[str, dict[str, Any]] = {}
     for trial in ranked:
         by_cell.setdefault(trial["values"]["cell"], trial)
-    console.print(_table("Best by cell", list(by_cell.values()), found["metric"]))
+    wide = console.width >= WIDE
+    console.print(_table("Best by cell", list(by_cell.values()), found["metric"], wide))
     title = "All trials" if len(ranked) <= LIMIT else f"Best {LIMIT} of {len(ranked)} trials"
-    console.print(_table(title, ranked[:LIMIT], found["metric"]))
+    console.print(_table(title, ranked[:LIMIT], found["metric"], wide))
     pruned = sum(trial["outcome"] == "pruned" for trial in found["trials"])
     if pruned:
         console.print(f"{pruned} of {len(found['trials'])} trials were pruned: not worth further epochs")
@@ -132,13 +145,14 @@ def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, 
         console.print(Text(text, "red"), soft_wrap=True)
 
 
-def _table(title: str, trials: list[dict[str, Any]], metric: str) -> Table:
+def _table(title: str, trials: list[dict[str, Any]], metric: str, wide: bool) -> Table:
     table = Table(
         title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2, 0, 0)
     )
     table.add_column("architecture", overflow="fold")  # the one that gives way where the terminal is narrow
     table.add_column(metric_name(metric), justify="right", style="green", no_wrap=True)
-    for heading in ("± sd", "parameters", "learning rate", "time", "trial"):
+    costs = ("flops/token", "ms/step") if wide else ()
+    for heading in ("± sd", "parameters", *costs, "learning rate", "time", "trial"):
         table.add_column(heading, justify="right", no_wrap=True)
     for trial in trials:
         spread = "" if trial["spread"] is None else f"{trial['spread']:.2g}"
@@ -147,6 +161,7 @@ def _table(title: str, trials: list[dict[str, Any]], metric: str) -> Table:
             number(trial["score"]),
             spread,
             f"{trial['parameters']:,}" if trial["parameters"] is not None else "-",
+            *((amount(trial["flops_per_token"]), amount(trial["ms_per_step"])) if wide else ()),
             number(trial["values"].get("learning_rate")),
             words(trial["seconds"] or 0),
             trial["trial"],

@@ -45,6 +45,7 @@ class Spec:
     target: str = "none"
     trial_time_limit: str = "none"
     memory_limit: str = "auto"
+    no_horizon: bool = False
     seed: int = 0
     digest: str = ""  # of the data, train and validation
     id: str = ""  # tells two searches of one name in two stores apart

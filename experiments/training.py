@@ -15,6 +15,7 @@ import numpy as np
 
 from experiments.batches import Batches
 from experiments.folders import replacing, write_atomically
+from experiments.norms import GradientNorms
 from experiments.scoring import Scorer
 from experiments.tasks.base import Arrays, Task
 from experiments.windows import streams, windows
@@ -60,12 +61,13 @@ class Training:
         self.batches = Batches(train, batch)
         self.trained.steps_per_execution = min(STEPS_PER_EXECUTION, self.batches.steps)
         self.trained.optimizer.build(self.trained.trainable_variables)
+        self.norms = GradientNorms(self.trained.optimizer, self.batches.steps)
         self.epoch, self.best, self.best_epoch = -1, float("nan"), -1
         self.logs: dict[str, float] = {}
         self.seconds = 0.0  # of the last epoch, inside training steps
 
     def run_epoch(self) -> dict[str, float]:
-        """Trains and scores; returns the training loss and the validation score of the epoch."""
+        """Trains and scores; returns the epoch's training loss, validation score and gradient norms."""
         self.epoch += 1
         rng = np.random.default_rng(seed_sequence(self.seed, *self.seeds, self.epoch))
         self._seed_dropout(rng)
@@ -73,7 +75,7 @@ class Training:
         if self.task.stream:
             copy_weights(self.trained, self.model)
         found = self.scorer.score() if np.isfinite(loss) else float("nan")
-        self.logs = {"loss": loss, f"val_{self.task.metric}": found}
+        self.logs = {"loss": loss, f"val_{self.task.metric}": found, **self.norms.summary()}
         return self.logs
 
     def _seed_dropout(self, rng: np.random.Generator) -> None:

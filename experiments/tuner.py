@@ -20,6 +20,7 @@ from keras_tuner.errors import FailedTrialError, FatalError
 from experiments.engines.local import RETIRED
 from experiments.estimate import words
 from experiments.folders import FULL_DISK, TrialFolder
+from experiments.gauges import cost, pace, sight, weights
 from experiments.oracle import StudyOracle
 from experiments.quantities import duration
 from experiments.spec import Spec
@@ -119,6 +120,7 @@ class SearchTuner(keras_tuner.Tuner):
             epoch=kept.get("epoch"),
             samples=kept.get("samples", {}),
             seconds=sum(event.get("seconds", 0.0) for event in done),
+            **{name: kept[name] for name in ("ms_per_step", "horizon") if name in kept},
             **({"reason": kept["stopped"]} if kept.get("stopped") else {}),
         )
         folder.clear()
@@ -176,6 +178,7 @@ class RecurrentTuner(SearchTuner):
     def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> Execution:
         started = time.perf_counter()
         training = self._training(trial, folder, execution)
+        initial = weights(training.model)
         before = self._go_on(trial, training, folder, execution)
         seconds, stopped = before, _stop(folder, execution) or self._enough(training, before)
         while training.epoch + 1 < self.spec.epochs and not stopped:
@@ -188,10 +191,11 @@ class RecurrentTuner(SearchTuner):
             stopped = self._enough(training, seconds)
         best = training.best_model(folder.execution_weights(execution, training.best_epoch))
         save_model(best, folder.execution_model(execution))
+        sees = {} if self.spec.no_horizon else sight(best, initial, self.task)
         seconds = before + time.perf_counter() - started
         samples = self.task.samples(best, self.spec.seed)
         found = {"score": training.best, "epoch": training.best_epoch, "seconds": seconds, "samples": samples}
-        return {**found, "stopped": stopped}
+        return {**found, **pace(folder, execution, training.batches.steps), **sees, "stopped": stopped}
 
     def _enough(self, training: Training, seconds: float) -> str:
         """Why the training ends after this epoch, or ""."""
@@ -214,8 +218,8 @@ class RecurrentTuner(SearchTuner):
         keras.utils.set_random_seed(int(seed_sequence(self.spec.seed, *seeds).generate_state(1)[0]))
         model = self.hypermodel.build(trial.hyperparameters)
         name, reason = self.hypermodel.kernel(layers(trial.hyperparameters.values))
-        size = sum(math.prod(variable.shape) for variable in model.trainable_variables)
-        folder.journal.append("built", parameters=size, kernel=name, kernel_reason=reason)
+        costs = cost(model, self.task, self.spec.batch)
+        folder.journal.append("built", **costs, kernel=name, kernel_reason=reason)
         return Training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
 
     def _go_on(self, trial: Trial, training: Training, folder: TrialFolder, execution: int) -> float:

@@ -3,9 +3,10 @@
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 
-from experiments.display import leaderboard
+from experiments.display import amount, leaderboard
 
 
 def trial(number: int, architecture: str, score: float | None, outcome: str = "completed") -> dict[str, Any]:
@@ -17,6 +18,8 @@ def trial(number: int, architecture: str, score: float | None, outcome: str = "c
         "spread": 0.01234,
         "parameters": 1_812_345,
         "seconds": 125.0,
+        "flops_per_token": 8_768.0,
+        "ms_per_step": 12.345,
         "outcome": outcome,
         "reason": "diverged in epoch 0: loss is nan" if outcome == "failed" else None,
     }
@@ -35,6 +38,21 @@ def test_numbers_are_whole_where_an_architecture_is_long() -> None:
     for whole in ("0.2346", "0.012", "1,812,345", "0.001234", "2 min 5 s", "0000"):
         assert whole in text
     assert "…" not in text
+
+
+def test_costs_are_shown_where_there_is_room() -> None:
+    one = [trial(0, "gru-16", 0.1)]
+    headings, row = shown(one, width=100).splitlines()[-2:]
+    assert "parameters" in headings and "flops/token  ms/step" in headings
+    assert "8.77k" in row and "12.3 " in row
+    assert "flops" not in shown(one, width=99)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "-"), (64, "64"), (999.6, "1k"), (8_768, "8.77k"), (2.6e6, "2.6M"), (0.0123, "0.0123")]
+)
+def test_amounts(value: float | None, text: str) -> None:
+    assert amount(value) == text
 
 
 def test_pruned_and_failed_trials_are_told_of() -> None:

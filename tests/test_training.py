@@ -332,3 +332,51 @@ def test_learning_a_pattern_beats_the_unigram(tmp_path: Path, monkeypatch: pytes
     logs = run(training, 3)
     assert training.best < task.floors()["unigram"] / 3
     assert logs[-1]["loss"] < logs[0]["loss"] / 2
+
+
+def norms(training: Training, order: np.ndarray) -> list[float]:
+    """Of each batch of an epoch in this order, by a second model with the first one's weights at every step."""
+    import tensorflow as tf
+
+    found, model = [], keras.models.clone_model(training.trained)
+    model.compile_from_config(training.trained.get_compile_config())
+    model.set_weights(training.trained.get_weights())
+    for x, y in training.batches.shuffled(order):
+        with tf.GradientTape() as tape:
+            loss = model.loss(y, model(x, training=False))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        found.append(float(tf.linalg.global_norm(gradients)))
+        model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+    return found
+
+
+@pytest.mark.parametrize("task", [ADDING, dataclasses.replace(ADDING, train=700)], ids=["5 steps", "44 steps"])
+def test_gradient_norms_are_those_of_every_step(task: Task) -> None:
+    training = make(task, dropout=0.0)
+    order = np.arange(task.train)
+    by_hand = norms(training, order)
+    training._fit(order)
+    assert training.norms.norms.numpy() == pytest.approx(by_hand, rel=1e-3)
+    training.norms.clip = float(np.median(by_hand))
+    summary = training.norms.summary()
+    assert summary["gradient/norm_90pct"] == pytest.approx(np.quantile(by_hand, 0.9), rel=1e-3)
+    assert summary["gradient/clipped"] == pytest.approx(0.5, abs=0.11)
+
+
+def test_gradient_norms_leave_no_trace_in_checkpoints_and_models(tmp_path: Path) -> None:
+    training = make(ADDING)
+    assert len(training._variables()) == len(training.trained.trainable_variables) * 3 + 2  # Adam's, its step and rate
+    training.run_epoch()
+    assert all(training.logs[f"gradient/norm_{share}"] > 0 for share in ("10pct", "median", "90pct"))
+    training.keep(tmp_path / "weights.npz")
+    save_model(training.best_model(tmp_path / "weights.npz"), tmp_path / "execution0.keras")
+    assert keras.models.load_model(tmp_path / "execution0.keras").optimizer.get_config()["global_clipnorm"] == 1.0
+
+
+def test_norms_that_are_not_finite_are_clipped_steps() -> None:
+    training = make(ADDING)
+    training.norms.norms.assign([0.5, 2.0, math.inf, math.nan, 0.5])
+    found = training.norms.summary()
+    assert (found["gradient/norm_median"], found["gradient/clipped"]) == (0.5, 0.6)
+    training.norms.norms.assign([math.nan] * 5)
+    assert training.norms.summary() == {}

@@ -45,6 +45,10 @@ def _trial(run: Run, metric: str) -> dict[str, Any]:
         "reason": tags.get("reason"),
         "parameters": None if count is None else int(count),
         "seconds": metrics.get("cost/seconds"),
+        **{name: metrics.get(f"cost/{name}") for name in ("flops_per_token", "flops_per_step", "ms_per_step")},
+        "horizon": {
+            key.removeprefix("horizon/"): value for key, value in metrics.items() if key.startswith("horizon/")
+        },
         "epoch": None if epoch is None else int(epoch),
         "execution": None if execution is None else int(execution),
         "kernel": tags.get("kernel"),

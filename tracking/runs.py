@@ -23,6 +23,9 @@ from tracking.searches import child_tags, trial_runs
 End = tuple[int, str, float]  # time, trial, score
 SETTLING = 1_000  # milliseconds after which the end of a trial has certainly been written
 REFUSED = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
+COSTS = ("parameters", "flops_per_token", "flops_per_step")
+MOMENTS = {"trained": "", "init": "init_"}  # of a horizon, with the prefix of its metrics
+CURVE = "log10_gain"  # over the lags, which are the metric's steps
 STATUSES = {"completed": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
 
 
@@ -237,7 +240,7 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
             add(_sortable(event["parameters"]), start)
             tags["attempts"] = str(event["attempt"])
         elif kind == "built":
-            add([("cost/parameters", event["parameters"])], start)
+            add([(f"cost/{name}", event[name]) for name in COSTS if name in event], start)
             tags.update({name: event[name] for name in ("kernel", "kernel_reason")})
         elif kind == "epoch":
             prefix = f"exec{event['execution']}/" if event["execution"] else ""
@@ -247,15 +250,25 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
         elif kind == "end":
             tags.update({key: str(event[key]) for key in ("reason", "error") if key in event})
             add(_results(event, metric), time)
+            for moment, seen in _horizons(event):
+                add([(f"horizon/{moment}{name}", value) for name, value in seen["summary"].items()], time)
+                for lag, gain in zip(seen["curve"]["lags"], seen["curve"]["log10_gain"], strict=True):
+                    add([(f"horizon/{moment}{CURVE}", gain)], time, lag)
     named = [Param(name, value) for name, value in params.items()]
     return list(metrics.values()), named, [RunTag(name, value) for name, value in tags.items()]
 
 
 def _results(end: Event, metric: str) -> list[tuple[str, float]]:
     names = {"score": f"best/{metric}", "spread": f"best/{metric}_sd", "epoch": "best/epoch", "seconds": "cost/seconds"}
-    names |= {"model_score": "best/model_score", "execution": "best/execution"}
+    names |= {"model_score": "best/model_score", "execution": "best/execution", "ms_per_step": "cost/ms_per_step"}
     found = [(name, end[key]) for key, name in names.items() if end.get(key) is not None]
     return found + [(f"samples/{name}", share) for name, share in (end.get("samples") or {}).items()]
+
+
+def _horizons(end: Event) -> list[tuple[str, dict[str, Any]]]:
+    """(prefix of the metrics' names, summary and curve) of the trained model and of the one that it was at first."""
+    seen = end.get("horizon") or {}
+    return [(prefix, seen[moment]) for moment, prefix in MOMENTS.items() if moment in seen]
 
 
 def _sortable(parameters: dict[str, Any]) -> list[tuple[str, float]]:

@@ -22,9 +22,12 @@ KEY = "mlflow.sharedViewState.recurrent-"
 NOTE = "mlflow.note.content"
 NAMES = ("overview", "leaderboard", "searches", "failed")
 RUN_NAME = "attributes.`Run Name`"  # the column's id in the UI
+HORIZON = ("half_life_50", "half_life", "rate_50", "rate", "g50_g0", "tau_1pct", "tau_eff")
 # Columns and axes show these better: the UI adds a chart for each below ours, unless it finds one that was deleted.
 UNCHARTED = (
     *("best/epoch", "best/execution", "best/model_score", "cost/seconds", "cost/parameters"),
+    *("cost/flops_per_token", "cost/flops_per_step", "cost/ms_per_step"),
+    *(f"horizon/{moment}{name}" for moment in ("", "init_") for name in HORIZON),
     *("hp/depth", "hp/width", "hp/learning_rate", "hp/log10_learning_rate", "hp/dropout"),
 )
 

@@ -1,0 +1,42 @@
+"""What is told of a candidate beside its score: what it costs, and how far back it sees."""
+
+import math
+import statistics
+from typing import Any
+
+import keras
+import numpy as np
+
+from experiments.folders import TrialFolder
+from experiments.tasks.base import Task
+from search_spaces import horizon
+from search_spaces.cost import flops, training_flops
+
+
+def cost(model: keras.Model, task: Task, batch: int) -> dict[str, float]:
+    """Parameters, and operations of a time step (forward) and of a training step."""
+    return {
+        "parameters": sum(math.prod(variable.shape) for variable in model.trainable_variables),
+        "flops_per_token": flops(model, task.steps, task.per_step),
+        "flops_per_step": training_flops(model, task.steps, task.per_step, batch),
+    }
+
+
+def pace(folder: TrialFolder, execution: int, steps: int) -> dict[str, float]:
+    """Milliseconds of one of an epoch's `steps` training steps: the median of all epochs but the first.
+
+    {} where there is no other epoch: in the first one TensorFlow traces and compiles.
+    """
+    lines = [event for event in folder.journal.events() if event["event"] == "epoch"]
+    seconds = [line["training"] for line in lines if line["execution"] == execution and line["epoch"]]
+    return {"ms_per_step": 1000 * statistics.median(seconds) / steps} if seconds else {}
+
+
+def weights(model: keras.Model) -> list[np.ndarray]:
+    """Copies, which training does not change."""
+    return [np.array(array) for array in model.get_weights()]
+
+
+def sight(model: keras.Model, initial: list[np.ndarray], task: Task) -> dict[str, Any]:
+    """The horizon at the beginning and trained, with the lag of the task's first step."""
+    return {"horizon": {"lag": task.steps - 1, **horizon.measure(model, initial, task.steps)}}
