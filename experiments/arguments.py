@@ -35,6 +35,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _search(commands)
     _results(commands)
+    _horizon(commands)
     _tasks(commands)
     _sync(commands)
     _ui(commands)
@@ -98,6 +99,14 @@ def _results(commands: Any) -> None:
     made = _command(commands, "results", "what a search found, read from MLflow", "recurrent results add50 --json")
     made.add_argument("name", nargs="?", metavar="NAME", help="the search; without it all searches are listed")
     made.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    _tracking(made)
+
+
+def _horizon(commands: Any) -> None:
+    text = "how far back the gradient of each cell's best candidate reaches, as a figure and a table"
+    made = _command(commands, "horizon", text, "recurrent horizon add50 --to horizon.png")
+    made.add_argument("name", metavar="NAME", help="the search")
+    made.add_argument("--to", metavar="FILE", help="the figure: .png, .svg or .pdf (default: NAME-horizon.png)")
     _tracking(made)
 
 

@@ -166,6 +166,20 @@ def _results(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _horizon(parsed: argparse.Namespace) -> int:
+    from experiments.display import horizon_table
+    from tracking.horizon import draw, horizons
+    from tracking.store import resolve, working
+
+    uri, to = resolve(parsed.tracking_uri), Path(parsed.to or f"{parsed.name}-horizon.png")
+    with working(uri):
+        found = horizons(*_open(parsed.name, uri))
+    draw(found, f"{parsed.name}: how far back the gradient of the last state reaches", to)
+    _console().print(horizon_table(found))
+    print(f"the figure: {to}")
+    return 0
+
+
 def results_line(run: Any) -> dict[str, Any]:
     """A search in the list of all searches."""
     spec = json.loads(run.data.tags["spec"])
@@ -273,6 +287,7 @@ COMMANDS = {
     "tasks": _tasks,
     "search": _search,
     "results": _results,
+    "horizon": _horizon,
     "sync": _sync,
     "ui": _ui,
     "export": _export,

@@ -167,3 +167,18 @@ def _table(title: str, trials: list[dict[str, Any]], metric: str, wide: bool) ->
             trial["trial"],
         )
     return table
+
+
+def horizon_table(trials: list[dict[str, Any]]) -> Table:
+    """How far back each trial's model sees, at the beginning and trained."""
+    table = Table(header_style="dim", box=None, padding=(0, 2, 0, 0))
+    table.add_column("architecture", overflow="fold")
+    for heading in ("trial", "", "half-life", "over all", "left after 50", "1% at lag"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for trial in trials:
+        for moment, words_ in (("init_", "init"), ("", "trained")):
+            keys = ("half_life_50", "half_life", "g50_g0", "tau_1pct")
+            shown = [f"{trial['horizon'][f'{moment}{key}']:.3g}" for key in keys]
+            name = (trial["architecture"], trial["trial"]) if moment else ("", "")
+            table.add_row(*name, words_, *shown)
+    return table

@@ -250,6 +250,8 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
         elif kind == "end":
             tags.update({key: str(event[key]) for key in ("reason", "error") if key in event})
             add(_results(event, metric), time)
+            if event.get("horizon"):
+                add([("horizon/task_lag", event["horizon"]["lag"])], time)
             for moment, seen in _horizons(event):
                 add([(f"horizon/{moment}{name}", value) for name, value in seen["summary"].items()], time)
                 for lag, gain in zip(seen["curve"]["lags"], seen["curve"]["log10_gain"], strict=True):

@@ -28,6 +28,7 @@ UNCHARTED = (
     *("best/epoch", "best/execution", "best/model_score", "cost/seconds", "cost/parameters"),
     *("cost/flops_per_token", "cost/flops_per_step", "cost/ms_per_step"),
     *(f"horizon/{moment}{name}" for moment in ("", "init_") for name in HORIZON),
+    "horizon/task_lag",
     *("hp/depth", "hp/width", "hp/learning_rate", "hp/log10_learning_rate", "hp/dropout"),
 )
 

@@ -1,0 +1,76 @@
+"""How far back the cells of a search see: their horizons as MLflow has them, in one figure."""
+
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from tracking.results import ranked, results
+
+SHORT = 50  # lags, after which plain cells are said to have lost the signal
+LOST = -2  # log10 of the share of the first gain below which it counts as lost
+DEEPEST = -10  # log10: what is below is not worth the room
+MOMENTS = {"init_": ("at the beginning", "--", 0.7), "": ("trained", "-", 1.0)}
+
+
+def horizons(client: MlflowClient, parent: Run) -> list[dict[str, Any]]:
+    """The best trial of each cell that has a horizon, best first: as in `results`, with `curves` of [lag, log10 gain].
+
+    Raises ValueError if no trial has one.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for trial in ranked(results(client, parent)):
+        if trial["horizon"]:
+            found.setdefault(trial["values"]["cell"], trial)
+    if not found:
+        name = parent.data.tags["search_id"]
+        raise ValueError(f"NAME: expected a search with a measured horizon, got {name!r}, which has none")
+    for trial in found.values():
+        trial["curves"] = {moment: _curve(client, trial["run_id"], moment) for moment in MOMENTS}
+    return list(found.values())
+
+
+def _curve(client: MlflowClient, run_id: str, moment: str) -> list[tuple[int, float]]:
+    points = client.get_metric_history(run_id, f"horizon/{moment}log10_gain")
+    return sorted((point.step, point.value) for point in points)
+
+
+def draw(trials: list[dict[str, Any]], title: str, file: Path) -> None:
+    """Writes the figure; the end of the file's name says its format. Raises ValueError for one that is not known."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5), dpi=150, layout="constrained")
+    axes = figure.subplots()
+    if file.suffix.removeprefix(".") not in figure.canvas.get_supported_filetypes():
+        raise ValueError(f"--to: expected a file like horizon.png, .svg or .pdf, got {str(file)!r}")
+    for number, trial in enumerate(trials):
+        for moment, (words, style, alpha) in MOMENTS.items():
+            lags, gains = zip(*trial["curves"][moment], strict=True)
+            steps = trial["horizon"][f"{moment}half_life_50"]
+            label = f"{trial['architecture']} {words}: half-life {steps:.3g} steps"
+            axes.plot(lags, gains, style, color=f"C{number}", alpha=alpha, linewidth=2, label=label)
+    _settle(axes, trials)
+    axes.set_title(title)
+    figure.legend(loc="outside lower center", ncols=2 if len(trials) < 7 else 3, frameon=False)
+    figure.savefig(file)
+
+
+def _settle(axes: Any, trials: list[dict[str, Any]]) -> None:
+    """Limits, marks and words of the axes."""
+    asked = int(trials[0]["horizon"]["task_lag"])
+    points = [point for trial in trials for curve in trial["curves"].values() for point in curve]
+    right = min(max(lag for lag, _ in points), max(2 * SHORT, round(1.15 * asked)))
+    seen = [gain for lag, gain in points if lag <= right]
+    bottom, top = max(min(seen), DEEPEST), max(*seen, 0)
+    axes.set(xlim=(0, right), ylim=(bottom, top + 0.1 * (top - bottom)))
+    axes.axhline(LOST, color="grey", linewidth=0.8, linestyle=":")
+    axes.text(right, LOST, "1% ", ha="right", va="bottom", color="grey")
+    for lag, words in {SHORT: f"{SHORT} steps", asked: f"the task's first step: {asked}"}.items():
+        if lag <= right:
+            axes.axvline(lag, color="grey", linewidth=0.8)
+            left = lag > 0.6 * right
+            where = axes.get_xaxis_transform()
+            axes.text(lag, 0.985, f" {words} ", ha="right" if left else "left", va="top", color="grey", transform=where)
+    axes.set(xlabel="lag in steps", ylabel="gain, log10 of G(lag) / G(0)")
+    axes.grid(alpha=0.2)
