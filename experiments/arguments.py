@@ -9,6 +9,7 @@ from experiments.spec import Spec
 
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(Spec)}
 RESUME = "go on with the search of this --name, or begin it; --trials, --workers, --tracking-uri and limits may change"
+RECIPE = "search over --init, --bias, --clip, --optimizer, --residual and --bidirectional; each can be narrowed"
 OPTION = "an option of the task: its knob, train=N, val=N, test=N, …; `recurrent tasks TASK` lists them"
 MOST = 2**31
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -70,6 +71,7 @@ def _search(commands: Any) -> None:
     add("--learning-rate", "A:B", "an interval, drawn on a log scale, or a list like 0.001,0.01")
     add("--schedule", "NAME", "of the learning rate: constant, or cosine, which falls to zero at the last epoch")
     add("--dropout", "A:B", "between recurrent layers, an interval or a list")
+    _recipe(made, add)
     for flag, least, text in (
         ("--batch", 1, "sequences of a training step"),
         ("--epochs", 1, "passes over the training split"),
@@ -93,6 +95,18 @@ def _search(commands: Any) -> None:
     made.add_argument("--name", type=_name, help="of the search, new in its store (default: the task and a number)")
     made.add_argument("--resume", action="store_true", help=RESUME)
     _tracking(made)
+
+
+def _recipe(made: Parser, add: Any) -> None:
+    made.add_argument("--recipe", action="store_true", default=None, help=RECIPE)
+    add(
+        "--init", "A,B", "initialisations: default, orthogonal (per gate), identity, chrono, for the cells that have it"
+    )
+    add("--bias", "A:B", "of LSTM's forget and GRU's keep gate, an interval or a list like 0,1,5")
+    add("--clip", "A:B", "norm of all gradients that is clipped to, an interval or a list like 0.25,1,5; 0: none")
+    add("--optimizer", "A,B", "adam, rmsprop")
+    add("--residual", "A,B", "from the second layer on add its input to its output: no, yes or both as no,yes")
+    add("--bidirectional", "A,B", "read from both ends, where a task is answered at the end: no, yes or no,yes")
 
 
 def _results(commands: Any) -> None:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from experiments.ranges import WIDTH_STEP, real, whole
+from experiments.recipes import dimensions
 from experiments.spec import Spec
 from experiments.tasks.base import Task
+from search_spaces.recipe import BIASED, inits
 
 # Measured on one core of a server, TensorFlow 2.21: what building, tracing and saving a model takes, what one time step
 # of one layer costs beside its multiplications, forward and back, and how many of those a core does in a second.
@@ -19,11 +21,28 @@ def space_size(spec: Spec) -> int | None:
     """How many different models the space holds; None where a range of real numbers makes it infinite."""
     depths, widths = whole("--depth", spec.depth), whole("--width", spec.width, WIDTH_STEP)
     rates, dropouts = real("--learning-rate", spec.learning_rate, 0), real("--dropout", spec.dropout, 0, 1)
-    if isinstance(rates, tuple) or (isinstance(dropouts, tuple) and max(depths) > 1):
+    recipe, starts = dimensions(spec), [_starts(spec, cell) for cell in spec.cells]
+    if isinstance(rates, tuple) or isinstance(recipe["clips"], tuple) or None in starts:
         return None
-    per_layer = len(spec.cells) * len(widths)
+    if isinstance(dropouts, tuple) and max(depths) > 1:
+        return None
+    per_layer = sum(count or 0 for count in starts) * len(widths)
     stacks = {depth: per_layer**depth if spec.mixed else per_layer for depth in depths}
-    return len(rates) * sum(count * (len(dropouts) if depth > 1 else 1) for depth, count in stacks.items())
+    deep = len(dropouts) * len(recipe["residual"])
+    every = len(rates) * len(recipe["clips"]) * len(recipe["optimizers"]) * len(recipe["bidirectional"])
+    return every * sum(count * (deep if depth > 1 else 1) for depth, count in stacks.items())
+
+
+def _starts(spec: Spec, cell: str) -> int | None:
+    """In how many ways a layer of the cell begins; None for a range of biases."""
+    recipe = dimensions(spec)
+    biases, known = recipe["biases"] if cell in BIASED else None, inits(cell, recipe["inits"])
+    if biases is None:
+        return len(known)
+    without = len(known) - ("chrono" in known)  # which has biases of its own
+    if isinstance(biases, tuple):
+        return None if without else len(known)
+    return without * len(biases) + ("chrono" in known)
 
 
 def planned_trials(spec: Spec) -> int:
@@ -41,6 +60,8 @@ def seconds(spec: Spec, task: Task, steps: int, length: int, workers: int) -> fl
     """
     depths, widths = whole("--depth", spec.depth), whole("--width", spec.width, WIDTH_STEP)
     step = fmean(_step_seconds(cell, depths, widths, spec.batch) for cell in spec.cells)
+    ends = dimensions(spec)["bidirectional"]
+    step *= 1 + fmean(ends)  # a layer that reads from both ends is two
     training = step * steps * length * spec.epochs
     trial = SECONDS_PER_TRIAL + SECONDS_PER_LAYER * fmean(depths) + training
     return SECONDS_TO_START + trial * spec.executions * planned_trials(spec) / workers

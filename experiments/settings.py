@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from experiments import arguments, corpora
+from experiments import arguments, corpora, recipes
 from experiments.folders import SearchFolder
 from experiments.launch import SEARCHES, gpus, usable_cores
 from experiments.quantities import duration, number, size
@@ -33,9 +33,10 @@ def settle(parsed: argparse.Namespace) -> Spec:
     given["cells"] = None if parsed.cells is None else parsed.cells.split(",")
     named: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     exact = {"pruner": "none"} if parsed.oracle == "grid" else {}
-    defaults = before.to_json() if before else {"cells": cells.names(), **exact}
+    opened = recipes.opened(made) if parsed.recipe else {}
+    defaults = before.to_json() if before else {"cells": cells.names(), **exact, **opened}
     spec = Spec(**{**defaults, "task": parsed.task, **named, "name": folder.path.name})
-    _check(spec)
+    _check(spec, made)
     return spec
 
 
@@ -52,7 +53,7 @@ def _free_name(task: str) -> str:
     return f"{task}-{number}"
 
 
-def _check(spec: Spec) -> None:
+def _check(spec: Spec, task: base.Task) -> None:
     for cell in spec.cells:
         if cell not in cells.names():
             raise ValueError(f"--cells: expected some of {', '.join(cells.names())}, got {cell!r}")
@@ -73,7 +74,13 @@ def _check(spec: Spec) -> None:
     whole("--width", spec.width, WIDTH_STEP)
     rates = real("--learning-rate", spec.learning_rate, 0, above=True)
     dropouts = real("--dropout", spec.dropout, 0, 1)
-    for flag, values, example in (("--learning-rate", rates, "0.001,0.01"), ("--dropout", dropouts, "0,0.5")):
+    recipe = recipes.recipe(spec, task)
+    for flag, values, example in (
+        ("--learning-rate", rates, "0.001,0.01"),
+        ("--dropout", dropouts, "0,0.5"),
+        ("--bias", recipe.biases, "0,1,5"),
+        ("--clip", recipe.clips, "0.25,1,5"),
+    ):
         if spec.oracle == "grid" and isinstance(values, tuple):
             raise ValueError(f"{flag}: expected a list like {example} with --oracle grid, got a range")
 

@@ -34,6 +34,13 @@ class Spec:
     learning_rate: str = "1e-4:1e-2"
     schedule: str = "constant"
     dropout: str = "0"
+    recipe: bool = False
+    init: str = "default"
+    bias: str = "default"
+    clip: str = "1"
+    optimizer: str = "adam"
+    residual: str = "no"
+    bidirectional: str = "no"
     batch: int = 64
     epochs: int = 10
     trials: int = 20

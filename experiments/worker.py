@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.engines.local import DONE, FULL, end_with_launcher, tie_to_launcher
 from experiments.folders import FULL_DISK, SearchFolder
 from experiments.ranges import WIDTH_STEP, real, whole
+from experiments.recipes import recipe
 from experiments.spec import Spec
 from experiments.tasks import base
 from experiments.windows import training_steps
@@ -137,4 +138,5 @@ def space_arguments(spec: Spec, task: base.Task) -> dict[str, Any]:
         "mixed": spec.mixed,
         "learning_rate": real("--learning-rate", spec.learning_rate, 0),
         "dropout": real("--dropout", spec.dropout, 0, 1),
+        "recipe": recipe(spec, task),
     }

@@ -2,6 +2,7 @@
 
 {"cell": "gru", "depth": 2, "width": 64, …}                           gru-64x2
 {"depth": 2, "cell_1": "lstm", "width_1": 64, "cell_2": "gru", …}     lstm-64+gru-32
+{"cell": "lstm", "depth": 2, …, "init_lstm": "chrono", "residual": 1} lstm-64x2 chrono residual
 """
 
 from typing import Any
@@ -17,12 +18,43 @@ def layers(values: Values) -> list[tuple[str, int]]:
     return [(values[f"cell_{layer}"], values[f"width_{layer}"]) for layer in range(1, depth + 1)]
 
 
+def suffix(values: Values, layer: int) -> str:
+    """What the names of a layer, counted from 1, end with: nothing if all layers are alike."""
+    return "" if "cell" in values else f"_{layer}"
+
+
+def init(values: Values, cell: str, layer: str) -> str:
+    """The initialisation of the layer whose names end with `layer`."""
+    return str(values.get(f"init_{cell}{layer}", "default"))
+
+
+def bias(values: Values, cell: str, layer: str) -> float | None:
+    """The bias that its keeping gate begins with; None where its initialisation says it."""
+    return None if init(values, cell, layer) == "chrono" else values.get(f"bias_{cell}{layer}")
+
+
+def switched(values: Values) -> list[str]:
+    """Which of bidirectional and residual the model is; residual connections begin at the second layer."""
+    active = {"bidirectional": bool(values.get("bidirectional")), "residual": values.get("residual")}
+    return [name for name, on in active.items() if on and (name != "residual" or values["depth"] > 1)]
+
+
 def architecture(values: Values) -> str:
-    stack = layers(values)
+    stack = [
+        (f"{cell}-{width}", _start(values, cell, suffix(values, number)))
+        for number, (cell, width) in enumerate(layers(values), start=1)
+    ]
     if len(set(stack)) == 1:
-        cell, width = stack[0]
-        return f"{cell}-{width}" if len(stack) == 1 else f"{cell}-{width}x{len(stack)}"
-    return "+".join(f"{cell}-{width}" for cell, width in stack)
+        (name, start), times = stack[0], f"x{len(stack)}" if len(stack) > 1 else ""
+        words = f"{name}{times}{start}"
+    else:
+        words = "+".join(f"{name}{start}" for name, start in stack)
+    return " ".join([words, *switched(values)])
+
+
+def _start(values: Values, cell: str, layer: str) -> str:
+    how, open_by = init(values, cell, layer), bias(values, cell, layer)
+    return ("" if how == "default" else f" {how}") + ("" if open_by is None else f" bias {open_by:.3g}")
 
 
 def parameters(values: Values, names: list[str]) -> Values:
@@ -30,5 +62,9 @@ def parameters(values: Values, names: list[str]) -> Values:
     stack = layers(values)
     cells = list(dict.fromkeys(cell for cell, _ in stack))
     summary = {"architecture": architecture(values), "cell": "+".join(cells), "width": max(width for _, width in stack)}
-    filled = {name: values.get(name, "none" if name.startswith("cell") else 0) for name in names}
+    if any(name.startswith("init_") for name in names):
+        how = [init(values, cell, suffix(values, number)) for number, (cell, _) in enumerate(stack, start=1)]
+        summary["init"] = "+".join(dict.fromkeys(how))
+    words = ("cell", "init_")
+    filled = {name: values.get(name, "none" if name.startswith(words) else 0) for name in names}
     return {**filled, **summary}

@@ -1,8 +1,11 @@
-"""A model as anybody can load it: of stock Keras layers alone."""
+"""A model as anybody can load it: of stock Keras layers and initialisers alone."""
 
 from typing import Any
 
 import keras
+
+# What stands for an initialiser of ours: the weights that it has made are in the model.
+STOCK = {"recurrent_initializer": "orthogonal", "bias_initializer": "zeros"}
 
 
 def plain(model: keras.Model) -> keras.Model:
@@ -15,5 +18,10 @@ def plain(model: keras.Model) -> keras.Model:
 
 
 def _stock(layer: keras.layers.Layer) -> keras.layers.Layer:
+    if isinstance(layer, keras.layers.Bidirectional):
+        inner, back = _stock(layer.forward_layer), _stock(layer.backward_layer)
+        return keras.layers.Bidirectional(inner, layer.merge_mode, backward_layer=back, name=layer.name)
     stock: Any = next(base for base in type(layer).__mro__ if base.__module__.startswith("keras."))
-    return stock.from_config(layer.get_config())
+    config = layer.get_config()
+    ours = {name for name in STOCK if name in config and not config[name]["module"].startswith("keras.")}
+    return stock.from_config({**config, **{name: STOCK[name] for name in ours}})

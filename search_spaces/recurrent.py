@@ -1,11 +1,10 @@
-"""The space of recurrent models: cell × depth × width × learning rate × dropout.
+"""The space of recurrent models: cell × depth × width × learning rate × dropout, and recipes.
 
 space = RecurrentSpace(features=2, outputs=1, loss="mse", cells=["lstm", "gru"], depths=[1, 2], widths=[32, 64])
 tuner = keras_tuner.RandomSearch(space, objective="val_loss", max_trials=4)
 tuner.search(x, y, validation_data=(x_val, y_val), epochs=2)
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,17 +12,20 @@ import keras
 import keras_tuner
 
 from search_spaces import cells as known_cells
-from search_spaces.architecture import layers
+from search_spaces.architecture import layers, switched
 from search_spaces.kernels import kernel
+from search_spaces.recipe import NO, Recipe, inits
+from search_spaces.residual import add_up
+from search_spaces.values import Real, Whole, check_real, real, whole
 
 EMBEDDING = 64  # features that a token is turned into; at most as many as there are tokens
 LOSSES = {  # means over what is scored: class -1 is not, and does not count
     "mse": lambda: keras.losses.MeanSquaredError(),
     "categorical": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1),
 }
-Values = Sequence[int] | range
-Interval = tuple[float, float]
+OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
 NO_DROPOUT = [0.0]
+PLAIN = Recipe()
 
 
 class RecurrentSpace(keras_tuner.HyperModel):
@@ -46,6 +48,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
             Dropout lies between recurrent layers, hence from depth 2.
         decay_steps: training steps over which the learning rate falls to zero, along half a cosine wave (Loshchilov &
             Hutter 2017, arXiv:1608.03983); constant by default.
+        recipe: initialisations, biases, clipping, optimisers, residual connections, reading from both ends; see there.
         gpus, work: decide which kernel computes the recurrent layers; see `kernels.kernel`.
 
     Raises ValueError for an argument it cannot use.
@@ -61,12 +64,13 @@ class RecurrentSpace(keras_tuner.HyperModel):
         padding: float | None = None,
         per_step: bool = False,
         cells: Sequence[str] | None = None,
-        depths: Values = range(1, 4),
-        widths: Values = range(16, 129, 16),
+        depths: Whole = range(1, 4),
+        widths: Whole = range(16, 129, 16),
         mixed: bool = False,
-        learning_rate: list[float] | Interval = (1e-4, 1e-2),
-        dropout: list[float] | Interval = NO_DROPOUT,
+        learning_rate: Real = (1e-4, 1e-2),
+        dropout: Real = NO_DROPOUT,
         decay_steps: int | None = None,
+        recipe: Recipe = PLAIN,
         gpus: int = 0,
         work: int = 0,
     ) -> None:
@@ -84,14 +88,21 @@ class RecurrentSpace(keras_tuner.HyperModel):
             raise ValueError(f"cells: expected some of {', '.join(known_cells.names())}, got none")
         if decay_steps is not None and decay_steps < 1:
             raise ValueError(f"decay_steps: expected a whole number from 1, got {decay_steps}")
-        _check_real("learning_rate", learning_rate, all(rate > 0 for rate in learning_rate), "above 0")
-        _check_real("dropout", dropout, all(0 <= rate < 1 for rate in dropout), "from 0 and below 1")
+        self.cells = [name for name in cells or known_cells.names() if known_cells.load(name)]
+        for cell in self.cells:
+            if not inits(cell, recipe.inits):
+                raise ValueError(f"recipe: expected an initialisation that {cell} knows, got {', '.join(recipe.inits)}")
+        if per_step and tuple(recipe.bidirectional) != NO:
+            raise ValueError(
+                "bidirectional: expected 0 with an output at every step, which must not see what follows it"
+            )
+        check_real("learning_rate", learning_rate, all(rate > 0 for rate in learning_rate), "above 0")
+        check_real("dropout", dropout, all(0 <= rate < 1 for rate in dropout), "from 0 and below 1")
         self.outputs, self.loss, self.features, self.tokens, self.per_step = outputs, loss, features, tokens, per_step
         self.one_hot, self.padding = one_hot, padding
-        self.cells = [name for name in cells or known_cells.names() if known_cells.load(name)]
         self.depths, self.widths, self.mixed = depths, widths, mixed
         self.learning_rate, self.dropout, self.decay_steps = learning_rate, dropout, decay_steps
-        self.gpus, self.work = gpus, work
+        self.recipe, self.gpus, self.work = recipe, gpus, work
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
         """Declares every name, those of the deepest model included, each layer under the depths that have it."""
@@ -100,23 +111,28 @@ class RecurrentSpace(keras_tuner.HyperModel):
             for layer in range(1, max(self.depths) + 1):
                 with hp.conditional_scope("depth", [depth for depth in self.depths if depth >= layer]):
                     hp.Choice(f"cell_{layer}", self.cells)
-                    _whole(hp, f"width_{layer}", self.widths)
+                    whole(hp, f"width_{layer}", self.widths)
+                    self.recipe.declare_starts(hp, self.cells, f"_{layer}")
         else:
             hp.Choice("cell", self.cells)
-            _whole(hp, "width", self.widths)
-        _real(hp, "learning_rate", self.learning_rate, "log")
+            whole(hp, "width", self.widths)
+            self.recipe.declare_starts(hp, self.cells)
+        real(hp, "learning_rate", self.learning_rate, "log")
         if max(self.depths) > 1:
             with hp.conditional_scope("depth", [depth for depth in self.depths if depth > 1]):
-                _real(hp, "dropout", self.dropout, "linear")
+                real(hp, "dropout", self.dropout, "linear")
+        self.recipe.declare(hp, self.depths)
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """A compiled model with free batch and time; `hp` needs no names declared before."""
         self.declare_hyperparameters(hp)
-        model = self.stack(layers(hp.values), hp.values.get("dropout", 0.0))
-        # The papers' clipping: by the norm over all variables together (Pascanu et al. 2013, arXiv:1211.5063).
+        values = hp.values
+        on, dropout, starts = switched(values), values.get("dropout", 0.0), self.recipe.starts(values)
+        model = self.stack(layers(values), dropout, starts, "residual" in on, "bidirectional" in on)
         rate = hp.get("learning_rate")
         schedule = keras.optimizers.schedules.CosineDecay(rate, self.decay_steps) if self.decay_steps else rate
-        optimizer = keras.optimizers.Adam(schedule, global_clipnorm=1.0)
+        clip = values.get("clip", 1.0) or None
+        optimizer = OPTIMIZERS[values.get("optimizer", "adam")](schedule, global_clipnorm=clip)
         model.compile(optimizer, LOSSES[self.loss]())
         return model
 
@@ -124,17 +140,26 @@ class RecurrentSpace(keras_tuner.HyperModel):
         """(kernel, reason) for recurrent layers given as (cell, width)."""
         return kernel([cell for cell, _ in recurrent], self.gpus, self.work)
 
-    def stack(self, recurrent: list[tuple[str, int]], dropout: float) -> keras.Model:
-        """The model of recurrent layers given as (cell, width)."""
-        how, _ = self.kernel(recurrent)
-        model = keras.Sequential(self._input())
-        for number, (cell, width) in enumerate(recurrent, start=1):
-            last = number == len(recurrent)
-            model.add(known_cells.load(cell).layer(width, self.per_step or not last, f"{cell}_{number}", how))
+    def stack(
+        self,
+        recurrent: list[tuple[str, int]],
+        dropout: float,
+        starts: Sequence[dict[str, Any]] = (),
+        residual: bool = False,
+        bidirectional: bool = False,
+    ) -> keras.Model:
+        """The model of recurrent layers given as (cell, width); `starts` as `Recipe.starts` gives them."""
+        first, *made = self._input()
+        given, (how, _) = starts or [{}] * len(recurrent), self.kernel(recurrent)
+        for number, ((cell, width), start) in enumerate(zip(recurrent, given, strict=True), start=1):
+            last, name = number == len(recurrent), f"{cell}_{number}"
+            layer = known_cells.load(cell).layer(width, self.per_step or not last, name, how, **start)
+            layer.return_state = residual and not (self.per_step or last)
+            made.append(keras.layers.Bidirectional(layer, name=name) if bidirectional else layer)
             if dropout and not last:
-                model.add(keras.layers.Dropout(dropout, name=f"dropout_{number}"))
-        model.add(keras.layers.Dense(self.outputs, name="head"))
-        return model
+                made.append(keras.layers.Dropout(dropout, name=f"dropout_{number}"))
+        made.append(keras.layers.Dense(self.outputs, name="head"))
+        return keras.Model(first, add_up(first, made)) if residual else keras.Sequential([first, *made])
 
     def _input(self) -> list[Any]:
         masked = self.padding is not None
@@ -145,23 +170,3 @@ class RecurrentSpace(keras_tuner.HyperModel):
         if self.one_hot:
             size, how = self.tokens, {"embeddings_initializer": "identity", "trainable": False, **how}
         return [keras.Input((None,), dtype="int32"), keras.layers.Embedding(self.tokens, size, **how)]
-
-
-def _check_real(name: str, values: list[float] | Interval, fit: bool, which: str) -> None:
-    ends = not isinstance(values, tuple) or (len(values) == 2 and values[0] < values[1])
-    if not (values and fit and ends and all(math.isfinite(value) for value in values)):
-        raise ValueError(f"{name}: expected a list of numbers {which}, or the two ends of an interval, got {values}")
-
-
-def _whole(hp: keras_tuner.HyperParameters, name: str, values: Values) -> None:
-    if isinstance(values, range):
-        hp.Int(name, values[0], values[-1], step=values.step)
-    else:
-        hp.Choice(name, list(values))
-
-
-def _real(hp: keras_tuner.HyperParameters, name: str, values: list[float] | Interval, sampling: str) -> None:
-    if isinstance(values, tuple):
-        hp.Float(name, values[0], values[1], sampling=sampling)
-    else:
-        hp.Choice(name, list(values))

@@ -3,38 +3,44 @@
 import keras
 
 
-def carrying(model: keras.Sequential, streams: int, steps: int | None) -> keras.Sequential:
+def carrying(model: keras.Model, streams: int, steps: int | None) -> keras.Model:
     """A copy of `model` whose recurrent layers keep their state between calls; compiled as `model` is.
 
     It reads `(streams, steps)` or `(streams, steps, features)`, row i of a call going on where row i of the last call
-    ended; `reset` starts the rows anew. Weights are copied, not shared: see `copy_weights`.
+    ended; `reset` starts the rows anew. No layer reads backwards. Weights are copied, not shared: see `copy_weights`.
     """
-    layers = [keras.Input(batch_shape=(streams, steps, *model.input_shape[2:]), dtype=model.inputs[0].dtype)]
-    for layer in model.layers:
-        config = layer.get_config()
-        if isinstance(layer, keras.layers.RNN):
-            config["stateful"] = True
-        layers.append(type(layer).from_config(config))
-    copy = keras.Sequential(layers)
+    first = keras.Input(batch_shape=(streams, steps, *model.input_shape[2:]), dtype=model.inputs[0].dtype)
+    if isinstance(model, keras.Sequential):
+        copy = keras.Sequential([first, *(_stateful(layer) for layer in model.layers)])
+    else:
+        inputs = keras.tree.map_structure(lambda _: first, model.input)
+        copy = keras.models.clone_model(model, input_tensors=inputs, clone_function=_stateful)
     if model.compiled:
         copy.compile_from_config(model.get_compile_config())
     copy_weights(model, copy)
     return copy
 
 
-def states(model: keras.Sequential) -> list[keras.Variable]:
+def _stateful(layer: keras.layers.Layer) -> keras.layers.Layer:
+    config = layer.get_config()
+    if isinstance(layer, keras.layers.RNN):
+        config["stateful"] = True
+    return type(layer).from_config(config)
+
+
+def states(model: keras.Model) -> list[keras.Variable]:
     """The states of the recurrent layers of a `carrying` model, each `(streams, width)`."""
     return [state for layer in model.layers if isinstance(layer, keras.layers.RNN) for state in layer.states]
 
 
-def reset(model: keras.Sequential) -> None:
+def reset(model: keras.Model) -> None:
     """Sets the state of every recurrent layer to zero."""
     for layer in model.layers:
         if isinstance(layer, keras.layers.RNN):
             layer.reset_state()
 
 
-def copy_weights(source: keras.Sequential, target: keras.Sequential) -> None:
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
     """Gives `target` the trained weights of `source`; states and random seeds stay its own."""
     for old, new in zip(source.trainable_variables, target.trainable_variables, strict=True):
         new.assign(old)

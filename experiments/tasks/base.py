@@ -88,6 +88,11 @@ class Task:
         """Time steps of a sequence, or of a window of the stream; the knob, unless a task says otherwise."""
         return int(getattr(self, self.knob))
 
+    @property
+    def reach(self) -> int:
+        """How many steps back an answer may lie: what the initialisation chrono is told; all of them by default."""
+        return self.steps
+
     def sample(self, rng: np.random.Generator, count: int) -> Arrays:
         """x and y of `count` samples, a function of the generator's state alone."""
         raise NotImplementedError

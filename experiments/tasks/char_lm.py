@@ -61,6 +61,11 @@ class CharLM(Task):
         return self._longest if self.lines else self.window
 
     @property
+    def reach(self) -> int:
+        """Tallec & Ollivier's for characters of text8."""
+        return 8
+
+    @property
     def _longest(self) -> int:
         return 1 + max(len(line) for part in lines.cut(corpora.load(self.corpus).text) for line in part)
 

@@ -58,6 +58,11 @@ class CopyMemory(Task):
     def steps(self) -> int:
         return self.length + 2 * self.symbols
 
+    @property
+    def reach(self) -> int:
+        """As in Tallec & Ollivier: 3/2 of the silence, of a variable one its longest."""
+        return self.length if self.variant == "variable" else 3 * self.length // 2
+
     def sample(self, rng: np.random.Generator, count: int) -> Arrays:
         data = rng.integers(1, ALPHABET + 1, (count, self.symbols), np.int32)
         x, y = (np.full((count, self.steps), BLANK, np.int32) for _ in range(2))

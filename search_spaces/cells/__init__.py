@@ -2,7 +2,8 @@
 
 A cell's file has `layer(width, return_sequences, name, kernel)`, which makes a Keras layer with input and output
 `(batch, time, features)` (`(batch, features)` without `return_sequences`); `CUDNN`, whether it can run on cuDNN; and
-what its kernel `xla` costs and saves (see kernels.py).
+what its kernel `xla` costs and saves (see kernels.py). What else `layer` takes says how its weights begin: `init`, and
+of a gated cell the `bias` of the gate that keeps, or for chrono the `longest` dependency (see recipe.py).
 """
 
 import importlib

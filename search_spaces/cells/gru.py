@@ -9,13 +9,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from search_spaces import scan
+from search_spaces import initializers, scan
 from search_spaces.scan import Tensors
 
 CUDNN = True
 XLA_COSTS, XLA_SAVES = 0.5, 9e-5  # seconds to compile; a time step, of training at width 32
 
 
+@keras.saving.register_keras_serializable("recurrent_search")
 class ScannedGRU(scan.Scanned, keras.layers.GRU):
     """`keras.layers.GRU` with the kernel `xla`; gates in Keras' order z, r, n."""
 
@@ -53,6 +54,19 @@ class ScannedGRU(scan.Scanned, keras.layers.GRU):
         return (of_x, *first, of_kernel, of_recurrent, tf.stack(of_bias))
 
 
-def layer(width: int, return_sequences: bool, name: str, kernel: str = "loop") -> keras.layers.Layer:
-    made = ScannedGRU if kernel == "xla" else keras.layers.GRU
-    return made(width, return_sequences=return_sequences, reset_after=True, name=name)
+def layer(
+    width: int,
+    return_sequences: bool,
+    name: str,
+    kernel: str = "loop",
+    init: str = "default",
+    bias: float | None = None,
+    longest: int = 2,
+) -> keras.layers.Layer:
+    """`bias` is that of the gate that keeps, 0 by default; chrono sets it by itself, from `longest`."""
+    made, start = ScannedGRU if kernel == "xla" else keras.layers.GRU, initializers.per_gate(init)
+    if init == "chrono":
+        start["bias_initializer"] = initializers.KeepChrono(longest)
+    elif bias is not None:
+        start["bias_initializer"] = initializers.KeepBias(bias)
+    return made(width, return_sequences=return_sequences, reset_after=True, name=name, **start)

@@ -9,13 +9,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from search_spaces import scan
+from search_spaces import initializers, scan
 from search_spaces.scan import Tensors
 
 CUDNN = True
 XLA_COSTS, XLA_SAVES = 1.0, 2e-5  # seconds to compile; a time step, of training at width 32
 
 
+@keras.saving.register_keras_serializable("recurrent_search")
 class ScannedLSTM(scan.Scanned, keras.layers.LSTM):
     """`keras.layers.LSTM` with the kernel `xla`; gates in Keras' order i, f, g, o."""
 
@@ -53,6 +54,19 @@ class ScannedLSTM(scan.Scanned, keras.layers.LSTM):
         return (of_x, *first, of_kernel, of_recurrent, scan.bias_gradient(found))
 
 
-def layer(width: int, return_sequences: bool, name: str, kernel: str = "loop") -> keras.layers.Layer:
-    made = ScannedLSTM if kernel == "xla" else keras.layers.LSTM
-    return made(width, return_sequences=return_sequences, name=name)
+def layer(
+    width: int,
+    return_sequences: bool,
+    name: str,
+    kernel: str = "loop",
+    init: str = "default",
+    bias: float | None = None,
+    longest: int = 2,
+) -> keras.layers.Layer:
+    """`bias` is that of the forget gate, 1 by default; chrono sets it by itself, from `longest`."""
+    made, start = ScannedLSTM if kernel == "xla" else keras.layers.LSTM, initializers.per_gate(init)
+    if init == "chrono":
+        start |= {"bias_initializer": initializers.Chrono(longest), "unit_forget_bias": False}
+    elif bias is not None:
+        start |= {"bias_initializer": initializers.ForgetBias(bias), "unit_forget_bias": False}
+    return made(width, return_sequences=return_sequences, name=name, **start)

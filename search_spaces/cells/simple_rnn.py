@@ -15,12 +15,14 @@ from search_spaces.cudnn import CudnnSimpleRNN
 from search_spaces.scan import Tensors
 
 CUDNN = True
+IRNN_STDDEV = 1e-3  # of the input weights
 XLA_COSTS, XLA_SAVES = 0.3, 2.5e-5  # seconds to compile; a time step, of training at width 32
 
 SQUASH = {"tanh": tf.tanh, "relu": tf.nn.relu}
 SLOPE = {"tanh": lambda h: 1 - h * h, "relu": lambda h: tf.cast(h > 0, h.dtype)}  # at the output h
 
 
+@keras.saving.register_keras_serializable("recurrent_search")
 class ScannedSimpleRNN(scan.Scanned, keras.layers.SimpleRNN):
     """`keras.layers.SimpleRNN`, tanh or relu, with the kernel `xla`."""
 
@@ -70,6 +72,12 @@ _forward = {name: functools.partial(_forward_pass, name) for name in SQUASH}
 _backward = {name: functools.partial(_backward_pass, name) for name in SQUASH}
 
 
-def layer(width: int, return_sequences: bool, name: str, kernel: str = "loop") -> keras.layers.Layer:
+def layer(
+    width: int, return_sequences: bool, name: str, kernel: str = "loop", init: str = "default"
+) -> keras.layers.Layer:
+    """`identity` is the IRNN, whose state stays as it is until inputs change it (Le et al. 2015, arXiv:1504.00941)."""
     made = {"xla": ScannedSimpleRNN, "cudnn": CudnnSimpleRNN}.get(kernel, keras.layers.SimpleRNN)
-    return made(width, return_sequences=return_sequences, name=name)
+    start = {"activation": "relu", "recurrent_initializer": "identity"} if init == "identity" else {}
+    if start:
+        start["kernel_initializer"] = keras.initializers.RandomNormal(stddev=IRNN_STDDEV)
+    return made(width, return_sequences=return_sequences, name=name, **start)
