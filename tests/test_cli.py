@@ -631,11 +631,31 @@ def test_results_as_json(searched: Searched) -> None:
         assert contract <= set(trial)
         assert (trial["status"], trial["outcome"]) == ("FINISHED", "completed")
         assert trial["score"] == run_.data.metrics["best/mse"]
+        assert trial["flops_per_token"] == run_.data.metrics["cost/flops_per_token"] and trial["ms_per_step"] > 0
+        assert trial["horizon"]["half_life_50"] == run_.data.metrics["horizon/half_life_50"]
         assert isinstance(trial["parameters"], int) and isinstance(trial["seconds"], float)
         assert set(trial["values"]) == {"cell", "depth", "width", "learning_rate", "dropout"}
         kinds = {name: type(trial["values"][name]) for name in ("cell", "depth", "width", "learning_rate")}
         assert kinds == {"cell": str, "depth": int, "width": int, "learning_rate": float}
         assert trial["architecture"] == run_.data.params["architecture"]
+
+
+def test_horizon_draws_the_cells_of_a_search(recurrent: Recurrent, searched: Searched, tmp_path: Path) -> None:
+    uri = ("--tracking-uri", searched.uri)
+    done = recurrent("horizon", "t", *uri, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in tmp_path.glob("*.*")] == ["t-horizon.png"], "it reads MLflow alone"
+    assert (tmp_path / "t-horizon.png").read_bytes().startswith(b"\x89PNG")
+    cells = {trial.data.params["cell"] for trial in searched.trials()}
+    rows = [line for line in done.stdout.splitlines() if " init " in line]
+    assert sorted(row.split("-")[0] for row in rows) == sorted(cells)
+    assert done.stdout.count("trained") == len(cells) and "half-life" in done.stdout
+    done = recurrent("horizon", "t", "--to", "here.svg", *uri, cwd=tmp_path)
+    drawing = (tmp_path / "here.svg").read_text("utf-8")
+    assert done.returncode == 0 and drawing.startswith("<?xml")
+    refused(recurrent("horizon", "t", "--to", "here.docx", *uri, cwd=tmp_path), "--to", ".png", "here.docx")
+    refused(recurrent("horizon", "t", "--to", "no/here.png", *uri, cwd=tmp_path), "no/here.png")
+    refused(recurrent("horizon", "nothing", *uri, cwd=tmp_path), "'nothing'")
 
 
 def test_results_list_all_searches(recurrent: Recurrent, searched: Searched) -> None:

@@ -38,7 +38,9 @@ def outcome(folder: Path) -> Outcome:
         assert [step for step, _ in curve] == list(range(len(curve))), "each epoch once, none missing"
         lines = [line for line in events(folder, "killed", trial.data.tags["trial"]) if line["event"] == "epoch"]
         assert [(line["epoch"], line["metrics"]["val_mse"]) for line in lines] == curve
-        kept = {key: value for key, value in trial.data.metrics.items() if not key.startswith("cost/seconds")}
+        kept = {
+            key: value for key, value in trial.data.metrics.items() if not key.startswith(("cost/seconds", "cost/ms"))
+        }
         ending = (trial.info.status, trial.data.tags["outcome"])
         found.append({"params": trial.data.params, "metrics": kept, "curve": curve, "ending": ending})
     best = searched.parent.data.metrics["best/mse"]

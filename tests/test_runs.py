@@ -189,6 +189,24 @@ def test_a_completed_trial(desk: Desk) -> None:
     assert find_search(desk.client, desk.parent.data.tags["search_id"]).info.run_id == desk.parent.info.run_id
 
 
+def test_costs_and_horizons(desk: Desk) -> None:
+    curve = {"lags": [0, 1, 299], "log10_gain": [0.0, -0.1, -30.0]}
+    sees = {"lag": 49, "init": {"summary": {"rate": -0.3}, "curve": curve}}
+    sees["trained"] = {"summary": {"rate": -0.1}, "curve": {"lags": [0, 299], "log10_gain": [0.0, -12.0]}}
+    costs = {"flops_per_token": 8_705.5, "flops_per_step": 1e8}
+    desk.write("0000", start(), built() | costs, end(0.2, 2_000) | {"ms_per_step": 2.5, "horizon": sees})
+    for _ in range(2):
+        (run,) = desk.sync()
+        assert {name: value for name, value in run.data.metrics.items() if name.startswith(("horizon/", "cost/"))} == {
+            **{f"cost/{name}": value for name, value in costs.items()},
+            **{"cost/parameters": 3_500, "cost/seconds": 2.0, "cost/ms_per_step": 2.5, "horizon/task_lag": 49},
+            **{"horizon/rate": -0.1, "horizon/init_rate": -0.3},
+            **{"horizon/log10_gain": -12.0, "horizon/init_log10_gain": -30.0},
+        }
+        assert desk.curve(run, "horizon/log10_gain") == [(2_000, 0, 0.0), (2_000, 299, -12.0)]
+        assert desk.curve(run, "horizon/init_log10_gain") == [(2_000, 0, 0.0), (2_000, 1, -0.1), (2_000, 299, -30.0)]
+
+
 def test_a_running_trial(desk: Desk) -> None:
     desk.write("0000", *COMPLETED[:3])
     (run,) = desk.sync()

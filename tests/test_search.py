@@ -55,12 +55,15 @@ GRID = (
     *("--workers", "1", "--name", "grid"),
 )
 
+TIMES = ("cost/seconds", "cost/ms_per_step", "test/")
+EPOCH = ("loss", "val_mse", *(f"gradient/{name}" for name in ("norm_10pct", "norm_median", "norm_90pct", "clipped")))
+
 linux = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="finds processes through /proc")
 
 
 def curves(searched: Searched, trial: Any) -> dict[str, list[tuple[int, float]]]:
     """Every metric with a step, as (step, value) in the order of logging; `test/` is there once it was exported."""
-    others = ("best/", "cost/", "hp/", "floor/", "test/", "executions/")
+    others = ("best/", "cost/", "hp/", "floor/", "test/", "executions/", "horizon/")
     names = [name for name in trial.data.metrics if not name.startswith(others)]
     return {name: [(point.step, point.value) for point in searched.curve(trial, name)] for name in names}
 
@@ -69,9 +72,7 @@ def scores(searched: Searched) -> list[dict[str, Any]]:
     """What must be the same in two searches with one seed: all but times and MLflow's own names."""
     found = []
     for trial in searched.trials():
-        metrics = {
-            name: value for name, value in trial.data.metrics.items() if not name.startswith(("cost/seconds", "test/"))
-        }
+        metrics = {name: value for name, value in trial.data.metrics.items() if not name.startswith(TIMES)}
         found.append({"params": trial.data.params, "metrics": metrics, "curves": curves(searched, trial)})
     return found
 
@@ -83,7 +84,7 @@ def check_all_is_there_once(searched: Searched, trials: int, epochs: int, execut
     every_epoch = list(range(epochs))
     for trial in found:
         assert (trial.info.status, trial.data.tags["outcome"]) == ("FINISHED", "completed")
-        expected = {f"{prefix}{name}" for name in ("loss", "val_mse") for prefix in prefixes(executions)}
+        expected = {f"{prefix}{name}" for name in EPOCH for prefix in prefixes(executions)}
         steps = {name: [step for step, _ in curve] for name, curve in curves(searched, trial).items()}
         assert steps == dict.fromkeys(expected, every_epoch)
         written = events(searched.folder, searched.name, trial.data.tags["trial"])
@@ -159,7 +160,24 @@ def test_trials_have_their_parameters_metrics_and_tags(searched: Searched) -> No
         assert metrics["hp/learning_rate"] == pytest.approx(rate, rel=1e-6)
         assert metrics["hp/log10_learning_rate"] == pytest.approx(np.log10(rate), rel=1e-6)
         assert metrics["cost/parameters"] == count(params["cell"], depth, width)
+        gates = {"simple_rnn": 1, "lstm": 4, "gru": 3}[params["cell"]]
+        matrices = gates * sum(width * (size + width) for size in [2, *[width] * (depth - 1)])
+        assert metrics["cost/flops_per_token"] == pytest.approx(2 * matrices + 2 * width / 50)
+        assert metrics["cost/flops_per_step"] == pytest.approx(3 * 64 * (2 * 50 * matrices + 2 * width))
+        assert 0 < metrics["cost/ms_per_step"] * 4 / 1000 < metrics["cost/seconds"]
         assert 0 < metrics["cost/seconds"] <= (trial.info.end_time - trial.info.start_time) / 1000 + 0.01
+
+
+def test_trials_have_their_horizons(searched: Searched) -> None:
+    for trial in searched.trials():
+        metrics = trial.data.metrics
+        assert metrics["horizon/task_lag"] == 49
+        for moment in ("", "init_"):
+            assert 0.5 < metrics[f"horizon/{moment}half_life_50"] <= 300
+            curve = [(point.step, point.value) for point in searched.curve(trial, f"horizon/{moment}log10_gain")]
+            assert dict(curve)[0] == 0 and max(curve)[0] == 299 and 50 < len(curve) < 70
+            assert metrics[f"horizon/{moment}tau_1pct"] > 1 and metrics[f"horizon/{moment}g50_g0"] > 0
+        assert metrics["horizon/rate"] != metrics["horizon/init_rate"]
 
 
 def count(cell: str, depth: int, width: int) -> int:

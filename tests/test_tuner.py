@@ -51,7 +51,7 @@ def make(folder: Path, pruner: optuna.pruners.BasePruner | None = None, **change
     space.declare_hyperparameters(hyperparameters)
     objective, search = keras_tuner.Objective("val_mse", "min"), SearchFolder(folder)
     oracle = StudyOracle(search, objective, "grid", spec.trials, 0, hyperparameters, "A", pruner)
-    return RecurrentTuner(oracle, space, spec, TASK, *arrays, 0, 0)
+    return RecurrentTuner(oracle, space, spec, TASK, *arrays, 0)
 
 
 def killed(tuner: RecurrentTuner) -> TrialFolder:

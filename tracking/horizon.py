@@ -11,7 +11,7 @@ from tracking.results import ranked, results
 SHORT = 50  # lags, after which plain cells are said to have lost the signal
 LOST = -2  # log10 of the share of the first gain below which it counts as lost
 DEEPEST = -10  # log10: what is below is not worth the room
-MOMENTS = {"init_": ("at the beginning", "--", 0.7), "": ("trained", "-", 1.0)}
+MOMENTS = {"init_": ("at first", "--", 0.7), "": ("trained", "-", 1.0)}  # prefix: words, line, opacity
 
 
 def horizons(client: MlflowClient, parent: Run) -> list[dict[str, Any]]:
@@ -48,11 +48,11 @@ def draw(trials: list[dict[str, Any]], title: str, file: Path) -> None:
         for moment, (words, style, alpha) in MOMENTS.items():
             lags, gains = zip(*trial["curves"][moment], strict=True)
             steps = trial["horizon"][f"{moment}half_life_50"]
-            label = f"{trial['architecture']} {words}: half-life {steps:.3g} steps"
+            label = f"{trial['architecture']} {words}: half-life {steps:.3g}"
             axes.plot(lags, gains, style, color=f"C{number}", alpha=alpha, linewidth=2, label=label)
     _settle(axes, trials)
     axes.set_title(title)
-    figure.legend(loc="outside lower center", ncols=2 if len(trials) < 7 else 3, frameon=False)
+    figure.legend(loc="outside lower center", ncols=min(len(trials), 3), frameon=False, fontsize="small")
     figure.savefig(file)
 
 

@@ -1,0 +1,44 @@
+"""What is measured of a candidate beside its score: of the right weights, and not where it is not wanted."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments.folders import TrialFolder
+from experiments.gauges import pace
+from experiments.training import Training
+from search_spaces.horizon import measure
+from tests.test_tuner import TASK, kill, killed, make  # noqa: F401  kill is a fixture
+
+
+def test_a_trial_has_a_horizon_unless_it_is_not_wanted(tmp_path: Path) -> None:
+    for no_horizon in (False, True):
+        tuner = make(tmp_path / str(no_horizon), no_horizon=no_horizon)
+        tuner.search()
+        end = tuner.oracle.folder.trial(0).journal.events()[-1]
+        assert end["outcome"] == "completed" and end["ms_per_step"] > 0
+        assert ("horizon" in end) is not no_horizon
+
+
+def test_the_horizon_at_first_is_of_the_weights_before_training(tmp_path: Path, kill: Any) -> None:  # noqa: F811
+    whole, again = make(tmp_path / "whole"), make(tmp_path / "killed")
+    whole.search()
+    kill(Training, "run_epoch", lambda self: self.epoch == 2)
+    trial = killed(again)
+    make(tmp_path / "killed").search()
+    ends = [one.journal.events()[-1]["horizon"] for one in (whole.oracle.folder.trial(0), trial)]
+    assert ends[0] == ends[1]
+    training = whole._training(whole.oracle.trials["0000"], TrialFolder(tmp_path / "killed" / "trials" / "0000"), 0)
+    first = measure(training.model, training.model.get_weights(), TASK.steps)
+    assert ends[0]["init"] == first["init"] == first["trained"] != ends[0]["trained"]
+
+
+def test_the_pace_is_that_of_all_epochs_but_the_first(tmp_path: Path) -> None:
+    (tmp_path / "0000").mkdir()
+    trial = TrialFolder(tmp_path / "0000")
+    for execution, seconds in ((0, [9.0, 0.2, 0.4, 0.3]), (1, [9.0])):
+        for epoch, each in enumerate(seconds):
+            trial.journal.append("epoch", execution=execution, epoch=epoch, training=each, metrics={})
+    assert pace(trial, 0, 100) == {"ms_per_step": pytest.approx(3.0)}
+    assert pace(trial, 1, 100) == {}
