@@ -15,6 +15,7 @@ backend: Any = importlib.import_module("keras.src.backend.tensorflow.rnn")
 MODES = {"tanh": "rnn_tanh", "relu": "rnn_relu"}
 
 
+@keras.saving.register_keras_serializable("recurrent_search")  # Bidirectional copies its layer by its configuration
 class CudnnSimpleRNN(keras.layers.SimpleRNN):
     """`keras.layers.SimpleRNN`, tanh or relu, with the kernel `cudnn`; without a GPU it is computed as Keras does.
 
