@@ -301,7 +301,7 @@ def test_both_kernels_compute_the_same(cell: str, data: tuple[np.ndarray, np.nda
 
 @pytest.mark.parametrize("cell", cells.names())
 def test_every_point_can_use_cudnn(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cuDNN asks for stands in every layer's configuration, and its op in the graph, once a layer and direction."""
+    """What cuDNN asks for stands in every layer's configuration, and its op in the graph for each."""
     monkeypatch.setattr(sys.modules["keras.src.backend.tensorflow.rnn"], "_is_gpu_available", lambda: True)
     for values in differing(cells=[cell], dropout=[0.0, 0.5]):
         model = small(dropout=[0.0, 0.5], gpus=1).build(at(values))
