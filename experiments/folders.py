@@ -36,10 +36,6 @@ class TrialFolder:
         self.model = path / "model.keras"
         self.lock = lock(path / "lock")
 
-    def execution_model(self, execution: int) -> Path:
-        """The best epoch's model of one execution, until the trial's end picks one of them."""
-        return self.path / f"execution{execution}.keras"
-
     def execution_weights(self, execution: int, epoch: int) -> Path:
         """The weights after an epoch of the execution that runs: kept of the best one so far."""
         return self.path / f"execution{execution}-epoch{epoch}.npz"

@@ -166,6 +166,12 @@ class StudyOracle(keras_tuner.Oracle):
         storage_id = self.storage.get_trial_id_from_study_id_trial_number(self.study._study_id, int(trial_id))
         return self.storage.get_trial(storage_id)
 
+    def may_win(self, score: float) -> bool:
+        """False if a finished trial is better."""
+        done = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        scores = [trial.values[0] for trial in done]
+        return not scores or (score >= max(scores) if self.objective.direction == "max" else score <= min(scores))
+
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
         """The completed trials with the best scores, best first."""
         done = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))

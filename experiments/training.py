@@ -19,7 +19,6 @@ from experiments.norms import GradientNorms
 from experiments.scoring import Scorer
 from experiments.tasks.base import Arrays, Task
 from experiments.windows import streams, windows
-from search_spaces.plain import plain
 from search_spaces.streams import carrying, copy_weights, reset
 
 STEPS_PER_EXECUTION = 16  # training steps between two looks of Python's
@@ -123,12 +122,9 @@ class Training:
         np.savez(buffer, *(np.asarray(value) for value in self.model.trainable_variables))
         write_atomically(path, buffer.getvalue())
 
-    def best_model(self, path: Path) -> keras.Sequential:
-        """The model with the weights of `keep`, of stock Keras layers, without an optimizer's state."""
-        with np.load(path, allow_pickle=False) as file:
-            for name, variable in zip(file.files, self.model.trainable_variables, strict=True):
-                variable.assign(file[name])
-        return plain(self.model)
+    def best_model(self, path: Path) -> keras.Model:
+        """The model with the weights of `keep`."""
+        return with_weights(self.model, path)
 
     def load(self, path: Path) -> dict[str, Any]:
         """Goes on from a checkpoint; returns its state."""
@@ -143,6 +139,14 @@ class Training:
 
     def _variables(self) -> list[Any]:
         return [*self.trained.trainable_variables, *self.trained.optimizer.variables]
+
+
+def with_weights(model: keras.Model, path: Path) -> keras.Model:
+    """The model, with the weights that `Training.keep` has written."""
+    with np.load(path, allow_pickle=False) as file:
+        for name, variable in zip(file.files, model.trainable_variables, strict=True):
+            variable.assign(file[name])
+    return model
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -25,8 +25,9 @@ from experiments.oracle import StudyOracle
 from experiments.quantities import duration
 from experiments.spec import Spec
 from experiments.tasks.base import Arrays, Task
-from experiments.training import Training, read_state, save_model, seed_sequence
+from experiments.training import Training, read_state, save_model, seed_sequence, with_weights
 from search_spaces.architecture import architecture, layers, parameters
+from search_spaces.plain import plain
 from tracking.journal import Event, now
 
 Execution = dict[str, Any]  # the fields of an "execution" event
@@ -56,6 +57,9 @@ class SearchTuner(keras_tuner.Tuner):
     def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> Execution:
         """Trains once; returns at least the `score`. Raises Pruned."""
         raise NotImplementedError
+
+    def save_model(self, trial: Trial, folder: TrialFolder, kept: Event) -> None:
+        """Writes the model of the execution that is kept; `kept` is its event."""
 
     def describe(self, values: dict[str, Any]) -> dict[str, Any]:
         """The parameters under which MLflow shows a trial's values."""
@@ -102,14 +106,14 @@ class SearchTuner(keras_tuner.Tuner):
                 folder.clear()
                 return {self.oracle.objective.name: math.nan}  # for Keras Tuner; the oracle reads the journal
             done.append(folder.journal.append("execution", execution=execution, **found))
-        self._end(folder, done)
+        self._end(trial, folder, done)
         return {self.oracle.objective.name: statistics.fmean(event["score"] for event in done)}
 
-    def _end(self, folder: TrialFolder, done: list[Event]) -> None:
+    def _end(self, trial: Trial, folder: TrialFolder, done: list[Event]) -> None:
         scores = [event["score"] for event in done]
         kept = sorted(done, key=lambda event: event["score"])[(len(done) - 1) // 2]  # the lower median
-        if folder.execution_model(kept["execution"]).exists():
-            folder.execution_model(kept["execution"]).replace(folder.model)
+        if self.oracle.may_win(statistics.fmean(scores)):
+            self.save_model(trial, folder, kept)
         folder.journal.append(
             "end",
             outcome="completed",
@@ -190,12 +194,16 @@ class RecurrentTuner(SearchTuner):
             self._epoch_line(trial, folder, self._save(training, folder, execution, seconds))
             stopped = self._enough(training, seconds)
         best = training.best_model(folder.execution_weights(execution, training.best_epoch))
-        save_model(best, folder.execution_model(execution))
         sees = {} if self.spec.no_horizon else sight(best, initial, self.task)
         seconds = before + time.perf_counter() - started
         samples = self.task.samples(best, self.spec.seed)
         found = {"score": training.best, "epoch": training.best_epoch, "seconds": seconds, "samples": samples}
         return {**found, **pace(folder, execution, training.batches.steps), **sees, "stopped": stopped}
+
+    def save_model(self, trial: Trial, folder: TrialFolder, kept: Event) -> None:
+        model = self.hypermodel.build(trial.hyperparameters)
+        path = folder.execution_weights(kept["execution"], kept["epoch"])
+        save_model(plain(with_weights(model, path)), folder.model)
 
     def _enough(self, training: Training, seconds: float) -> str:
         """Why the training ends after this epoch, or ""."""

@@ -468,7 +468,7 @@ def test_folders(tmp_path: Path) -> None:
     assert [trial.number for trial in folder.trials()] == [0, 7, 12, 9_999, 10_000]
     trial = folder.trial(7)
     assert trial.path.name == "0007"
-    for path in (trial.checkpoint, trial.model, trial.execution_model(0), trial.path / "new-execution1.keras"):
+    for path in (trial.checkpoint, trial.model, trial.execution_weights(0, 3), trial.path / "new-execution1.npz.tmp"):
         path.write_bytes(b"x")
     trial.journal.append("start")
     trial.clear()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keras
 import keras_tuner
 import optuna
 import psutil
@@ -132,12 +133,12 @@ def test_a_pruner_is_asked_after_every_epoch_but_the_last(tmp_path: Path, kill: 
     first, second = Noting(), Noting()
     killed(make(tmp_path, first))
     make(tmp_path, second).search()
-    assert first.steps + second.steps == list(range(EPOCHS - 1))
+    assert first.steps + second.steps == list(range(1, EPOCHS)), "epochs behind it"
 
 
 def test_a_trial_that_was_given_up_stays_so(tmp_path: Path, kill: Any) -> None:
     kill(Journal, "append", lambda self, event, **fields: event == "end")
-    trial = killed(make(tmp_path, Noting(last=2)))
+    trial = killed(make(tmp_path, Noting(last=3)))
     lenient = Noting()
     tuner = make(tmp_path, lenient)
     tuner.search()
@@ -156,6 +157,26 @@ def test_an_execution_that_the_launcher_has_stopped_keeps_its_best_epoch(tmp_pat
     assert (end["outcome"], end["reason"]) == ("completed", "stopped at the trial time limit of 1 s")
     assert end["score"] == min(line["metrics"]["val_mse"] for line in lines(trial))
     assert len(lines(trial)) == 2 and trial.model.exists()
+
+
+def test_a_model_is_written_only_where_it_may_win(tmp_path: Path) -> None:
+    tuner = make(tmp_path, trials=3, learning_rate="0.02,1e-6,1e-7")  # a grid begins with the last
+    tuner.search()
+    scores = [trial.values[0] for trial in tuner.oracle.study.get_trials()]
+    assert scores[2] < min(scores[:2]), "learnt by the only one that could"
+    written = [trial.model.exists() for trial in tuner.oracle.folder.trials()]
+    assert written == [True, scores[1] <= scores[0], True]
+    best = keras.models.load_model(tuner.oracle.folder.trial(2).model)
+    assert all(type(layer).__module__.startswith("keras.") for layer in best.layers)
+
+
+@pytest.mark.parametrize(("direction", "wins"), [("min", [True, True, False]), ("max", [False, True, True])])
+def test_who_may_win(tmp_path: Path, direction: str, wins: list[bool]) -> None:
+    tuner = make(tmp_path)
+    tuner.search()
+    (score,) = [trial.values[0] for trial in tuner.oracle.study.get_trials()]
+    tuner.oracle.objective = keras_tuner.Objective("val_mse", direction)
+    assert [tuner.oracle.may_win(score + more) for more in (-0.1, 0.0, 0.1)] == wins
 
 
 def test_no_thread_and_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -237,8 +237,9 @@ def target(medians: dict[str, Any], peer: str) -> str:
     if not len(reached):
         return f"{DEFAULT} does not reach the {wanted:.3g} of {peer} (target: with half of its budget)"
     epochs, full = int(reached[0]) + 1, len(medians[peer])
+    itself = int(np.flatnonzero(medians[peer] <= wanted)[0]) + 1
     share = f"{epochs} epochs, {epochs / full:.2f} of {full} (target: 0.50 at the most)"
-    return f"{DEFAULT} reaches the {wanted:.3g} of {peer} after {share}"
+    return f"{DEFAULT} reaches the {wanted:.3g} of {peer} after {share}; {peer} itself after {itself}"
 
 
 def main() -> None:
