@@ -31,6 +31,9 @@ class Worker:
     def retired(self) -> bool:
         return False
 
+    def full(self) -> bool:
+        return False
+
     def alive(self) -> bool:
         return False
 
