@@ -66,11 +66,11 @@ def _settle(axes: Any, trials: list[dict[str, Any]]) -> None:
     axes.set(xlim=(0, right), ylim=(bottom, top + 0.1 * (top - bottom)))
     axes.axhline(LOST, color="grey", linewidth=0.8, linestyle=":")
     axes.text(right, LOST, "1% ", ha="right", va="bottom", color="grey")
-    for lag, words in {SHORT: f"{SHORT} steps", asked: f"the task's first step: {asked}"}.items():
+    marks = {SHORT: f"{SHORT} steps", asked: f"the task's first step: {asked}"}
+    for line, (lag, words) in enumerate(marks.items()):  # one below the other: they may stand at the same place
         if lag <= right:
             axes.axvline(lag, color="grey", linewidth=0.8)
-            left = lag > 0.6 * right
-            where = axes.get_xaxis_transform()
-            axes.text(lag, 0.985, f" {words} ", ha="right" if left else "left", va="top", color="grey", transform=where)
+            side, where = "right" if lag > 0.6 * right else "left", axes.get_xaxis_transform()
+            axes.text(lag, 0.985 - 0.05 * line, f" {words} ", ha=side, va="top", color="grey", transform=where)
     axes.set(xlabel="lag in steps", ylabel="gain, log10 of G(lag) / G(0)")
     axes.grid(alpha=0.2)
