@@ -39,6 +39,8 @@ def parser() -> Parser:
     _horizon(commands)
     _tasks(commands)
     _sync(commands)
+    _kernels(commands)
+    _doctor(commands)
     _ui(commands)
     _export(commands)
     _sample(commands)
@@ -131,6 +133,34 @@ def _tasks(commands: Any) -> None:
     made.add_argument("--json", action="store_true", help="JSON instead of text")
 
 
+def _kernels(commands: Any) -> None:
+    text = "measure how fast each kernel is on this machine; two to three minutes"
+    made = _command(commands, "kernels", text, "recurrent kernels --cells gru --lengths 100")
+    made.add_argument("--cells", metavar="A,B", help="(default: all: simple_rnn,gru,lstm)")
+    made.add_argument(
+        "--lengths",
+        metavar="A,B",
+        type=_wholes("--lengths"),
+        default=[30, 100, 200],
+        help="of sequences (default: 30,100,200)",
+    )
+    made.add_argument(
+        "--widths",
+        metavar="A,B",
+        type=_wholes("--widths"),
+        default=[32, 128],
+        help="units of the layer (default: 32,128)",
+    )
+    made.add_argument("--json", action="store_true", help="JSON instead of a table")
+
+
+def _doctor(commands: Any) -> None:
+    text = "what this machine has of what a search needs, and what to install for what is missing"
+    made = _command(commands, "doctor", text, "recurrent doctor")
+    made.add_argument("--json", action="store_true", help="JSON instead of text")
+    _tracking(made)
+
+
 def _sync(commands: Any) -> None:
     text = "send to MLflow what a search could not send while its server was away"
     made = _command(commands, "sync", text, "recurrent sync add50")
@@ -191,6 +221,10 @@ def _whole(flag: str, least: int, below: int = MOST) -> Any:
         return int(text)
 
     return convert
+
+
+def _wholes(flag: str) -> Any:
+    return lambda text: [_whole(flag, 1)(part) for part in text.split(",")]
 
 
 def _real(text: str) -> float:

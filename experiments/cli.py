@@ -277,6 +277,42 @@ def _sample(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _kernels(parsed: argparse.Namespace) -> int:
+    from experiments import kernel_table
+    from experiments.worker import alone
+    from search_spaces import cells
+
+    chosen = parsed.cells.split(",") if parsed.cells else list(kernel_table.CELLS)
+    for name in chosen:
+        if name not in cells.names():
+            raise ValueError(f"--cells: expected some of {', '.join(cells.names())}, got {name!r}")
+    console, found = _console(), []
+    cases = len(chosen) * len(parsed.lengths) * len(parsed.widths)
+    with console.status(f"measuring {cases} cases ...") as status:
+        for row in kernel_table.rows(chosen, parsed.lengths, parsed.widths, alone()):
+            found.append(row)
+            status.update(f"measured {len(found)} of {cases} cases ...")
+    if parsed.json:
+        print(json.dumps(found, indent=1))
+    else:
+        console.print(kernel_table.table(found), soft_wrap=True)
+    return 0
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    import dataclasses
+
+    from experiments.doctor import findings, text
+    from experiments.quiet import quiet
+    from tracking.store import resolve
+
+    uri = resolve(parsed.tracking_uri)
+    with quiet():
+        found = findings(uri)
+    print(json.dumps([dataclasses.asdict(one) for one in found], indent=1) if parsed.json else text(found))
+    return 0 if all(one.fit for one in found) else 1
+
+
 def _console() -> Any:
     from rich.console import Console
 
@@ -289,6 +325,8 @@ COMMANDS = {
     "results": _results,
     "horizon": _horizon,
     "sync": _sync,
+    "kernels": _kernels,
+    "doctor": _doctor,
     "ui": _ui,
     "export": _export,
     "sample": _sample,

@@ -90,6 +90,23 @@ def keep_memory() -> None:
             libc.mallopt(parameter, value)
 
 
+def one_thread() -> None:
+    """For layers of these widths as fast as two, and leaves the other core to another worker."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def alone() -> int:
+    """Makes this process what a worker is, to be measured; returns its GPUs."""
+    import tensorflow as tf
+
+    keep_memory()
+    one_thread()
+    return len(tf.config.list_physical_devices("GPU"))
+
+
 def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "SearchTuner":
     """Keras Tuner's loop over the search's space and task."""
     import keras_tuner
@@ -101,9 +118,7 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
     from experiments.tuner import RecurrentTuner
     from search_spaces.recurrent import RecurrentSpace
 
-    # One thread per worker is as fast as two for layers of these widths, and leaves the other core to another worker.
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    one_thread()
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)

@@ -28,58 +28,42 @@ from typing import Any
 
 from experiments.benchmarks.processes import measured
 from experiments.cache import folder
+from experiments.kernel_table import BATCH, CELLS, FEATURES, LENGTHS, WARM, WIDTHS, data
 from experiments.spec import commit
 
-CELLS, LENGTHS, WIDTHS = ("simple_rnn", "gru", "lstm"), (30, 100, 200), (32, 128)
-BATCH, FEATURES, STEPS, WARM = 64, 2, 2_000, 16
+STEPS = 2_000
 TORCH = "torch==2.13.0"
 GOALS = {"simple_rnn": 1.6, "gru": 1.6, "lstm": 0.95}  # geometric means; no single case below LEAST
 LEAST = 0.95
 
 
-def data(length: int, steps: int) -> tuple[Any, Any]:
-    import numpy as np
-
-    x = np.random.default_rng(0).random((steps * BATCH, length, FEATURES), np.float32)
-    return x, x[:, 0, :1] + x[:, -1, :1]
-
-
-def tensorflow_side(ours: bool, cell: str, length: int, width: int, steps: int) -> dict[str, Any]:
+def our_kernel(cell: str, length: int, width: int, steps: int) -> dict[str, Any]:
     """Seconds of a step, seconds of compilation and the kernel of one case, in this process."""
-    os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1", OMP_NUM_THREADS="1")
+    from experiments.kernel_table import measure
+    from experiments.worker import alone
+    from search_spaces.kernels import kernel
+
+    chosen, _ = kernel([cell], alone(), STEPS * length)
+    return {**measure(chosen, cell, length, width, steps), "kernel": chosen}
+
+
+def keras_defaults(cell: str, length: int, width: int, steps: int) -> dict[str, Any]:
     import keras
-    import tensorflow as tf
 
-    from experiments.batches import Batches
-    from experiments.training import STEPS_PER_EXECUTION
-    from experiments.worker import keep_memory
-    from search_spaces.recurrent import RecurrentSpace
+    from experiments.worker import one_thread
 
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    one_thread()
     times: list[float] = []
     clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: times.append(time.perf_counter()))
-    parts = [data(length, count) for count in (WARM, steps)]
-    kernel = "loop"
-    if ours:
-        keep_memory()
-        space = RecurrentSpace(outputs=1, loss="mse", features=FEATURES, work=STEPS * length)
-        kernel, _ = space.kernel([(cell, width)])
-        model = space.stack([(cell, width)], 0.0)
-        model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), "mse", steps_per_execution=STEPS_PER_EXECUTION)
-        fits = [lambda part=part, **more: model.fit(Batches(part, BATCH).dataset, verbose=0, **more) for part in parts]
-    else:
-        layer = {"simple_rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[cell]
-        model = keras.Sequential([keras.Input((length, FEATURES)), layer(width), keras.layers.Dense(1)])
-        model.compile(keras.optimizers.Adam(1e-3), "mse")
-        fits = [lambda part=part, **more: model.fit(*part, batch_size=BATCH, verbose=0, **more) for part in parts]
+    layer = {"simple_rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[cell]
+    model = keras.Sequential([keras.Input((length, FEATURES)), layer(width), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(1e-3), "mse")
     began = time.perf_counter()
-    fits[0]()
+    model.fit(*data(length, WARM), batch_size=BATCH, verbose=0)
     first = time.perf_counter() - began
-    fits[1](callbacks=[clock])
-    group = STEPS_PER_EXECUTION if ours else 1
-    step = statistics.median(later - earlier for earlier, later in zip(times, times[1:], strict=False)) / group
-    return {"step": step, "compile": max(0.0, first - WARM * step), "kernel": kernel}
+    model.fit(*data(length, steps), batch_size=BATCH, verbose=0, callbacks=[clock])
+    step = statistics.median(later - earlier for earlier, later in zip(times, times[1:], strict=False))
+    return {"step": step, "compile": max(0.0, first - WARM * step)}
 
 
 TORCH_SIDE = """
@@ -161,8 +145,9 @@ def main() -> None:
     if hasattr(os, "sched_setaffinity"):  # inherited by all that is measured
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     if chosen.once:
+        os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1", OMP_NUM_THREADS="1")
         side, cell, *numbers = chosen.once
-        print(json.dumps(tensorflow_side(side == "ours", cell, *map(int, numbers))))
+        print(json.dumps((our_kernel if side == "ours" else keras_defaults)(cell, *map(int, numbers))))
         return
     python = torch_python()
     sides = ["ours", "keras", *(["torch"] if python else [])]

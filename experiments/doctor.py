@@ -1,0 +1,96 @@
+"""What this machine has of what a search needs, and what to install for what is missing."""
+
+import dataclasses
+import os
+import shutil
+from pathlib import Path
+
+import psutil
+
+from experiments.launch import gpus, usable_cores
+from experiments.spec import versions
+from tracking.store import connect, database
+
+SPACE = 2**30  # bytes of disk below which a search may not end well
+NVIDIA = "/dev"  # where a card shows as nvidia0, nvidia1, …
+INSTALL = ".venv/bin/pip install -c requirements.lock -e '.[gpu]'"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """`fit` is False for what a search cannot do without; `advice` says how to mend it, or what would be better."""
+
+    what: str
+    found: str
+    fit: bool = True
+    advice: str = ""
+
+
+def findings(uri: str) -> list[Finding]:
+    """Everything there is to say, in the order in which a search needs it."""
+    return [_versions(), _machine(), _disk(Path.cwd()), *_accelerator(), _store(uri)]
+
+
+def _versions() -> Finding:
+    return Finding("versions", ", ".join(f"{name} {number}" for name, number in versions().items()))
+
+
+def _machine() -> Finding:
+    total, cores = psutil.virtual_memory().total / 2**30, usable_cores()
+    return Finding("machine", f"{cores} cores, {total:.1f} GiB of memory; --workers auto is {len(gpus()) or cores}")
+
+
+def _disk(place: Path) -> Finding:
+    free = shutil.disk_usage(place).free
+    advice = "" if free >= SPACE else f"make room: at least {SPACE / 2**30:.0f} GiB"
+    return Finding("disk", f"{free / 2**30:.1f} GiB free in {place}", free >= SPACE, advice)
+
+
+def _accelerator() -> list[Finding]:
+    """GPUs, and which kernel a long training of each cell gets."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf
+
+    from search_spaces import cells
+    from search_spaces.kernels import kernel
+
+    seen = tf.config.list_physical_devices("GPU")
+    build = tf.sysconfig.get_build_info()
+    words = f"CUDA {build['cuda_version']}, cuDNN {build['cudnn_version']}" if build.get("is_cuda_build") else "no CUDA"
+    how = {name: kernel([name], len(seen), 10**9)[0] for name in cells.names()}
+    return [
+        gpu(len(list(Path(NVIDIA).glob("nvidia[0-9]*"))), len(seen), words),
+        Finding("kernels", ", ".join(f"{name} {chosen}" for name, chosen in how.items()) + ", for long trainings"),
+    ]
+
+
+def gpu(cards: int, seen: int, build: str) -> Finding:
+    """
+    Args:
+        cards: NVIDIA's in this machine.
+        seen: by TensorFlow.
+        build: what TensorFlow was built for, in words.
+    """
+    advice = f"for cuDNN: {INSTALL}" if cards > seen else ""
+    return Finding("gpu", f"{cards} NVIDIA card(s), {seen} seen by TensorFlow (built for {build})", advice=advice)
+
+
+def _store(uri: str) -> Finding:
+    file = database(uri)
+    if file is not None and not file.exists() and os.access(file.parent, os.W_OK):
+        return Finding("tracking", f"{uri}: none yet, the first search makes it")
+    try:
+        count = len(connect(uri).search_experiments())
+    except ValueError as error:
+        advice = "start the server, or name another --tracking-uri" if file is None else ""
+        return Finding("tracking", str(error), False, advice)
+    return Finding("tracking", f"{uri}: answers, {count} experiments")
+
+
+def text(found: list[Finding]) -> str:
+    """A line for each, and one for each advice."""
+    lines = []
+    for one in found:
+        lines.append(f"{'ok' if one.fit else 'no':<4}{one.what:<10}{one.found}")
+        lines += [f"{'':<14}{one.advice}"] if one.advice else []
+    return "\n".join(lines)

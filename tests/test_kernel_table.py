@@ -1,0 +1,48 @@
+"""`recurrent kernels`: what is measured, and what the numbers mean."""
+
+import json
+from pathlib import Path
+
+import pytest
+from searching import Recurrent, run
+
+from experiments import kernel_table
+from search_spaces import cells
+from search_spaces.kernels import kernel
+
+
+def test_what_a_line_says() -> None:
+    loop, fast = {"step": 0.010, "compile": 1.0}, {"step": 0.004, "compile": 2.2}
+    found = kernel_table.row("gru", 100, 32, "xla", loop, fast, 0)
+    assert (found["loop_ms"], found["kernel_ms"], found["pays"]) == (10.0, 4.0, 200)  # 1.2 s more, 6 ms less a step
+    assert kernel_table.row("gru", 100, 32, "xla", fast, loop, 0)["pays"] is None
+
+
+@pytest.mark.parametrize("cell", cells.names())
+def test_from_the_chosen_step_on_a_search_takes_the_kernel(cell: str) -> None:
+    same = {"step": 1.0, "compile": 0.0}
+    steps = kernel_table.row(cell, 30, 32, "xla", same, same, 0)["chosen"]
+    assert [kernel([cell], 0, count * 30)[0] for count in (steps - 1, steps + 1)] == ["loop", "xla"]
+    assert kernel_table.row(cell, 30, 32, "cudnn", same, same, 1)["chosen"] == 0
+
+
+def test_the_command(tmp_path: Path) -> None:
+    done = run("kernels", "--cells", "gru", "--lengths", "5", "--widths", "4", "--json", cwd=tmp_path)
+    assert done.returncode == 0
+    (found,) = json.loads(done.stdout)
+    assert (found["cell"], found["length"], found["width"]) == ("gru", 5, 4)
+    assert found["kernel"] in ("xla", "cudnn") and min(found["loop_ms"], found["kernel_ms"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--cells", "rnn"), "--cells: expected some of simple_rnn, gru, lstm, got 'rnn'"),
+        (("--lengths", "30,0"), "argument --lengths: expected a whole number from 1"),
+        (("--widths", "x"), "argument --widths: expected a whole number from 1"),
+    ],
+)
+def test_bad_input_is_one_line(recurrent: Recurrent, tmp_path: Path, words: tuple[str, ...], line: str) -> None:
+    done = recurrent("kernels", *words, cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith(f"recurrent kernels: {line}")
+    assert done.stderr.count("\n") == 1
