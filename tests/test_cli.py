@@ -101,6 +101,13 @@ def check_refusal(recurrent: Recurrent, folder: Path, words: tuple[str, ...], *e
         (("adding", "--schedule", "linear"), ("--schedule", "constant, cosine", "'linear'")),
         (("adding", "--dropout", "1"), ("--dropout", "below 1", "'1'")),
         (("adding", "--dropout=-0.1"), ("--dropout", "'-0.1'")),
+        (("adding", "--init", "xavier"), ("--init", "default, orthogonal, identity, chrono", "'xavier'")),
+        (("adding", "--init", "chrono"), ("--init", "default, identity for simple_rnn", "'chrono'")),
+        (("adding", "--bias=-1"), ("--bias", "from 0", "'-1'")),
+        (("adding", "--clip", "none"), ("--clip", "'none'")),
+        (("adding", "--optimizer", "sgd"), ("--optimizer", "adam, rmsprop", "'sgd'")),
+        (("adding", "--residual", "maybe"), ("--residual", "no, yes", "'maybe'")),
+        (("nback", "--bidirectional", "yes"), ("--bidirectional", "answered at every step", "'yes'")),
         (("adding", "--oracle", "bayes"), ("--oracle", "random, grid, tpe", "'bayes'")),
         (("adding", "--oracle", "grid"), ("--learning-rate", "0.001,0.01", "grid")),
         (
@@ -346,6 +353,8 @@ def test_a_name_that_its_store_holds_already(searched: Searched, tmp_path: Path)
         (("--executions", "2"), ("--executions", "1", "2")),
         (("--oracle", "random"), ("--oracle", "tpe", "random")),
         (("--mixed",), ("--mixed",)),
+        (("--recipe",), ("--recipe", "False", "True")),
+        (("--init", "default,chrono"), ("--init", "default,chrono")),
     ],
     ids=lambda words: words[0],
 )
@@ -561,6 +570,7 @@ def test_help_shows_the_whole_contract(recurrent: Recurrent, tmp_path: Path) -> 
 
     shown = rendered("search")
     contract = "-o --cells --depth --width --mixed --learning-rate --dropout --batch --epochs --trials --executions"
+    contract += " --recipe --init --bias --clip --optimizer --residual --bidirectional"
     for flag in [*contract.split(), "--oracle", "--workers", "--seed", "--name", "--resume", "--tracking-uri", "TASK"]:
         assert flag in shown
     for default in ("1:3", "16:128", "1e-4:1e-2", "64", "tpe", "auto"):
