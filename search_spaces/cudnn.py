@@ -16,10 +16,11 @@ MODES = {"tanh": "rnn_tanh", "relu": "rnn_relu"}
 
 
 @keras.saving.register_keras_serializable("recurrent_search")  # Bidirectional copies its layer by its configuration
-class CudnnSimpleRNN(keras.layers.SimpleRNN):
+class SimpleRNN(keras.layers.SimpleRNN):
     """`keras.layers.SimpleRNN`, tanh or relu, with the kernel `cudnn`; without a GPU it is computed as Keras does.
 
     Masks must be right-padded, which is checked when it runs; outputs behind the end of a sequence are then zeros.
+    It has Keras' name, by which a file of weights knows a layer: either loads the other's.
     """
 
     def __init__(self, units: int, **more: Any) -> None:

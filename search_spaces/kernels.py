@@ -19,7 +19,7 @@ def kernel(used: list[str], gpus: int, work: int) -> tuple[str, str]:
         without = sorted({name for name, cell in zip(used, known, strict=True) if not cell.CUDNN})
         if without:
             return "loop", f"there is no cuDNN path for {', '.join(without)}"
-        return "cudnn", "GPU found; tanh and sigmoid, bias, no recurrent dropout"
+        return "cudnn", "GPU found; cuDNN computes every recurrent layer"
     costs, saves = sum(cell.XLA_COSTS for cell in known), work * sum(cell.XLA_SAVES for cell in known)
     reason = f"no GPU found; compiling takes about {costs:.1f} s and saves about {saves:.1f} s"
     return ("xla" if saves > costs else "loop"), reason

@@ -32,7 +32,7 @@ GOLDEN: dict[str, tuple[Any, list[float]]] = {
 }
 
 every_cell = pytest.mark.parametrize("name", NAMES)
-every_kernel = pytest.mark.parametrize("how", ["loop", "xla"])
+every_kernel = pytest.mark.parametrize("how", ["loop", "xla", "cudnn"])
 
 
 def built(
@@ -144,9 +144,9 @@ def test_weights_are_the_stock_ones(name: str) -> None:
 @pytest.mark.parametrize(
     ("used", "gpus", "answer"),
     [
-        (["lstm", "gru"], 1, ("cudnn", "GPU found; tanh and sigmoid, bias, no recurrent dropout")),
-        (["gru", "gru", "gru"], 4, ("cudnn", "GPU found; tanh and sigmoid, bias, no recurrent dropout")),
-        (["lstm", "simple_rnn", "simple_rnn"], 2, ("cudnn", "GPU found; tanh and sigmoid, bias, no recurrent dropout")),
+        (["lstm", "gru"], 1, ("cudnn", "GPU found; cuDNN computes every recurrent layer")),
+        (["gru", "gru", "gru"], 4, ("cudnn", "GPU found; cuDNN computes every recurrent layer")),
+        (["lstm", "simple_rnn", "simple_rnn"], 2, ("cudnn", "GPU found; cuDNN computes every recurrent layer")),
     ],
 )
 def test_the_kernel_and_why(used: list[str], gpus: int, answer: tuple[str, str]) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from search_spaces import scan
-from search_spaces.cudnn import CudnnSimpleRNN
+from search_spaces import cudnn, scan
 from search_spaces.scan import Tensors
 
 CUDNN = True
@@ -76,7 +75,7 @@ def layer(
     width: int, return_sequences: bool, name: str, kernel: str = "loop", init: str = "default"
 ) -> keras.layers.Layer:
     """`identity` is the IRNN, whose state stays as it is until inputs change it (Le et al. 2015, arXiv:1504.00941)."""
-    made = {"xla": ScannedSimpleRNN, "cudnn": CudnnSimpleRNN}.get(kernel, keras.layers.SimpleRNN)
+    made = {"xla": ScannedSimpleRNN, "cudnn": cudnn.SimpleRNN}.get(kernel, keras.layers.SimpleRNN)
     start = {"activation": "relu", "recurrent_initializer": "identity"} if init == "identity" else {}
     if start:
         start["kernel_initializer"] = keras.initializers.RandomNormal(stddev=IRNN_STDDEV)
