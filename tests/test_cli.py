@@ -27,7 +27,7 @@ from tracking import store
 from tracking.searches import open_search
 
 HEAVY = {"tensorflow", "keras", "keras_tuner", "mlflow", "optuna", "pandas", "sklearn"}
-COMMANDS = ("search", "results", "horizon", "tasks", "sync", "ui", "export", "sample")
+COMMANDS = ("search", "results", "horizon", "tasks", "sync", "kernels", "doctor", "ui", "export", "sample")
 # What a search would take seconds for if it was not refused.
 SMALL = ("-o", "length=5", "-o", "train=32", "-o", "val=8", "--trials", "1", "--epochs", "1", "--workers", "1")
 
