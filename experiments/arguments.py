@@ -141,14 +141,14 @@ def _kernels(commands: Any) -> None:
         "--lengths",
         metavar="A,B",
         type=_wholes("--lengths"),
-        default=[30, 100, 200],
+        default="30,100,200",
         help="of sequences (default: 30,100,200)",
     )
     made.add_argument(
         "--widths",
         metavar="A,B",
         type=_wholes("--widths"),
-        default=[32, 128],
+        default="32,128",
         help="units of the layer (default: 32,128)",
     )
     made.add_argument("--json", action="store_true", help="JSON instead of a table")

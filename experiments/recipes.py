@@ -5,7 +5,7 @@ from typing import Any
 from experiments.ranges import real
 from experiments.spec import Spec
 from experiments.tasks.base import Task
-from search_spaces.recipe import BIASED, INITS, OPTIMIZERS, Recipe, inits
+from search_spaces.recipe import BIASED, INITS, KNOWN, OPTIMIZERS, Recipe, inits
 
 OWN = "default"  # of --bias: each cell's own
 SWITCH = {"no": 0, "yes": 1}
@@ -14,7 +14,7 @@ SWITCH = {"no": 0, "yes": 1}
 def opened(task: Task) -> dict[str, str]:
     """The spec's values with `--recipe`: every dimension that the task allows."""
     both = ",".join(SWITCH)
-    found = {"init": "default,orthogonal,identity,chrono", "bias": "0,1,2,5,10", "clip": "0.25,1,5"}
+    found = {"init": ",".join(KNOWN), "bias": "0,1,2,5,10", "clip": "0.25,1,5"}
     found |= {"optimizer": ",".join(OPTIMIZERS), "residual": both}
     return found | ({"bidirectional": both} if _ends_alone(task) else {})
 
@@ -30,7 +30,7 @@ def recipe(spec: Spec, task: Task) -> Recipe:
 
 def dimensions(spec: Spec) -> dict[str, Any]:
     """Arguments of `Recipe`, as far as they need no task. Raises ValueError."""
-    how = _words("--init", spec.init, list(dict.fromkeys(name for names in INITS.values() for name in names)))
+    how = _words("--init", spec.init, list(KNOWN))
     for cell in spec.cells:
         if not inits(cell, how):
             expected = f"one of {', '.join(INITS.get(cell, [OWN]))} for {cell}"

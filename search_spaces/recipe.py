@@ -15,6 +15,7 @@ from search_spaces.values import Real, check_real, real
 if TYPE_CHECKING:
     import keras_tuner
 
+KNOWN = ("default", "orthogonal", "identity", "chrono")  # initialisations, of which each cell knows some:
 INITS = {
     "simple_rnn": ("default", "identity"),
     "lstm": ("default", "orthogonal", "identity", "chrono"),
@@ -56,8 +57,7 @@ class Recipe:
     longest: int | None = None
 
     def __post_init__(self) -> None:
-        known = sorted({name for names in INITS.values() for name in names})
-        for field, names, among in (("inits", self.inits, known), ("optimizers", self.optimizers, OPTIMIZERS)):
+        for field, names, among in (("inits", self.inits, KNOWN), ("optimizers", self.optimizers, OPTIMIZERS)):
             if not names or not set(names) <= set(among):
                 raise ValueError(f"{field}: expected some of {', '.join(among)}, got {', '.join(names) or 'none'}")
         for field, switch in (("residual", self.residual), ("bidirectional", self.bidirectional)):
