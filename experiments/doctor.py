@@ -77,7 +77,10 @@ def gpu(cards: int, seen: int, build: str) -> Finding:
 
 def _store(uri: str) -> Finding:
     file = database(uri)
-    if file is not None and not file.exists() and os.access(file.parent, os.W_OK):
+    places = [] if file is None else [place for place in (file.parent, file) if place.exists()]
+    if not all(os.access(place, os.W_OK) for place in places):
+        return Finding("tracking", f"{uri}: cannot be written", False, "name another --tracking-uri")
+    if file is not None and not file.exists() and places:
         return Finding("tracking", f"{uri}: none yet, the first search makes it")
     try:
         count = len(connect(uri).search_experiments())

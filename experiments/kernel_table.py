@@ -34,6 +34,8 @@ def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS)
     times: list[float] = []
     clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: times.append(time.perf_counter()))
     layer = cells.load(cell).layer(width, False, cell, kernel)
+    if kernel == "loop" and hasattr(layer, "use_cudnn"):
+        layer.use_cudnn = False  # on a GPU Keras' LSTM and GRU are cuDNN's else
     model = keras.Sequential([keras.Input((None, FEATURES)), layer, keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), "mse", steps_per_execution=STEPS_PER_EXECUTION)
     first, rest = (Batches(data(length, count), BATCH).dataset for count in (WARM, steps + STEPS_PER_EXECUTION))
@@ -49,6 +51,8 @@ def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS)
 def rows(cells: list[str], lengths: list[int], widths: list[int], gpus: int) -> Iterator[Row]:
     """Each case with what its kernels take: `loop`, and `cudnn` on a GPU or `xla` elsewhere."""
     other = "cudnn" if gpus else "xla"
+    for kernel in ("loop", other):  # what the first model of a process takes longer is no case's cost
+        measure(kernel, cells[0], 2, 1, WARM)
     for cell in cells:
         for length in lengths:
             for width in widths:

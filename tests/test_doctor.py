@@ -29,6 +29,22 @@ def test_a_record_that_is_there(recurrent: Recurrent, searched: Searched) -> Non
     )  # MLflow's default one is there, too
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_a_record_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    locked = tmp_path / "mlflow.db" if there else tmp_path
+    if there:
+        locked.touch()
+    monkeypatch.setattr(doctor.os, "access", lambda place, mode: place != locked)  # root may write everywhere
+    found = doctor._store(f"sqlite:///{tmp_path}/mlflow.db")
+    assert (found.fit, found.advice) == (False, "name another --tracking-uri")
+    assert found.found == f"sqlite:///{tmp_path}/mlflow.db: cannot be written"
+
+
+def test_a_record_in_no_folder(tmp_path: Path) -> None:
+    found = doctor._store(f"sqlite:///{tmp_path}/none/mlflow.db")
+    assert not found.fit and "cannot be written" not in found.found and "none" in found.found
+
+
 def test_a_server_that_is_away(recurrent: Recurrent, tmp_path: Path) -> None:
     done = recurrent("doctor", "--tracking-uri", "http://127.0.0.1:9", cwd=tmp_path)
     assert done.returncode == 1

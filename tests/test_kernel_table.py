@@ -1,9 +1,11 @@
 """`recurrent kernels`: what is measured, and what the numbers mean."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
+import tensorflow as tf
 from searching import Recurrent, run
 
 from experiments import kernel_table
@@ -24,6 +26,16 @@ def test_from_the_chosen_step_on_a_search_takes_the_kernel(cell: str) -> None:
     steps = kernel_table.row(cell, 30, 32, "xla", same, same, 0)["chosen"]
     assert [kernel([cell], 0, count * 30)[0] for count in (steps - 1, steps + 1)] == ["loop", "xla"]
     assert kernel_table.row(cell, 30, 32, "cudnn", same, same, 1)["chosen"] == 0
+
+
+@pytest.mark.parametrize("cell", cells.names())
+def test_the_loop_is_a_loop_on_a_gpu_too(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if there were one: cuDNN's operation could not run here."""
+    monkeypatch.setattr(sys.modules["keras.src.backend.tensorflow.rnn"], "_is_gpu_available", lambda: True)
+    assert kernel_table.measure("loop", cell, 3, 2, 16)["step"] > 0
+    if not tf.config.list_physical_devices("GPU"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="CudnnRNNV3"):
+            kernel_table.measure("cudnn", cell, 3, 2, 16)
 
 
 def test_the_command(tmp_path: Path) -> None:
