@@ -279,6 +279,7 @@ def _sample(parsed: argparse.Namespace) -> int:
 
 def _kernels(parsed: argparse.Namespace) -> int:
     from experiments import kernel_table
+    from experiments.quiet import quiet
     from experiments.worker import alone
     from search_spaces import cells
 
@@ -288,7 +289,7 @@ def _kernels(parsed: argparse.Namespace) -> int:
             raise ValueError(f"--cells: expected some of {', '.join(cells.names())}, got {name!r}")
     console, found = _console(), []
     cases = len(chosen) * len(parsed.lengths) * len(parsed.widths)
-    with console.status(f"measuring {cases} cases ...") as status:
+    with quiet(), console.status(f"measuring {cases} cases ...") as status:
         for row in kernel_table.rows(chosen, parsed.lengths, parsed.widths, alone()):
             found.append(row)
             status.update(f"measured {len(found)} of {cases} cases ...")

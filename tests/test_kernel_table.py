@@ -40,7 +40,7 @@ def test_the_loop_is_a_loop_on_a_gpu_too(cell: str, monkeypatch: pytest.MonkeyPa
 
 def test_the_command(tmp_path: Path) -> None:
     done = run("kernels", "--cells", "gru", "--lengths", "5", "--widths", "4", "--json", cwd=tmp_path)
-    assert done.returncode == 0
+    assert (done.returncode, done.stderr) == (0, "")
     (found,) = json.loads(done.stdout)
     assert (found["cell"], found["length"], found["width"]) == ("gru", 5, 4)
     assert found["kernel"] in ("xla", "cudnn") and min(found["loop_ms"], found["kernel_ms"]) > 0
