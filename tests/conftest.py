@@ -1,6 +1,8 @@
 """TensorFlow's start-up chatter has no place in a test's output."""
 
+import gc
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,3 +13,12 @@ pytest.register_assert_rewrite("searching")
 from searching import exported, exported_language, language, recurrent, searched, served  # noqa: E402
 
 __all__ = ["exported", "exported_language", "language", "recurrent", "searched", "served"]
+
+
+@pytest.fixture
+def before_fork() -> Iterator[None]:
+    """A forked worker collects garbage, and TensorFlow's objects of other tests cannot be freed without its threads."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()

@@ -18,6 +18,8 @@ from experiments.folders import SearchFolder, TrialFolder, write_atomically, wri
 from experiments.search import Search, WorkersDied
 from experiments.spec import Spec
 
+pytestmark = pytest.mark.usefixtures("before_fork")
+
 LINE = "the disk is full; --resume goes on"
 TRIALS, SECOND = 4, 2
 LARGE, LIMIT = 2**20, 2**19  # bytes of a file, and what the disk of these tests takes

@@ -27,6 +27,8 @@ from tracking.runs import Projection
 from tracking.searches import all_trials, find_search, open_search
 from tracking.store import artifacts, connect
 
+pytestmark = pytest.mark.usefixtures("before_fork")
+
 KILLS = 100
 TRIALS = 600
 EPOCHS = 3

@@ -18,6 +18,8 @@ from experiments.oracle import DEATHS, StudyOracle, deaths
 from experiments.tuner import SearchTuner
 from tracking.journal import Journal
 
+pytestmark = pytest.mark.usefixtures("before_fork")
+
 OBJECTIVE = keras_tuner.Objective("val_mse", "min")
 
 

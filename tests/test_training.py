@@ -25,6 +25,8 @@ from experiments.training import Training, read_state, save_model, seed_sequence
 from experiments.windows import training_steps
 from search_spaces.recurrent import RecurrentSpace
 
+pytestmark = pytest.mark.usefixtures("before_fork")
+
 EPOCHS = 4
 
 

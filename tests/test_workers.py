@@ -24,6 +24,8 @@ from experiments.search import Search, WorkersDied
 from experiments.spec import Spec
 from tracking.journal import Tail
 
+pytestmark = pytest.mark.usefixtures("before_fork")
+
 TRIALS = 4
 
 
