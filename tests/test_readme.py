@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import arguments
+from experiments import arguments, cli
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -22,7 +22,7 @@ def test_every_command_parses(command: str) -> None:
 
 def test_every_command_is_shown() -> None:
     shown = {command.split()[1] for command in COMMANDS}
-    assert shown == {"search", "results", "tasks", "ui", "export", "sample"}
+    assert shown | {"sync"} == set(cli.COMMANDS) and "`recurrent sync NAME`" in README
 
 
 def test_the_space_runs_under_keras_tuners_own_search(
