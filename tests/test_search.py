@@ -175,7 +175,7 @@ def test_trials_have_their_horizons(searched: Searched) -> None:
         for moment in ("", "init_"):
             assert 0.5 < metrics[f"horizon/{moment}half_life_50"] <= 300
             curve = [(point.step, point.value) for point in searched.curve(trial, f"horizon/{moment}log10_gain")]
-            assert dict(curve)[0] == 0 and max(curve)[0] == 299 and 50 < len(curve) < 70
+            assert dict(curve)[0] == 0 and max(curve)[0] == 99 and 50 < len(curve) < 70
             assert metrics[f"horizon/{moment}tau_1pct"] > 1 and metrics[f"horizon/{moment}g50_g0"] > 0
         assert metrics["horizon/rate"] != metrics["horizon/init_rate"]
 
