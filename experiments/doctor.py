@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ from tracking.store import connect, database
 SPACE = 2**30  # bytes of disk below which a search may not end well
 NVIDIA = "/dev"  # where a card shows as nvidia0, nvidia1, …
 INSTALL = ".venv/bin/pip install -c requirements.lock -e '.[gpu]'"
+AGAIN = ".venv/bin/pip install --force-reinstall -c requirements.lock -e ."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +30,23 @@ class Finding:
 
 def findings(uri: str) -> list[Finding]:
     """Everything there is to say, in the order in which a search needs it."""
-    return [_versions(), _machine(), _disk(Path.cwd()), *_accelerator(), _store(uri)]
+    return [
+        *importable("versions", lambda: [_versions()]),
+        _machine(),
+        _disk(Path.cwd()),
+        *importable("kernels", _accelerator),
+        *importable("tracking", lambda: [_store(uri)]),
+    ]
+
+
+def importable(what: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+    """What `look` finds, or the package that it needs and that is missing or broken."""
+    try:
+        return look()
+    except ImportError as error:
+        lines = str(error).splitlines() or ["a package cannot be imported"]
+        cause = [line for line in lines if line.startswith("ImportError: ")]  # TensorFlow's begins with a traceback
+        return [Finding(what, (cause or lines)[0], False, f"install again: {AGAIN}")]
 
 
 def _versions() -> Finding:
@@ -57,22 +75,27 @@ def _accelerator() -> list[Finding]:
     seen = tf.config.list_physical_devices("GPU")
     build = tf.sysconfig.get_build_info()
     words = f"CUDA {build['cuda_version']}, cuDNN {build['cudnn_version']}" if build.get("is_cuda_build") else "no CUDA"
+    cards = len(list(Path(NVIDIA).glob("nvidia[0-9]*")))
+    hidden = max(0, cards - len(gpus())) if "CUDA_VISIBLE_DEVICES" in os.environ else 0
     how = {name: kernel([name], len(seen), 10**9)[0] for name in cells.names()}
     return [
-        gpu(len(list(Path(NVIDIA).glob("nvidia[0-9]*"))), len(seen), words),
+        gpu(cards, len(seen), words, hidden),
         Finding("kernels", ", ".join(f"{name} {chosen}" for name, chosen in how.items()) + ", for long trainings"),
     ]
 
 
-def gpu(cards: int, seen: int, build: str) -> Finding:
+def gpu(cards: int, seen: int, build: str, hidden: int = 0) -> Finding:
     """
     Args:
         cards: NVIDIA's in this machine.
         seen: by TensorFlow.
         build: what TensorFlow was built for, in words.
+        hidden: cards that CUDA_VISIBLE_DEVICES keeps from it.
     """
-    advice = f"for cuDNN: {INSTALL}" if cards > seen else ""
-    return Finding("gpu", f"{cards} NVIDIA card(s), {seen} seen by TensorFlow (built for {build})", advice=advice)
+    advice = f"for cuDNN: {INSTALL}" if cards - hidden > seen else ""
+    kept = f", {hidden} hidden by CUDA_VISIBLE_DEVICES" if hidden else ""
+    found = f"{cards} NVIDIA card(s){kept}, {seen} seen by TensorFlow (built for {build})"
+    return Finding("gpu", found, advice=advice)
 
 
 def _store(uri: str) -> Finding:

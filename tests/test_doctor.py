@@ -64,3 +64,29 @@ def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     found = doctor._disk(Path.cwd())
     assert not found.fit and found.advice.startswith("make room")
     assert doctor.text([found]).startswith("no  disk      ") and doctor.text([found]).count("\n") == 1
+
+
+def test_cards_that_are_hidden_need_no_libraries() -> None:
+    found = doctor.gpu(4, 1, "CUDA 12.5.1, cuDNN 9", hidden=3)
+    assert found.advice == ""
+    assert found.found.startswith("4 NVIDIA card(s), 3 hidden by CUDA_VISIBLE_DEVICES, 1 seen by TensorFlow")
+    assert doctor.gpu(4, 0, "CUDA 12.5.1, cuDNN 9", hidden=3).advice == f"for cuDNN: {doctor.INSTALL}"
+
+
+@pytest.mark.parametrize(("package", "what"), [("tensorflow", "kernels"), ("mlflow", "tracking")])
+def test_a_package_that_cannot_be_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, what: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    (tmp_path / "mlflow.db").touch()
+    (found,) = [one for one in doctor.findings(f"sqlite:///{tmp_path}/mlflow.db") if one.what == what]
+    assert (found.fit, found.advice) == (False, f"install again: {doctor.AGAIN}")
+    assert found.found == f"import of {package} halted; None in sys.modules"
+
+
+def test_the_cause_in_an_error_that_is_a_traceback() -> None:
+    def look() -> list[doctor.Finding]:
+        raise ImportError("Traceback (most recent call last):\n  File x\nImportError: libcudart.so\n\nFailed to load")
+
+    (found,) = doctor.importable("kernels", look)
+    assert found.found == "ImportError: libcudart.so"

@@ -9,6 +9,7 @@ import tensorflow as tf
 from searching import Recurrent, run
 
 from experiments import kernel_table
+from experiments.benchmarks.kernels import summary
 from search_spaces import cells
 from search_spaces.kernels import kernel
 
@@ -18,6 +19,12 @@ def test_what_a_line_says() -> None:
     found = kernel_table.row("gru", 100, 32, "xla", loop, fast, 0)
     assert (found["loop_ms"], found["kernel_ms"], found["pays"]) == (10.0, 4.0, 200)  # 1.2 s more, 6 ms less a step
     assert kernel_table.row("gru", 100, 32, "xla", fast, loop, 0)["pays"] is None
+
+
+def test_what_the_benchmark_says_of_a_cell() -> None:
+    both = "gru: 2.00 times as fast as Keras (goal 1.6), at the least 1.00 (goal 0.95)"
+    assert summary("gru", [(1.0, 3.0), (4.0, 3.0)]) == f"{both}; 3.00 times as fast as PyTorch"
+    assert summary("gru", [(1.0, float("nan")), (4.0, float("nan"))]) == both
 
 
 @pytest.mark.parametrize("cell", cells.names())

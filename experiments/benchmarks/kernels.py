@@ -95,7 +95,8 @@ def torch_python() -> Path | None:
     if place is None:
         return None
     python = place / "bin" / "python"
-    if subprocess.run([python, "-c", "import torch"], capture_output=True).returncode if python.exists() else True:
+    check = f"import torch; raise SystemExit(torch.__version__.split('+')[0] != '{TORCH.split('==')[1]}')"
+    if not python.exists() or subprocess.run([python, "-c", check], capture_output=True).returncode:
         print(f"installing {TORCH} into {place} ...", file=sys.stderr)
         venv.create(place, with_pip=True, clear=True)
         if subprocess.run([python, "-m", "pip", "install", "-q", TORCH, "numpy"], capture_output=True).returncode:
@@ -131,6 +132,14 @@ def case(sides: list[str], python: Path | None, rounds: int, words: tuple[Any, .
 
 def mean(ratios: list[float]) -> float:
     return math.exp(statistics.fmean(map(math.log, ratios)))
+
+
+def summary(cell: str, pairs: list[tuple[float, float]]) -> str:
+    """Geometric means over the cases of a cell; a pair is how much faster ours is than Keras, than PyTorch (or nan)."""
+    by_keras, by_torch = (list(ratios) for ratios in zip(*pairs, strict=True))
+    torch = "" if math.isnan(by_torch[0]) else f"; {mean(by_torch):.2f} times as fast as PyTorch"
+    least = f"at the least {min(by_keras):.2f} (goal {LEAST})"
+    return f"{cell}: {mean(by_keras):.2f} times as fast as Keras (goal {GOALS[cell]}), {least}{torch}"
 
 
 def main() -> None:
@@ -175,12 +184,7 @@ def main() -> None:
                     flush=True,
                 )
     for cell, pairs in ratios.items():
-        by_keras, by_torch = zip(*pairs, strict=True)
-        print(
-            f"\n{cell}: {mean(list(by_keras)):.2f} times as fast as Keras (goal {GOALS[cell]}), at the least "
-            f"{min(by_keras):.2f} (goal {LEAST}); {mean(list(by_torch)):.2f} times as fast as PyTorch",
-            end="",
-        )
+        print(f"\n{summary(cell, pairs)}", end="")
     print()
 
 
