@@ -1,5 +1,6 @@
 """How fast each kernel is on this machine: what `recurrent kernels` measures and shows."""
 
+import math
 import statistics
 import time
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ def data(length: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
 def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS) -> dict[str, float]:
     """Seconds of a training step of one layer and a linear head, as a worker trains it, and of compilation.
 
-    A step is the median of `steps` timed ones, in sixteens; compilation what the first 16 take beyond 16 of these.
+    A step is the median of `steps` timed ones, rounded up to sixteens; compilation what the first 16 take beyond 16 of
+    these.
     """
     import keras
 
@@ -38,7 +40,8 @@ def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS)
         layer.use_cudnn = False  # on a GPU Keras' LSTM and GRU are cuDNN's else
     model = keras.Sequential([keras.Input((None, FEATURES)), layer, keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), "mse", steps_per_execution=STEPS_PER_EXECUTION)
-    first, rest = (Batches(data(length, count), BATCH).dataset for count in (WARM, steps + STEPS_PER_EXECUTION))
+    timed = math.ceil(steps / STEPS_PER_EXECUTION) * STEPS_PER_EXECUTION
+    first, rest = (Batches(data(length, count), BATCH).dataset for count in (WARM, timed + STEPS_PER_EXECUTION))
     began = time.perf_counter()
     model.fit(first, verbose=0)
     seconds = time.perf_counter() - began

@@ -21,6 +21,13 @@ def test_what_a_line_says() -> None:
     assert kernel_table.row("gru", 100, 32, "xla", fast, loop, 0)["pays"] is None
 
 
+def test_every_execution_that_is_timed_is_a_whole_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, data = [], kernel_table.data
+    monkeypatch.setattr(kernel_table, "data", lambda length, steps: asked.append(steps) or data(length, steps))
+    kernel_table.measure("loop", "gru", 2, 1, 20)
+    assert asked == [16, 48]  # 16 before the first time, then 20 in sixteens: a rest of 4 would count as 16
+
+
 def test_what_the_benchmark_says_of_a_cell() -> None:
     both = "gru: 2.00 times as fast as Keras (goal 1.6), at the least 1.00 (goal 0.95)"
     assert summary("gru", [(1.0, 3.0), (4.0, 3.0)]) == f"{both}; 3.00 times as fast as PyTorch"
