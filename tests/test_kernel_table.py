@@ -1,11 +1,13 @@
 """`recurrent kernels`: what is measured, and what the numbers mean."""
 
+import io
 import json
 import sys
 from pathlib import Path
 
 import pytest
 import tensorflow as tf
+from rich.console import Console
 from searching import Recurrent, run
 
 from experiments import kernel_table
@@ -19,6 +21,22 @@ def test_what_a_line_says() -> None:
     found = kernel_table.row("gru", 100, 32, "xla", loop, fast, 0)
     assert (found["loop_ms"], found["kernel_ms"], found["pays"]) == (10.0, 4.0, 200)  # 1.2 s more, 6 ms less a step
     assert kernel_table.row("gru", 100, 32, "xla", fast, loop, 0)["pays"] is None
+
+
+EXPECTED = [
+    "                        ms/step ms/step        compile  compile    pays   taken",
+    "cell       length width    loop   cudnn faster s: loop s: cudnn at step at step",
+    "simple_rnn    200   128  124.31  124.31  1.00x    12.0     12.0   never       0",
+]
+
+
+def test_the_table_fits_80_columns() -> None:
+    same = {"step": 0.12431, "compile": 12.0}
+    console = Console(file=io.StringIO(), width=80)
+    line = kernel_table.row("simple_rnn", 200, 128, "cudnn", same, same, 1)
+    console.print(kernel_table.table([line]), soft_wrap=True)
+    assert isinstance(console.file, io.StringIO)
+    assert [line.rstrip() for line in console.file.getvalue().splitlines()] == EXPECTED
 
 
 def test_every_execution_that_is_timed_is_a_whole_one(monkeypatch: pytest.MonkeyPatch) -> None:
