@@ -180,7 +180,7 @@ def main() -> None:
                 compiling = f"{ours['compile']:.1f} | {keras['compile']:.1f}"
                 print(
                     f"| {cell} | {length} | {width} | {ours['kernel']} | {steps} | {compiling} "
-                    f"| {against[0]:.2f} | {against[1]:.2f} |",
+                    f"| {against[0]:.2f} | {f'{against[1]:.2f}' if torch else '-'} |",
                     flush=True,
                 )
     for cell, pairs in ratios.items():
