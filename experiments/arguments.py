@@ -137,20 +137,12 @@ def _kernels(commands: Any) -> None:
     text = "measure how fast each kernel is on this machine; two to three minutes"
     made = _command(commands, "kernels", text, "recurrent kernels --cells gru --lengths 100")
     made.add_argument("--cells", metavar="A,B", help="(default: all: simple_rnn,gru,lstm)")
-    made.add_argument(
-        "--lengths",
-        metavar="A,B",
-        type=_wholes("--lengths"),
-        default="30,100,200",
-        help="of sequences (default: 30,100,200)",
-    )
-    made.add_argument(
-        "--widths",
-        metavar="A,B",
-        type=_wholes("--widths"),
-        default="32,128",
-        help="units of the layer (default: 32,128)",
-    )
+    for flag, default, what in (
+        ("--lengths", "30,100,200", "of sequences"),
+        ("--widths", "32,128", "units of the layer"),
+    ):
+        text = f"{what} (default: {default})"
+        made.add_argument(flag, metavar="A,B", type=_wholes(flag), default=default, help=text)
     made.add_argument("--json", action="store_true", help="JSON instead of a table")
 
 

@@ -183,7 +183,10 @@ class RecurrentTuner(SearchTuner):
         started = time.perf_counter()
         training = self._training(trial, folder, execution)
         initial = weights(training.model)
-        before = self._go_on(trial, training, folder, execution)
+        written = {
+            event["epoch"] for event in _events(folder, "epoch", execution)
+        }  # a checkpoint may be lost, lines are not
+        before = self._go_on(trial, training, folder, execution, written)
         seconds, stopped = before, _stop(folder, execution) or self._enough(training, before)
         while training.epoch + 1 < self.spec.epochs and not stopped:
             if not execution and training.epoch >= 0:  # also where a kill came before the pruner was asked
@@ -191,7 +194,7 @@ class RecurrentTuner(SearchTuner):
             logs = training.run_epoch()
             self._refuse_divergence(training.epoch, logs)
             seconds = before + time.perf_counter() - started
-            self._epoch_line(trial, folder, self._save(training, folder, execution, seconds))
+            self._epoch_line(trial, folder, self._save(training, folder, execution, seconds), written)
             stopped = self._enough(training, seconds)
         best = training.best_model(folder.execution_weights(execution, training.best_epoch))
         sees = {} if self.spec.no_horizon else sight(best, initial, self.task)
@@ -230,12 +233,12 @@ class RecurrentTuner(SearchTuner):
         folder.journal.append("built", **costs, kernel=name, kernel_reason=reason)
         return Training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
 
-    def _go_on(self, trial: Trial, training: Training, folder: TrialFolder, execution: int) -> float:
+    def _go_on(self, trial: Trial, training: Training, folder: TrialFolder, execution: int, written: set[int]) -> float:
         """Loads what an earlier attempt left, and writes the line it may lack; returns the seconds it had spent."""
         if read_state(folder.checkpoint).get("execution") != execution:
             return 0.0
         state = training.load(folder.checkpoint)
-        self._epoch_line(trial, folder, state)
+        self._epoch_line(trial, folder, state, written)
         return float(state["seconds"])
 
     def _save(self, training: Training, folder: TrialFolder, execution: int, seconds: float) -> dict[str, Any]:
@@ -249,13 +252,16 @@ class RecurrentTuner(SearchTuner):
             folder.execution_weights(execution, before).unlink(missing_ok=True)
         return state
 
-    def _epoch_line(self, trial: Trial, folder: TrialFolder, state: dict[str, Any]) -> None:
-        """What a checkpoint says of its epoch, once: `seconds` since the execution began, `training` in its steps."""
+    def _epoch_line(self, trial: Trial, folder: TrialFolder, state: dict[str, Any], written: set[int]) -> None:
+        """What a checkpoint says of its epoch, once: `seconds` since the execution began, `training` in its steps.
+
+        Args:
+            written: epochs that have their lines.
+        """
         line = {name: state[name] for name in ("execution", "epoch", "seconds", "training", "time")}
-        place = ("epoch", line["execution"], line["epoch"])
-        written = [(event["event"], event.get("execution"), event.get("epoch")) for event in folder.journal.events()]
-        if place not in written:
+        if line["epoch"] not in written:
             folder.journal.append("epoch", metrics=state["logs"], **line)
+            written.add(line["epoch"])
         if line["execution"] == 0:
             self.oracle.update_trial(trial.trial_id, state["logs"], line["epoch"])
 
@@ -267,8 +273,12 @@ class RecurrentTuner(SearchTuner):
 
 def _stop(folder: TrialFolder, execution: int) -> str:
     """Why the launcher has stopped an execution, or ""."""
-    events = (event for event in folder.journal.events() if event["event"] == "stop")
-    return next((str(event["reason"]) for event in events if event["execution"] == execution), "")
+    return next((str(event["reason"]) for event in _events(folder, "stop", execution)), "")
+
+
+def _events(folder: TrialFolder, kind: str, execution: int) -> list[Event]:
+    """Of one kind, of one execution."""
+    return [event for event in folder.journal.events() if event["event"] == kind and event["execution"] == execution]
 
 
 def _failure(message: str) -> dict[str, str]:
