@@ -24,7 +24,7 @@ test test-all:
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/python -m mypy
-	.venv/bin/python -m pytest $(SELECTED)
+	.venv/bin/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(SELECTED)
 
 benchmarks: .venv/.installed ## what experiments/benchmarks measures, beside the peers; takes hours on a machine left alone
 	set -e; for name in throughput "throughput --epochs 20 --only untracked" tracking scale regret kernels generators; do \

@@ -30,6 +30,7 @@ UNCHARTED = (
     *(f"horizon/{moment}{name}" for moment in ("", "init_") for name in HORIZON),
     "horizon/task_lag",
     *("hp/depth", "hp/width", "hp/learning_rate", "hp/log10_learning_rate", "hp/dropout"),
+    *("hp/bias_lstm", "hp/bias_gru", "hp/clip", "hp/residual", "hp/bidirectional"),
 )
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from typing import Any
 from experiments.benchmarks.processes import measured
 from experiments.spec import Spec, commit, versions
 
-TRIALS, EPOCHS = 24, 3
+TRIALS, EPOCHS = 24, 5
 TARGETS = {"off": None, "sqlite": 1.03, "http": 1.05}  # the sides, and what each may cost in times of the first
 
 
