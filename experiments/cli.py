@@ -41,7 +41,8 @@ def main(words: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):  # `recurrent results | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return 0
-        print(f"recurrent {parsed.command}: {error.filename}: {error.strerror}", file=sys.stderr)
+        what = f"{error.filename}: " if error.filename else ""
+        print(f"recurrent {parsed.command}: {what}{error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -13,7 +13,7 @@ from experiments.progress import Progress, TrialState
 
 NAMES = {"bits_per_character": "bits/char", "mse": "MSE"}
 LIMIT = 12  # rows of the leaderboard
-WIDE = 100  # columns of a terminal that has room for what a candidate costs
+WIDE = 100  # columns of a terminal that has room for all that a candidate costs
 UNITS = ("", "k", "M", "G", "T")
 
 
@@ -151,34 +151,42 @@ def _table(title: str, trials: list[dict[str, Any]], metric: str, wide: bool) ->
     )
     table.add_column("architecture", overflow="fold")  # the one that gives way where the terminal is narrow
     table.add_column(metric_name(metric), justify="right", style="green", no_wrap=True)
-    costs = ("flops/token", "ms/step") if wide else ()
-    for heading in ("± sd", "parameters", *costs, "learning rate", "time", "trial"):
+    cells = [_cells(trial, wide) for trial in trials]
+    shown = [name for name in cells[0] if name != "± sd" or any(one[name] for one in cells)]
+    if not wide and "± sd" in shown:
+        shown.remove("ms/step")
+    for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
-    for trial in trials:
-        spread = "" if trial["spread"] is None else f"{trial['spread']:.2g}"
-        table.add_row(
-            trial["architecture"],
-            number(trial["score"]),
-            spread,
-            f"{trial['parameters']:,}" if trial["parameters"] is not None else "-",
-            *((amount(trial["flops_per_token"]), amount(trial["ms_per_step"])) if wide else ()),
-            number(trial["values"].get("learning_rate")),
-            words(trial["seconds"] or 0),
-            trial["trial"],
-        )
+    for trial, one in zip(trials, cells, strict=True):
+        table.add_row(trial["architecture"], number(trial["score"]), *(one[heading] for heading in shown))
     return table
+
+
+def _cells(trial: dict[str, Any], wide: bool) -> dict[str, str]:
+    """What a row of the leaderboard says beside architecture and score, by heading."""
+    return {
+        "± sd": "" if trial["spread"] is None else f"{trial['spread']:.2g}",
+        "parameters": f"{trial['parameters']:,}" if trial["parameters"] is not None else "-",
+        **({"flops/token": amount(trial["flops_per_token"])} if wide else {}),
+        "ms/step": amount(trial["ms_per_step"]),
+        "learning rate": number(trial["values"].get("learning_rate")),
+        "time": words(trial["seconds"] or 0),
+        "trial": trial["trial"],
+    }
 
 
 def horizon_table(trials: list[dict[str, Any]]) -> Table:
     """How far back each trial's model sees, at the beginning and trained."""
+    from tracking.horizon import half_life  # MLflow takes a second, which no other table needs
+
     table = Table(header_style="dim", box=None, padding=(0, 2, 0, 0))
     table.add_column("architecture", overflow="fold")
     for heading in ("trial", "", "half-life", "over all", "left after 50", "1% at lag"):
         table.add_column(heading, justify="right", no_wrap=True)
     for trial in trials:
         for moment, words_ in (("init_", "init"), ("", "trained")):
-            keys = ("half_life_50", "half_life", "g50_g0", "tau_1pct")
-            shown = [f"{trial['horizon'][f'{moment}{key}']:.3g}" for key in keys]
+            shown = [half_life(trial["horizon"], moment, over) for over in ("_50", "")]
+            shown += [f"{trial['horizon'][f'{moment}{key}']:.3g}" for key in ("g50_g0", "tau_1pct")]
             name = (trial["architecture"], trial["trial"]) if moment else ("", "")
             table.add_row(*name, words_, *shown)
     return table

@@ -77,7 +77,8 @@ def _accelerator() -> list[Finding]:
     words = f"CUDA {build['cuda_version']}, cuDNN {build['cudnn_version']}" if build.get("is_cuda_build") else "no CUDA"
     cards = len(list(Path(NVIDIA).glob("nvidia[0-9]*")))
     hidden = max(0, cards - len(gpus())) if "CUDA_VISIBLE_DEVICES" in os.environ else 0
-    how = {name: kernel([name], len(seen), 10**9)[0] for name in cells.names()}
+    used = min(len(seen), len(gpus()))  # what workers get
+    how = {name: kernel([name], used, 10**9)[0] for name in cells.names()}
     return [
         gpu(cards, len(seen), words, hidden),
         Finding("kernels", ", ".join(f"{name} {chosen}" for name, chosen in how.items()) + ", for long trainings"),

@@ -42,7 +42,7 @@ class TrialFolder:
 
     def clear(self) -> None:
         """Removes what only a running trial needs, with what a kill or a full disk has left half written."""
-        for pattern in ("checkpoint*", "*execution*"):
+        for pattern in ("checkpoint*", "*execution*", "new-*"):
             for path in self.path.glob(pattern):
                 path.unlink(missing_ok=True)
 
@@ -65,9 +65,15 @@ class SearchFolder:
     def trials(self) -> list[TrialFolder]:
         return [TrialFolder(path) for path in sorted(self.path.glob("trials/[0-9]*"), key=lambda path: int(path.name))]
 
-    def written(self) -> int:
-        """Bytes of all journals."""
-        return sum(path.stat().st_size for path in self.path.glob("trials/*/journal.jsonl"))
+    def begun_by(self, pid: int, session: str) -> bool:
+        """True if that process, a worker of that launcher, has begun a trial."""
+        events = (event for trial in self.trials() for event in trial.journal.events() if event["event"] == "start")
+        return any((event.get("pid"), event.get("session")) == (pid, session) for event in events)
+
+    def all_ended(self) -> bool:
+        """True if no trial that was begun is still to be finished, and there is one."""
+        last = [trial.journal.events()[-1:] for trial in self.trials()]
+        return bool(last) and all(events and events[0]["event"] == "end" for events in last)
 
     def worker_lock(self, index: int) -> FileLock:
         (self.path / "workers").mkdir(exist_ok=True)

@@ -23,12 +23,13 @@ def cost(model: keras.Model, task: Task, batch: int) -> dict[str, float]:
 
 
 def pace(folder: TrialFolder, execution: int, steps: int) -> dict[str, float]:
-    """Milliseconds of one of an epoch's `steps` training steps: the median of all epochs but the first.
+    """Milliseconds of one of an epoch's `steps` training steps: the median of all epochs but the first of a process.
 
     {} where there is no other epoch: in the first one TensorFlow traces and compiles.
     """
     lines = [event for event in folder.journal.events() if event["event"] == "epoch"]
-    seconds = [line["training"] for line in lines if line["execution"] == execution and line["epoch"]]
+    steady = [line for line in lines if line["execution"] == execution and not line.get("traced", not line["epoch"])]
+    seconds = [line["training"] for line in steady]
     return {"ms_per_step": 1000 * statistics.median(seconds) / steps} if seconds else {}
 
 

@@ -20,7 +20,7 @@ from experiments.display import Display, floors_line
 from experiments.folders import SearchFolder, taken
 from experiments.limits import Watch, limits
 from experiments.progress import Progress, TrialState
-from experiments.search import Search
+from experiments.search import NO_SPACE, Search
 from experiments.sharing import share, stop_sharing
 from experiments.spec import Spec, leftovers
 from experiments.tasks import base
@@ -51,7 +51,7 @@ class Launch:
         self.task = base.make(self.spec.task, self.spec.options)
         self.new = not self.folder.spec.exists()
         self.own = self.spec.task.endswith(".py")  # a user's file: it may be wrong in ways that ours are tested for
-        self.refused = False  # by the record: then a new search leaves nothing behind
+        self.refused = False  # by the record, or the disk: then a new search leaves nothing behind
         self.kept: list[TrialState] = []  # the trials whose models lie on disk
 
     def run(self) -> str:
@@ -71,14 +71,15 @@ class Launch:
         planned = estimate.planned_trials(self.spec)
         epochs = self.spec.epochs * self.spec.executions
         progress = Progress(self.folder.path / "trials", self.task.direction, planned, epochs)
-        left = planned - sum(bool(trial.outcome) and int(trial.number) < planned for trial in progress.trials.values())
-        search = Search(self.folder, max(0, min(self.workers, left)), gpus())
+        search = Search(self.folder, min(self.workers, progress.left()), gpus())
         search.watch = Watch(limits(self.spec, self.workers), progress, search.session)
+        search.warn = self._warn
         try:
             with Display(self.console, progress, self.task.metric, self.floors, self.spec.epochs) as display:
                 display.session = search.session
 
                 def begin(session: str) -> "Record | None":
+                    self.refused = True  # until its record is open
                     self._drop_losers(list(progress.trials.values()), progress)
                     share(self.folder, session, arrays)
                     arrays.clear()  # the workers have their own, or map them
@@ -193,12 +194,16 @@ class Launch:
         return ("FINISHED", "done") if done else ("KILLED", "its launcher was killed")
 
     def _open_record(self, session: str, search: Search) -> "Record | None":
-        self.refused = True
         record = self._record(session) if self.tracked else None
         if record is not None:
             self._open(record, search)
         self.refused = False
-        self.spec.write(self.folder)  # --trials may have changed; the workers have not read it yet
+        try:
+            self.spec.write(self.folder)  # --trials may have changed; the workers have not read it yet
+        except OSError:
+            if record is not None:
+                record.finish("FAILED", None, NO_SPACE)
+            raise
         return record
 
     def _open(self, record: "Record", search: Search) -> None:

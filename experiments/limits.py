@@ -73,13 +73,14 @@ class Watch:
             reached = best.score <= target if self.progress.direction == "min" else best.score >= target
             if reached:
                 return f"trial {best.number} ({best.architecture}) has reached the target of {number(target)}"
-        if time is not None and self.clock.look() > time:
+        if time is not None and self.clock.look() > time and self.progress.left():
             return f"the time limit of {words(time)} is over"
         return ""
 
     def offence(self, worker: LocalWorker) -> tuple[TrialState | None, str]:
         """The trial that a worker is at, and why that must end now, or ""."""
-        trial = next((one for one in self.progress.running(self.session) if one.worker == worker.index), None)
+        # One that this process has begun: an earlier process of this worker may have died at the trial named last.
+        trial = next((one for one in self.progress.running(self.session) if one.pid == worker.pid), None)
         if trial:
             trial.late = False
         return trial, self._memory(worker, trial) or (self._time(trial) if trial else "")
@@ -87,7 +88,7 @@ class Watch:
     def _memory(self, worker: LocalWorker, trial: TrialState | None) -> str:
         limit = self.limits.memory
         try:
-            used = psutil.Process(worker.process.pid).memory_info().rss if limit else 0
+            used = psutil.Process(worker.pid).memory_info().rss if limit else 0
         except psutil.Error:  # it has just ended
             return ""
         if limit is None or used <= limit:

@@ -24,6 +24,8 @@ class GradientNorms:
         apply = optimizer.apply
 
         def noted(gradients: Any, variables: Any = None) -> Any:
+            # An embedding's has a row for every token read: rows of the same token must be one before they are squared.
+            gradients = [part if part is None else tf.convert_to_tensor(part) for part in gradients]
             place = tf.cast(tf.convert_to_tensor(optimizer.iterations), tf.int32) % steps
             norm = tf.cast(tf.linalg.global_norm(gradients), tf.float32)
             self.norms.scatter_nd_update([[place]], [norm])

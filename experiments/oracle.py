@@ -7,28 +7,22 @@ and whose lock is free was lost: the next worker that asks gets it again, under 
 
 from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import keras_tuner
 import optuna
 from keras_tuner.engine.trial import Trial, TrialStatus
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.trial import TrialState
 
-from experiments.folders import SearchFolder, TrialFolder, lock, taken
+from experiments.folders import SearchFolder, TrialFolder, taken
 from experiments.points import distribution, key
 from experiments.proposals import Proposals
 from experiments.spec import STRATEGIES
+from experiments.study import open_study, tell
 from experiments.verdicts import given_up
-from tracking.journal import Event, cut_torn_line
+from tracking.journal import Event
 
 DEATHS = 3  # a trial whose worker died so often, without a new epoch in between, is not tried again
-STATES = {"completed": TrialState.COMPLETE, "failed": TrialState.FAIL, "pruned": TrialState.PRUNED}
-
-optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class StudyOracle(keras_tuner.Oracle):
@@ -65,7 +59,7 @@ class StudyOracle(keras_tuner.Oracle):
         self.claimed: dict[str, TrialFolder] = {}
         self.ongoing_trials: dict[str, Trial] = {}
         with folder.study_lock:
-            self.storage, self.study = _open_study(folder, objective.direction)
+            self.storage, self.study = open_study(folder, objective.direction)
 
     def create_trial(self, tuner_id: str) -> Trial:
         """A lost trial, a new one, or one with status STOPPED when there is nothing left to start."""
@@ -95,7 +89,7 @@ class StudyOracle(keras_tuner.Oracle):
             if end is None:
                 return self._claim(trial), frozen.params
             trial.clear()
-            self._tell(frozen.number, end)
+            tell(self.study, frozen.number, end)
             trial.lock.release()
         return None
 
@@ -153,14 +147,9 @@ class StudyOracle(keras_tuner.Oracle):
         folder = self.claimed.pop(trial.trial_id)
         end = folder.journal.events()[-1]
         trial.score = end.get("score")
-        self._tell(folder.number, end)
+        tell(self.study, folder.number, end)
         folder.lock.release()
         self.ongoing_trials = {key: value for key, value in self.ongoing_trials.items() if value is not trial}
-
-    def _tell(self, number: int, end: Event) -> None:
-        state = STATES[end["outcome"]]
-        values = [end["score"]] if state == TrialState.COMPLETE else None
-        self.study.tell(number, values, state=state, skip_if_finished=True)
 
     def _frozen(self, trial_id: str) -> optuna.trial.FrozenTrial:
         storage_id = self.storage.get_trial_id_from_study_id_trial_number(self.study._study_id, int(trial_id))
@@ -204,38 +193,3 @@ def deaths(events: list[Event], session: str) -> int:
         elif event["event"] == "start":
             sessions.append(event["session"])
     return sum(one == following for one, following in pairwise([*sessions, session]))
-
-
-class JournalLock(BaseJournalFileLock):
-    """What a process holds while it appends to Optuna's journal.
-
-    Optuna's own locks are files that stay behind when their holder is killed, and then stall everybody for 30 s; and to
-    a line that a full disk has torn the next one would be glued, after which nobody can open the study.
-    """
-
-    def __init__(self, journal: Path) -> None:
-        self.journal, self.lock = journal, lock(journal.with_name(f"{journal.name}.lock"))
-
-    def acquire(self) -> bool:
-        self.lock.acquire()
-        try:
-            cut_torn_line(self.journal)
-        except OSError:
-            self.lock.release()
-            raise
-        return True
-
-    def release(self) -> None:
-        self.lock.release()
-
-
-def _open_study(folder: SearchFolder, direction: str) -> tuple[JournalStorage, optuna.Study]:
-    storage = JournalStorage(JournalFileBackend(str(folder.study), lock_obj=JournalLock(folder.study)))
-    study = optuna.create_study(
-        storage=storage,
-        study_name="search",
-        direction="maximize" if direction == "max" else "minimize",
-        sampler=optuna.samplers.RandomSampler(),
-        load_if_exists=True,
-    )
-    return storage, study

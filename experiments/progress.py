@@ -16,6 +16,7 @@ class TrialState:
     architecture: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     worker: int = -1
+    pid: int = -1  # the process of that worker
     session: str = ""
     execution: int = 0
     epochs: int = 0  # finished, over all executions
@@ -43,7 +44,7 @@ class TrialState:
         kind = event["event"]
         if kind == "start":
             self.architecture, self.values = event["parameters"]["architecture"], event["parameters"]
-            self.worker, self.session = event["worker"], event["session"]
+            self.worker, self.pid, self.session = event["worker"], event.get("pid", -1), event["session"]
         elif kind == "built":
             self.parameters = event["parameters"]
         elif kind == "epoch":
@@ -108,6 +109,11 @@ class Progress:
     def done(self) -> int:
         """How many trials have ended, in whichever way."""
         return sum(map(len, self.outcomes.values()))
+
+    def left(self) -> int:
+        """How many of the planned trials have not ended; there may be more trials than are planned now."""
+        ended = (trial for trial in self.trials.values() if trial.outcome)
+        return self.planned - sum(int(trial.number) < self.planned for trial in ended)
 
     def best(self) -> TrialState | None:
         """The trial with the best score, of equal ones the first to end: the one whose model is logged."""

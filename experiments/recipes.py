@@ -11,11 +11,11 @@ OWN = "default"  # of --bias: each cell's own
 SWITCH = {"no": 0, "yes": 1}
 
 
-def opened(task: Task) -> dict[str, str]:
-    """The spec's values with `--recipe`: every dimension that the task allows."""
+def opened(task: Task, cells: list[str]) -> dict[str, str]:
+    """The spec's values with `--recipe`: every dimension that the task allows and that one of the cells has."""
     both = ",".join(SWITCH)
-    found = {"init": ",".join(KNOWN), "bias": "0,1,2,5,10", "clip": "0.25,1,5"}
-    found |= {"optimizer": ",".join(OPTIMIZERS), "residual": both}
+    found = {"init": ",".join(KNOWN), "clip": "0.25,1,5", "optimizer": ",".join(OPTIMIZERS), "residual": both}
+    found |= {"bias": "0,1,2,5,10"} if set(cells) & set(BIASED) else {}
     return found | ({"bidirectional": both} if _ends_alone(task) else {})
 
 

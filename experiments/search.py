@@ -25,7 +25,7 @@ TICK = 0.25  # seconds between two looks at the workers
 OTHER_LAUNCHER = 3.0  # seconds after which another launcher of this search is believed to live
 OLD_WORKERS = 60.0  # seconds that workers of a killed launcher get to end; it takes them milliseconds
 FREED = 5.0  # seconds in which the system takes a lock from a process that it has ended
-USELESS_DEATHS = 3  # so many workers dying one after the other without a line in any journal end the search
+USELESS_DEATHS = 3  # processes of one worker that may die one after the other before they begin a trial
 NO_SPACE = "the disk is full; --resume goes on"
 
 
@@ -52,7 +52,9 @@ class Search:
         self.session = uuid.uuid4().hex
         self.workers: list[LocalWorker] = []
         self.interrupted = False
-        self.useless_deaths, self.seen = 0, 0
+        self.useless: dict[int, int] = {}  # by place: processes that died, one after the other, before any trial
+        self.left_out: set[int] = set()  # places of workers that are not replaced any more
+        self.warn: Callable[[str], None] = lambda text: None
 
     def run(self, open_record: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any = None) -> str:
         """Returns "done", "interrupted", or why the search ended before its time.
@@ -85,26 +87,23 @@ class Search:
     def _run(self, open_record: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any) -> str:
         self.workers = [self._start(index) for index in range(self.count)]
         record = open_record(self.session)
-        self.folder.journal.repair()
-        self.folder.journal.append("start", session=self.session)
-        for worker in self.workers:
-            worker.go()
-        if record:
-            record.start()
         status = "FAILED"
         try:
-            self._watch_disk(tick)
-            status = "KILLED" if self.interrupted else "FINISHED"
-        except Exception as error:
-            self.why = str(error) or type(error).__name__
+            self._watch_disk(record, tick)
+            status = "FINISHED"
+        except BaseException as error:
+            self.why = str(error) if isinstance(error, Exception) and str(error) else type(error).__name__
             raise
         finally:
+            status = "KILLED" if self.interrupted else status
             self._stop()
             tick()
             with suppress(OSError):  # a full disk: the record has it all the same
                 self.folder.journal.append("end", status=status, why=self._ended())
             if record:
                 record.finish(status, last and (lambda: last(record)), self._ended())
+            with suppress(OSError):  # a full disk: the next launcher will
+                self._settle()
         return self._ended()
 
     def _ended(self) -> str:
@@ -115,22 +114,38 @@ class Search:
         memory = self.watch.limits.memory if self.watch else None
         return LocalWorker(work, index, (self.folder.path, self.session, gpu, memory, self.make), self.method)
 
-    def _watch_disk(self, tick: Callable[[], None]) -> None:
+    def _settle(self) -> None:
+        """A worker that was ended between the last line of its trial and that of the study has left one behind."""
+        if not self.workers or not all(worker.done() for worker in self.workers):
+            from experiments.study import settle  # Optuna takes half a second, which most searches need not wait for
+
+            settle(self.folder)
+
+    def _watch_disk(self, record: "Record | None", tick: Callable[[], None]) -> None:
         try:
+            self._begin(record)
             self._watch(tick)
         except OSError as error:
             if error.errno not in FULL_DISK:
                 raise
             self._give_up(NO_SPACE)
 
+    def _begin(self, record: "Record | None") -> None:
+        self.folder.journal.repair()
+        self.folder.journal.append("start", session=self.session)
+        for worker in self.workers:
+            worker.go()
+        if record:
+            record.start()
+
     def _give_up(self, why: str) -> NoReturn:
         self.why = why
         raise WorkersDied(why)
 
     def _watch(self, tick: Callable[[], None]) -> None:
-        while not self.interrupted and not self.why and any(not worker.done() for worker in self.workers):
+        while not self.interrupted and not self.why and any(not worker.done() for _, worker in self._wanted()):
             tick()  # what the journals say is read before anybody is judged by it
-            for place, worker in enumerate(self.workers):
+            for place, worker in self._wanted():
                 if worker.full():
                     self._give_up(NO_SPACE)
                 if worker.retired():
@@ -169,14 +184,30 @@ class Search:
             trial.journal.append("end", outcome="failed", score=None, reason=reason)
             trial.clear()
 
+    def _wanted(self) -> list[tuple[int, LocalWorker]]:
+        return [(place, worker) for place, worker in enumerate(self.workers) if place not in self.left_out]
+
     def _replace(self, place: int, why: str = "") -> None:
-        written = self.folder.written()
-        self.useless_deaths = self.useless_deaths + 1 if written == self.seen else 1
-        self.seen = written
-        if self.useless_deaths > USELESS_DEATHS:
-            log = os.path.relpath(self.folder.worker_log(self.workers[place].index))
+        worker = self.workers[place]
+        self.useless[place] = 0 if self._has_run(worker) else self.useless.get(place, 0) + 1
+        if self.useless[place] <= USELESS_DEATHS:
+            self._renew(place)
+            return
+        log = os.path.relpath(self.folder.worker_log(worker.index))
+        self.left_out.add(place)
+        if why or not self._can_do_without():
             self._give_up(why or f"workers end before they can run a trial; {log} says why")
-        self._renew(place)
+        self.warn(f"worker {worker.index} ends before it can run a trial, and is left out; {log} says why")
+
+    def _has_run(self, worker: LocalWorker) -> bool:
+        return self.folder.begun_by(worker.pid, self.session)
+
+    def _can_do_without(self) -> bool:
+        """True if another worker goes on, or has found nothing left to start and none of its trials was lost."""
+        others = [worker for _, worker in self._wanted()]
+        if any(other.alive() or other.retired() or (other.failed() and self._has_run(other)) for other in others):
+            return True
+        return any(other.done() for other in others) and self.folder.all_ended()
 
     def _renew(self, place: int) -> None:
         self.workers[place] = self._start(self.workers[place].index)
@@ -188,7 +219,10 @@ class Search:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """The first Ctrl-C, SIGTERM or closed terminal ends the search cleanly, a second one at once."""
+        """The first Ctrl-C, SIGTERM or closed terminal ends the search cleanly, a second one at once.
+
+        What this process was started to ignore, under nohup say, it ignores.
+        """
 
         def note(signum: int, frame: Any) -> None:
             if self.interrupted:
@@ -196,7 +230,8 @@ class Search:
             self.interrupted = True
 
         signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        before = {signum: signal.signal(signum, note) for signum in signals}
+        heard = [signum for signum in signals if signal.getsignal(signum) is not signal.SIG_IGN]
+        before = {signum: signal.signal(signum, note) for signum in heard}
         try:
             yield
         finally:

@@ -33,7 +33,7 @@ def settle(parsed: argparse.Namespace) -> Spec:
     given["cells"] = None if parsed.cells is None else parsed.cells.split(",")
     named: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     exact = {"pruner": "none"} if parsed.oracle == "grid" else {}
-    opened = recipes.opened(made) if parsed.recipe else {}
+    opened = recipes.opened(made, given["cells"] or cells.names()) if parsed.recipe else {}
     defaults = before.to_json() if before else {"cells": cells.names(), **exact, **opened}
     spec = Spec(**{**defaults, "task": parsed.task, **named, "name": folder.path.name})
     _check(spec, made)

@@ -26,7 +26,7 @@ def share(folder: SearchFolder, session: str, splits: list[Arrays]) -> None:
     place.mkdir(parents=True)
     for split, arrays in zip(SPLITS, splits, strict=True):
         for part, array in zip(PARTS, arrays, strict=True):
-            np.save(_file(place, split, part), array)
+            _write(_file(place, split, part), np.ascontiguousarray(array))
 
 
 def stop_sharing(folder: SearchFolder, session: str) -> None:
@@ -46,6 +46,17 @@ def shared(folder: SearchFolder, session: str, task: Task, seed: int) -> tuple[A
         [np.load(_file(place, split, part), mmap_mode="c") for part in PARTS] for split in SPLITS
     )
     return (train_x, train_y), (val_x, val_y)
+
+
+def _write(path: Path, array: np.ndarray) -> None:
+    """As `np.save` does, whose error for a full disk has neither a number nor a name."""
+    try:
+        with path.open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+            file.write(array.data)
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def _file(folder: Path, split: str, part: str) -> Path:

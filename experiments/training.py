@@ -63,11 +63,13 @@ class Training:
         self.norms = GradientNorms(self.trained.optimizer, self.batches.steps)
         self.epoch, self.best, self.best_epoch = -1, float("nan"), -1
         self.logs: dict[str, float] = {}
+        self.epochs = 0  # that this process has trained
         self.seconds = 0.0  # of the last epoch, inside training steps
 
     def run_epoch(self) -> dict[str, float]:
         """Trains and scores; returns the epoch's training loss, validation score and gradient norms."""
         self.epoch += 1
+        self.epochs += 1
         rng = np.random.default_rng(seed_sequence(self.seed, *self.seeds, self.epoch))
         self._seed_dropout(rng)
         loss = self._train_streams() if self.task.stream else self._train_samples(rng)

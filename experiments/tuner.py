@@ -5,6 +5,7 @@ Here every step is in the trial's journal before it is acted on.
 """
 
 import math
+import os
 import statistics
 import sys
 import time
@@ -75,6 +76,7 @@ class SearchTuner(keras_tuner.Tuner):
             attempt=attempt,
             session=self.oracle.session,
             worker=self.worker,
+            pid=os.getpid(),
             values=values,
             parameters=self.describe(values),
         )
@@ -230,8 +232,10 @@ class RecurrentTuner(SearchTuner):
         model = self.hypermodel.build(trial.hyperparameters)
         name, reason = self.hypermodel.kernel(layers(trial.hyperparameters.values))
         costs = cost(model, self.task, self.spec.batch)
-        folder.journal.append("built", **costs, kernel=name, kernel_reason=reason)
-        return Training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
+        training = Training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
+        how = {"kernel": name, "kernel_reason": reason, "steps_per_execution": training.trained.steps_per_execution}
+        folder.journal.append("built", **costs, **how)
+        return training
 
     def _go_on(self, trial: Trial, training: Training, folder: TrialFolder, execution: int, written: set[int]) -> float:
         """Loads what an earlier attempt left, and writes the line it may lack; returns the seconds it had spent."""
@@ -246,7 +250,8 @@ class RecurrentTuner(SearchTuner):
         before = training.best_epoch
         if training.improved():
             training.keep(folder.execution_weights(execution, training.epoch))
-        line = {"execution": execution, "seconds": seconds, "training": training.seconds, "time": now()}
+        spent = {"seconds": seconds, "training": training.seconds, "traced": training.epochs == 1}
+        line = {"execution": execution, **spent, "time": now()}
         state = training.save(folder.checkpoint, **line)
         if training.best_epoch != before:
             folder.execution_weights(execution, before).unlink(missing_ok=True)
@@ -255,10 +260,13 @@ class RecurrentTuner(SearchTuner):
     def _epoch_line(self, trial: Trial, folder: TrialFolder, state: dict[str, Any], written: set[int]) -> None:
         """What a checkpoint says of its epoch, once: `seconds` since the execution began, `training` in its steps.
 
+        `traced`: TensorFlow has traced and compiled in it.
+
         Args:
             written: epochs that have their lines.
         """
-        line = {name: state[name] for name in ("execution", "epoch", "seconds", "training", "time")}
+        names = ("execution", "epoch", "seconds", "training", "traced", "time")
+        line = {name: state[name] for name in names if name in state}
         if line["epoch"] not in written:
             folder.journal.append("epoch", metrics=state["logs"], **line)
             written.add(line["epoch"])

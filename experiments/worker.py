@@ -48,26 +48,41 @@ def work(
             gate.recv()
         except EOFError:  # the launcher has refused the search meanwhile
             return
-        tuner = make(search, Spec.read(search), index, session)
-        tuner.memory_limit = memory
-        gc.collect()
-        gc.freeze()  # the collection that Keras asks for before each model need not look at what imports have made
-        sys.exit(_search(tuner))
+
+        def begin() -> "SearchTuner":
+            tuner = make(search, Spec.read(search), index, session)
+            tuner.memory_limit = memory
+            gc.collect()
+            gc.freeze()  # the collection that Keras asks for before each model need not look at what imports have made
+            return tuner
+
+        sys.exit(_search(begin))
 
 
-def _search(tuner: "SearchTuner") -> int:
+def _search(begin: "Callable[[], SearchTuner]") -> int:
     """Runs trials until there are no more; returns the process's exit code."""
     from keras_tuner.errors import FatalError
 
     try:
-        tuner.search()
+        begin().search()
     except (OSError, FatalError) as error:
         cause = error.__cause__ if isinstance(error, FatalError) else error
         if isinstance(cause, OSError) and cause.errno in FULL_DISK:
-            traceback.print_exc()
+            _say()
             return FULL
         raise
     return DONE
+
+
+def _say() -> None:
+    """The traceback, if the log has room: what it has not must not change the exit code."""
+    try:
+        traceback.print_exc()
+        sys.stderr.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)  # what is buffered goes there when the process ends
+        os.dup2(nowhere, 2)
 
 
 def _settle(log: Path, gpu: str | None) -> None:

@@ -14,7 +14,7 @@ ours = keras.saving.register_keras_serializable("recurrent_search")  # layers ar
 
 @ours
 class OrthogonalPerGate(keras.initializers.Orthogonal):
-    """Recurrent weights `(units, gates units)` of separate orthogonal blocks, one a gate, every singular value 1.
+    """Recurrent weights `(units, gates units)` of separate orthogonal blocks, one a gate, of singular values `gain`, 1.
 
     Keras draws `(units, gates units)` as a whole: its rows are orthonormal, its blocks are not orthogonal.
     """
@@ -23,7 +23,7 @@ class OrthogonalPerGate(keras.initializers.Orthogonal):
         units, gates = shape[0], shape[1] // shape[0]
         q, r = keras.ops.qr(keras.random.normal((gates, units, units), dtype=dtype, seed=self.seed))
         q = q * keras.ops.sign(keras.ops.diagonal(r, axis1=1, axis2=2))[:, None]  # else not uniform (Mezzadri 2007)
-        return keras.ops.reshape(keras.ops.transpose(q, (1, 0, 2)), shape)
+        return keras.ops.reshape(keras.ops.transpose(self.gain * q, (1, 0, 2)), shape)
 
 
 @ours

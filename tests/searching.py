@@ -143,6 +143,7 @@ def begin(*words: str, cwd: Path, program: tuple[str, ...] = ("-m", "experiments
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in a script's background ignore Ctrl-C
     )
 
 

@@ -65,17 +65,27 @@ def as_if_on_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["reference", pytest.param("gpu", marks=pytest.mark.gpu)])
 def by_cudnn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """cuDNN's operation: the reference in its place, and the real one."""
+    """cuDNN's operation: the reference in its place, and the real one; it must have been called without an error.
+
+    After one Keras' LSTM and GRU silently go on with the loop.
+    """
+    operation, ran = tf.raw_ops.CudnnRNNV3, []
     if request.param == "reference":
         request.getfixturevalue("as_if_on_gpu")
-        monkeypatch.setattr(tf.raw_ops, "CudnnRNNV3", reference.operation)
-        yield
+        operation = reference.operation
     elif not tf.config.list_physical_devices("GPU"):
         pytest.skip("TensorFlow finds no GPU; tests hide it unless CUDA_VISIBLE_DEVICES is set")
-    else:
-        tf.config.experimental.enable_tensor_float_32_execution(False)
-        yield
-        tf.config.experimental.enable_tensor_float_32_execution(True)
+
+    def counted(**given: Any) -> Any:
+        found = operation(**given)
+        ran.append(given["rnn_mode"])
+        return found
+
+    monkeypatch.setattr(tf.raw_ops, "CudnnRNNV3", counted)
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    yield
+    tf.config.experimental.enable_tensor_float_32_execution(True)
+    assert ran
 
 
 def point(cell: str, depth: int, **more: Any) -> keras_tuner.HyperParameters:

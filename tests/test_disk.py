@@ -4,19 +4,24 @@ import errno
 import os
 import resource
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from keras_tuner.engine.trial import Trial
 from searching import events, run
 from test_kill import FakeTuner, make_fake, make_spec
 
+from experiments import sharing
+from experiments.engines.local import FULL
 from experiments.folders import SearchFolder, TrialFolder, write_atomically, write_json
 from experiments.search import Search, WorkersDied
 from experiments.spec import Spec
+from tracking.journal import Journal
 
 pytestmark = pytest.mark.usefixtures("before_fork")
 
@@ -77,6 +82,52 @@ def test_a_disk_that_is_full_for_the_launcher_ends_the_search_as_well(tmp_path: 
 
     with pytest.raises(WorkersDied, match=f"^{LINE}$"):
         Search(search, 1, [], make_fake, "fork").run(lambda session: None, tick)
+
+
+def test_a_disk_that_is_full_when_the_search_begins_ends_its_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = SearchFolder(tmp_path)
+    make_spec(trials=TRIALS).write(search)
+    monkeypatch.setattr(search.journal, "path", Path("/dev/full"))
+    monkeypatch.setattr(search.journal, "repair", lambda: None)
+    said: list[Any] = []
+    record: Any = SimpleNamespace(start=lambda: None, finish=lambda *words: said.append(words))
+    with pytest.raises(WorkersDied, match=f"^{LINE}$"):
+        Search(search, 1, [], make_fake, "fork").run(lambda session: record, lambda: None)
+    assert [(words[0], words[2]) for words in said] == [("FAILED", LINE)]
+
+
+def test_a_journal_on_a_full_disk_is_named() -> None:
+    with pytest.raises(OSError) as raised:
+        Journal(Path("/dev/full")).append("start")
+    assert (raised.value.filename, raised.value.errno) == ("/dev/full", errno.ENOSPC)
+
+
+def test_data_that_do_not_fit_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sharing, "LARGE", 1)
+    monkeypatch.setattr(sharing, "_file", lambda *_: Path("/dev/full"))
+    arrays = np.ones((2**12, 2)), np.ones(2**12)
+    with pytest.raises(OSError) as raised:
+        sharing.share(SearchFolder(tmp_path), "session", [arrays, arrays])
+    assert (raised.value.filename, raised.value.errno) == ("/dev/full", errno.ENOSPC)
+
+
+FULL_LOG = """
+import errno, os, sys
+import keras_tuner
+from experiments import worker
+log = os.open("/dev/full", os.O_WRONLY)
+os.dup2(log, 1)
+os.dup2(log, 2)
+def begin():
+    raise OSError(errno.ENOSPC, "full")
+sys.exit(worker._search(begin))
+"""
+
+
+def test_a_worker_whose_log_is_full_too_says_so_by_its_exit_code() -> None:
+    assert subprocess.run([sys.executable, "-c", FULL_LOG]).returncode == FULL
 
 
 @pytest.mark.parametrize("write", ["fsync", "replace"])

@@ -17,7 +17,7 @@ from tracking.journal import Journal
 class Worker:
     """One that has done all there was to do, or that has failed."""
 
-    index = 0
+    index, pid = 0, 1
 
     def __init__(self, well: bool) -> None:
         self.well = well

@@ -34,11 +34,12 @@ def test_the_horizon_at_first_is_of_the_weights_before_training(tmp_path: Path, 
     assert ends[0]["init"] == first["init"] == first["trained"] != ends[0]["trained"]
 
 
-def test_the_pace_is_that_of_all_epochs_but_the_first(tmp_path: Path) -> None:
+def test_the_pace_is_that_of_all_epochs_but_the_first_of_a_process(tmp_path: Path) -> None:
     (tmp_path / "0000").mkdir()
     trial = TrialFolder(tmp_path / "0000")
-    for execution, seconds in ((0, [9.0, 0.2, 0.4, 0.3]), (1, [9.0])):
+    for execution, seconds in ((0, [9.0, 0.2, 8.0, 0.4, 0.3]), (1, [9.0])):  # a second process went on after two epochs
         for epoch, each in enumerate(seconds):
-            trial.journal.append("epoch", execution=execution, epoch=epoch, training=each, metrics={})
+            line = {"execution": execution, "epoch": epoch, "training": each, "traced": each > 1}
+            trial.journal.append("epoch", **line, metrics={})
     assert pace(trial, 0, 100) == {"ms_per_step": pytest.approx(3.0)}
     assert pace(trial, 1, 100) == {}

@@ -141,7 +141,7 @@ def test_the_gate_that_opens_is_the_one_that_keeps(name: str, start: dict[str, A
 @pytest.mark.parametrize(
     ("initializer", "shape"),
     [
-        (OrthogonalPerGate(seed=3), (4, 12)),
+        (OrthogonalPerGate(gain=0.5, seed=3), (4, 12)),
         (IdentityPerGate(), (4, 16)),
         (ForgetBias(2.5), (16,)),
         (KeepBias(2.5), (2, 12)),
@@ -154,6 +154,11 @@ def test_they_come_back_from_their_configuration(initializer: Any, shape: tuple[
     again = keras.initializers.get(keras.initializers.serialize(initializer))
     assert type(again) is type(initializer)
     assert np.array_equal(again(shape, dtype="float32"), initializer(shape, dtype="float32"))
+
+
+def test_the_gain_of_orthogonal_weights() -> None:
+    first, second = (np.asarray(OrthogonalPerGate(gain=gain, seed=3)((4, 12))) for gain in (1.0, 0.5))
+    assert second == pytest.approx(first / 2)
 
 
 def test_a_copy_without_a_seed_is_drawn_anew() -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import optuna
 import psutil
 import pytest
 from searching import Searched, begin, events, finished, run
@@ -43,9 +44,23 @@ def outcome(folder: Path) -> Outcome:
         }
         ending = (trial.info.status, trial.data.tags["outcome"])
         found.append({"params": trial.data.params, "metrics": kept, "curve": curve, "ending": ending})
+    check_study(folder, found)
     best = searched.parent.data.metrics["best/mse"]
     assert best == min(one["metrics"]["best/mse"] for one in found if one["ending"][1] == "completed")
     return best, found
+
+
+def check_study(folder: Path, found: list[dict[str, Any]]) -> None:
+    """Optuna's own reader says of every trial what MLflow says."""
+    backend = optuna.storages.journal.JournalFileBackend(str(folder / "searches" / "killed" / "study.journal"))
+    study = optuna.load_study(study_name="search", storage=optuna.storages.JournalStorage(backend))
+    assert len(study.trials) == len(found)
+    states = {"COMPLETE": ("FINISHED", "completed"), "PRUNED": ("KILLED", "pruned")}
+    for trial, told in zip(study.trials, found, strict=True):
+        assert states[trial.state.name] == told["ending"]
+        assert [(step - 1, value) for step, value in trial.intermediate_values.items()] == told["curve"]
+        if trial.state.name == "COMPLETE":
+            assert trial.value == told["metrics"]["best/mse"]
 
 
 @pytest.fixture(scope="module")

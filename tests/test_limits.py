@@ -1,5 +1,6 @@
 """When a search, or a worker's trial, must end before its time."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -40,10 +41,14 @@ def watch(folder: Path, limits: Limits, direction: str = "min") -> Watch:
     return Watch(limits, Progress(folder, direction, 10, 10), "session")
 
 
+PIDS = (os.getpid(), os.getppid())  # of workers 0 and 1
+
+
 def start(folder: Path, number: int = 0, worker: int = 0, session: str = "session") -> Journal:
     (folder / f"{number:04d}").mkdir()
     journal = Journal(folder / f"{number:04d}" / "journal.jsonl")
-    journal.append("start", session=session, worker=worker, parameters={"architecture": "gru-16"})
+    process = {"session": session, "worker": worker, "pid": PIDS[worker]}
+    journal.append("start", **process, parameters={"architecture": "gru-16"})
     return journal
 
 
@@ -57,8 +62,7 @@ def end(journal: Journal, score: float) -> None:
 
 def offence(one: Watch, worker: int = 0, pid: int | None = None) -> str:
     one.progress.update()
-    process = SimpleNamespace(pid=pid or psutil.Process().pid)
-    fake: Any = SimpleNamespace(index=worker, process=process)
+    fake: Any = SimpleNamespace(index=worker, pid=pid or PIDS[worker])
     return one.offence(fake)[1]
 
 
@@ -152,6 +156,27 @@ def test_only_the_workers_own_running_trial(tmp_path: Path, clock: dict[str, int
     end(start(tmp_path, 2, worker=0), 0.5)
     assert wait(clock, 11 * MINUTE, lambda: offence(one, 0) + offence(one, 1)).startswith("hung")
     assert offence(one, 0) == ""
+
+
+def test_a_process_is_not_judged_by_the_trial_at_which_the_one_before_it_died(
+    tmp_path: Path, clock: dict[str, int]
+) -> None:
+    one = watch(tmp_path, Limits(trial_time=60))
+    journal = start(tmp_path)
+    assert wait(clock, 50 * 1000, lambda: offence(one)) == ""
+    assert wait(clock, 11 * MINUTE, lambda: offence(one, pid=PIDS[1])) == "", "it imports TensorFlow"
+    journal.append("start", session="session", worker=0, pid=PIDS[1], parameters={"architecture": "gru-16"})
+    assert offence(one, pid=PIDS[1]) == ""
+    assert wait(clock, 50 * 1000, lambda: offence(one, pid=PIDS[1])) == ""
+    assert wait(clock, 11 * 1000, lambda: offence(one, pid=PIDS[1])) != ""
+
+
+def test_the_time_limit_ends_no_search_that_is_done(tmp_path: Path, clock: dict[str, int]) -> None:
+    one = Watch(Limits(time=60), Progress(tmp_path, "min", 1, 10), "session")
+    journal = start(tmp_path)
+    assert wait(clock, 50 * 1000, lambda: over(one)) == ""
+    end(journal, 0.5)
+    assert wait(clock, MINUTE, lambda: over(one)) == "", "its workers are about to end"
 
 
 def test_memory(tmp_path: Path) -> None:

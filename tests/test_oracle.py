@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 
 from experiments.folders import SearchFolder, TrialFolder, taken
 from experiments.oracle import DEATHS, StudyOracle, deaths
+from experiments.search import Search
 from experiments.tuner import SearchTuner
 from tracking.journal import Journal
 
@@ -97,6 +98,32 @@ def test_a_trial_from_its_creation_to_its_end(opened: Opened, tmp_path: Path) ->
     assert taken(folder.lock), "let go of"
     folder.lock.release()
     assert oracle.create_trial("worker0").trial_id == "0001"
+
+
+@pytest.mark.parametrize(("outcome", "state"), [("completed", "COMPLETE"), ("failed", "FAIL"), ("pruned", "PRUNED")])
+def test_an_end_that_a_kill_kept_from_the_study_is_told_by_the_launcher(
+    opened: Opened, tmp_path: Path, outcome: str, state: str
+) -> None:
+    """All trials have ended: no worker starts that would."""
+    oracle = opened()
+    for number in range(2):
+        oracle.create_trial(f"worker{number}")
+    trial = oracle.claimed["0000"]
+    trial.checkpoint.touch()
+    trial.journal.append("end", outcome=outcome, score=0.5 if outcome == "completed" else None)
+    die(oracle)
+    for _ in range(2):
+        assert Search(SearchFolder(tmp_path), 0, []).run(lambda session: None, lambda: None) == "done"
+        assert states(opened()) == [state, "RUNNING"], "the other one was lost, and goes on one day"
+    assert opened().study.get_trials()[0].value == (0.5 if outcome == "completed" else None)
+    assert not trial.checkpoint.exists()
+
+
+def test_a_search_without_a_study_has_nothing_to_tell(tmp_path: Path) -> None:
+    search = SearchFolder(tmp_path)
+    assert Search(search, 0, []).run(lambda session: None, lambda: None) == "done"
+    search.study.touch()
+    assert Search(search, 0, []).run(lambda session: None, lambda: None) == "done"
 
 
 def test_a_step_is_reported_once(opened: Opened) -> None:

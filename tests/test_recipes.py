@@ -258,6 +258,11 @@ def test_every_recipe_trains_a_step_and_needs_nothing_of_this_project(
         stock = plain(model)
         assert stock.compiled and np.asarray(stock(x)) == pytest.approx(np.asarray(model(x)), abs=1e-6)
         assert "recurrent_search" not in json.dumps(json.loads(stock.to_json()))
+        for more in ({"work": 10**9}, {"gpus": 1}):
+            other = small(dataclasses.replace(ALL, biases=[2.0]), dropout=[0.5], **more).build(at(values))
+            exported = plain(other)
+            assert "recurrent_search" not in exported.to_json(), "whatever the kernel"
+            assert [type(layer) for layer in exported.layers] == [type(layer) for layer in stock.layers]
         stock.save(tmp_path / f"{number}.keras")
         np.save(tmp_path / f"{number}.npy", model(x))
     np.save(tmp_path / "x", x)
@@ -322,7 +327,8 @@ def test_every_point_can_use_cudnn(cell: str, monkeypatch: pytest.MonkeyPatch) -
             assert config["use_bias"] and not config["unroll"] and not config["dropout"] + config["recurrent_dropout"]
         graph = tf.function(model).get_concrete_function(tf.TensorSpec((2, 6, 3))).graph
         kinds = [operation.type for operation in graph.get_operations()]
-        assert kinds.count("CudnnRNNV3") == len(sides) and "While" not in kinds, architecture(values)
+        assert kinds.count("CudnnRNNV3") == len(sides), architecture(values)
+        assert not any("While" in kind for kind in kinds), architecture(values)
 
 
 def test_the_optimizer() -> None:
@@ -446,6 +452,7 @@ def test_what_the_flags_open(folder: Path) -> None:
     assert of(settled("--recipe", "--bias", "0,1", "--residual", "no")) == {**OPEN, "bias": "0,1", "residual": "no"}
     assert of(settled("--init", "default,chrono")) == {**CLOSED, "init": "default,chrono"}
     assert of(settled("--recipe", task="nback")) == {**OPEN, "bidirectional": "no"}
+    assert of(settled("--recipe", "--cells", "simple_rnn")) == {**OPEN, "bias": "default"}, "it has no gate that keeps"
 
 
 def test_closed_is_the_recipe_by_default(folder: Path) -> None:

@@ -117,7 +117,7 @@ def start(at: int = 0, attempt: int = 1, session: str = SESSION, **changes: Any)
 
 
 def built(at: int = 100) -> dict[str, Any]:
-    kernel = {"kernel": "loop", "kernel_reason": "no GPU"}
+    kernel = {"kernel": "loop", "kernel_reason": "no GPU", "steps_per_execution": 16}
     return {"event": "built", "time": START + at, "parameters": 3_500, **kernel}
 
 
@@ -185,6 +185,7 @@ def test_a_completed_trial(desk: Desk) -> None:
         "attempts": "1",
         "kernel": "loop",
         "kernel_reason": "no GPU",
+        "steps_per_execution": "16",
     }
     assert find_search(desk.client, desk.parent.data.tags["search_id"]).info.run_id == desk.parent.info.run_id
 

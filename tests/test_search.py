@@ -156,6 +156,7 @@ def test_trials_have_their_parameters_metrics_and_tags(searched: Searched) -> No
         assert (tags["kind"], tags["search_id"], tags["trial"]) == ("trial", "t", f"{number:04d}")
         assert (tags["outcome"], tags["attempts"]) == ("completed", "1")
         assert tags["kernel"] in ("cudnn", "xla", "loop") and tags["kernel_reason"]
+        assert tags["steps_per_execution"] == "4", "four steps an epoch"
         assert (metrics["hp/depth"], metrics["hp/width"]) == (depth, width)
         assert metrics["hp/learning_rate"] == pytest.approx(rate, rel=1e-6)
         assert metrics["hp/log10_learning_rate"] == pytest.approx(np.log10(rate), rel=1e-6)

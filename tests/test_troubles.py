@@ -10,7 +10,7 @@ import troubles
 from searching import Searched, run
 
 from experiments.folders import SearchFolder
-from experiments.oracle import JournalLock
+from experiments.study import JournalLock
 
 PROGRAM = f"""
 import dataclasses, functools, sys

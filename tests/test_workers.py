@@ -99,10 +99,52 @@ def test_the_journals_are_read_before_anybody_is_judged(search: SearchFolder) ->
     assert said[:4] == ["read", "judged"] * 2
 
 
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGINT"])
+def test_a_signal_that_is_ignored_stays_ignored(search: SearchFolder, name: str) -> None:
+    """nohup ignores the closed terminal, and a shell's & in a script Ctrl-C."""
+    number = getattr(signal, name)
+    one, before = Search(search, 0, []), signal.signal(number, signal.SIG_IGN)
+    try:
+        with one._signals():
+            os.kill(os.getpid(), number)
+            time.sleep(0.01)
+            assert signal.getsignal(number) is signal.SIG_IGN and not one.interrupted
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+            assert one.interrupted
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize(
+    ("error", "interrupted", "status", "why"),
+    [
+        (SystemExit(1), False, "FAILED", "SystemExit"),  # what rich raises when nobody reads its output any more
+        (KeyboardInterrupt(), True, "KILLED", "interrupted"),
+        (RuntimeError("bad"), False, "FAILED", "bad"),
+    ],
+    ids=["output closed", "second Ctrl-C", "error"],
+)
+def test_the_end_is_written_down_whatever_ends_the_search(
+    search: SearchFolder, error: BaseException, interrupted: bool, status: str, why: str
+) -> None:
+    one, errors = Search(search, 1, [], make_sleeping, "fork"), iter([error])
+
+    def tick() -> None:
+        for error in errors:
+            one.interrupted = interrupted
+            raise error
+
+    with pytest.raises(type(error)):
+        one.run(lambda session: None, tick)
+    end = search.journal.events()[-1]
+    assert (end["event"], end["status"], end["why"]) == ("end", status, why)
+
+
 class Ended:
     """A worker that can be stopped and renewed."""
 
-    index = 0
+    index, pid = 0, 1
 
     def stop(self) -> None:
         """Nothing runs."""
@@ -255,12 +297,56 @@ def make_telling(search: SearchFolder, spec: Spec, index: int, session: str) -> 
     return TellingTuner(fake.oracle, fake.hypermodel, 1, index)
 
 
-def test_counting_what_is_written_opens_no_trial(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert search.written() == 0
-    for number in range(3):
+class DyingTuner(FakeTuner):
+    """Worker 1 dies before it asks for a trial."""
+
+    def search(self, *words: Any, **more: Any) -> None:
+        if self.worker == 1:
+            os._exit(1)
+        super().search(*words, **more)
+
+
+def make_dying(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+    fake = make_fake(search, spec, index, session)
+    return DyingTuner(fake.oracle, fake.hypermodel, 1, index)
+
+
+def test_a_worker_that_cannot_start_is_left_out(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its GPU is broken, say."""
+    make_spec(trials=300).write(search)
+    started, said = [], []
+    begin = Search._start
+    monkeypatch.setattr(Search, "_start", lambda self, index: started.append(index) or begin(self, index))
+    one = Search(search, 2, [], make_dying, "fork")
+    one.warn = said.append
+    assert one.run(lambda session: None, patience(1_000)) == "done"
+    assert [trial.journal.events()[-1]["event"] for trial in search.trials()] == ["end"] * 300
+    (line,) = said
+    assert started.count(0) == 1 and started.count(1) == module.USELESS_DEATHS + 1
+    assert line.startswith("worker 1 ends before it can run a trial") and line.endswith("workers/1.log says why")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_search_that_nobody_can_go_on_with_has_failed(search: SearchFolder, count: int) -> None:
+    """Some of its trials have ended: the others are not done for that."""
+    search.trial(0).path.mkdir(parents=True)
+    search.trial(0).journal.append("start", pid=1, session="earlier")
+    search.trial(0).journal.append("end", outcome="failed", score=None)
+    with pytest.raises(WorkersDied, match="^workers end before they can run a trial"):
+        Search(search, count, [], make_dead, "fork").run(lambda session: None, patience())
+
+
+def make_dead(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+    raise RuntimeError("no such GPU")
+
+
+def test_who_has_begun_what(search: SearchFolder) -> None:
+    assert not search.all_ended() and not search.begun_by(7, "A")
+    for number in range(2):
         search.trial(number).path.mkdir(parents=True)
-        if number:
-            search.trial(number).journal.append("start")
-    size = search.trial(1).journal.path.stat().st_size
-    monkeypatch.setattr(TrialFolder, "__init__", lambda self, path: pytest.fail("opened"))
-    assert search.written() == 2 * size > 0
+        search.trial(number).journal.append("start", pid=7, session="A")
+    assert search.begun_by(7, "A") and not search.begun_by(8, "A") and not search.begun_by(7, "B")
+    search.trial(0).journal.append("end", outcome="failed")
+    assert not search.all_ended()
+    search.trial(1).journal.append("end", outcome="failed")
+    assert search.all_ended()

@@ -36,6 +36,12 @@ def _curve(client: MlflowClient, run_id: str, moment: str) -> list[tuple[int, fl
     return sorted((point.step, point.value) for point in points)
 
 
+def half_life(horizon: dict[str, float], moment: str, over: str) -> str:
+    """In words: "none" for a gradient that does not shrink, whose number is the length that was looked at."""
+    steps, rate = horizon[f"{moment}half_life{over}"], horizon[f"{moment}rate{over}"]
+    return f"{steps:.3g}" if rate < 0 else "none"
+
+
 def draw(trials: list[dict[str, Any]], title: str, file: Path) -> None:
     """Writes the figure; the end of the file's name says its format. Raises ValueError for one that is not known."""
     from matplotlib.figure import Figure
@@ -47,8 +53,7 @@ def draw(trials: list[dict[str, Any]], title: str, file: Path) -> None:
     for number, trial in enumerate(trials):
         for moment, (words, style, alpha) in MOMENTS.items():
             lags, gains = zip(*trial["curves"][moment], strict=True)
-            steps = trial["horizon"][f"{moment}half_life_50"]
-            label = f"{trial['architecture']} {words}: half-life {steps:.3g}"
+            label = f"{trial['architecture']} {words}: half-life {half_life(trial['horizon'], moment, '_50')}"
             axes.plot(lags, gains, style, color=f"C{number}", alpha=alpha, linewidth=2, label=label)
     _settle(axes, trials)
     axes.set_title(title)
@@ -62,7 +67,7 @@ def _settle(axes: Any, trials: list[dict[str, Any]]) -> None:
     points = [point for trial in trials for curve in trial["curves"].values() for point in curve]
     right = min(max(lag for lag, _ in points), max(2 * SHORT, round(1.15 * asked)))
     seen = [gain for lag, gain in points if lag <= right]
-    bottom, top = max(min(seen), DEEPEST), max(*seen, 0)
+    bottom, top = max(min(*seen, LOST - 0.5), DEEPEST), max(*seen, 0)
     axes.set(xlim=(0, right), ylim=(bottom, top + 0.1 * (top - bottom)))
     axes.axhline(LOST, color="grey", linewidth=0.8, linestyle=":")
     axes.text(right, LOST, "1% ", ha="right", va="bottom", color="grey")

@@ -33,16 +33,20 @@ class Journal:
     def append(self, event: str, **fields: Any) -> Event:
         """Writes one event and waits until the disk has it. One `write` call: a kill cannot tear the line.
 
-        Raises OSError if the disk is full; the journal is then as it was.
+        Raises OSError, with the journal's name, if the disk is full; the journal is then as it was.
         """
         line = {"event": event, "time": now(), **fields}
         data = json.dumps(line).encode() + b"\n"
-        with self.path.open("ab", buffering=0) as file:
-            before = os.fstat(file.fileno()).st_size
-            if file.write(data) != len(data):
-                os.ftruncate(file.fileno(), before)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
-            os.fsync(file.fileno())
+        try:
+            with self.path.open("ab", buffering=0) as file:
+                before = os.fstat(file.fileno()).st_size
+                if file.write(data) != len(data):
+                    os.ftruncate(file.fileno(), before)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file.fileno())
+        except OSError as error:
+            error.filename = str(self.path)
+            raise
         return line
 
     def repair(self) -> None:

@@ -24,6 +24,7 @@ End = tuple[int, str, float]  # time, trial, score
 SETTLING = 1_000  # milliseconds after which the end of a trial has certainly been written
 REFUSED = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
 COSTS = ("parameters", "flops_per_token", "flops_per_step")
+HOW = ("kernel", "kernel_reason", "steps_per_execution")  # a trial is computed
 MOMENTS = {"trained": "", "init": "init_"}  # of a horizon, with the prefix of its metrics
 CURVE = "log10_gain"  # over the lags, which are the metric's steps
 STATUSES = {"completed": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
@@ -241,7 +242,7 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
             tags["attempts"] = str(event["attempt"])
         elif kind == "built":
             add([(f"cost/{name}", event[name]) for name in COSTS if name in event], start)
-            tags.update({name: event[name] for name in ("kernel", "kernel_reason")})
+            tags.update({name: str(event[name]) for name in HOW if name in event})
         elif kind == "epoch":
             prefix = f"exec{event['execution']}/" if event["execution"] else ""
             add([(prefix + name, value) for name, value in event["metrics"].items()], time, event["epoch"])

@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 
+from experiments.benchmarks.processes import setting
 from experiments.tasks import base
 
 MILLION = 1_000_000
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of which the median counts (default: 5)")
     parser.add_argument("--steps", type=int, default=2 * MILLION, help="of a round (default: 2,000,000)")
     chosen = parser.parse_args()
+    print(setting("numpy"))
     for name, options in OPTIONS:
         found = [million_steps_a_second(name, options, chosen.steps) for _ in range(chosen.rounds)]
         speed, goal = statistics.median(found), GOALS.get(name, GOAL)

@@ -16,20 +16,17 @@ import argparse
 import json
 import math
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import time
 import venv
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmarks.processes import measured
+from experiments.benchmarks.processes import measured, setting
 from experiments.cache import folder
 from experiments.kernel_table import BATCH, CELLS, FEATURES, LENGTHS, WARM, WIDTHS, data
-from experiments.spec import commit
 
 STEPS = 2_000
 TORCH = "torch==2.13.0"
@@ -160,8 +157,7 @@ def main() -> None:
         return
     python = torch_python()
     sides = ["ours", "keras", *(["torch"] if python else [])]
-    packages = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras"))
-    print(f"commit {commit()}, python {platform.python_version()}, {packages}{f', {TORCH}' if python else ''}\n")
+    print(f"{setting('tensorflow', 'keras')}{f', {TORCH}' if python else ''}\n")
     print(
         "| cell | length | width | kernel | ms per step: ours | Keras | PyTorch | compiling, s: ours | Keras "
         "| faster than Keras | than PyTorch |\n|" + "---|" * 11

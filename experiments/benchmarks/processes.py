@@ -1,12 +1,18 @@
-"""A measured run as a process of its own, in an empty folder."""
+"""A measured run as a process of its own, in an empty folder; where and with what it runs."""
 
 import json
 import os
+import platform
+import re
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from experiments.launch import usable_cores
+from experiments.spec import commit
 
 
 def measured(module: str, *words: str) -> dict[str, Any]:
@@ -26,3 +32,16 @@ def measured(module: str, *words: str) -> dict[str, Any]:
         if done.returncode:
             raise SystemExit(log.read_text())
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def setting(*packages: str) -> str:
+    """Commit, machine and versions, for the line above a table."""
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    machine = f"{usable_cores()} cores of {_processor()}, Python {platform.python_version()}"
+    return f"commit {commit() or 'unknown'}, {machine}, {versions}"
+
+
+def _processor() -> str:
+    file = Path("/proc/cpuinfo")
+    named = re.search(r"^model name\s*: (.+)$", file.read_text(), re.MULTILINE) if file.exists() else None
+    return named[1] if named else platform.processor() or platform.machine()

@@ -19,16 +19,13 @@ import gzip
 import json
 import os
 import statistics
-import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments.benchmarks.processes import measured
-from experiments.spec import commit
+from experiments.benchmarks.processes import measured, setting
 
 TABLE = Path(__file__).with_name("regret_table.json.gz")
 DEFAULT = "ours, tpe, halving"
@@ -213,8 +210,7 @@ def build(folder: Path, path: Path) -> None:
 
 def show(table: Table, sides: list[str], seeds: int, path: Path) -> None:
     """Runs every side in a process of its own and prints the table and how the target is met."""
-    versions = {"python": sys.version.split()[0], **{name: version(name) for name in ("keras-tuner", "optuna")}}
-    print(f"commit {commit()}, {', '.join(f'{name} {number}' for name, number in versions.items())}; {seeds} seeds")
+    print(f"{setting('keras-tuner', 'optuna')}; {seeds} seeds")
     what = {name: table.facts[name] for name in ("task", "options", "epochs", "executions", "commit")}
     print(f"table: {len(table.points)} points, {', '.join(f'{name} {value}' for name, value in what.items())}\n")
     print(f"| median regret after | {' | '.join(f'{count * table.epochs} epochs' for count in TRAININGS)} | ended by |")

@@ -19,12 +19,10 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmarks.processes import measured
-from experiments.spec import commit
+from experiments.benchmarks.processes import measured, setting
 
 SIDES = ("ours, random", "ours, tpe", "keras tuner, random", "keras tuner, hyperband")
 POINTS = (100, 1_000, 10_000)
@@ -161,8 +159,7 @@ def rounds(sides: list[str], trials: int, count: int) -> dict[str, list[dict[str
 
 
 def show(found: dict[str, list[dict[str, Any]]], trials: int) -> None:
-    versions = ", ".join(f"{name} {version(name)}" for name in ("keras-tuner", "optuna", "mlflow"))
-    print(f"\ncommit {commit()}, {versions}\n")
+    print(f"\n{setting('keras-tuner', 'optuna', 'mlflow')}\n")
     points = [str(point) for point in POINTS if point <= trials]
     print(f"| | {' | '.join(f'ms at {point}' for point in points)} | last / first | memory | list | report |")
     print(f"|---|{'---|' * (len(points) + 4)}")

@@ -14,10 +14,9 @@ import json
 import statistics
 import sys
 import time
-from importlib.metadata import version
 from typing import Any
 
-from experiments.benchmarks.processes import measured
+from experiments.benchmarks.processes import measured, setting
 from experiments.spec import Spec
 
 PEER = "experiments.benchmarks.keras_tuner_search"
@@ -96,7 +95,7 @@ def report(found: dict[str, list[dict[str, float]]]) -> None:
     """The medians, and how many times faster we are."""
     if len({run["steps"] for runs in found.values() for run in runs}) > 1:
         raise SystemExit("the sides made different numbers of training steps: nothing can be compared")
-    print(", ".join(f"{name} {version(name)}" for name in ("keras-tuner", "keras", "tensorflow", "mlflow")))
+    print(setting("keras-tuner", "keras", "tensorflow", "mlflow"))
     median = {
         side: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for side, runs in found.items()
     }

@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from experiments.benchmarks.processes import measured
-from experiments.spec import Spec, commit, versions
+from experiments.benchmarks.processes import measured, setting
+from experiments.spec import Spec
 
-TRIALS, EPOCHS = 24, 5
+TRIALS, EPOCHS = 24, 14
 TARGETS = {"off": None, "sqlite": 1.03, "http": 1.05}  # the sides, and what each may cost in times of the first
 
 
@@ -112,7 +112,7 @@ def report(found: dict[str, list[dict[str, Any]]], trials: int, epochs: int) -> 
     median = {
         side: {key: statistics.median(one[key] for one in runs) for key in runs[0]} for side, runs in found.items()
     }
-    print(f"\ncommit {commit() or 'unknown'}; {', '.join(f'{name} {text}' for name, text in versions().items())}")
+    print(f"\n{setting('keras', 'tensorflow', 'mlflow')}")
     print(f"{trials} trials x {epochs} epochs, 2 workers, medians of {len(found['off'])}\n")
     print("| tracking | search | ratio | target | open | close | per trial | processor time more |")
     print("|---|---|---|---|---|---|---|---|")

@@ -33,6 +33,10 @@ class LocalWorker:
         with suppress(BrokenPipeError):  # it has died meanwhile, and will be found `failed`
             self._go.send(True)
 
+    @property
+    def pid(self) -> int:
+        return int(self.process.pid)
+
     def alive(self) -> bool:
         return bool(self.process.is_alive())
 
