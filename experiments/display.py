@@ -13,7 +13,7 @@ from experiments.progress import Progress, TrialState
 
 NAMES = {"bits_per_character": "bits/char", "mse": "MSE"}
 LIMIT = 12  # rows of the leaderboard
-WIDE = 100  # columns of a terminal that has room for all that a candidate costs
+WIDE = 100  # columns of a terminal that has room for what a candidate costs
 UNITS = ("", "k", "M", "G", "T")
 
 
@@ -153,8 +153,6 @@ def _table(title: str, trials: list[dict[str, Any]], metric: str, wide: bool) ->
     table.add_column(metric_name(metric), justify="right", style="green", no_wrap=True)
     cells = [_cells(trial, wide) for trial in trials]
     shown = [name for name in cells[0] if name != "± sd" or any(one[name] for one in cells)]
-    if not wide and "± sd" in shown:
-        shown.remove("ms/step")
     for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     for trial, one in zip(trials, cells, strict=True):
@@ -164,11 +162,11 @@ def _table(title: str, trials: list[dict[str, Any]], metric: str, wide: bool) ->
 
 def _cells(trial: dict[str, Any], wide: bool) -> dict[str, str]:
     """What a row of the leaderboard says beside architecture and score, by heading."""
+    costs = {"flops/token": amount(trial["flops_per_token"]), "ms/step": amount(trial["ms_per_step"])}
     return {
         "± sd": "" if trial["spread"] is None else f"{trial['spread']:.2g}",
         "parameters": f"{trial['parameters']:,}" if trial["parameters"] is not None else "-",
-        **({"flops/token": amount(trial["flops_per_token"])} if wide else {}),
-        "ms/step": amount(trial["ms_per_step"]),
+        **(costs if wide else {}),
         "learning rate": number(trial["values"].get("learning_rate")),
         "time": words(trial["seconds"] or 0),
         "trial": trial["trial"],

@@ -11,7 +11,8 @@ QUANTILES = {"gradient/norm_10pct": 0.1, "gradient/norm_median": 0.5, "gradient/
 class GradientNorms:
     """Of each step of the last epoch the norm over all gradients together, before they are clipped.
 
-    The optimizer's configuration and variables stay as they are: checkpoints and saved models know nothing of it.
+    It is the norm that Keras clips: of an embedding every token read counts by itself, also one that is read twice. The
+    optimizer's configuration and variables stay as they are: checkpoints and saved models know nothing of it.
 
     Args:
         optimizer: is watched from now on.
@@ -24,8 +25,6 @@ class GradientNorms:
         apply = optimizer.apply
 
         def noted(gradients: Any, variables: Any = None) -> Any:
-            # An embedding's has a row for every token read: rows of the same token must be one before they are squared.
-            gradients = [part if part is None else tf.convert_to_tensor(part) for part in gradients]
             place = tf.cast(tf.convert_to_tensor(optimizer.iterations), tf.int32) % steps
             norm = tf.cast(tf.linalg.global_norm(gradients), tf.float32)
             self.norms.scatter_nd_update([[place]], [norm])
