@@ -20,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from tracking.journal import Journal
+from tracking.journal import Journal, naming
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, no larger file
 
@@ -115,13 +115,12 @@ def write_atomically(path: Path, content: bytes) -> None:
 def replacing(temporary: Path, path: Path) -> Iterator[None]:
     """What is written to `temporary` becomes `path`, or nothing is left of it."""
     try:
-        yield
-        os.replace(temporary, path)
-    except BaseException as error:
+        with naming(path):
+            yield
+            os.replace(temporary, path)
+    except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError):  # that of a write has no name of its own
-            error.filename = str(path)
         raise
 
 

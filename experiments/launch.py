@@ -189,9 +189,9 @@ class Launch:
         events = self.folder.journal.events()
         if events and events[-1]["event"] == "end":
             return events[-1]["status"], events[-1]["why"]
-        progress = Progress(self.folder.path / "trials", self.task.direction, self.spec.trials, 1)
-        done = progress.done() >= estimate.planned_trials(self.spec)
-        return ("FINISHED", "done") if done else ("KILLED", "its launcher was killed")
+        planned = estimate.planned_trials(self.spec)
+        left = Progress(self.folder.path / "trials", self.task.direction, planned, 1).left()
+        return ("KILLED", "its launcher was killed") if left else ("FINISHED", "done")
 
     def _open_record(self, session: str, search: Search) -> "Record | None":
         record = self._record(session) if self.tracked else None

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.folders import SearchFolder
 from experiments.tasks.base import Arrays, Task
+from tracking.journal import naming
 
 LARGE = 2**26  # bytes from which a copy in every worker costs more than a file
 SPLITS = ("train", "val")
@@ -50,13 +51,9 @@ def shared(folder: SearchFolder, session: str, task: Task, seed: int) -> tuple[A
 
 def _write(path: Path, array: np.ndarray) -> None:
     """As `np.save` does, whose error for a full disk has neither a number nor a name."""
-    try:
-        with path.open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
-            file.write(array.data)
-    except OSError as error:
-        error.filename = str(path)
-        raise
+    with naming(path), path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(array.data)
 
 
 def _file(folder: Path, split: str, part: str) -> Path:

@@ -13,6 +13,8 @@ import errno
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,16 @@ Event = dict[str, Any]
 def now() -> int:
     """Milliseconds since 1970."""
     return int(time.time() * 1000)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An OSError of what is done here names the file: that of a write has no name of its own."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 class Journal:
@@ -37,16 +49,12 @@ class Journal:
         """
         line = {"event": event, "time": now(), **fields}
         data = json.dumps(line).encode() + b"\n"
-        try:
-            with self.path.open("ab", buffering=0) as file:
-                before = os.fstat(file.fileno()).st_size
-                if file.write(data) != len(data):
-                    os.ftruncate(file.fileno(), before)
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fsync(file.fileno())
-        except OSError as error:
-            error.filename = str(self.path)
-            raise
+        with naming(self.path), self.path.open("ab", buffering=0) as file:
+            before = os.fstat(file.fileno()).st_size
+            if file.write(data) != len(data):
+                os.ftruncate(file.fileno(), before)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
         return line
 
     def repair(self) -> None:

@@ -98,12 +98,17 @@ def _tags(metric: str, ascending: bool, search: str | None) -> dict[str, str]:
     tags = {KEY + name: _envelope(name, 4 - place, state) for place, (name, state) in enumerate(states.items())}
     if search is not None:
         own = trials | {"searchFilter": f"tags.kind = 'trial' and tags.search_id = '{search}'"}
-        tags[KEY + _digest(search)] = json.dumps(own)
+        tags[KEY + _digest(search)] = _compact(own)
     return tags
 
 
 def _envelope(name: str, time: int, state: State) -> str:
-    return json.dumps({"name": name.capitalize(), "createdAt": time, "updatedAt": time, "state": json.dumps(state)})
+    return _compact({"name": name.capitalize(), "createdAt": time, "updatedAt": time, "state": _compact(state)})
+
+
+def _compact(state: State) -> str:
+    """Without spaces: a tag is cut at 20,000 characters."""
+    return json.dumps(state, separators=(",", ":"))
 
 
 def _digest(search: str) -> str:
