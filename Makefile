@@ -4,7 +4,7 @@ QUICKSTART = char_lm --cells simple_rnn,lstm,gru --depth 1:2 --width 64,128 --le
 	--oracle grid --trials 12 --epochs 2 --workers 2 --name quickstart --resume
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 install: .venv/.installed ## .venv with everything that a search needs
 	@echo 'Ready: .venv/bin/recurrent --help'
@@ -26,15 +26,25 @@ test test-all:
 	.venv/bin/python -m mypy
 	.venv/bin/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(SELECTED)
 
+benchmarks: BENCHMARKS = throughput "throughput --epochs 20 --only untracked" tracking scale regret kernels generators
 benchmarks: .venv/.installed ## what experiments/benchmarks measures, beside the peers; takes hours on a machine left alone
-	set -e; for name in throughput "throughput --epochs 20 --only untracked" tracking scale regret kernels generators; do \
-		echo "== $$name"; .venv/bin/python -m experiments.benchmarks.$$name; done
+	$(MEASURE)
+
+benchmarks-short: BENCHMARKS = "throughput --rounds 1 --epochs 1" "tracking --rounds 1 --epochs 1 --trials 4" \
+	"scale --rounds 1 --trials 100" "regret --seeds 1" "kernels --cells gru --lengths 30 --steps 64" \
+	"generators --rounds 1 --steps 100000"
+benchmarks-short: .venv/.installed ## the least of each, in some minutes: shows that they run, not how fast we are
+	$(MEASURE)
+
+define MEASURE
+set -e; for words in $(BENCHMARKS); do echo "== $$words"; .venv/bin/python -m experiments.benchmarks.$$words; done
+endef
 
 clean: ## away with .venv and the caches; searches and their results stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help install quickstart test test-all benchmarks clean FORCE
+.PHONY: help install quickstart test test-all benchmarks benchmarks-short clean FORCE
 .NOTPARALLEL:
 
 # The stamp holds the folder's path: a .venv does not survive a move, nor the loss of its interpreter.

@@ -14,7 +14,6 @@ from experiments import arguments
 
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
     "PYTHONWARNINGS": "ignore",
     "GRPC_VERBOSITY": "NONE",
     "PYTHONSAFEPATH": "1",  # a user's signal.py in the current folder is not imported by a worker

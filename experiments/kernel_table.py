@@ -30,6 +30,7 @@ def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS)
     import keras
 
     from experiments.batches import Batches
+    from experiments.steps import rewrite_graphs, trace_once
     from experiments.training import STEPS_PER_EXECUTION
     from search_spaces import cells
 
@@ -40,6 +41,9 @@ def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS)
         layer.use_cudnn = False  # on a GPU Keras' LSTM and GRU are cuDNN's else
     model = keras.Sequential([keras.Input((None, FEATURES)), layer, keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), "mse", steps_per_execution=STEPS_PER_EXECUTION)
+    model.optimizer.build(model.trainable_variables)  # else tf.function traces twice, once to make these variables
+    trace_once(model)
+    rewrite_graphs(kernel != "xla")
     timed = math.ceil(steps / STEPS_PER_EXECUTION) * STEPS_PER_EXECUTION
     first, rest = (Batches(data(length, count), BATCH).dataset for count in (WARM, timed + STEPS_PER_EXECUTION))
     began = time.perf_counter()

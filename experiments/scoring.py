@@ -26,10 +26,12 @@ class Scorer:
     forgets, so two passes are the rule, and after as many passes as there are rows it is exact for any cell.
     """
 
-    def __init__(self, task: Task, model: Any, arrays: Arrays) -> None:
+    def __init__(self, task: Task, model: Any, arrays: Arrays, batch: int = BATCH) -> None:
         self.task, self.model, self.arrays = task, model, arrays
-        self.batch = min(BATCH, len(arrays[0]))
-        if task.stream:
+        self.batch = -(-min(BATCH, len(arrays[0])) // batch) * batch
+        if not task.stream:
+            self.predict = _by_batches(model, batch)
+        else:
             from search_spaces.streams import carrying
 
             window = max(1, min(WINDOW, OUTPUTS // (STREAMS * task.outputs)))
@@ -59,7 +61,7 @@ class Scorer:
     def _judge(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """A smaller last batch is filled up: another shape would be traced anew."""
         full = x if len(x) == self.batch else np.resize(x, (self.batch, *x.shape[1:]))
-        return self.task.judge(y, self.model.predict_on_batch(full)[: len(x)])
+        return self.task.judge(y, self.predict(full).numpy()[: len(x)])
 
     def _read(self, starts: list[np.ndarray]) -> tuple[float, list[np.ndarray]]:
         """(the metric, the states at the end of each row) of one pass."""
@@ -73,6 +75,19 @@ class Scorer:
             if real.any():
                 judged.append(self.task.judge(y[real], outputs[real]))
         return self.task.summary(np.concatenate(judged)), [state.numpy() for state in states(self.reader)]
+
+
+def _by_batches(model: Any, batch: int) -> Any:
+    """Outputs `(samples, …)` of x `(samples, time, …)`, computed `batch` samples at a time: a kernel that has been
+    compiled for this size in training need not be for another."""
+    import tensorflow as tf
+
+    def predict(x: tf.Tensor) -> tf.Tensor:
+        parts = tf.reshape(x, (-1, batch, *x.shape[1:]))
+        outputs = tf.map_fn(lambda part: model(part, training=False), parts, fn_output_signature=model.compute_dtype)
+        return tf.reshape(outputs, (-1, *outputs.shape[2:]))
+
+    return tf.function(predict, autograph=False)
 
 
 def scorer(spec: dict[str, Any]) -> Callable[[Path, str], float]:

@@ -25,6 +25,7 @@ from experiments.gauges import cost, pace, sight, weights
 from experiments.oracle import StudyOracle
 from experiments.quantities import duration
 from experiments.spec import Spec
+from experiments.steps import rewrite_graphs
 from experiments.tasks.base import Arrays, Task
 from experiments.training import Training, read_state, save_model, seed_sequence, with_weights
 from search_spaces.architecture import architecture, layers, parameters
@@ -231,6 +232,7 @@ class RecurrentTuner(SearchTuner):
         keras.utils.set_random_seed(int(seed_sequence(self.spec.seed, *seeds).generate_state(1)[0]))
         model = self.hypermodel.build(trial.hyperparameters)
         name, reason = self.hypermodel.kernel(layers(trial.hyperparameters.values))
+        rewrite_graphs(name != "xla")
         costs = cost(model, self.task, self.spec.batch)
         training = Training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
         how = {"kernel": name, "kernel_reason": reason, "steps_per_execution": training.trained.steps_per_execution}

@@ -49,7 +49,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         decay_steps: training steps over which the learning rate falls to zero, along half a cosine wave (Loshchilov &
             Hutter 2017, arXiv:1608.03983); constant by default.
         recipe: initialisations, biases, clipping, optimisers, residual connections, reading from both ends; see there.
-        gpus, work: decide which kernel computes the recurrent layers; see `kernels.kernel`.
+        gpus, work, sizes: decide which kernel computes the recurrent layers; see `kernels.kernel`.
 
     Raises ValueError for an argument it cannot use.
     """
@@ -73,6 +73,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         recipe: Recipe = PLAIN,
         gpus: int = 0,
         work: int = 0,
+        sizes: int = 1,
     ) -> None:
         super().__init__(name="recurrent")
         if (features is None) == (tokens is None):
@@ -102,7 +103,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         self.one_hot, self.padding = one_hot, padding
         self.depths, self.widths, self.mixed = depths, widths, mixed
         self.learning_rate, self.dropout, self.decay_steps = learning_rate, dropout, decay_steps
-        self.recipe, self.gpus, self.work = recipe, gpus, work
+        self.recipe, self.gpus, self.work, self.sizes = recipe, gpus, work, sizes
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
         """Declares every name, those of the deepest model included, each layer under the depths that have it."""
@@ -138,7 +139,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
 
     def kernel(self, recurrent: list[tuple[str, int]]) -> tuple[str, str]:
         """(kernel, reason) for recurrent layers given as (cell, width)."""
-        return kernel([cell for cell, _ in recurrent], self.gpus, self.work)
+        return kernel([cell for cell, _ in recurrent], self.gpus, self.work, self.sizes)
 
     def stack(
         self,

@@ -170,3 +170,9 @@ def test_without_a_gpu_much_work_is_compiled_and_little_is_not(name: str) -> Non
     assert little[0] == "loop" and much[0] == "xla"
     costs = cells.load(name).XLA_COSTS
     assert much[1] == f"no GPU found; compiling takes about {costs:.1f} s and saves about {20 * costs:.1f} s"
+
+
+@every_cell
+def test_a_smaller_last_batch_is_compiled_too(name: str) -> None:
+    between = round(1.5 * cells.load(name).XLA_COSTS / cells.load(name).XLA_SAVES)
+    assert [kernel([name], 0, between, sizes)[0] for sizes in (1, 2)] == ["xla", "loop"]

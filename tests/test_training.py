@@ -176,6 +176,13 @@ def test_seeds_of_training_are_apart_from_those_of_data() -> None:
     assert len(set(states)) == len(states)
 
 
+@pytest.mark.parametrize("batch", [1, 7, 30, 64])
+def test_a_score_is_of_every_sample_whatever_the_batches(batch: int) -> None:
+    model, (x, y) = build(ADDING), ADDING.split("val", 0)
+    expected = np.mean((np.asarray(model(x)) - y) ** 2)
+    assert Scorer(ADDING, model, (x, y), batch).score() == pytest.approx(expected, rel=1e-5)
+
+
 def test_the_best_weights_come_back(tmp_path: Path) -> None:
     training = make(ADDING)
     training.run_epoch()

@@ -1,0 +1,80 @@
+"""Training steps that are traced once: the same as Keras' own."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from experiments.batches import Batches
+from experiments.steps import rewrite_graphs, trace_once
+from search_spaces import cells
+
+BATCH, SAMPLES = 8, 52  # seven batches, the last one of four samples
+
+
+class Counted(keras.Sequential):
+    """Counts how often its training step is traced."""
+
+    traced = 0
+
+    def train_step(self, data: Any) -> Any:
+        self.traced += 1
+        return super().train_step(data)
+
+
+@pytest.fixture(autouse=True)
+def rewriting() -> Iterator[None]:
+    yield
+    rewrite_graphs(True)
+
+
+def trained(kernel: str, ours: bool, per_execution: int) -> tuple[Counted, list[float]]:
+    """A model after two epochs, and their losses."""
+    keras.utils.set_random_seed(0)
+    layer = cells.load("gru").layer(4, False, "gru_1", kernel)
+    model = Counted([keras.Input((None, 2)), layer, keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01, global_clipnorm=0.5), "mse", steps_per_execution=per_execution)
+    model.optimizer.build(model.trainable_variables)
+    x = np.random.default_rng(0).normal(size=(SAMPLES, 6, 2)).astype(np.float32)
+    batches = Batches((x, x[:, 0, :1] * x[:, -1, 1:]), BATCH)
+    if ours:
+        trace_once(model)
+    order = np.arange(SAMPLES)
+    history = [model.fit(batches.shuffled(part), verbose=0).history for part in (order, order[::-1])]
+    return model, [losses["loss"][0] for losses in history]
+
+
+@pytest.mark.parametrize("kernel", ["loop", "xla"])
+@pytest.mark.parametrize("per_execution", [1, 3, 7])
+def test_training_is_what_keras_does(kernel: str, per_execution: int) -> None:
+    (model, losses), (stock, expected) = (trained(kernel, ours, per_execution) for ours in (True, False))
+    assert losses == pytest.approx(expected, rel=1e-6)
+    assert losses[0] != losses[1]
+    assert model.optimizer.iterations == stock.optimizer.iterations == 2 * 7
+    for one, other in zip(model.get_weights(), stock.get_weights(), strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
+
+
+def test_a_step_is_traced_once_for_a_size_of_batch() -> None:
+    model, _ = trained("loop", True, 3)
+    assert model.traced == 1, "the smaller batch is another value of the same free dimension"
+
+
+def test_a_model_that_is_compiled_as_a_whole_keeps_keras_function() -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", jit_compile=True)
+    trace_once(model)
+    assert model.train_function is None, "fit will make its own"
+
+
+@pytest.mark.parametrize("kernel", ["loop", "xla"])
+def test_rewriting_changes_no_result(kernel: str) -> None:
+    found = []
+    for on in (True, False):
+        rewrite_graphs(on)
+        assert tf.config.optimizer.get_experimental_options()["disable_meta_optimizer"] is not on
+        found.append(trained(kernel, True, 3)[1])
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
