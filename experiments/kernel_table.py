@@ -30,7 +30,7 @@ def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS)
     import keras
 
     from experiments.batches import Batches
-    from experiments.steps import rewrite_graphs, trace_once
+    from experiments.steps import rewrite_graphs, trace_as_one
     from experiments.training import STEPS_PER_EXECUTION
     from search_spaces import cells
 
@@ -42,7 +42,7 @@ def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS)
     model = keras.Sequential([keras.Input((None, FEATURES)), layer, keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), "mse", steps_per_execution=STEPS_PER_EXECUTION)
     model.optimizer.build(model.trainable_variables)  # else tf.function traces twice, once to make these variables
-    trace_once(model)
+    trace_as_one(model)
     rewrite_graphs(kernel != "xla")
     timed = math.ceil(steps / STEPS_PER_EXECUTION) * STEPS_PER_EXECUTION
     first, rest = (Batches(data(length, count), BATCH).dataset for count in (WARM, timed + STEPS_PER_EXECUTION))
@@ -87,7 +87,7 @@ def row(
 
 
 def _chosen(cell: str, length: int, gpus: int) -> int:
-    """Training steps from which a search takes the kernel that is not `loop`."""
+    """Training steps, with batches of one size, from which a search takes the kernel that is not `loop`."""
     from search_spaces import cells
 
     known = cells.load(cell)

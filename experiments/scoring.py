@@ -24,14 +24,19 @@ class Scorer:
     A sequence is read from zero state to its end, the state carried all the way. To do so many rows at a time, each
     row begins with the state that the row before ended with in the last pass, until these no longer change: a cell
     forgets, so two passes are the rule, and after as many passes as there are rows it is exact for any cell.
+
+    Args:
+        compiled: samples that the model's kernel has been compiled for; no other number is then computed at a time.
     """
 
-    def __init__(self, task: Task, model: Any, arrays: Arrays, batch: int = BATCH) -> None:
+    def __init__(self, task: Task, model: Any, arrays: Arrays, compiled: int | None = None) -> None:
         self.task, self.model, self.arrays = task, model, arrays
-        self.batch = -(-min(BATCH, len(arrays[0])) // batch) * batch
-        if not task.stream:
-            self.predict = _by_batches(model, batch)
-        else:
+        self.batch = min(BATCH, len(arrays[0]))
+        self.predict = model.predict_on_batch
+        if compiled and not task.stream:
+            self.batch = -(-self.batch // compiled) * compiled
+            self.predict = _by_batches(model, compiled)
+        if task.stream:
             from search_spaces.streams import carrying
 
             window = max(1, min(WINDOW, OUTPUTS // (STREAMS * task.outputs)))
@@ -61,7 +66,7 @@ class Scorer:
     def _judge(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """A smaller last batch is filled up: another shape would be traced anew."""
         full = x if len(x) == self.batch else np.resize(x, (self.batch, *x.shape[1:]))
-        return self.task.judge(y, self.predict(full).numpy()[: len(x)])
+        return self.task.judge(y, self.predict(full)[: len(x)])
 
     def _read(self, starts: list[np.ndarray]) -> tuple[float, list[np.ndarray]]:
         """(the metric, the states at the end of each row) of one pass."""
@@ -77,17 +82,17 @@ class Scorer:
         return self.task.summary(np.concatenate(judged)), [state.numpy() for state in states(self.reader)]
 
 
-def _by_batches(model: Any, batch: int) -> Any:
-    """Outputs `(samples, …)` of x `(samples, time, …)`, computed `batch` samples at a time: a kernel that has been
-    compiled for this size in training need not be for another."""
+def _by_batches(model: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Outputs `(samples, …)` of x `(samples, time, …)`, `batch` samples at a time, in one call."""
     import tensorflow as tf
 
+    @tf.function(autograph=False)
     def predict(x: tf.Tensor) -> tf.Tensor:
         parts = tf.reshape(x, (-1, batch, *x.shape[1:]))
         outputs = tf.map_fn(lambda part: model(part, training=False), parts, fn_output_signature=model.compute_dtype)
-        return tf.reshape(outputs, (-1, *outputs.shape[2:]))
+        return tf.reshape(outputs, tf.concat([[-1], tf.shape(outputs)[2:]], 0))
 
-    return tf.function(predict, autograph=False)
+    return lambda x: np.asarray(predict(x))
 
 
 def scorer(spec: dict[str, Any]) -> Callable[[Path, str], float]:

@@ -4,12 +4,13 @@ import keras
 import tensorflow as tf
 
 
-def trace_once(model: keras.Model) -> None:
+def trace_as_one(model: keras.Model) -> None:
     """Lets `fit` call a function of ours for the `steps_per_execution` training steps between two looks of Python's.
 
-    Keras' own is traced in two parts, the step by itself and then the loop around it. This one computes what
-    it does, `Model.train_step` on batch after batch, and ends early with the data, whose number `fit` must know. A
-    model that Keras compiles with XLA as a whole keeps Keras' function.
+    Keras' own is traced in two parts, the step by itself and then the loop around it. This one computes what it does,
+    `Model.train_step` on batch after batch of a dataset, and ends early with the data. `fit` must know how many batches
+    there are: else it would not end. `train_on_batch`, which has no dataset, is not for such a model. A model that
+    Keras compiles with XLA as a whole keeps Keras' function.
     """
     if model.jit_compile:
         return
@@ -34,8 +35,9 @@ def trace_once(model: keras.Model) -> None:
 
 
 def rewrite_graphs(on: bool) -> None:
-    """Whether TensorFlow rewrites what it traces from now on (Grappler).
+    """Whether TensorFlow rewrites the graphs that it runs from now on (Grappler).
 
-    Keras' loops become a fifth faster by it. A kernel that XLA compiles gains nothing, and loses 0.1 s a trial.
+    Keras' loops become a fifth faster by it. A kernel that XLA compiles gains nothing, and the rewriting takes 0.1 s of
+    a trial, that of its horizon included.
     """
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not on})

@@ -17,9 +17,10 @@ from experiments.batches import Batches
 from experiments.folders import replacing, write_atomically
 from experiments.norms import GradientNorms
 from experiments.scoring import Scorer
-from experiments.steps import trace_once
+from experiments.steps import trace_as_one
 from experiments.tasks.base import Arrays, Task
 from experiments.windows import streams, windows
+from search_spaces.scan import scanned
 from search_spaces.streams import carrying, copy_weights, reset
 
 STEPS_PER_EXECUTION = 16  # training steps between two looks of Python's
@@ -51,7 +52,8 @@ class Training:
         seeds: tuple[int, int],
     ) -> None:
         self.model, self.task, self.batch, self.seed, self.seeds = model, task, batch, seed, seeds
-        self.scorer = Scorer(task, model, val, batch)
+        compiled = min(batch, len(train[0])) if scanned(model) else None  # XLA would compile another size, too
+        self.scorer = Scorer(task, model, val, compiled)
         if task.stream:
             x, y = (windows(part, task.steps) for part in streams(train, batch))
             train = x, y
@@ -62,7 +64,7 @@ class Training:
         self.trained.steps_per_execution = min(STEPS_PER_EXECUTION, self.batches.steps)
         self.trained.optimizer.build(self.trained.trainable_variables)
         self.norms = GradientNorms(self.trained.optimizer, self.batches.steps)
-        trace_once(self.trained)
+        trace_as_one(self.trained)
         self.epoch, self.best, self.best_epoch = -1, float("nan"), -1
         self.logs: dict[str, float] = {}
         self.epochs = 0  # that this process has trained

@@ -141,7 +141,7 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
     train, val = shared(search, session, task, spec.seed)
     steps = spec.epochs * training_steps(task, len(train[0]), spec.batch)
     decay_steps = steps if spec.schedule == "cosine" else None
-    sizes = 1 if task.stream or len(train[0]) % spec.batch == 0 else 2
+    sizes = 1 if task.stream or len(train[0]) % min(spec.batch, len(train[0])) == 0 else 2
     space = RecurrentSpace(
         **space_arguments(spec, task),
         decay_steps=decay_steps,

@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 Tensors = Sequence[tf.Tensor]
@@ -170,7 +171,7 @@ def weight_gradient(x: tf.Tensor, gates: Tensors) -> tf.Tensor:
 
 def recurrent_gradient(first: tf.Tensor, hs: tf.Tensor, gates: Tensors) -> tf.Tensor:
     """That of the weights by which the states before each step, `first` and then `hs`, come into the gates."""
-    later = weight_gradient(hs[:-1], [gate[1:] for gate in gates])  # views: nothing is copied
+    later = weight_gradient(hs[:-1], [gate[1:] for gate in gates])  # mostly views
     return later + weight_gradient(first[None], [gate[:1] for gate in gates])
 
 
@@ -181,3 +182,9 @@ def bias_gradient(gates: Tensors) -> tf.Tensor:
 
 def _rows(x: tf.Tensor) -> tf.Tensor:
     return tf.reshape(x, (-1, x.shape[-1]))
+
+
+def scanned(model: keras.Model) -> bool:
+    """Whether the kernel `xla` computes a layer of the model."""
+    layers = (getattr(layer, "forward_layer", layer) for layer in model.layers)  # of Bidirectional, one of its sides
+    return any(isinstance(layer, Scanned) for layer in layers)

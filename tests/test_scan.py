@@ -66,6 +66,14 @@ def test_it_is_what_keras_computes(
 
 
 @pytest.mark.parametrize(("name", "more"), KINDS)
+def test_a_single_step(name: str, more: dict[str, Any]) -> None:
+    layers = pair(name, more)
+    x, states = tf.ones((3, 1, 2)), [tf.fill((3, UNITS), 0.5)] * (2 if name == "lstm" else 1)
+    for one, other in zip(*(outcome(layer, x, states, None) for layer in layers), strict=True):
+        assert one == pytest.approx(other, abs=2e-5)
+
+
+@pytest.mark.parametrize(("name", "more"), KINDS)
 def test_gradients_are_finite_differences(name: str, more: dict[str, Any]) -> None:
     layer, _ = pair(name, more)
     x = np.random.default_rng(0).normal(size=(2, 6, 2)).astype(np.float32)

@@ -18,12 +18,18 @@ import pytest
 
 from experiments.folders import write_atomically, write_json
 from experiments.scoring import Scorer
+from experiments.spec import Spec
 from experiments.tasks.adding import Adding
 from experiments.tasks.base import DATA_SEEDS, Arrays, Task
 from experiments.tasks.char_lm import CharLM
+from experiments.tasks.nback import NBack
+from experiments.tasks.parity import Parity
 from experiments.training import Training, read_state, save_model, seed_sequence
 from experiments.windows import training_steps
+from experiments.worker import space_arguments
+from search_spaces.recipe import Recipe
 from search_spaces.recurrent import RecurrentSpace
+from search_spaces.scan import scanned
 
 pytestmark = pytest.mark.usefixtures("before_fork")
 
@@ -176,11 +182,28 @@ def test_seeds_of_training_are_apart_from_those_of_data() -> None:
     assert len(set(states)) == len(states)
 
 
-@pytest.mark.parametrize("batch", [1, 7, 30, 64])
-def test_a_score_is_of_every_sample_whatever_the_batches(batch: int) -> None:
-    model, (x, y) = build(ADDING), ADDING.split("val", 0)
-    expected = np.mean((np.asarray(model(x)) - y) ** 2)
-    assert Scorer(ADDING, model, (x, y), batch).score() == pytest.approx(expected, rel=1e-5)
+@pytest.mark.parametrize(
+    "task",
+    [ADDING, NBack(lag=2, scored=4, val=30), Parity(length=6, val=30)],
+    ids=["one answer", "answers at every step", "padded"],
+)
+@pytest.mark.parametrize("compiled", [None, 1, 7, 30, 64])
+def test_a_score_is_of_every_sample_whatever_is_compiled(task: Task, compiled: int | None) -> None:
+    space = RecurrentSpace(**space_arguments(Spec(name="any", task="any", options={}, cells=["gru"]), task), work=10**9)
+    model, (x, y) = space.build(keras_tuner.HyperParameters()), task.split("val", 0)
+    assert scanned(model)
+    expected = task.score(y, np.asarray(model(x)))
+    assert Scorer(task, model, (x, y), compiled).score() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_kernel_that_is_not_compiled_scores_many_samples_at_a_time() -> None:
+    splits = [ADDING.split(name, 0) for name in ("train", "val")]
+    arguments = {"features": ADDING.features, "cells": ["gru"], "recipe": Recipe(bidirectional=[1])}
+    sizes = []
+    for work in (0, 10**9):
+        model = RecurrentSpace(1, "mse", work=work, **arguments).build(keras_tuner.HyperParameters())
+        sizes.append(Training(model, ADDING, *splits, 16, 0, (0, 0)).scorer.batch)
+    assert sizes == [30, 32], "32 are two batches of the sixteen that XLA has compiled"
 
 
 def test_the_best_weights_come_back(tmp_path: Path) -> None:

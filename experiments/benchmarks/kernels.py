@@ -1,15 +1,15 @@
 """2,000 training steps with our kernels, beside Keras' defaults and PyTorch, on one core; compilation included.
 
-    python -m experiments.benchmarks.kernels                             every case; takes half an hour
+    python -m experiments.benchmarks.kernels                             every case; takes ten minutes
     python -m experiments.benchmarks.kernels --cells gru --lengths 30 --steps 64
 
 A case is a cell, a length and a width: one layer and a linear head, 64 sequences of 2 features, Adam, squared error.
 Keras' side is `fit` on arrays as anybody writes it. Ours is what a worker of a search does: the kernel that
-`search_spaces.kernels` chooses for so many steps, sixteen steps an execution, one input pipeline, clipped gradients.
-Each side of a case is a process of its own on one core, one after the other, sides in turn. Compilation is what the
-first 16 steps take beyond 16 later ones; a step is the median of --steps timed ones (ours in sixteens), without the
-beginnings and ends of epochs. PyTorch comes into an environment of its own in the cache folder; where pip cannot fetch
-it, its side is left out.
+`search_spaces.kernels` chooses for so many steps, sixteen steps an execution, traced as one function, one input
+pipeline, clipped gradients. Each side of a case is a process of its own on one core, one after the other, sides in
+turn. Compilation is what the first 16 steps take beyond 16 later ones; a step is the median of --steps timed ones (ours
+in sixteens), without the beginnings and ends of epochs. PyTorch comes into an environment of its own in the cache
+folder; where pip cannot fetch it, its side is left out.
 """
 
 import argparse
