@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from experiments.engines.local import DONE, FULL, end_with_launcher, tie_to_launcher
 from experiments.folders import FULL_DISK, SearchFolder
@@ -56,7 +56,7 @@ def work(
             gc.freeze()  # the collection that Keras asks for before each model need not look at what imports have made
             return tuner
 
-        sys.exit(_search(begin))
+        _leave(_search(begin))
 
 
 def _search(begin: "Callable[[], SearchTuner]") -> int:
@@ -72,6 +72,14 @@ def _search(begin: "Callable[[], SearchTuner]") -> int:
             return FULL
         raise
     return DONE
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends the process without Python's shutdown, which takes 0.9 s after TensorFlow: all that counts is on disk."""
+    with suppress(OSError):  # the log has no room
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def _say() -> None:

@@ -171,7 +171,7 @@ def weight_gradient(x: tf.Tensor, gates: Tensors) -> tf.Tensor:
 
 def recurrent_gradient(first: tf.Tensor, hs: tf.Tensor, gates: Tensors) -> tf.Tensor:
     """That of the weights by which the states before each step, `first` and then `hs`, come into the gates."""
-    later = weight_gradient(hs[:-1], [gate[1:] for gate in gates])  # mostly views
+    later = weight_gradient(hs[:-1], [gate[1:] for gate in gates])  # views, but for very small layers
     return later + weight_gradient(first[None], [gate[:1] for gate in gates])
 
 
