@@ -68,7 +68,8 @@ def _search(begin: "Callable[[], SearchTuner]") -> int:
     except (OSError, FatalError) as error:
         cause = error.__cause__ if isinstance(error, FatalError) else error
         if isinstance(cause, OSError) and cause.errno in FULL_DISK:
-            _say()
+            with suppress(OSError):  # the log may have no room: that must not change the exit code
+                traceback.print_exc()
             return FULL
         raise
     return DONE
@@ -80,17 +81,6 @@ def _leave(code: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)
-
-
-def _say() -> None:
-    """The traceback, if the log has room: what it has not must not change the exit code."""
-    try:
-        traceback.print_exc()
-        sys.stderr.flush()
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)  # what is buffered goes there when the process ends
-        os.dup2(nowhere, 2)
 
 
 def _settle(log: Path, gpu: str | None) -> None:
