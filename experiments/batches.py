@@ -20,6 +20,7 @@ class Batches:
         self.steps = -(-self.samples // batch)
         self.order = tf.Variable(np.arange(self.samples), trainable=False)
 
+        @tf.autograph.experimental.do_not_convert  # nothing to convert; a worker would leave its file in /tmp
         def take(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             rows = self.order[step * batch : (step + 1) * batch]
             return tf.gather(x, rows), tf.gather(y, rows)

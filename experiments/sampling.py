@@ -105,7 +105,7 @@ class Stepper:
 
         self.twin = carrying(model, streams=streams, steps=None)
         shape = [tf.TensorSpec((streams, None), tf.int32)]  # one trace for the prompt and the single symbols
-        self._logits = tf.function(lambda ids: self.twin(ids, training=False), input_signature=shape)
+        self._logits = tf.function(lambda ids: self.twin(ids, training=False), input_signature=shape, autograph=False)
 
     def log_probabilities(self, ids: np.ndarray) -> np.ndarray:
         """Reads ids (time,); row t of the float64 (time, symbols) is about the symbol after ids[t]."""

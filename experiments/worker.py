@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from experiments.engines.local import DONE, FULL, end_with_launcher, tie_to_launcher
+from experiments.engines.local import DONE, FULL, RETIRED, end_with_launcher, tie_to_launcher
 from experiments.folders import FULL_DISK, SearchFolder
 from experiments.ranges import WIDTH_STEP, real, whole
 from experiments.recipes import recipe
@@ -65,6 +65,10 @@ def _search(begin: "Callable[[], SearchTuner]") -> int:
 
     try:
         begin().search()
+    except SystemExit as error:
+        if error.code != RETIRED:
+            raise
+        return RETIRED
     except (OSError, FatalError) as error:
         cause = error.__cause__ if isinstance(error, FatalError) else error
         if isinstance(cause, OSError) and cause.errno in FULL_DISK:

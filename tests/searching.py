@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from experiments.tuner import SearchTuner
 
 Recurrent = Callable[..., subprocess.CompletedProcess[str]]  # the fixture `recurrent`: (*words, cwd=folder)
+TEMPORARY = ".temporary"
 SECONDS = 240  # that a command may take on a busy machine
 OURS = ("MLFLOW_", "TF_", "CUDA_", "KERAS_", "PYTHONWARNINGS", "RECURRENT_")  # a user has not set these
 
@@ -78,6 +79,11 @@ class Searched:
     @property
     def uri(self) -> str:
         return f"sqlite:///{self.folder}/mlflow.db"
+
+    @property
+    def temporary(self) -> list[Path]:
+        """What the search has left in the folder for temporary files."""
+        return list((self.folder / TEMPORARY).iterdir())
 
     @property
     def client(self) -> "MlflowClient":
@@ -242,11 +248,19 @@ def recurrent(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     return call
 
 
+def _run_apart(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """`recurrent WORDS` with a folder of its own for temporary files, which `Searched.temporary` lists."""
+    (cwd / TEMPORARY).mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(cwd / TEMPORARY))
+        return run(*words, cwd=cwd)
+
+
 @pytest.fixture(scope="session")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     """The search `t`: six trials on two workers."""
     folder = tmp_path_factory.mktemp("searched").resolve()
-    return Searched(folder, "t", run(*SEARCH, cwd=folder))
+    return Searched(folder, "t", _run_apart(*SEARCH, cwd=folder))
 
 
 @pytest.fixture(scope="session")
@@ -254,7 +268,7 @@ def language(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     """The search `words`: two language models of text.txt."""
     folder = tmp_path_factory.mktemp("language").resolve()
     (folder / "text.txt").write_text(text(42_000, seed=0), encoding="utf-8")
-    return Searched(folder, "words", run(*LANGUAGE, cwd=folder))
+    return Searched(folder, "words", _run_apart(*LANGUAGE, cwd=folder))
 
 
 @pytest.fixture(scope="session")

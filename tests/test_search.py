@@ -21,6 +21,7 @@ from rich.console import Console
 from searching import (
     LANGUAGE,
     SEARCH,
+    TEMPORARY,
     Searched,
     begin,
     events,
@@ -239,11 +240,15 @@ def test_the_parent_shows_the_best_score(searched: Searched) -> None:
 
 def test_nothing_but_the_search_lies_in_the_folder(searched: Searched) -> None:
     ours = {"mlflow.db", "mlflow.db-wal", "mlflow.db-shm", "mlflow.db.lock", "mlartifacts", "searches", ".cache"}
-    others = {"best", "mlflow-server.log"}  # what other tests made here
+    others = {"best", "mlflow-server.log", TEMPORARY}  # what the tests made here
     assert {path.name for path in searched.folder.iterdir()} <= ours | others
     assert [path.name for path in (searched.folder / "searches").iterdir()] == ["t"]
     with closing(sqlite3.connect(searched.folder / "mlflow.db")) as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_no_temporary_file_is_left(searched: Searched, language: Searched) -> None:
+    assert searched.temporary == language.temporary == []
 
 
 # ---- over the REST API of a real server ----

@@ -1,6 +1,6 @@
 """How soon a strategy finds a good model: ours and Keras Tuner's on a table of trainings, without training.
 
-    python -m experiments.benchmarks.regret                                        20 seeds; Bayesian takes an hour
+    python -m experiments.benchmarks.regret                                        20 seeds; half an hour on two cores
     python -m experiments.benchmarks.regret --seeds 3 --sides "ours, tpe, halving;keras tuner, hyperband"
     python -m experiments.benchmarks.regret --build searches/table                 makes the table anew
 
@@ -20,12 +20,14 @@ import json
 import os
 import statistics
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from experiments.benchmarks.processes import measured, setting
+from experiments.launch import usable_cores
 
 TABLE = Path(__file__).with_name("regret_table.json.gz")
 DEFAULT = "ours, tpe, halving"
@@ -209,18 +211,25 @@ def build(folder: Path, path: Path) -> None:
 
 
 def show(table: Table, sides: list[str], seeds: int, path: Path) -> None:
-    """Runs every side in a process of its own and prints the table and how the target is met."""
+    """Runs every search in a process of its own, one a core, and prints the table and how the target is met."""
     print(f"{setting('keras-tuner', 'optuna')}; {seeds} seeds")
     what = {name: table.facts[name] for name in ("task", "options", "epochs", "executions", "commit")}
     print(f"table: {len(table.points)} points, {', '.join(f'{name} {value}' for name, value in what.items())}\n")
     print(f"| median regret after | {' | '.join(f'{count * table.epochs} epochs' for count in TRAININGS)} | ended by |")
     print(f"|---|{'---|' * (len(TRAININGS) + 1)}")
     medians: dict[str, Any] = {}
-    for side in sides:
-        found = measured(__spec__.name, "--once", side, "--seeds", str(seeds), "--table", str(path.absolute()))
-        medians[side] = np.median(found["regrets"], axis=0)
-        shown = (f"{medians[side][count * table.epochs - 1]:.3g}" for count in TRAININGS)
-        print(f"| {side} | {' | '.join(shown)} | {found['ended']} |", flush=True)
+
+    def searched(side: str, seed: int) -> dict[str, Any]:
+        return measured(__spec__.name, "--once", side, "--seed", str(seed), "--table", str(path.absolute()))
+
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        found = {side: [pool.submit(searched, side, seed) for seed in range(seeds)] for side in sides}
+        for side, searches in found.items():
+            results = [search.result() for search in searches]
+            medians[side] = np.median([one["regrets"] for one in results], axis=0)
+            shown = (f"{medians[side][count * table.epochs - 1]:.3g}" for count in TRAININGS)
+            ended = statistics.mode(one["ended"] for one in results)
+            print(f"| {side} | {' | '.join(shown)} | {ended} |", flush=True)
     peers = [side for side in sides if side in PEERS]
     if DEFAULT in sides and peers:
         print(f"\n{target(medians, min(peers, key=lambda side: float(medians[side][-1])))}")
@@ -247,6 +256,7 @@ def main() -> None:
         "--sides", default=";".join(OURS + PEERS), help="which strategies, with ; between (default: all)"
     )
     parser.add_argument("--once", help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=0, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.build:
         build(chosen.build, chosen.table)
@@ -256,8 +266,8 @@ def main() -> None:
         os.environ["OMP_NUM_THREADS"] = "1"  # with more threads Keras Tuner's Bayesian takes longer
         show(table, chosen.sides.split(";"), chosen.seeds, chosen.table)
         return
-    found, ends = zip(*(regrets(table, chosen.once, seed) for seed in range(chosen.seeds)), strict=True)
-    print(json.dumps({"regrets": found, "ended": statistics.mode(ends)}))
+    found, ended = regrets(table, chosen.once, chosen.seed)
+    print(json.dumps({"regrets": found, "ended": ended}))
 
 
 if __name__ == "__main__":
