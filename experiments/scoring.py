@@ -26,10 +26,10 @@ class Scorer:
     forgets, so two passes are the rule, and after as many passes as there are rows it is exact for any cell.
 
     Args:
-        compiled: samples that the model's kernel has been compiled for; no other number is then computed at a time.
+        compiled: samples that the model's kernel has been compiled for: no other number is then computed at a time.
     """
 
-    def __init__(self, task: Task, model: Any, arrays: Arrays, compiled: int | None = None) -> None:
+    def __init__(self, task: Task, model: Any, arrays: Arrays, compiled: int = 0) -> None:
         self.task, self.model, self.arrays = task, model, arrays
         self.batch = min(BATCH, len(arrays[0]))
         self.predict = model.predict_on_batch

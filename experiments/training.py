@@ -52,8 +52,8 @@ class Training:
         seeds: tuple[int, int],
     ) -> None:
         self.model, self.task, self.batch, self.seed, self.seeds = model, task, batch, seed, seeds
-        compiled = min(batch, len(train[0])) if scanned(model) else None  # XLA would compile another size, too
-        self.scorer = Scorer(task, model, val, compiled)
+        self.compiled = min(batch, len(train[0])) if scanned(model) else 0  # XLA would compile another size, too
+        self.scorer = Scorer(task, model, val, self.compiled)
         if task.stream:
             x, y = (windows(part, task.steps) for part in streams(train, batch))
             train = x, y

@@ -25,7 +25,7 @@ SINGLE, POINTS = 20, 40  # lags of a drawn curve: the first ones one by one, the
 
 
 class Gauge:
-    """Measures one model with one weights after the other: by one backward pass each, through Keras' own layers.
+    """Measures one model with one weights after the other: by one backward pass each.
 
     Args:
         model: Sequential or functional, of one input; its last layer is the head, which reads the last state.
@@ -33,6 +33,8 @@ class Gauge:
         samples: of the probe.
         x: reads these samples `(samples, time, features)` or `(samples, time)` of tokens; by default features are
             N(0, 1) and tokens drawn uniformly. Of tokens the gradient is that with respect to their embeddings.
+        compiled: samples of `steps` steps that the model's kernel has been compiled for. Its own layers then read the
+            probe, filled up to so many; by default Keras' do, which take longer to trace but not to be compiled.
 
     Raises ValueError for a probe that is too short for SHORT lags.
     """
@@ -44,6 +46,7 @@ class Gauge:
         samples: int = SAMPLES,
         seed: int = 0,
         x: np.ndarray | None = None,
+        compiled: int = 0,
     ) -> None:
         steps = steps if x is None else x.shape[1]
         if steps <= SHORT:
@@ -54,10 +57,11 @@ class Gauge:
         rng = np.random.default_rng(seed)
         self.x = _probe(model, tables[0][1] if tables else None, rng, (samples, steps)) if x is None else x
         size = model.input_shape[-1] if self.table is None else self.weights[self.table].shape[1]
-        self.model = _reading(model, keras.Input((None, size)))
+        self.samples, self.read = len(self.x), max(len(self.x), compiled)
+        self.model = _reading(model, keras.Input((None, size)), compiled >= self.samples)
         state = self.model.layers[-1].input
-        v = np.random.default_rng((seed, 1)).standard_normal((len(self.x), state.shape[-1])).astype(np.float32)
-        self.gradient = _gradient(keras.Model(self.model.inputs, state), v, (*self.x.shape[:2], size))
+        v = np.random.default_rng((seed, 1)).standard_normal((self.samples, state.shape[-1])).astype(np.float32)
+        self.gradient = _gradient(keras.Model(self.model.inputs, state), self._filled(v), (None, steps, size))
 
     def curve(self, weights: list[np.ndarray] | None = None) -> np.ndarray:
         """ln G at the lags 0 to T - 1; of the model's own weights, or of these, as `get_weights` gives them."""
@@ -65,9 +69,13 @@ class Gauge:
         if self.table is not None:
             x = weights.pop(self.table)[x]
         self.model.set_weights(weights)
-        found = np.asarray(self.gradient(tf.constant(x)), np.float64)  # float32 would lose small ones in squares
+        found = self.gradient(tf.constant(self._filled(x)))[: self.samples]
+        found = np.asarray(found, np.float64)  # float32 would lose small ones in squares
         sizes = np.nan_to_num(np.linalg.norm(found, axis=2), nan=LARGEST, posinf=LARGEST)
         return np.asarray(np.log(np.clip(sizes, SMALLEST, LARGEST)).mean(axis=0)[::-1])
+
+    def _filled(self, rows: np.ndarray) -> np.ndarray:
+        return np.resize(rows, (self.read, *rows.shape[1:]))
 
 
 def _probe(
@@ -78,19 +86,20 @@ def _probe(
     return rng.integers(int(embedding.mask_zero), embedding.input_dim, shape, np.int32)
 
 
-def _reading(model: keras.Model, start: keras.KerasTensor) -> keras.Model:
+def _reading(model: keras.Model, start: keras.KerasTensor, compiled: bool) -> keras.Model:
     """A copy that reads `start`, in place of an embedding's output where there is one; without the model's weights."""
 
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, keras.layers.Embedding):
             return keras.layers.Identity(name=layer.name)
-        return stock(layer)  # for one pass a compilation would take longer than it saves
+        # for one pass a compilation would take longer than it saves
+        return type(layer).from_config(layer.get_config()) if compiled else stock(layer)
 
     return keras.models.clone_model(model, input_tensors=start, clone_function=copied)
 
 
-def _gradient(model: keras.Model, v: np.ndarray, shape: tuple[int, ...]) -> Any:
-    """ds/dx as a function of x."""
+def _gradient(model: keras.Model, v: np.ndarray, shape: tuple[int | None, ...]) -> Any:
+    """ds/dx as a function of x. Kernels know no number of samples: what was compiled for training is found again."""
 
     def gradient(x: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
@@ -146,8 +155,10 @@ def drawn(curve: np.ndarray) -> dict[str, list[float]]:
     return {"lags": lags.tolist(), "log10_gain": ((curve[lags] - curve[0]) / math.log(10)).round(3).tolist()}
 
 
-def measure(model: keras.Model, initial: list[np.ndarray], steps: int, seed: int = 0) -> dict[str, Any]:
+def measure(
+    model: keras.Model, initial: list[np.ndarray], steps: int, seed: int = 0, compiled: int = 0
+) -> dict[str, Any]:
     """`summary` and `drawn` of a model as it is (`trained`) and with the weights that it began with (`init`)."""
-    gauge = Gauge(model, probe_steps(steps), seed=seed)
+    gauge = Gauge(model, probe_steps(steps), seed=seed, compiled=compiled if probe_steps(steps) == steps else 0)
     curves = {"trained": gauge.curve(), "init": gauge.curve(initial)}
     return {moment: {"summary": summary(curve), "curve": drawn(curve)} for moment, curve in curves.items()}

@@ -22,9 +22,10 @@ class Scanned:
     """Goes before a Keras recurrent layer among the bases of a cell's layer: computes it with a scan.
 
     Subclasses have `forward_pass(x, states, weights, mask)`, which returns the last states and what to keep, first the
-    states at every step; `backward_pass(states, weights, mask, kept, ends, outputs)`, which turns the gradients of the
-    last states and of the outputs at every step (or None) into those of the first states and of the gates; and which
-    of these gates, in Keras' order, hold products with the inputs and which with the states.
+    states at every step; `backward_pass(states, recurrent, mask, kept, ends, outputs)`, which turns the gradients
+    of the last states and of the outputs at every step (or None) into those of the first states and of the gates; and
+    which of these gates, in Keras' order, hold products with the inputs and which with the states. The way back knows
+    nothing of the inputs: layers of one width share its program.
     """
 
     gates_of_inputs: tuple[int, ...]
@@ -53,7 +54,7 @@ class Scanned:
             ends, kept = forward(x, states, weights, mask)
 
             def back(ends: Tensors, outputs: tf.Tensor | None) -> Tensors:
-                first, gates = backward(states, weights, mask, kept, ends, outputs)
+                first, gates = backward(states, weights[1], mask, kept, ends, outputs)
                 places = self.gates_of_inputs, self.gates_of_states
                 outer, inner = ([gates[place] for place in part] for part in places)
                 # Left to TensorFlow, which is faster than XLA at large products and leaves out that of x if it can.

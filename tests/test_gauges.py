@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from experiments.folders import TrialFolder
-from experiments.gauges import pace
+from experiments.gauges import pace, sight
+from experiments.tasks.base import make as make_task
 from experiments.training import Training
+from search_spaces import horizon
 from search_spaces.horizon import measure
+from search_spaces.recurrent import RecurrentSpace
 from tests.test_tuner import TASK, kill, killed, make  # noqa: F401  kill is a fixture
 
 
@@ -32,6 +35,29 @@ def test_the_horizon_at_first_is_of_the_weights_before_training(tmp_path: Path, 
     training = whole._training(whole.oracle.trials["0000"], TrialFolder(tmp_path / "killed" / "trials" / "0000"), 0)
     first = measure(training.model, training.model.get_weights(), TASK.steps)
     assert ends[0]["init"] == first["init"] == first["trained"] != ends[0]["trained"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "batch", "expected"),
+    [
+        ("adding", {"length": "120", "train": "64", "val": "8", "test": "8"}, 32, 32),
+        ("adding", {"length": "120", "train": "20", "val": "8", "test": "8"}, 32, 20),  # the only batch is smaller
+        ("temporal_order", {"train": "64", "val": "8", "test": "8"}, 32, 0),  # padded: its programs read a mask
+        ("char_lm", {"window": "120"}, 32, 0),  # its programs carry a state
+    ],
+)
+def test_what_training_has_compiled_serves_the_horizon(
+    name: str, options: dict[str, str], batch: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(horizon, "measure", lambda *_, compiled, **__: told.append(compiled) or {})
+    task = make_task(name, options)
+    space = RecurrentSpace(task.outputs, task.loss, task.features, task.tokens, padding=task.padding, work=10**9)
+    model = space.stack([("simple_rnn", 8)], 0.0)
+    model.compile("adam", "mse")
+    training = Training(model, task, task.split("train", 0), task.split("val", 0), batch, 0, (0, 0))
+    sight(model, model.get_weights(), task, training.compiled)
+    assert told == [expected]
 
 
 def test_the_pace_is_that_of_all_epochs_but_the_first_of_a_process(tmp_path: Path) -> None:

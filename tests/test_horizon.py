@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from experiments.batches import Batches
 from search_spaces import cells
 from search_spaces.horizon import LEAST, Gauge, drawn, half_life, measure, probe_steps, rate, summary
 from search_spaces.recurrent import RecurrentSpace
+from search_spaces.scan import Scanned, _compiled
 
 WIDTH, STEPS = 64, 300
 # (half-life over 50 lags, G50/G0) at the beginning, one seed: T = 300, width 64, Keras' initialisers.
@@ -128,6 +130,28 @@ def test_both_kernels_give_the_same_curve(cell: str, depth: int) -> None:
     gains = np.linalg.norm(np.asarray(tape.gradient(s, x), np.float64), axis=2)
     by_xla = np.log(gains).mean(axis=0)[::-1]
     assert gauge.curve()[:30] == pytest.approx(by_xla[:30], abs=1e-2)
+
+
+@pytest.mark.parametrize("cell", cells.names())
+@pytest.mark.parametrize(
+    ("depth", "more"), [(1, {"features": 2}), (2, {"tokens": 5}), (2, {"features": 1, "per_step": True})]
+)
+def test_what_training_has_compiled_gives_the_same_curve(cell: str, depth: int, more: dict[str, Any]) -> None:
+    keras.utils.set_random_seed(0)
+    space = RecurrentSpace(3, "categorical", work=10**9, **more)
+    made, rng = space.stack([(cell, 8)] * depth, 0.0), np.random.default_rng(0)
+    made.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    x = rng.integers(5, size=(32, 60)) if "tokens" in more else rng.standard_normal((32, 60, more["features"]))
+    y = rng.integers(3, size=(32, 60) if "per_step" in more else 32)
+    arrays = x.astype(np.int32 if "tokens" in more else np.float32), y.astype(np.int32)
+    made.fit(Batches(arrays, 32).shuffled(np.arange(32)), verbose=0)
+    layers = [layer for layer in made.layers if isinstance(layer, Scanned)]
+    programs = [_compiled(part) for layer in layers for part in (layer.forward_pass, layer.backward_pass)]
+    traced = [program.experimental_get_tracing_count() for program in programs]
+    assert len(layers) == depth and all(traced)
+    curve = Gauge(made, 60, compiled=32).curve()
+    assert [program.experimental_get_tracing_count() for program in programs] == traced
+    assert curve == pytest.approx(Gauge(made, 60).curve(), abs=1e-2)
 
 
 @pytest.mark.parametrize("more", [{}, {"one_hot": True}, {"per_step": True}, {"padding": 0}])

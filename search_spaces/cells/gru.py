@@ -38,10 +38,10 @@ class ScannedGRU(scan.Scanned, keras.layers.GRU):
 
     @staticmethod
     def backward_pass(
-        states: Tensors, weights: Tensors, mask: Any, kept: Tensors, ends: Tensors, outputs: Any
+        states: Tensors, recurrent: tf.Tensor, mask: Any, kept: Tensors, ends: Tensors, outputs: Any
     ) -> tuple[Tensors, Tensors]:
         hs, *gates = kept
-        back = tf.transpose(weights[1])
+        back = tf.transpose(recurrent)
 
         def step(inputs: Tensors, gradients: Tensors) -> tuple[Tensors, Tensors]:
             (h, z, r, n, unreset), (dh,) = inputs, gradients

@@ -37,10 +37,10 @@ class ScannedLSTM(scan.Scanned, keras.layers.LSTM):
 
     @staticmethod
     def backward_pass(
-        states: Tensors, weights: Tensors, mask: Any, kept: Tensors, ends: Tensors, outputs: Any
+        states: Tensors, recurrent: tf.Tensor, mask: Any, kept: Tensors, ends: Tensors, outputs: Any
     ) -> tuple[Tensors, Tensors]:
         _, cs, *gates = kept
-        back = tf.transpose(weights[1])
+        back = tf.transpose(recurrent)
 
         def step(inputs: Tensors, gradients: Tensors) -> tuple[Tensors, Tensors]:
             (c, earlier, i, f, g, o), (dh, dc) = inputs, gradients

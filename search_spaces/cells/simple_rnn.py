@@ -51,13 +51,13 @@ def _forward_pass(
 def _backward_pass(
     activation: str,
     states: Tensors,
-    weights: Tensors,
+    recurrent: tf.Tensor,
     mask: Any,
     kept: Tensors,
     ends: Tensors,
     outputs: Any,
 ) -> tuple[Tensors, Tensors]:
-    back = tf.transpose(weights[1])
+    back = tf.transpose(recurrent)
 
     def step(inputs: Tensors, gradients: Tensors) -> tuple[Tensors, Tensors]:
         found = gradients[0] * SLOPE[activation](inputs[0])
