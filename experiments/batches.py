@@ -1,4 +1,9 @@
-"""Batches of arrays, as one pipeline for all epochs: Keras makes a new one at every `fit`, which takes 50 ms."""
+"""Batches of arrays, as one pipeline for all epochs: Keras makes a new one at every `fit`, which takes 50 ms.
+
+Memory-mapped arrays are read where they lie: all workers read the same pages.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -9,10 +14,7 @@ ALIGNMENT = 64  # bytes; TensorFlow ends the process over a tensor that begins e
 
 
 class Batches:
-    """Reads x and y in batches, in the order that `shuffled` was told last; the last batch may be smaller.
-
-    Memory-mapped arrays are read where they lie: all workers read the same pages.
-    """
+    """Reads x and y in batches, in the order that `shuffled` was told last; the last batch may be smaller."""
 
     def __init__(self, arrays: Arrays, batch: int) -> None:
         x, y = (_tensor(part) for part in arrays)
@@ -20,21 +22,40 @@ class Batches:
         self.steps = -(-self.samples // batch)
         self.order = tf.Variable(np.arange(self.samples), trainable=False)
 
-        @tf.autograph.experimental.do_not_convert  # nothing to convert; a worker would leave its file in /tmp
         def take(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             rows = self.order[step * batch : (step + 1) * batch]
             return tf.gather(x, rows), tf.gather(y, rows)
 
-        # TensorFlow's rewriting of the pipeline would copy x and y, and has nothing to gain on a worker's one core.
-        options = tf.data.Options()
-        options.experimental_optimization.apply_default_optimizations = False
-        options.autotune.enabled = False
-        self.dataset = tf.data.Dataset.range(self.steps).map(take).with_options(options)
+        self.dataset = _pipeline(self.steps, take)
 
     def shuffled(self, order: np.ndarray) -> tf.data.Dataset:
         """The batches of an epoch that reads the samples in `order` (samples,)."""
         self.order.assign(order)
         return self.dataset
+
+
+class Windows:
+    """Reads streams x and y `(streams, time)` together, `window` steps at a time, from left to right."""
+
+    def __init__(self, arrays: Arrays, window: int) -> None:
+        x, y = (_tensor(part) for part in arrays)
+        self.steps = x.shape[1] // window
+
+        def take(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            part = slice(step * window, (step + 1) * window)
+            return tf.ensure_shape(x[:, part], (len(x), window)), tf.ensure_shape(y[:, part], (len(y), window))
+
+        self.dataset = _pipeline(self.steps, take)
+
+
+def _pipeline(steps: int, take: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]) -> tf.data.Dataset:
+    # TensorFlow's rewriting of the pipeline would copy x and y, and has nothing to gain on a worker's one core. Nor has
+    # AutoGraph anything to convert in `take`; a worker would leave its file in /tmp.
+    options = tf.data.Options()
+    options.experimental_optimization.apply_default_optimizations = False
+    options.autotune.enabled = False
+    take = tf.autograph.experimental.do_not_convert(take)
+    return tf.data.Dataset.range(steps).map(take).with_options(options)
 
 
 def _tensor(part: np.ndarray) -> tf.Tensor:

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from experiments.spec import Spec
 from experiments.tasks.base import Task
 from tracking.journal import Event
 
 
-def card(spec: Spec, task: Task, floors: dict[str, float], events: list[Event], run_id: str) -> dict[str, Any]:
-    """Of the trial with this journal, which has completed, and this run in MLflow."""
+def card(
+    facts: dict[str, Any], task: Task, floors: dict[str, float], events: list[Event], run_id: str
+) -> dict[str, Any]:
+    """Of the trial with this journal, which has completed, and this run in MLflow; `facts` as `Spec.facts` has them."""
     start, end = events[0], events[-1]
     built = next(event for event in events if event["event"] == "built")
-    facts = spec.facts()
     return {
-        "search": spec.name,
+        "search": facts["name"],
         "trial": start["trial"],
         "run_id": run_id,
         "architecture": start["parameters"]["architecture"],

@@ -82,7 +82,7 @@ def _search(parsed: argparse.Namespace) -> int:
     from experiments.launch import Launch
     from experiments.search import WorkersDied
     from experiments.settings import settle, workers
-    from tracking.store import resolve
+    from tracking.store import resolve, words
 
     uri, console = resolve(parsed.tracking_uri), _console()
     spec = settle(parsed)
@@ -107,7 +107,7 @@ def _search(parsed: argparse.Namespace) -> int:
     try:
         return _show_results(spec.name, uri, hints=True)
     except ValueError as error:  # the server has gone meanwhile
-        sync = shlex.join(["recurrent", "sync", spec.name, "--tracking-uri", uri])
+        sync = shlex.join(["recurrent", "sync", spec.name, *words(uri)])
         print(f"recurrent search: the search is done, but {error}; to send it:\n  {sync}", file=sys.stderr)
         return 1
 
@@ -130,20 +130,22 @@ def _sync(parsed: argparse.Namespace) -> int:
 def _show_results(name: str, uri: str, hints: bool = False) -> int:
     from experiments.display import leaderboard
     from tracking.results import ranked, results
-    from tracking.store import working
+    from tracking.store import words, working
 
     console = _console()
     with working(uri):
         found = results(*_open(name, uri))
     leaderboard(console, found, ranked(found))
+    ui, export = (shlex.join(["recurrent", *part, *words(uri)]) for part in (["ui"], ["export", name, "--to", "DIR"]))
     if hints and not ranked(found):
-        console.print("\nnext:\n  recurrent ui   what failed, and why, in the browser", soft_wrap=True)
+        console.print(f"\nnext:\n  {ui}   what failed, and why, in the browser", soft_wrap=True, markup=False)
     elif hints:
-        export = f"recurrent export {name} --to DIR"
         console.print(
-            f"\nnext:\n  {'recurrent ui':<{len(export)}}   every trial and its curves in the browser", soft_wrap=True
+            f"\nnext:\n  {ui:<{len(export)}}   every trial and its curves in the browser\n"
+            f"  {export}   the best model, verified, as files",
+            soft_wrap=True,
+            markup=False,
         )
-        console.print(f"  {export}   the best model, verified, as files", soft_wrap=True)
     return 0 if ranked(found) or not hints else 1
 
 

@@ -110,8 +110,7 @@ class Display:
         for heading in ("worker", "trial", "candidate", "learning rate", "epoch", metric_name(self.metric)):
             table.add_column(heading)
         for trial in self.progress.running(self.session):
-            done = trial.epochs - trial.execution * self.epochs
-            epoch = f"{min(done + 1, self.epochs)}/{self.epochs}"
+            epoch = f"{min(trial.epoch + 1, self.epochs)}/{self.epochs}"
             rate = number(trial.values.get("learning_rate"))
             table.add_row(str(trial.worker), trial.number, trial.architecture, rate, epoch, number(trial.last_score))
         return table

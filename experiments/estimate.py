@@ -6,7 +6,6 @@ from statistics import fmean
 from experiments.ranges import WIDTH_STEP, real, whole
 from experiments.recipes import dimensions
 from experiments.spec import Spec
-from experiments.tasks.base import Task
 from search_spaces.recipe import BIASED, inits
 
 # Measured on one core of a server, TensorFlow 2.21: what building, tracing and saving a model takes, what one time step
@@ -51,20 +50,24 @@ def planned_trials(spec: Spec) -> int:
     return spec.trials if size is None else min(spec.trials, size)
 
 
-def seconds(spec: Spec, task: Task, steps: int, length: int, workers: int) -> float:
+def seconds(spec: Spec, steps: int, length: int, workers: int) -> float:
     """Very roughly: for the mean candidate, on a core as fast as the one measured; the display soon knows better.
 
     Args:
         steps: training steps of an epoch.
         length: time steps of a training step.
     """
+    depths = whole("--depth", spec.depth)
+    trial = SECONDS_PER_TRIAL + SECONDS_PER_LAYER * fmean(depths) + epoch_seconds(spec, steps, length) * spec.epochs
+    return SECONDS_TO_START + trial * spec.executions * planned_trials(spec) / workers
+
+
+def epoch_seconds(spec: Spec, steps: int, length: int) -> float:
+    """Of one epoch of the mean candidate, as roughly."""
     depths, widths = whole("--depth", spec.depth), whole("--width", spec.width, WIDTH_STEP)
     step = fmean(_step_seconds(cell, depths, widths, spec.batch) for cell in spec.cells)
     ends = dimensions(spec)["bidirectional"]
-    step *= 1 + fmean(ends)  # a layer that reads from both ends is two
-    training = step * steps * length * spec.epochs
-    trial = SECONDS_PER_TRIAL + SECONDS_PER_LAYER * fmean(depths) + training
-    return SECONDS_TO_START + trial * spec.executions * planned_trials(spec) / workers
+    return step * (1 + fmean(ends)) * steps * length  # a layer that reads from both ends is two
 
 
 def _step_seconds(cell: str, depths: Sequence[int], widths: Sequence[int], batch: int) -> float:

@@ -105,18 +105,18 @@ def taken(wanted: FileLock, seconds: float = 0) -> bool:
 def write_atomically(path: Path, content: bytes) -> None:
     """The file has either its old content or all of the new one; an OSError names it."""
     temporary = path.with_name(path.name + ".tmp")
-    with replacing(temporary, path), temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    with replacing(temporary, path):
+        temporary.write_bytes(content)
 
 
 @contextmanager
 def replacing(temporary: Path, path: Path) -> Iterator[None]:
-    """What is written to `temporary` becomes `path`, or nothing is left of it."""
+    """What is written to `temporary` becomes `path`, also if the power fails then, or nothing is left of it."""
     try:
         with naming(path):
             yield
+            with temporary.open("r+b") as file:
+                os.fsync(file.fileno())
             os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):

@@ -9,7 +9,7 @@ import shutil
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -51,6 +51,7 @@ class Launch:
         self.task = base.make(self.spec.task, self.spec.options)
         self.new = not self.folder.spec.exists()
         self.own = self.spec.task.endswith(".py")  # a user's file: it may be wrong in ways that ours are tested for
+        self.facts: dict[str, Any] = {}
         self.refused = False  # by the record, or the disk: then a new search leaves nothing behind
         self.kept: list[TrialState] = []  # the trials whose models lie on disk
 
@@ -61,6 +62,7 @@ class Launch:
         windows.check(self.task, arrays[0], arrays[1], self.spec.batch)
         self.spec = dataclasses.replace(self.spec, digest=base.digest(arrays))
         self._check_spec()
+        self.facts = self.spec.facts()
         self.floors = self.task.floors("val")
         if self.own:
             contract.check_floors(self.floors, self.spec.task)
@@ -72,7 +74,8 @@ class Launch:
         epochs = self.spec.epochs * self.spec.executions
         progress = Progress(self.folder.path / "trials", self.task.direction, planned, epochs)
         search = Search(self.folder, min(self.workers, progress.left()), gpus())
-        search.watch = Watch(limits(self.spec, self.workers), progress, search.session)
+        epoch = estimate.epoch_seconds(self.spec, self._steps(len(arrays[0][0])), self.task.steps)
+        search.watch = Watch(limits(self.spec, self.workers, epoch), progress, search.session)
         search.warn = self._warn
         try:
             with Display(self.console, progress, self.task.metric, self.floors, self.spec.epochs) as display:
@@ -152,8 +155,7 @@ class Launch:
 
     def _announce(self, samples: int) -> None:
         spec, size = self.spec, estimate.space_size(self.spec)
-        steps = windows.training_steps(self.task, samples, spec.batch)
-        seconds = estimate.seconds(spec, self.task, steps, self.task.steps, self.workers)
+        seconds = estimate.seconds(spec, self._steps(samples), self.task.steps, self.workers)
         space = "infinitely many models (it has a range of real numbers)" if size is None else f"{size:,} models"
         if about := self.task.about():
             self._say(about)
@@ -165,17 +167,24 @@ class Launch:
         )
         self._say(f"{self.task.metric} floors, what models with less memory score: {floors_line(self.floors)}")
 
+    def _steps(self, samples: int) -> int:
+        """Training steps of an epoch."""
+        return windows.training_steps(self.task, samples, self.spec.batch)
+
     def _say(self, text: str) -> None:
         self.console.print(text, soft_wrap=True)
 
     def sync(self) -> bool:
         """Brings MLflow to what the search's journals say; False if the store did not take it. Trains nothing.
 
-        Raises ValueError if the search is running.
+        Raises ValueError if the search is running, or if the data are no longer those of the search: its floors are of
+        them, and so is a model's vocabulary.
         """
         if not taken(self.folder.launcher_lock):
             raise ValueError(f"NAME: expected a search that is not running, got {self.spec.name!r}, which is")
         try:
+            base.check_digest(self.task, self.spec.seed, self.spec.digest)
+            self.facts = json.loads(self.folder.spec.read_text("utf-8"))  # what it was run with, not what sends it
             self.floors = self.task.floors("val")
             record = self._record(uuid.uuid4().hex)
             record.open_now()
@@ -241,7 +250,7 @@ class Launch:
         known = find_search(client, self.spec.name)
         if known is not None and json.loads(known.data.tags["spec"])["id"] != self.spec.id:
             raise ValueError(f"--name: expected a new name, got {self.spec.name!r}, which {self.uri} holds already")
-        facts = {**self.spec.facts(), "metric": self.task.metric, "direction": self.task.direction}
+        facts = {**self.facts, "metric": self.task.metric, "direction": self.task.direction}
         experiment = base.title(self.spec.task)
         place = artifacts(self.uri, experiment)
         parent = open_search(client, self.spec.name, experiment, place, facts, self.floors)
@@ -263,7 +272,7 @@ class Launch:
         trial = self.folder.trial(int(best))
         run_id = projection.trials[trial.path.name].run_id
         if run_id and trial.model.exists():
-            about = card(self.spec, self.task, self.floors, trial.journal.events(), run_id)
+            about = card(self.facts, self.task, self.floors, trial.journal.events(), run_id)
             log_best(projection.client, projection.parent, run_id, trial.model, about)
 
 

@@ -6,6 +6,7 @@ from time import monotonic
 
 import psutil
 
+from experiments import memory
 from experiments.display import number
 from experiments.engines.local import LocalWorker
 from experiments.estimate import words
@@ -27,15 +28,17 @@ class Limits:
     target: float | None = None
     trial_time: float | None = None
     memory: int | None = None
+    epoch: float = 0.0  # what one is estimated to take, for as long as none has been seen
+    epochs: int = 0  # of a training
     hung: float = HUNG
 
 
-def limits(spec: Spec, workers: int) -> Limits:
-    """The limits of a spec. Raises ValueError for one that is none."""
+def limits(spec: Spec, workers: int, epoch: float = 0.0) -> Limits:
+    """The limits of a spec; an epoch is estimated to take `epoch` seconds. Raises ValueError for one that is none."""
     automatic = int(SHARE * psutil.virtual_memory().total / max(1, workers))
-    memory = automatic if spec.memory_limit == "auto" else size("--memory-limit", spec.memory_limit)
+    most = automatic if spec.memory_limit == "auto" else size("--memory-limit", spec.memory_limit)
     time, trial_time = duration("--time-limit", spec.time_limit), duration("--trial-time-limit", spec.trial_time_limit)
-    return Limits(time, real("--target", spec.target), trial_time, memory)
+    return Limits(time, real("--target", spec.target), trial_time, most, epoch, spec.epochs)
 
 
 class Clock:
@@ -88,7 +91,7 @@ class Watch:
     def _memory(self, worker: LocalWorker, trial: TrialState | None) -> str:
         limit = self.limits.memory
         try:
-            used = psutil.Process(worker.pid).memory_info().rss if limit else 0
+            used = memory.own(psutil.Process(worker.pid)) if limit else 0
         except psutil.Error:  # it has just ended
             return ""
         if limit is None or used <= limit:
@@ -108,15 +111,19 @@ class Watch:
 
     def _time(self, trial: TrialState) -> str:
         waiting, limit = self._waiting(trial), self.limits.trial_time
-        if limit is not None and not trial.stopped and waiting > limit:
+        if limit is not None and not trial.stopped and self._before(trial, limit) + waiting > limit:
             trial.late = trial.begun
             what = "stopped at" if trial.late else "no epoch within"
             return f"{what} the trial time limit of {words(limit)}"
         if waiting <= self.limits.hung:  # whatever the epochs took: this is looked at four times a second
             return ""
         paces = [pace for one in self.progress.trials.values() for pace in one.paces]
-        patience = max(self.limits.hung, HUNG_EPOCHS * statistics.median(paces) if paces else 0.0)
+        patience = max(self.limits.hung, HUNG_EPOCHS * (statistics.median(paces) if paces else self.limits.epoch))
         return f"hung: no epoch for {words(patience)}" if waiting > patience else ""
+
+    def _before(self, trial: TrialState, limit: float) -> float:
+        """Seconds that a training took until its last epoch was over; 0 where its worker brings it to its end."""
+        return trial.spent if trial.spent <= limit and trial.epoch < self.limits.epochs else 0.0
 
 
 def _gigabytes(count: int) -> str:

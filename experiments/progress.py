@@ -20,6 +20,8 @@ class TrialState:
     session: str = ""
     execution: int = 0
     epochs: int = 0  # finished, over all executions
+    epoch: int = 0  # finished, of the execution that runs
+    spent: float = 0.0  # seconds of that execution until its last epoch was over
     begun: bool = False  # the execution that runs has finished an epoch
     late: bool = False  # it has, and the next one takes longer than the trial time limit
     stopped: bool = False  # the launcher has stopped it for that: it is let come to its end
@@ -51,9 +53,11 @@ class TrialState:
             if event["time"] >= self.last:  # the line that a kill left out has its epoch's time, before the last start
                 self.paces.append((event["time"] - self.last) / 1000)
             self.execution, self.epochs, self.begun = event["execution"], self.epochs + 1, True
+            self.epoch, self.spent = event["epoch"] + 1, event.get("seconds", 0.0)
             self.last_score = next((value for key, value in event["metrics"].items() if key.startswith("val_")), None)
         elif kind == "execution":
             self.begun = self.late = self.stopped = False
+            self.epoch, self.spent = 0, 0.0
         elif kind == "stop":
             self.stopped = True
         elif kind == "end":

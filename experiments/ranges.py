@@ -12,7 +12,7 @@ MOST_WIDTH, MOST_DEPTH = 65_536, 100  # a layer of that width has billions of we
 
 
 def whole(argument: str, text: str, step: int = 1) -> range | list[int]:
-    """The whole numbers from 1 that `text` names: a range for A:B, else a list. Raises ValueError."""
+    """The whole numbers from 1 that `text` names: a range for A:B, else a list in order. Raises ValueError."""
     most = MOST_WIDTH if step == WIDTH_STEP else MOST_DEPTH
     expected = f"{argument}: expected A:B with A not above B, or a list like 1,2, of whole numbers from 1 to {most:,}"
     expected = f"{expected}; got {text[:60]!r}"
@@ -23,7 +23,7 @@ def whole(argument: str, text: str, step: int = 1) -> range | list[int]:
         raise ValueError(expected) from None
     if min(numbers) < 1 or max(numbers) > most or (len(ends) == 2 and numbers[0] > numbers[1]):
         raise ValueError(expected)
-    return range(numbers[0], numbers[1] + 1, step) if len(ends) == 2 else list(dict.fromkeys(numbers))
+    return range(numbers[0], numbers[1] + 1, step) if len(ends) == 2 else sorted(set(numbers))
 
 
 def real(

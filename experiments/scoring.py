@@ -101,12 +101,7 @@ def scorer(spec: dict[str, Any]) -> Callable[[Path, str], float]:
     Raises ValueError if the data are no longer those of the search.
     """
     task = base.make(spec["task"], spec["options"])
-    found = base.digest([task.split(name, spec["seed"]) for name in ("train", "val")])
-    if found != spec["digest"]:
-        raise ValueError(
-            f"data: expected those of the search, digest {spec['digest'][:12]}, got {found[:12]};"
-            " another corpus, or another Python's language reference?"
-        )
+    base.check_digest(task, spec["seed"], spec["digest"])
 
     def score(file: Path, split: str) -> float:
         import keras

@@ -96,18 +96,16 @@ class Search:
             raise
         finally:
             status = "KILLED" if self.interrupted else status
+            ended = "interrupted" if self.interrupted else self.why or "done"  # a later Ctrl-C changes that no more
             self._stop()
             tick()
             with suppress(OSError):  # a full disk: the record has it all the same
-                self.folder.journal.append("end", status=status, why=self._ended())
+                self.folder.journal.append("end", status=status, why=ended)
             if record:
-                record.finish(status, last and (lambda: last(record)), self._ended())
+                record.finish(status, last and (lambda: last(record)), ended)
             with suppress(OSError):  # a full disk: the next launcher will
                 self._settle()
-        return self._ended()
-
-    def _ended(self) -> str:
-        return "interrupted" if self.interrupted else self.why or "done"
+        return ended
 
     def _start(self, index: int) -> LocalWorker:
         gpu = self.gpus[index % len(self.gpus)] if self.gpus else None

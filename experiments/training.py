@@ -12,14 +12,15 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
-from experiments.batches import Batches
+from experiments.batches import Batches, Windows
 from experiments.folders import replacing, write_atomically
 from experiments.norms import GradientNorms
 from experiments.scoring import Scorer
 from experiments.steps import trace_as_one
 from experiments.tasks.base import Arrays, Task
-from experiments.windows import streams, windows
+from experiments.windows import streams
 from search_spaces.scan import scanned
 from search_spaces.streams import carrying, copy_weights, reset
 
@@ -54,13 +55,13 @@ class Training:
         self.model, self.task, self.batch, self.seed, self.seeds = model, task, batch, seed, seeds
         self.compiled = min(batch, len(train[0])) if scanned(model) else 0  # XLA would compile another size, too
         self.scorer = Scorer(task, model, val, self.compiled)
+        self.batches: Batches | Windows
         if task.stream:
-            x, y = (windows(part, task.steps) for part in streams(train, batch))
-            train = x, y
+            self.batches = Windows(streams(train, batch), task.steps)
             self.trained = carrying(model, batch, None)
         else:
+            self.batches = Batches(train, batch)
             self.trained = model
-        self.batches = Batches(train, batch)
         self.trained.steps_per_execution = min(STEPS_PER_EXECUTION, self.batches.steps)
         self.trained.optimizer.build(self.trained.trainable_variables)
         self.norms = GradientNorms(self.trained.optimizer, self.batches.steps)
@@ -76,7 +77,8 @@ class Training:
         self.epochs += 1
         rng = np.random.default_rng(seed_sequence(self.seed, *self.seeds, self.epoch))
         self._seed_dropout(rng)
-        loss = self._train_streams() if self.task.stream else self._train_samples(rng)
+        read = self.batches
+        loss = self._fit(self._samples(read, rng) if isinstance(read, Batches) else self._windows(read))
         if self.task.stream:
             copy_weights(self.trained, self.model)
         found = self.scorer.score() if np.isfinite(loss) else float("nan")
@@ -88,19 +90,19 @@ class Training:
             if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
                 layer.seed_generator.state.assign(rng.integers(2**31, size=2).astype("uint32"))
 
-    def _train_samples(self, rng: np.random.Generator) -> float:
+    def _samples(self, batches: Batches, rng: np.random.Generator) -> tf.data.Dataset:
         if self.task.online and self.epoch:
-            self.batches = Batches(self.task.split("train", self.seed, self.epoch), self.batch)
-        return self._fit(rng.permutation(self.batches.samples))
+            self.batches = batches = Batches(self.task.split("train", self.seed, self.epoch), self.batch)
+        return batches.shuffled(rng.permutation(batches.samples))
 
-    def _train_streams(self) -> float:
-        """Windows in order, row i of each batch going on with stream i."""
+    def _windows(self, windows: Windows) -> tf.data.Dataset:
+        """In order, row i of each batch going on with stream i."""
         reset(self.trained)
-        return self._fit(np.arange(self.batches.samples))
+        return windows.dataset
 
-    def _fit(self, order: np.ndarray) -> float:
+    def _fit(self, batches: tf.data.Dataset) -> float:
         started = time.perf_counter()
-        history = self.trained.fit(self.batches.shuffled(order), verbose=0).history
+        history = self.trained.fit(batches, verbose=0).history
         self.seconds = time.perf_counter() - started
         return float(history["loss"][0])
 

@@ -18,6 +18,7 @@ import psutil
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError, FatalError
 
+from experiments import memory
 from experiments.engines.local import RETIRED
 from experiments.estimate import words
 from experiments.folders import FULL_DISK, TrialFolder
@@ -145,7 +146,7 @@ class SearchTuner(keras_tuner.Tuner):
 
         It does so half way to the limit, so that what earlier trials left never costs a later one its life.
         """
-        size = psutil.Process().memory_info().rss
+        size = memory.own(psutil.Process())
         self.usual = self.usual or size
         room = GROWN if self.memory_limit is None else min(GROWN, (self.memory_limit - self.usual) // 2)
         if size > self.usual + room:

@@ -204,14 +204,14 @@ def text(characters: int, seed: int) -> str:
 
 
 def failing_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str) -> "SearchTuner":
-    """A worker's tuner that cannot build a model of width 16."""
+    """A worker's tuner that cannot build a model of width 32."""
     from experiments.worker import make_tuner
 
     tuner = make_tuner(search, spec, index, session)
     build = tuner.hypermodel.build
 
     def fail(hyperparameters: Any) -> Any:
-        if hyperparameters.values["width"] == 16:
+        if hyperparameters.values["width"] == 32:
             raise RuntimeError("no such width\nin this house")
         return build(hyperparameters)
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.batches import Batches
+from experiments.batches import Batches, Windows
+from experiments.windows import streams, windows
 
 X, Y = np.arange(20, dtype=np.float32).reshape(10, 2), np.arange(10, dtype=np.int32)
 
@@ -23,3 +24,14 @@ def test_every_sample_once_in_the_order_asked_for(batch: int, sizes: list[int]) 
 def test_the_arrays_keep_their_types() -> None:
     x, y = next(iter(Batches((X, Y), 3).shuffled(np.arange(10))))
     assert (x.numpy().dtype, y.numpy().dtype) == (X.dtype, Y.dtype)
+
+
+@pytest.mark.parametrize(("steps", "count", "window"), [(60, 3, 4), (61, 3, 4), (70, 3, 4), (12, 3, 4), (40, 1, 7)])
+def test_windows_follow_their_streams(steps: int, count: int, window: int) -> None:
+    split = streams((np.arange(steps, dtype=np.int32), np.arange(1, steps + 1, dtype=np.int32)), count)
+    found = Windows(split, window)
+    batches = [(x.numpy(), y.numpy()) for x, y in found.dataset]
+    assert len(batches) == found.steps == steps // count // window
+    assert [x.shape for x, _ in batches] == [(count, window)] * found.steps
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in batches]), windows(split[0], window))
+    np.testing.assert_array_equal(np.concatenate([y for _, y in batches]), windows(split[1], window))

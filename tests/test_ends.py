@@ -50,6 +50,7 @@ class Record:
     def __init__(self, folder: SearchFolder) -> None:
         self.folder = folder
         self.told: Any = None
+        self.meanwhile: Any = lambda: None
 
     def start(self) -> None:
         pass
@@ -57,6 +58,7 @@ class Record:
     def finish(self, status: str, last: Any, stopped: str) -> bool:
         self.told = (status, stopped)
         self.written = self.folder.journal.events()[-1]
+        self.meanwhile()
         return False
 
 
@@ -94,6 +96,16 @@ def test_interrupted(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_search_whose_workers_die_has_failed(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     check(run(folder, monkeypatch, well=False), "FAILED", "workers end before they can run a trial")
+
+
+def test_an_interruption_while_the_rest_is_sent_changes_nothing(
+    folder: SearchFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.search.LocalWorker", lambda *_: Worker(True))
+    search, record = Search(folder, 1, []), Record(folder)
+    record.meanwhile = lambda: setattr(search, "interrupted", True)
+    assert search.run(lambda session: record, lambda: None) == "done"  # type: ignore[arg-type, return-value]
+    assert record.told == ("FINISHED", "done")
 
 
 def test_a_later_launcher_begins_anew(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from experiments import limits as module
 from experiments.limits import Limits, Watch, limits
+from experiments.memory import own
 from experiments.progress import Progress, TrialState
 from experiments.spec import Spec
 from tracking.journal import Journal
@@ -52,8 +53,8 @@ def start(folder: Path, number: int = 0, worker: int = 0, session: str = "sessio
     return journal
 
 
-def epoch(journal: Journal, number: int) -> None:
-    journal.append("epoch", execution=0, epoch=number, metrics={"loss": 0.1, "val_mse": 0.2})
+def epoch(journal: Journal, number: int, execution: int = 0, **more: float) -> None:
+    journal.append("epoch", execution=execution, epoch=number, metrics={"loss": 0.1, "val_mse": 0.2}, **more)
 
 
 def end(journal: Journal, score: float) -> None:
@@ -112,7 +113,7 @@ def test_the_target(tmp_path: Path, direction: str, scores: tuple[float, float])
 
 
 def test_a_hung_trial(tmp_path: Path, clock: dict[str, int]) -> None:
-    one, journal = watch(tmp_path, Limits()), start(tmp_path)
+    one, journal = watch(tmp_path, Limits(epoch=1.0)), start(tmp_path)
     assert offence(one) == ""
     assert wait(clock, 10 * MINUTE, lambda: offence(one)) == ""
     clock["now"] += 1
@@ -124,6 +125,24 @@ def test_a_hung_trial(tmp_path: Path, clock: dict[str, int]) -> None:
     assert offence(one) == ""
     assert wait(clock, 20 * 5 * MINUTE, lambda: offence(one)) == ""
     assert wait(clock, 20 * MINUTE, lambda: offence(one)).startswith("hung: no epoch for 1 h 50 min")
+
+
+def test_a_first_epoch_has_twenty_times_what_it_is_estimated_to_take(tmp_path: Path, clock: dict[str, int]) -> None:
+    one, journal = watch(tmp_path, Limits(epoch=60.0)), start(tmp_path)
+    assert offence(one) == ""
+    assert wait(clock, 20 * MINUTE, lambda: offence(one)) == ""
+    clock["now"] += 1
+    assert offence(one) == "hung: no epoch for 20 min 0 s"
+    epoch(journal, 0)
+    clock["now"] += MINUTE
+    epoch(journal, 1)
+    for number in range(2, 5):
+        clock["now"] += 1000
+        epoch(journal, number)
+    assert offence(one) == ""
+    assert wait(clock, 10 * MINUTE, lambda: offence(one)) == ""
+    clock["now"] += 1
+    assert offence(one) == "hung: no epoch for 10 min 0 s", "what was seen counts"
 
 
 def test_a_trial_without_an_epoch_in_its_time(tmp_path: Path, clock: dict[str, int]) -> None:
@@ -147,6 +166,25 @@ def test_an_epoch_that_alone_takes_too_long(tmp_path: Path, clock: dict[str, int
     assert offence(one) == ""
     late = wait(clock, MINUTE + 1, lambda: offence(one))
     assert late == "no epoch within the trial time limit of 1 min 0 s", "of the second execution"
+
+
+def test_the_trial_time_limit_is_of_the_whole_training(tmp_path: Path, clock: dict[str, int]) -> None:
+    one, journal = watch(tmp_path, Limits(trial_time=60, epochs=3)), start(tmp_path)
+    clock["now"] += 50_000
+    epoch(journal, 0, seconds=50.0)
+    assert offence(one) == ""
+    assert wait(clock, 10_000, lambda: offence(one)) == ""
+    clock["now"] += 1
+    assert offence(one) == "stopped at the trial time limit of 1 min 0 s"
+    epoch(journal, 1, seconds=62.0)
+    assert wait(clock, 30_000, lambda: offence(one)) == "", "the worker has seen it, and ends the training itself"
+    journal.append("execution", execution=0, score=0.2)
+    epoch(journal, 0, seconds=20.0, execution=1)
+    epoch(journal, 1, seconds=40.0, execution=1)
+    assert offence(one) == ""
+    assert wait(clock, 20_000, lambda: offence(one)) == "" != wait(clock, 1_000, lambda: offence(one))
+    epoch(journal, 2, seconds=59.0, execution=1)
+    assert wait(clock, 30_000, lambda: offence(one)) == "", "there is no further epoch"
 
 
 def test_only_the_workers_own_running_trial(tmp_path: Path, clock: dict[str, int]) -> None:
@@ -180,11 +218,11 @@ def test_the_time_limit_ends_no_search_that_is_done(tmp_path: Path, clock: dict[
 
 
 def test_memory(tmp_path: Path) -> None:
-    used = psutil.Process().memory_info().rss
+    used = own(psutil.Process())
     alone = offence(watch(tmp_path, Limits(memory=used // 2)))
     assert re.fullmatch(r"--memory-limit: expected more than a worker needs by itself \(\S+ GiB\), got \S+ GiB", alone)
     start(tmp_path)
-    used = psutil.Process().memory_info().rss
+    used = own(psutil.Process())
     assert offence(watch(tmp_path, Limits(memory=2 * used))) == ""
     assert "GiB of memory, limit" in offence(watch(tmp_path, Limits(memory=used // 2)))
     assert offence(watch(tmp_path, Limits(memory=1)), pid=2**22 - 1) == "", "it has just ended"
@@ -192,7 +230,7 @@ def test_memory(tmp_path: Path) -> None:
 
 def test_the_limits_of_a_spec() -> None:
     spec = {"name": "s", "task": "adding", "options": {}, "cells": ["gru"]}
-    assert limits(Spec(**spec), 4) == Limits(memory=int(0.8 * psutil.virtual_memory().total / 4))
+    assert limits(Spec(**spec), 4) == Limits(memory=int(0.8 * psutil.virtual_memory().total / 4), epochs=10)
     words = {"time_limit": "1h", "target": "0.01", "trial_time_limit": "90", "memory_limit": "2G"}
-    assert limits(Spec(**spec, **words), 4) == Limits(3600, 0.01, 90, 2**31)
+    assert limits(Spec(**spec, **words), 4, 5.0) == Limits(3600, 0.01, 90, 2**31, 5.0, 10)
     assert limits(Spec(**spec, memory_limit="none"), 4).memory is None

@@ -21,8 +21,8 @@ def exactly(line: str) -> str:
     [
         ("2", [2]),
         ("1,2", [1, 2]),
-        ("3,1", [3, 1]),  # in the order given
-        ("2,2,1,2", [2, 1]),  # each once
+        ("3,1", [1, 3]),  # from the smallest on, in whatever order
+        ("2,2,1,2", [1, 2]),  # each once
         ("1:3", range(1, 4)),
         ("2:2", range(2, 3)),
         (" 1 : 2 ", range(1, 3)),

@@ -519,7 +519,9 @@ def test_learning_rates_are_plain_decimals(trouble: Trouble) -> None:
 def test_an_exception_costs_its_trial_alone(trouble: Trouble) -> None:
     search = trouble.failing
     assert (search.done.returncode, search.done.stderr) == (0, "")
-    assert [run.data.params["width"] for run in search.trials()] == ["16", "32"]
+    assert [run.data.params["width"] for run in search.trials()] == ["32", "16"], (
+        "the largest first, whatever was typed"
+    )
     assert [run.info.status for run in search.trials()] == ["FAILED", "FINISHED"]
     failed = search.trials()[0].data
     assert failed.tags["outcome"] == "failed"
@@ -622,6 +624,29 @@ def test_a_terminal_shows_who_does_what(tmp_path: Path) -> None:
     assert lines[1].split() == ["worker", "trial", "candidate", "learning", "rate", "epoch", "MSE"]
     assert lines[2].split() == ["1", "0000", "gru-16x2", "0.0125", "3/3", "0.0625"]
     assert lines[3].startswith("best MSE -") and "no memory 0.1667" in lines[3]
+
+
+def test_the_display_counts_the_epochs_of_the_execution_that_runs(tmp_path: Path) -> None:
+    (tmp_path / "0000").mkdir()
+    journal = Journal(tmp_path / "0000" / "journal.jsonl")
+    values = {"architecture": "gru-16", "learning_rate": 0.1}
+    journal.append("start", session="s", worker=0, parameters=values)
+    display = Display(Console(), Progress(tmp_path, "min", 1, 20), "mse", {}, 10)
+    display.session = "s"
+
+    def shown() -> str:
+        display.progress.update()
+        screen = Console(file=(drawn := io.StringIO()), width=120)
+        screen.print(display.screen())
+        return drawn.getvalue().splitlines()[2].split()[-2]
+
+    for epoch in range(4):  # then patience ends the first execution
+        journal.append("epoch", execution=0, epoch=epoch, metrics={"loss": 0.5, "val_mse": 0.25})
+    assert shown() == "5/10"
+    journal.append("execution", execution=0, score=0.25)
+    assert shown() == "1/10"
+    journal.append("epoch", execution=1, epoch=0, metrics={"loss": 0.5, "val_mse": 0.25})
+    assert shown() == "2/10"
 
 
 # ---- language ----

@@ -8,9 +8,10 @@ import pytest
 from searching import Searched, run
 
 from experiments import sharing
-from experiments.batches import Batches
+from experiments.batches import Batches, Windows
 from experiments.folders import SearchFolder
 from experiments.tasks.adding import Adding
+from experiments.windows import streams
 
 TASK = Adding(length=6, train=50, val=10)
 SPLITS = [TASK.split("train", 3), TASK.split("val", 3)]
@@ -65,19 +66,47 @@ def test_mapped_arrays_are_read_where_they_lie(tmp_path: Path) -> None:
     assert psutil.Process().memory_info().rss - before < size / 2, "a copy of the array was made"
 
 
+def test_a_mapped_stream_is_read_where_it_lies(tmp_path: Path) -> None:
+    size, parts = 2**27, []
+    for name in "xy":
+        np.save(tmp_path / f"{name}.npy", np.arange(size // 4, dtype=np.int32))
+        parts.append(np.load(tmp_path / f"{name}.npy", mmap_mode="c"))
+    next(iter(Windows((np.zeros((2, 9), np.int32), np.zeros((2, 9), np.int32)), 3).dataset))
+    before = psutil.Process().memory_info().rss
+    found = Windows(streams((parts[0], parts[1]), 7), 5)
+    first, _ = next(iter(found.dataset))
+    np.testing.assert_array_equal(first[1], np.arange(size // 4 // 7, size // 4 // 7 + 5))
+    assert psutil.Process().memory_info().rss - before < size / 2, "a copy of the arrays was made"
+
+
+MAPPED = """
+import sys
+from experiments import launch, sharing
+from experiments.cli import main
+
+sharing.LARGE = 1
+
+def share(folder, session, splits):
+    sharing.share(folder, session, splits)
+    with open("written", "w") as file:
+        print(*sorted(path.name for path in (folder.data / session).iterdir()), file=file)
+
+launch.share = share
+sys.exit(main())
+"""
+
+
 def test_a_search_over_large_data(tmp_path: Path) -> None:
-    program = (
-        "-c",
-        "import sys; from experiments import sharing; sharing.LARGE = 1; from experiments.cli import main; main()",
-    )
     words = ("search", "adding", "-o", "length=5", "-o", "train=64", "-o", "val=16", "-o", "test=16")
     more = ("--width", "16", "--depth", "1", "--trials", "2", "--workers", "2", "--epochs", "1")
     results = {}
-    for name, how in (("mapped", program), ("made", ("-m", "experiments"))):
+    for name, how in (("mapped", ("-c", MAPPED)), ("made", ("-m", "experiments"))):
         (tmp_path / name).mkdir()
         done = run(*words, *more, "--name", name, cwd=tmp_path / name, program=how)
         assert (done.returncode, done.stderr) == (0, "")
         found = Searched(tmp_path / name, name, done).results()
         results[name] = sorted(trial["score"] for trial in found["trials"])
         assert not (tmp_path / name / "searches" / name / "data").exists()
+    written = (tmp_path / "mapped" / "written").read_text().split()
+    assert written == ["train-x.npy", "train-y.npy", "val-x.npy", "val-y.npy"]
     assert results["mapped"] == results["made"]

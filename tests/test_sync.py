@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from searching import IMPATIENT, Recurrent, Searched, begin, events, finished, run, wait_until
+from searching import IMPATIENT, Recurrent, Searched, begin, events, finished, run, text, wait_until
 
 from experiments.folders import SearchFolder
 from experiments.spec import Spec
+from experiments.tasks.base import digest, make
 from tracking import store
 from tracking.journal import Journal
 from tracking.runs import Projection
@@ -243,7 +244,9 @@ def test_sync_leaves_a_search_as_it_ended(
     folder = SearchFolder(tmp_path / "searches" / "away")
     folder.path.mkdir(parents=True)
     options = {"length": "5", "train": "16", "val": "16", "test": "16"}
-    Spec(name="away", task="adding", options=options, cells=["gru"], digest="0", id="1").write(folder)
+    task = make("adding", options)
+    found = digest([task.split(name, 0) for name in ("train", "val")])
+    Spec(name="away", task="adding", options=options, cells=["gru"], digest=found, id="1").write(folder)
     for event, fields in events:
         folder.journal.append(event, **fields)
     done = recurrent("sync", "away", cwd=tmp_path)
@@ -251,6 +254,28 @@ def test_sync_leaves_a_search_as_it_ended(
     parent = find_search(connect(f"sqlite:///{tmp_path}/mlflow.db"), "away")
     assert parent is not None
     assert (parent.info.status, parent.data.tags["stopped"]) == (status, stopped)
+
+
+def test_sync_says_what_the_search_was_run_with_and_refuses_other_data(tmp_path: Path, recurrent: Recurrent) -> None:
+    folder = SearchFolder(tmp_path / "searches" / "away")
+    folder.path.mkdir(parents=True)
+    (tmp_path / "text.txt").write_text(text(42_000, seed=0), encoding="utf-8")
+    options = {"corpus": str(tmp_path / "text.txt"), "window": "16"}
+    task = make("char_lm", options)
+    found = digest([task.split(name, 0) for name in ("train", "val")])
+    Spec(name="away", task="char_lm", options=options, cells=["gru"], digest=found, id="1").write(folder)
+    earlier = {**json.loads(folder.spec.read_text()), "commit": "earlier", "versions": {"keras": "3.0.0"}}
+    folder.spec.write_text(json.dumps(earlier))
+    assert recurrent("sync", "away", cwd=tmp_path).returncode == 0
+    parent = find_search(connect(f"sqlite:///{tmp_path}/mlflow.db"), "away")
+    assert parent is not None
+    assert (parent.data.tags["commit"], parent.data.tags["version.keras"]) == ("earlier", "3.0.0")
+    (tmp_path / "text.txt").write_text(text(42_000, seed=1), encoding="utf-8")
+    done = recurrent("sync", "away", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"recurrent sync: data: expected those of the search, digest {found[:12]}, got ")
+    floors = find_search(connect(f"sqlite:///{tmp_path}/mlflow.db"), "away").data.metrics  # type: ignore[union-attr]
+    assert floors == parent.data.metrics
 
 
 def test_a_search_that_runs_is_not_sent_by_two(tmp_path: Path) -> None:

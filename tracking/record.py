@@ -1,5 +1,6 @@
 """Keeps MLflow up to date with a running search, in a thread of the launcher."""
 
+import shlex
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracking.journal import now
 from tracking.runs import Projection
-from tracking.store import Unreachable, database, tune
+from tracking.store import Unreachable, database, tune, words
 
 EVERY = 2.0  # seconds between two looks at the journals
 HOLD = 10.0  # seconds that epochs may wait: a call costs nearly as much for one as for many
@@ -39,6 +40,7 @@ class Record:
         self.refusal: ValueError | None = None
         self.over, self.tried = threading.Event(), threading.Event()
         self.reachable = True
+        self.dropped = False
         self.tuned = 0
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -116,6 +118,7 @@ class Record:
 
     def _say_dropped(self) -> None:
         while self.opened and self.opened.dropped:
+            self.dropped = True
             self.warn(self.opened.dropped.pop())
 
     def _tune(self) -> None:
@@ -125,7 +128,9 @@ class Record:
             tune(file)
 
     def finish(self, status: str, last: Callable[[], None] | None = None, stopped: str = "") -> bool:
-        """Sends the rest when no worker lives any more, runs `last`, and ends the parent run; False if that failed.
+        """Sends the rest when no worker lives any more, runs `last`, and ends the parent run.
+
+        Returns False if that failed, or if MLflow has refused a trial.
 
         Args:
             status: of the parent run, MLflow's word.
@@ -141,11 +146,12 @@ class Record:
             time.sleep(AGAIN)
             done = self._try(lambda: self._finish(status, last, stopped))
         if not done:
-            self.warn(f"MLflow lacks the last results; `recurrent sync {self.name}` sends them")
+            sync = shlex.join(["recurrent", "sync", self.name, *words(self.uri)])
+            self.warn(f"MLflow lacks the last results; `{sync}` sends them")
         self._say_dropped()
         if file:
             tune(file)
-        return done
+        return done and not self.dropped
 
     def _finish(self, status: str, last: Callable[[], None] | None, stopped: str) -> None:
         projection = self.projection

@@ -45,6 +45,11 @@ def resolve(uri: str | None) -> str:
     return f"{SQLITE}{file}"
 
 
+def words(uri: str) -> list[str]:
+    """What a command must say to find the store of a resolved URI: nothing if it finds it by itself."""
+    return [] if uri == resolve(None) else ["--tracking-uri", uri]
+
+
 def database(uri: str) -> Path | None:
     """The SQLite file of a resolved URI; None for a server."""
     return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None

@@ -263,6 +263,16 @@ def cross_entropy(y: np.ndarray, logits: np.ndarray) -> np.ndarray:
     return np.log(np.exp(logits).sum(axis=-1)) - right
 
 
+def check_digest(task: Task, seed: int, expected: str) -> None:
+    """Raises ValueError if the task no longer makes the data of a search, whose digest is `expected`."""
+    found = digest([task.split(name, seed) for name in ("train", "val")])
+    if found != expected:
+        raise ValueError(
+            f"data: expected those of the search, digest {expected[:12]}, got {found[:12]};"
+            " another corpus, or another Python's language reference?"
+        )
+
+
 def digest(arrays: list[Arrays]) -> str:
     """sha256 over shapes, dtypes and values: what a search was really trained and scored on."""
     found = hashlib.sha256()
