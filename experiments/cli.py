@@ -121,7 +121,9 @@ def _sync(parsed: argparse.Namespace) -> int:
     uri, folder = resolve(parsed.tracking_uri), SearchFolder(SEARCHES / parsed.name)
     if not folder.spec.exists():
         raise ValueError(f"NAME: expected a search in {SEARCHES}/, got {parsed.name!r}")
-    if not Launch(Spec.read(folder), True, 0, uri, _console()).sync():
+    spec = Spec.read(folder)
+    parsed.task = spec.task  # a user's file may raise whatever it likes
+    if not Launch(spec, True, 0, uri, _console()).sync():
         return 1
     print(f"{parsed.name}: {uri} has all that its journals say")
     return 0
@@ -136,17 +138,19 @@ def _show_results(name: str, uri: str, hints: bool = False) -> int:
     with working(uri):
         found = results(*_open(name, uri))
     leaderboard(console, found, ranked(found))
+    if not hints:
+        return 0
     ui, export = (shlex.join(["recurrent", *part, *words(uri)]) for part in (["ui"], ["export", name, "--to", "DIR"]))
-    if hints and not ranked(found):
+    if not ranked(found):
         console.print(f"\nnext:\n  {ui}   what failed, and why, in the browser", soft_wrap=True, markup=False)
-    elif hints:
-        console.print(
-            f"\nnext:\n  {ui:<{len(export)}}   every trial and its curves in the browser\n"
-            f"  {export}   the best model, verified, as files",
-            soft_wrap=True,
-            markup=False,
-        )
-    return 0 if ranked(found) or not hints else 1
+        return 1
+    console.print(
+        f"\nnext:\n  {ui:<{len(export)}}   every trial and its curves in the browser\n"
+        f"  {export}   the best model, verified, as files",
+        soft_wrap=True,
+        markup=False,
+    )
+    return 0
 
 
 def _results(parsed: argparse.Namespace) -> int:

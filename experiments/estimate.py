@@ -63,7 +63,7 @@ def seconds(spec: Spec, steps: int, length: int, workers: int) -> float:
 
 
 def epoch_seconds(spec: Spec, steps: int, length: int) -> float:
-    """Of one epoch of the mean candidate, as roughly."""
+    """Seconds that an epoch of the mean candidate takes, just as roughly."""
     depths, widths = whole("--depth", spec.depth), whole("--width", spec.width, WIDTH_STEP)
     step = fmean(_step_seconds(cell, depths, widths, spec.batch) for cell in spec.cells)
     ends = dimensions(spec)["bidirectional"]

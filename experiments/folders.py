@@ -111,17 +111,28 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextmanager
 def replacing(temporary: Path, path: Path) -> Iterator[None]:
-    """What is written to `temporary` becomes `path`, also if the power fails then, or nothing is left of it."""
+    """What is written to `temporary` becomes `path`, for good, or nothing is left of it."""
     try:
         with naming(path):
             yield
             with temporary.open("r+b") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
+            _flush(path.parent)
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def _flush(folder: Path) -> None:
+    """Brings names to the disk."""
+    with suppress(OSError):  # not every system opens folders
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

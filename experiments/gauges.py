@@ -42,7 +42,6 @@ def sight(model: keras.Model, initial: list[np.ndarray], task: Task, compiled: i
     """The horizon at the beginning and trained, with the lag of the task's first step.
 
     Args:
-        compiled: samples that the model's kernel has been compiled for, or 0.
+        compiled: samples of the task's length that the model's kernel has been compiled for, or 0.
     """
-    compiled = 0 if task.stream or task.padding is not None else compiled  # the probe carries no state and has no mask
     return {"horizon": {"lag": task.steps - 1, **horizon.measure(model, initial, task.steps, compiled=compiled)}}

@@ -183,7 +183,7 @@ class Launch:
         if not taken(self.folder.launcher_lock):
             raise ValueError(f"NAME: expected a search that is not running, got {self.spec.name!r}, which is")
         try:
-            base.check_digest(self.task, self.spec.seed, self.spec.digest)
+            base.check_digest([self._split(name) for name in ("train", "val")], self.spec.digest)
             self.facts = json.loads(self.folder.spec.read_text("utf-8"))  # what it was run with, not what sends it
             self.floors = self.task.floors("val")
             record = self._record(uuid.uuid4().hex)

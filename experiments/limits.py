@@ -28,8 +28,7 @@ class Limits:
     target: float | None = None
     trial_time: float | None = None
     memory: int | None = None
-    epoch: float = 0.0  # what one is estimated to take, for as long as none has been seen
-    epochs: int = 0  # of a training
+    epoch: float = 0.0  # what one is estimated to take
     hung: float = HUNG
 
 
@@ -38,7 +37,7 @@ def limits(spec: Spec, workers: int, epoch: float = 0.0) -> Limits:
     automatic = int(SHARE * psutil.virtual_memory().total / max(1, workers))
     most = automatic if spec.memory_limit == "auto" else size("--memory-limit", spec.memory_limit)
     time, trial_time = duration("--time-limit", spec.time_limit), duration("--trial-time-limit", spec.trial_time_limit)
-    return Limits(time, real("--target", spec.target), trial_time, most, epoch, spec.epochs)
+    return Limits(time, real("--target", spec.target), trial_time, most, epoch)
 
 
 class Clock:
@@ -118,12 +117,13 @@ class Watch:
         if waiting <= self.limits.hung:  # whatever the epochs took: this is looked at four times a second
             return ""
         paces = [pace for one in self.progress.trials.values() for pace in one.paces]
-        patience = max(self.limits.hung, HUNG_EPOCHS * (statistics.median(paces) if paces else self.limits.epoch))
+        estimated = 0.0 if trial.begun else self.limits.epoch  # the epochs seen may be those of smaller candidates
+        patience = max(self.limits.hung, HUNG_EPOCHS * max(estimated, statistics.median(paces) if paces else 0.0))
         return f"hung: no epoch for {words(patience)}" if waiting > patience else ""
 
     def _before(self, trial: TrialState, limit: float) -> float:
         """Seconds that a training took until its last epoch was over; 0 where its worker brings it to its end."""
-        return trial.spent if trial.spent <= limit and trial.epoch < self.limits.epochs else 0.0
+        return 0.0 if trial.trained or trial.spent > limit else trial.spent
 
 
 def _gigabytes(count: int) -> str:

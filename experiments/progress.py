@@ -23,7 +23,8 @@ class TrialState:
     epoch: int = 0  # finished, of the execution that runs
     spent: float = 0.0  # seconds of that execution until its last epoch was over
     begun: bool = False  # the execution that runs has finished an epoch
-    late: bool = False  # it has, and the next one takes longer than the trial time limit
+    trained: bool = False  # it has finished its last one
+    late: bool = False  # in the next one the trial time limit was reached
     stopped: bool = False  # the launcher has stopped it for that: it is let come to its end
     last_score: float | None = None
     score: float | None = None
@@ -55,8 +56,10 @@ class TrialState:
             self.execution, self.epochs, self.begun = event["execution"], self.epochs + 1, True
             self.epoch, self.spent = event["epoch"] + 1, event.get("seconds", 0.0)
             self.last_score = next((value for key, value in event["metrics"].items() if key.startswith("val_")), None)
+        elif kind == "trained":
+            self.trained = True
         elif kind == "execution":
-            self.begun = self.late = self.stopped = False
+            self.begun = self.trained = self.late = self.stopped = False
             self.epoch, self.spent = 0, 0.0
         elif kind == "stop":
             self.stopped = True

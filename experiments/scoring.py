@@ -101,7 +101,7 @@ def scorer(spec: dict[str, Any]) -> Callable[[Path, str], float]:
     Raises ValueError if the data are no longer those of the search.
     """
     task = base.make(spec["task"], spec["options"])
-    base.check_digest(task, spec["seed"], spec["digest"])
+    base.check_digest([task.split(name, spec["seed"]) for name in ("train", "val")], spec["digest"])
 
     def score(file: Path, split: str) -> float:
         import keras

@@ -66,10 +66,17 @@ class Training:
         self.trained.optimizer.build(self.trained.trainable_variables)
         self.norms = GradientNorms(self.trained.optimizer, self.batches.steps)
         trace_as_one(self.trained)
+        self.length = train[0].shape[1] if not task.stream else 0
         self.epoch, self.best, self.best_epoch = -1, float("nan"), -1
         self.logs: dict[str, float] = {}
         self.epochs = 0  # that this process has trained
         self.seconds = 0.0  # of the last epoch, inside training steps
+
+    @property
+    def probe_samples(self) -> int:
+        """Samples of the task's length, without a state or a mask, that the kernel has been compiled for here, or 0."""
+        like = self.length == self.task.steps and self.task.padding is None
+        return self.compiled if self.epochs and like else 0
 
     def run_epoch(self) -> dict[str, float]:
         """Trains and scores; returns the epoch's training loss, validation score and gradient norms."""

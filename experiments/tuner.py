@@ -200,8 +200,9 @@ class RecurrentTuner(SearchTuner):
             seconds = before + time.perf_counter() - started
             self._epoch_line(trial, folder, self._save(training, folder, execution, seconds), written)
             stopped = self._enough(training, seconds)
+        folder.journal.append("trained", execution=execution)
         best = training.best_model(folder.execution_weights(execution, training.best_epoch))
-        sees = {} if self.spec.no_horizon else sight(best, initial, self.task, training.compiled)
+        sees = {} if self.spec.no_horizon else sight(best, initial, self.task, training.probe_samples)
         seconds = before + time.perf_counter() - started
         samples = self.task.samples(best, self.spec.seed)
         found = {"score": training.best, "epoch": training.best_epoch, "seconds": seconds, "samples": samples}

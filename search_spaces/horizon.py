@@ -16,6 +16,7 @@ import tensorflow as tf
 from search_spaces.plain import stock
 
 SAMPLES = 16
+MOST = 8  # times as many samples are still read sooner than Keras' layers are traced
 SHORT = 50  # the lag of the short half-life: plain cells are said to lose the signal there
 SHORTEST, LONGEST = 100, 1_000  # steps that a model is probed over
 LEAST = 1e-30  # gains below are rounding errors of float32
@@ -33,8 +34,9 @@ class Gauge:
         samples: of the probe.
         x: reads these samples `(samples, time, features)` or `(samples, time)` of tokens; by default features are
             N(0, 1) and tokens drawn uniformly. Of tokens the gradient is that with respect to their embeddings.
-        compiled: samples of `steps` steps that the model's kernel has been compiled for. Its own layers then read the
-            probe, filled up to so many; by default Keras' do, which take longer to trace but not to be compiled.
+        compiled: samples of `steps` steps that the model's kernel has been compiled for. If these are neither fewer nor
+            many more, its own layers read the probe, filled up to so many; else Keras' do, which take longer to trace
+            but need not be compiled.
 
     Raises ValueError for a probe that is too short for SHORT lags.
     """
@@ -57,8 +59,10 @@ class Gauge:
         rng = np.random.default_rng(seed)
         self.x = _probe(model, tables[0][1] if tables else None, rng, (samples, steps)) if x is None else x
         size = model.input_shape[-1] if self.table is None else self.weights[self.table].shape[1]
-        self.samples, self.read = len(self.x), max(len(self.x), compiled)
-        self.model = _reading(model, keras.Input((None, size)), compiled >= self.samples)
+        self.samples = len(self.x)
+        fits = self.samples <= compiled <= MOST * self.samples
+        self.read = compiled if fits else self.samples
+        self.model = _reading(model, keras.Input((None, size)), fits)
         state = self.model.layers[-1].input
         v = np.random.default_rng((seed, 1)).standard_normal((self.samples, state.shape[-1])).astype(np.float32)
         self.gradient = _gradient(keras.Model(self.model.inputs, state), self._filled(v), (None, steps, size))
@@ -92,7 +96,7 @@ def _reading(model: keras.Model, start: keras.KerasTensor, compiled: bool) -> ke
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, keras.layers.Embedding):
             return keras.layers.Identity(name=layer.name)
-        # for one pass a compilation would take longer than it saves
+        # for two passes a compilation would take longer than it saves
         return type(layer).from_config(layer.get_config()) if compiled else stock(layer)
 
     return keras.models.clone_model(model, input_tensors=start, clone_function=copied)
@@ -158,7 +162,10 @@ def drawn(curve: np.ndarray) -> dict[str, list[float]]:
 def measure(
     model: keras.Model, initial: list[np.ndarray], steps: int, seed: int = 0, compiled: int = 0
 ) -> dict[str, Any]:
-    """`summary` and `drawn` of a model as it is (`trained`) and with the weights that it began with (`init`)."""
+    """`summary` and `drawn` of a model as it is (`trained`) and with the weights that it began with (`init`).
+
+    `compiled` is Gauge's, for sequences of `steps` steps.
+    """
     gauge = Gauge(model, probe_steps(steps), seed=seed, compiled=compiled if probe_steps(steps) == steps else 0)
     curves = {"trained": gauge.curve(), "init": gauge.curve(initial)}
     return {moment: {"summary": summary(curve), "curve": drawn(curve)} for moment, curve in curves.items()}

@@ -25,7 +25,7 @@ class Scanned:
     states at every step; `backward_pass(states, recurrent, mask, kept, ends, outputs)`, which turns the gradients
     of the last states and of the outputs at every step (or None) into those of the first states and of the gates; and
     which of these gates, in Keras' order, hold products with the inputs and which with the states. The way back knows
-    nothing of the inputs: layers of one width share its program.
+    nothing of the inputs: layers of one width share its program, the last ones one and those below another.
     """
 
     gates_of_inputs: tuple[int, ...]

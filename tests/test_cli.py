@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from searching import IMPATIENT, SEARCH, Recurrent, Searched, environment, listing, run, text
 
-from experiments import arguments
+from experiments import arguments, cli
 from experiments.folders import SearchFolder
 from experiments.search import Search
 from experiments.tasks import base
@@ -313,6 +313,27 @@ def test_an_unknown_search(recurrent: Recurrent, searched: Searched, command: tu
     refused(done, "'nothing'", "(t)")
     assert done.stdout == ""
     assert set(listing(searched.folder)) - before <= {"mlflow.db-wal", "mlflow.db-shm"}
+
+
+@pytest.mark.parametrize("default", [None, "file:./mlruns", "http://127.0.0.1:9"])
+def test_next_steps_name_a_store_that_commands_do_not_find_by_themselves(
+    searched: Searched,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    default: str | None,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    if default:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", default)
+    assert cli._show_results(searched.name, searched.uri, hints=True) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"recurrent ui --tracking-uri {searched.uri} " in told
+    assert f"recurrent export {searched.name} --to DIR --tracking-uri {searched.uri} " in told
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", searched.uri)
+    cli._show_results(searched.name, searched.uri, hints=True)
+    assert "--tracking-uri" not in capsys.readouterr().out
 
 
 def test_an_unknown_search_with_a_quote(recurrent: Recurrent, searched: Searched) -> None:

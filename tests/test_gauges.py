@@ -19,7 +19,8 @@ def test_a_trial_has_a_horizon_unless_it_is_not_wanted(tmp_path: Path) -> None:
     for no_horizon in (False, True):
         tuner = make(tmp_path / str(no_horizon), no_horizon=no_horizon)
         tuner.search()
-        end = tuner.oracle.folder.trial(0).journal.events()[-1]
+        *_, trained, executed, end = tuner.oracle.folder.trial(0).journal.events()
+        assert [event["event"] for event in (trained, executed)] == ["trained", "execution"]
         assert end["outcome"] == "completed" and end["ms_per_step"] > 0
         assert ("horizon" in end) is not no_horizon
 
@@ -56,7 +57,9 @@ def test_what_training_has_compiled_serves_the_horizon(
     model = space.stack([("simple_rnn", 8)], 0.0)
     model.compile("adam", "mse")
     training = Training(model, task, task.split("train", 0), task.split("val", 0), batch, 0, (0, 0))
-    sight(model, model.get_weights(), task, training.compiled)
+    assert training.probe_samples == 0, "nothing is compiled before the first epoch"
+    training.epochs = 1
+    sight(model, model.get_weights(), task, training.probe_samples)
     assert told == [expected]
 
 

@@ -132,23 +132,34 @@ def test_both_kernels_give_the_same_curve(cell: str, depth: int) -> None:
     assert gauge.curve()[:30] == pytest.approx(by_xla[:30], abs=1e-2)
 
 
-@pytest.mark.parametrize("cell", cells.names())
 @pytest.mark.parametrize(
-    ("depth", "more"), [(1, {"features": 2}), (2, {"tokens": 5}), (2, {"features": 1, "per_step": True})]
+    ("stack", "more", "how"),
+    [
+        *(([(cell, 8)], {"features": 2}, {}) for cell in cells.names()),
+        *(([(cell, 8), (cell, 8)], {"tokens": 5}, {}) for cell in cells.names()),
+        *(([(cell, 8), (cell, 8)], {"features": 1, "per_step": True}, {}) for cell in cells.names()),
+        *(([(cell, 8), (cell, 6)], {"features": 2}, {"residual": True}) for cell in cells.names()),
+        *(([(cell, 8), (cell, 8)], {"features": 2}, {"bidirectional": True}) for cell in cells.names()),
+        ([("lstm", 8), ("simple_rnn", 6), ("gru", 8)], {"tokens": 5, "one_hot": True}, {}),
+    ],
 )
-def test_what_training_has_compiled_gives_the_same_curve(cell: str, depth: int, more: dict[str, Any]) -> None:
+def test_what_training_has_compiled_gives_the_same_curve(
+    stack: list[tuple[str, int]], more: dict[str, Any], how: dict[str, Any]
+) -> None:
     keras.utils.set_random_seed(0)
     space = RecurrentSpace(3, "categorical", work=10**9, **more)
-    made, rng = space.stack([(cell, 8)] * depth, 0.0), np.random.default_rng(0)
+    made, rng = space.stack(stack, 0.2, **how), np.random.default_rng(0)
     made.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     x = rng.integers(5, size=(32, 60)) if "tokens" in more else rng.standard_normal((32, 60, more["features"]))
     y = rng.integers(3, size=(32, 60) if "per_step" in more else 32)
     arrays = x.astype(np.int32 if "tokens" in more else np.float32), y.astype(np.int32)
     made.fit(Batches(arrays, 32).shuffled(np.arange(32)), verbose=0)
-    layers = [layer for layer in made.layers if isinstance(layer, Scanned)]
+    both = [(layer, "forward_layer", "backward_layer") for layer in made.layers]
+    layers = [getattr(layer, name, layer) for layer, *names in both for name in names]
+    layers = [layer for layer in layers if isinstance(layer, Scanned)]
     programs = [_compiled(part) for layer in layers for part in (layer.forward_pass, layer.backward_pass)]
     traced = [program.experimental_get_tracing_count() for program in programs]
-    assert len(layers) == depth and all(traced)
+    assert len(layers) == 2 * len(stack) and all(traced)  # those that read one way twice
     curve = Gauge(made, 60, compiled=32).curve()
     assert [program.experimental_get_tracing_count() for program in programs] == traced
     assert curve == pytest.approx(Gauge(made, 60).curve(), abs=1e-2)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
@@ -143,6 +144,12 @@ def test_a_first_epoch_has_twenty_times_what_it_is_estimated_to_take(tmp_path: P
     assert wait(clock, 10 * MINUTE, lambda: offence(one)) == ""
     clock["now"] += 1
     assert offence(one) == "hung: no epoch for 10 min 0 s", "what was seen counts"
+    end(journal, 0.5)
+    start(tmp_path, 1)  # a larger one, which has shown none
+    assert offence(one) == ""
+    assert wait(clock, 20 * MINUTE, lambda: offence(one)) == ""
+    clock["now"] += 1
+    assert offence(one) == "hung: no epoch for 20 min 0 s"
 
 
 def test_a_trial_without_an_epoch_in_its_time(tmp_path: Path, clock: dict[str, int]) -> None:
@@ -169,7 +176,7 @@ def test_an_epoch_that_alone_takes_too_long(tmp_path: Path, clock: dict[str, int
 
 
 def test_the_trial_time_limit_is_of_the_whole_training(tmp_path: Path, clock: dict[str, int]) -> None:
-    one, journal = watch(tmp_path, Limits(trial_time=60, epochs=3)), start(tmp_path)
+    one, journal = watch(tmp_path, Limits(trial_time=60)), start(tmp_path)
     clock["now"] += 50_000
     epoch(journal, 0, seconds=50.0)
     assert offence(one) == ""
@@ -184,7 +191,8 @@ def test_the_trial_time_limit_is_of_the_whole_training(tmp_path: Path, clock: di
     assert offence(one) == ""
     assert wait(clock, 20_000, lambda: offence(one)) == "" != wait(clock, 1_000, lambda: offence(one))
     epoch(journal, 2, seconds=59.0, execution=1)
-    assert wait(clock, 30_000, lambda: offence(one)) == "", "there is no further epoch"
+    journal.append("trained", execution=1)
+    assert wait(clock, 30_000, lambda: offence(one)) == "", "there is no further epoch: it looks at its horizon"
 
 
 def test_only_the_workers_own_running_trial(tmp_path: Path, clock: dict[str, int]) -> None:
@@ -225,12 +233,18 @@ def test_memory(tmp_path: Path) -> None:
     used = own(psutil.Process())
     assert offence(watch(tmp_path, Limits(memory=2 * used))) == ""
     assert "GiB of memory, limit" in offence(watch(tmp_path, Limits(memory=used // 2)))
+    np.save(tmp_path / "data.npy", np.ones(2**24))
+    shared = np.load(tmp_path / "data.npy", mmap_mode="c")
+    assert shared.sum() == 2**24, "the 128 MiB are read"
+    assert own(psutil.Process()) < used + 2**26, "what all workers map is there once"
+    more = np.ones(2**24)
+    assert own(psutil.Process()) > used + 2**26 and more.any()
     assert offence(watch(tmp_path, Limits(memory=1)), pid=2**22 - 1) == "", "it has just ended"
 
 
 def test_the_limits_of_a_spec() -> None:
     spec = {"name": "s", "task": "adding", "options": {}, "cells": ["gru"]}
-    assert limits(Spec(**spec), 4) == Limits(memory=int(0.8 * psutil.virtual_memory().total / 4), epochs=10)
+    assert limits(Spec(**spec), 4) == Limits(memory=int(0.8 * psutil.virtual_memory().total / 4))
     words = {"time_limit": "1h", "target": "0.01", "trial_time_limit": "90", "memory_limit": "2G"}
-    assert limits(Spec(**spec, **words), 4, 5.0) == Limits(3600, 0.01, 90, 2**31, 5.0, 10)
+    assert limits(Spec(**spec, **words), 4, 5.0) == Limits(3600, 0.01, 90, 2**31, 5.0)
     assert limits(Spec(**spec, memory_limit="none"), 4).memory is None

@@ -134,3 +134,12 @@ def test_a_table_is_made_from_a_searchs_journals(tmp_path: Path) -> None:
 def test_no_table_is_made_from_a_search_with_failed_trials(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected a search of completed trials, got 0000"):
         build(finished(tmp_path / "s", "failed").path, tmp_path / "made.json.gz")
+
+
+def test_an_unknown_side_is_refused_before_anything_is_searched(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["regret", "--sides", "ours, tpe, halving;ours, tpe, halfing"])
+    with pytest.raises(SystemExit) as end:
+        regret.main()
+    assert end.value.code == 2 and "got 'ours, tpe, halfing'" in capsys.readouterr().err

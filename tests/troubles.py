@@ -1,4 +1,4 @@
-"""What goes wrong inside trials: a worker's tuner whose trial number decides how."""
+"""What goes wrong inside trials: a worker's tuner whose trial's width decides how."""
 
 import os
 import time
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from experiments.spec import Spec
     from experiments.tuner import SearchTuner
 
-# Widths, and what a model of that width does.
-BUILD, FIT, NAN, INFINITE, SLEEP, MEMORY, ABORT, FINE = range(1, 9)
+# Widths, and what a model of that width does; a grid begins with the largest.
+BUILD, FIT, NAN, INFINITE, SLEEP, MEMORY, ABORT, FINE = range(8, 0, -1)
 HUNG = 45.0  # seconds
 
 

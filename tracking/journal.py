@@ -6,6 +6,7 @@ The worker that runs a trial is the only one that appends; the launcher reads wh
     {"event": "epoch", "time": 1700000004000, "execution": 0, "epoch": 0, "metrics": {"loss": 0.3, "val_mse": 0.2}}
     {"event": "end", "time": 1700000009000, "outcome": "completed", "score": 0.2}
 
+In between: "built", and for each execution, after its epochs, "trained" and, when it has been looked at, "execution".
 Times are milliseconds since 1970, MLflow's unit.
 """
 

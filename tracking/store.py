@@ -47,7 +47,11 @@ def resolve(uri: str | None) -> str:
 
 def words(uri: str) -> list[str]:
     """What a command must say to find the store of a resolved URI: nothing if it finds it by itself."""
-    return [] if uri == resolve(None) else ["--tracking-uri", uri]
+    try:
+        found = resolve(None) == uri
+    except ValueError:  # MLFLOW_TRACKING_URI is of a kind that we do not take
+        found = False
+    return [] if found else ["--tracking-uri", uri]
 
 
 def database(uri: str) -> Path | None:

@@ -20,7 +20,9 @@ import json
 import os
 import statistics
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -222,7 +224,7 @@ def show(table: Table, sides: list[str], seeds: int, path: Path) -> None:
     def searched(side: str, seed: int) -> dict[str, Any]:
         return measured(__spec__.name, "--once", side, "--seed", str(seed), "--table", str(path.absolute()))
 
-    with ThreadPoolExecutor(usable_cores()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool, _given_up(pool):
         found = {side: [pool.submit(searched, side, seed) for seed in range(seeds)] for side in sides}
         for side, searches in found.items():
             results = [search.result() for search in searches]
@@ -233,6 +235,16 @@ def show(table: Table, sides: list[str], seeds: int, path: Path) -> None:
     peers = [side for side in sides if side in PEERS]
     if DEFAULT in sides and peers:
         print(f"\n{target(medians, min(peers, key=lambda side: float(medians[side][-1])))}")
+
+
+@contextmanager
+def _given_up(pool: ThreadPoolExecutor) -> Iterator[None]:
+    """What fails, or is interrupted, ends all that has not begun."""
+    try:
+        yield
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
 
 
 def target(medians: dict[str, Any], peer: str) -> str:
@@ -264,7 +276,10 @@ def main() -> None:
     table = Table(chosen.table)
     if not chosen.once:
         os.environ["OMP_NUM_THREADS"] = "1"  # with more threads Keras Tuner's Bayesian takes longer
-        show(table, chosen.sides.split(";"), chosen.seeds, chosen.table)
+        sides = chosen.sides.split(";")
+        if unknown := [side for side in sides if side not in OURS + PEERS]:
+            parser.error(f"--sides: expected {'; '.join(OURS + PEERS)}, got {unknown[0]!r}")
+        show(table, sides, chosen.seeds, chosen.table)
         return
     found, ended = regrets(table, chosen.once, chosen.seed)
     print(json.dumps({"regrets": found, "ended": ended}))
