@@ -6,9 +6,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
-
 from experiments.launch import gpus, usable_cores
+from experiments.memory import total
 from experiments.spec import versions
 from tracking.store import connect, database
 
@@ -54,8 +53,8 @@ def _versions() -> Finding:
 
 
 def _machine() -> Finding:
-    total, cores = psutil.virtual_memory().total / 2**30, usable_cores()
-    return Finding("machine", f"{cores} cores, {total:.1f} GiB of memory; --workers auto is {len(gpus()) or cores}")
+    most, cores = total() / 2**30, usable_cores()
+    return Finding("machine", f"{cores} cores, {most:.1f} GiB of memory; --workers auto is {len(gpus()) or cores}")
 
 
 def _disk(place: Path) -> Finding:

@@ -34,7 +34,7 @@ class Limits:
 
 def limits(spec: Spec, workers: int, epoch: float = 0.0) -> Limits:
     """The limits of a spec; an epoch is estimated to take `epoch` seconds. Raises ValueError for one that is none."""
-    automatic = int(SHARE * psutil.virtual_memory().total / max(1, workers))
+    automatic = int(SHARE * memory.total() / max(1, workers))
     most = automatic if spec.memory_limit == "auto" else size("--memory-limit", spec.memory_limit)
     time, trial_time = duration("--time-limit", spec.time_limit), duration("--trial-time-limit", spec.trial_time_limit)
     return Limits(time, real("--target", spec.target), trial_time, most, epoch)

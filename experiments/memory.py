@@ -1,6 +1,20 @@
-"""How much memory a worker costs."""
+"""How much memory there is, and how much a worker costs."""
+
+from pathlib import Path
 
 import psutil
+
+CGROUPS = Path("/sys/fs/cgroup")
+LIMITS = ("memory.max", "memory/memory.limit_in_bytes")  # of a container's own group, in version 2 and 1
+
+
+def total(cgroups: Path = CGROUPS) -> int:
+    """Bytes that all workers together may have: the machine's, or what a container is given of them."""
+    most = psutil.virtual_memory().total
+    for file in (cgroups / name for name in LIMITS):
+        given = file.read_text().strip() if file.is_file() else "max"
+        most = most if given == "max" else min(most, int(given))
+    return most
 
 
 def own(process: psutil.Process) -> int:

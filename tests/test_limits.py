@@ -13,7 +13,7 @@ import pytest
 
 from experiments import limits as module
 from experiments.limits import Limits, Watch, limits
-from experiments.memory import own
+from experiments.memory import own, total
 from experiments.progress import Progress, TrialState
 from experiments.spec import Spec
 from tracking.journal import Journal
@@ -242,9 +242,25 @@ def test_memory(tmp_path: Path) -> None:
     assert offence(watch(tmp_path, Limits(memory=1)), pid=2**22 - 1) == "", "it has just ended"
 
 
+def test_a_container_may_have_less_than_the_machine(tmp_path: Path) -> None:
+    machine = psutil.virtual_memory().total
+    assert total(tmp_path / "no such folder") == machine
+    (tmp_path / "memory.max").write_text("max\n")
+    assert total(tmp_path) == machine
+    (tmp_path / "memory.max").write_text(f"{2**30}\n")
+    assert total(tmp_path) == 2**30
+    (tmp_path / "memory.max").unlink()
+    (tmp_path / "memory").mkdir()
+    older = tmp_path / "memory" / "memory.limit_in_bytes"
+    older.write_text("9223372036854771712\n")  # no limit, in version 1
+    assert total(tmp_path) == machine
+    older.write_text(f"{2**29}\n")
+    assert total(tmp_path) == 2**29
+
+
 def test_the_limits_of_a_spec() -> None:
     spec = {"name": "s", "task": "adding", "options": {}, "cells": ["gru"]}
-    assert limits(Spec(**spec), 4) == Limits(memory=int(0.8 * psutil.virtual_memory().total / 4))
+    assert limits(Spec(**spec), 4) == Limits(memory=int(0.8 * total() / 4))
     words = {"time_limit": "1h", "target": "0.01", "trial_time_limit": "90", "memory_limit": "2G"}
     assert limits(Spec(**spec, **words), 4, 5.0) == Limits(3600, 0.01, 90, 2**31, 5.0)
     assert limits(Spec(**spec, memory_limit="none"), 4).memory is None
