@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import subprocess
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +107,8 @@ def leftovers(folder: SearchFolder) -> list[Path]:
 
 def versions() -> dict[str, str]:
     """Python's and the packages' versions."""
+    from importlib.metadata import version  # brings email with it, which no help text waits for
+
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
