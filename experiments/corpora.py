@@ -94,6 +94,7 @@ def load(source: str = BUNDLED) -> Corpus:
     return _from_file(path, source, status.st_mtime_ns, status.st_size)
 
 
+@functools.lru_cache(maxsize=1)  # every part of a search asks for that of the same text
 def vocabulary(text: str) -> str:
     """The unknown symbol U+FFFD, then the distinct characters of `text`, the training split, in code point order."""
     return UNKNOWN + "".join(sorted(set(text) - {UNKNOWN}))

@@ -1,11 +1,12 @@
 """How large a space is, and roughly how long a search of it will take, before anything is trained."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from statistics import fmean
 
 from experiments.ranges import WIDTH_STEP, real, whole
 from experiments.recipes import dimensions
 from experiments.spec import Spec
+from experiments.tasks.base import Task
 from search_spaces.recipe import BIASED, inits
 
 # Measured on one core of a server, TensorFlow 2.21: what building, tracing and saving a model takes, what one time step
@@ -14,6 +15,8 @@ SECONDS_PER_TRIAL, SECONDS_PER_LAYER, SECONDS_PER_STEP, OPERATIONS_PER_SECOND = 
 SECONDS_TO_START = 8.0  # TensorFlow and MLflow are imported
 GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
 BACKWARD = 3  # forward and back cost three times forward
+
+Pick = Callable[[Iterable[float]], float]  # fmean or max
 
 
 def space_size(spec: Spec) -> int | None:
@@ -50,30 +53,30 @@ def planned_trials(spec: Spec) -> int:
     return spec.trials if size is None else min(spec.trials, size)
 
 
-def seconds(spec: Spec, steps: int, length: int, workers: int) -> float:
+def seconds(spec: Spec, task: Task, steps: int, workers: int) -> float:
     """Very roughly: for the mean candidate, on a core as fast as the one measured; the display soon knows better.
 
     Args:
         steps: training steps of an epoch.
-        length: time steps of a training step.
     """
     depths = whole("--depth", spec.depth)
-    trial = SECONDS_PER_TRIAL + SECONDS_PER_LAYER * fmean(depths) + epoch_seconds(spec, steps, length) * spec.epochs
+    trial = SECONDS_PER_TRIAL + SECONDS_PER_LAYER * fmean(depths) + epoch_seconds(spec, task, steps) * spec.epochs
     return SECONDS_TO_START + trial * spec.executions * planned_trials(spec) / workers
 
 
-def epoch_seconds(spec: Spec, steps: int, length: int) -> float:
-    """Seconds that an epoch of the mean candidate takes, just as roughly."""
-    depths, widths = whole("--depth", spec.depth), whole("--width", spec.width, WIDTH_STEP)
-    step = fmean(_step_seconds(cell, depths, widths, spec.batch) for cell in spec.cells)
-    ends = dimensions(spec)["bidirectional"]
-    return step * (1 + fmean(ends)) * steps * length  # a layer that reads from both ends is two
+def epoch_seconds(spec: Spec, task: Task, steps: int, of: Pick = fmean) -> float:
+    """Seconds that an epoch of the mean candidate takes, or with `max` one of the largest, just as roughly."""
+    depth, widths = of(whole("--depth", spec.depth)), whole("--width", spec.width, WIDTH_STEP)
+    ends = 1 + of(dimensions(spec)["bidirectional"])  # a layer that reads from both ends is two
+    gates = of([GATES.get(cell, max(GATES.values())) for cell in spec.cells])
+    layer = _products(spec, of([2 * gates * width**2 for width in widths]))
+    head = _products(spec, of(widths) * task.outputs) if task.per_step else 0.0
+    return (ends * depth * (SECONDS_PER_STEP + layer) + head) * steps * task.steps
 
 
-def _step_seconds(cell: str, depths: Sequence[int], widths: Sequence[int], batch: int) -> float:
-    gates = GATES.get(cell, max(GATES.values()))
-    products = fmean(2 * batch * 2 * width * gates * width for width in widths)
-    return fmean(depths) * (SECONDS_PER_STEP + BACKWARD * products / OPERATIONS_PER_SECOND)
+def _products(spec: Spec, weights: float) -> float:
+    """Seconds of a time step in products with so many weights, forward and back."""
+    return BACKWARD * 2 * spec.batch * weights / OPERATIONS_PER_SECOND
 
 
 def words(duration: float) -> str:

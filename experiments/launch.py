@@ -74,7 +74,7 @@ class Launch:
         epochs = self.spec.epochs * self.spec.executions
         progress = Progress(self.folder.path / "trials", self.task.direction, planned, epochs)
         search = Search(self.folder, min(self.workers, progress.left()), gpus())
-        epoch = estimate.epoch_seconds(self.spec, self._steps(len(arrays[0][0])), self.task.steps)
+        epoch = estimate.epoch_seconds(self.spec, self.task, self._steps(len(arrays[0][0])), max)
         search.watch = Watch(limits(self.spec, self.workers, epoch), progress, search.session)
         search.warn = self._warn
         try:
@@ -155,7 +155,7 @@ class Launch:
 
     def _announce(self, samples: int) -> None:
         spec, size = self.spec, estimate.space_size(self.spec)
-        seconds = estimate.seconds(spec, self._steps(samples), self.task.steps, self.workers)
+        seconds = estimate.seconds(spec, self.task, self._steps(samples), self.workers)
         space = "infinitely many models (it has a range of real numbers)" if size is None else f"{size:,} models"
         if about := self.task.about():
             self._say(about)

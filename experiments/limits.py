@@ -28,12 +28,16 @@ class Limits:
     target: float | None = None
     trial_time: float | None = None
     memory: int | None = None
-    epoch: float = 0.0  # what one is estimated to take
+    epoch: float = 0.0  # what one of the largest candidate is estimated to take
     hung: float = HUNG
 
 
 def limits(spec: Spec, workers: int, epoch: float = 0.0) -> Limits:
-    """The limits of a spec; an epoch is estimated to take `epoch` seconds. Raises ValueError for one that is none."""
+    """The limits of a spec. Raises ValueError for one that is none.
+
+    Args:
+        epoch: seconds that one of the largest candidate is estimated to take.
+    """
     automatic = int(SHARE * memory.total() / max(1, workers))
     most = automatic if spec.memory_limit == "auto" else size("--memory-limit", spec.memory_limit)
     time, trial_time = duration("--time-limit", spec.time_limit), duration("--trial-time-limit", spec.trial_time_limit)
@@ -110,20 +114,18 @@ class Watch:
 
     def _time(self, trial: TrialState) -> str:
         waiting, limit = self._waiting(trial), self.limits.trial_time
-        if limit is not None and not trial.stopped and self._before(trial, limit) + waiting > limit:
+        before = 0.0 if limit is None or trial.spent > limit else trial.spent  # if above, the worker itself ends it
+        if limit is not None and not trial.stopped and not trial.trained and before + waiting > limit:
             trial.late = trial.begun
             what = "stopped at" if trial.late else "no epoch within"
             return f"{what} the trial time limit of {words(limit)}"
         if waiting <= self.limits.hung:  # whatever the epochs took: this is looked at four times a second
             return ""
         paces = [pace for one in self.progress.trials.values() for pace in one.paces]
-        estimated = 0.0 if trial.begun else self.limits.epoch  # the epochs seen may be those of smaller candidates
-        patience = max(self.limits.hung, HUNG_EPOCHS * max(estimated, statistics.median(paces) if paces else 0.0))
+        # Its own count beside all, and before it has any the estimate: the others may be smaller candidates.
+        paces = [statistics.median(some) for some in (paces, trial.paces or [self.limits.epoch]) if some]
+        patience = max(self.limits.hung, HUNG_EPOCHS * max(paces))
         return f"hung: no epoch for {words(patience)}" if waiting > patience else ""
-
-    def _before(self, trial: TrialState, limit: float) -> float:
-        """Seconds that a training took until its last epoch was over; 0 where its worker brings it to its end."""
-        return 0.0 if trial.trained or trial.spent > limit else trial.spent
 
 
 def _gigabytes(count: int) -> str:

@@ -74,9 +74,9 @@ class Training:
 
     @property
     def probe_samples(self) -> int:
-        """Samples of the task's length, without a state or a mask, that the kernel has been compiled for here, or 0."""
+        """Samples of the task's length, without a state or a mask, that the kernel is compiled for, or 0."""
         like = self.length == self.task.steps and self.task.padding is None
-        return self.compiled if self.epochs and like else 0
+        return self.compiled if like else 0
 
     def run_epoch(self) -> dict[str, float]:
         """Trains and scores; returns the epoch's training loss, validation score and gradient norms."""

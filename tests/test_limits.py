@@ -152,6 +152,21 @@ def test_a_first_epoch_has_twenty_times_what_it_is_estimated_to_take(tmp_path: P
     assert offence(one) == "hung: no epoch for 20 min 0 s"
 
 
+def test_a_large_candidate_has_twenty_times_its_own_epochs(tmp_path: Path, clock: dict[str, int]) -> None:
+    one, small = watch(tmp_path, Limits(epoch=1.0)), start(tmp_path, 0)
+    for number in range(10):
+        clock["now"] += 1000
+        epoch(small, number)
+    end(small, 0.5)
+    journal = start(tmp_path, 1)
+    clock["now"] += MINUTE
+    epoch(journal, 0)
+    assert offence(one) == ""
+    assert wait(clock, 20 * MINUTE, lambda: offence(one)) == "", "the others' epochs took a second"
+    clock["now"] += 1
+    assert offence(one) == "hung: no epoch for 20 min 0 s"
+
+
 def test_a_trial_without_an_epoch_in_its_time(tmp_path: Path, clock: dict[str, int]) -> None:
     one, journal = watch(tmp_path, Limits(trial_time=60)), start(tmp_path)
     assert offence(one) == ""
@@ -192,7 +207,7 @@ def test_the_trial_time_limit_is_of_the_whole_training(tmp_path: Path, clock: di
     assert wait(clock, 20_000, lambda: offence(one)) == "" != wait(clock, 1_000, lambda: offence(one))
     epoch(journal, 2, seconds=59.0, execution=1)
     journal.append("trained", execution=1)
-    assert wait(clock, 30_000, lambda: offence(one)) == "", "there is no further epoch: it looks at its horizon"
+    assert wait(clock, 2 * MINUTE, lambda: offence(one)) == "", "there is no further epoch: it looks at its horizon"
 
 
 def test_only_the_workers_own_running_trial(tmp_path: Path, clock: dict[str, int]) -> None:

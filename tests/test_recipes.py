@@ -550,6 +550,22 @@ def test_how_far_chrono_reaches(task: str, options: dict[str, str], longest: int
 def test_a_model_that_reads_from_both_ends_takes_twice_the_time() -> None:
     spec = Spec(name="n", task="adding", options={}, cells=["gru"], trials=1, epochs=100)
     one, both = (
-        estimate.seconds(dataclasses.replace(spec, bidirectional=switch), 1000, 100, 1) for switch in ("no", "yes")
+        estimate.seconds(dataclasses.replace(spec, bidirectional=switch), base.make("adding", {}), 1000, 1)
+        for switch in ("no", "yes")
     )
     assert both / one == pytest.approx(2, abs=0.1)
+
+
+def test_an_epoch_of_the_largest_candidate() -> None:
+    spec = Spec(name="n", task="nback", options={}, cells=["simple_rnn", "gru"], depth="1,3", width="64,512")
+    task = base.make("nback", {})
+    largest = dataclasses.replace(spec, cells=["gru"], depth="3", width="512")
+    assert estimate.epoch_seconds(spec, task, 10, max) == estimate.epoch_seconds(largest, task, 10)
+    assert estimate.epoch_seconds(spec, task, 10) < estimate.epoch_seconds(largest, task, 10)
+
+
+def test_an_epoch_with_many_classes_at_every_step() -> None:
+    spec = Spec(name="n", task="nback", options={}, cells=["gru"], depth="1", width="64", batch=100)
+    few, many = (base.make("nback", {"alphabet": symbols}) for symbols in ("8", "1008"))
+    more = estimate.epoch_seconds(spec, many, 10) - estimate.epoch_seconds(spec, few, 10)
+    assert more == pytest.approx(3 * 2 * 100 * 64 * 1000 / 2e10 * 10 * few.steps), "products, forward and back"
