@@ -77,7 +77,7 @@ def _search(commands: Any) -> None:
     for flag, least, text in (
         ("--batch", 1, "sequences of a training step"),
         ("--epochs", 1, "passes over the training split"),
-        ("--trials", 1, "candidates in all"),
+        ("--trials", 1, "candidates in all; with --oracle grid the whole space"),
         ("--executions", 1, "seeded trainings of each candidate; its score is their mean"),
     ):
         add(flag, "N", text, type=_whole(flag, least))

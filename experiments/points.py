@@ -39,18 +39,25 @@ def points(
         yield from points(space, backwards, index + 1, {**values, parameter.name: value})
 
 
-def size(space: kt.HyperParameters, index: int = 0, values: Values | None = None) -> float:
+def size(space: kt.HyperParameters) -> float:
     """The number of points, without listing them; infinite with a range of real numbers."""
-    values = values or {}
-    if index == len(space.space):
-        return 1
-    parameter = space.space[index]
-    if not _active(parameter, values):
-        return size(space, index + 1, values)
-    found = domain(parameter)
-    if any(condition.name == parameter.name for later in space.space[index:] for condition in later.conditions):
-        return sum(size(space, index + 1, {**values, parameter.name: value}) for value in found or ())
-    return (math.inf if found is None else len(found)) * size(space, index + 1, values)
+    names = [{condition.name for condition in parameter.conditions} for parameter in space.space]
+    counts: dict[frozenset[tuple[str, Any]], int] = {frozenset(): 1}  # by the values that later conditions ask for
+    for index, parameter in enumerate(space.space):
+        found, asked = domain(parameter), {name for later in names[index + 1 :] for name in later}
+        following: dict[frozenset[tuple[str, Any]], int] = {}
+        for chosen, count in counts.items():
+            values = dict(chosen)
+            branches = [values]
+            if _active(parameter, values):
+                if found is None:
+                    return math.inf
+                branches = [{**values, parameter.name: value} for value in found]
+            for branch in branches:
+                kept = frozenset((name, value) for name, value in branch.items() if name in asked)
+                following[kept] = following.get(kept, 0) + count
+        counts = following
+    return sum(counts.values())
 
 
 def domain(parameter: kt.HyperParameter) -> list[Any] | None:

@@ -37,7 +37,7 @@ class Proposals:
         self.strategy, self.space, self.seed, self.minimize = strategy, space, seed, minimize
         self.size, self.groups = size(space), tpe.groups(space)
         self.grid = points(space, backwards=True)
-        self.ahead = next(self.grid, None)
+        self.ahead = next(self.grid, None) if strategy == "grid" else None  # the first one may be far in others' spaces
         few = strategy == "tpe" and self.size <= FEW
         self.all = list(points(space)) if few else []
         self.keys = [key(values) for values in self.all]

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from experiments import arguments, corpora, recipes
+from experiments import arguments, corpora, estimate, recipes
 from experiments.folders import SearchFolder
 from experiments.launch import SEARCHES, gpus, usable_cores
 from experiments.quantities import duration, number, size
@@ -37,6 +37,8 @@ def settle(parsed: argparse.Namespace) -> Spec:
     defaults = before.to_json() if before else {"cells": cells.names(), **exact, **opened}
     spec = Spec(**{**defaults, "task": parsed.task, **named, "name": folder.path.name})
     _check(spec, made)
+    if spec.oracle == "grid" and not before and "trials" not in named:
+        spec = dataclasses.replace(spec, trials=estimate.space_size(spec) or spec.trials)
     return spec
 
 

@@ -1,5 +1,6 @@
 """The published sets, in miniature: files with the real names and members, put into the cache folder by hand."""
 
+import gzip
 import hashlib
 import io
 import re
@@ -39,18 +40,18 @@ def zipped(members: dict[str, str]) -> bytes:
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in members.items():
-            archive.writestr(name, text)
+            archive.writestr(zipfile.ZipInfo(name), text)  # without a time: the files are names of tests, too
     return content.getvalue()
 
 
 def tarred(members: dict[str, str]) -> bytes:
     content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+    with tarfile.open(fileobj=content, mode="w") as archive:
         for name, text in members.items():
             entry = tarfile.TarInfo(name)
             entry.size = len(text.encode())
             archive.addfile(entry, io.BytesIO(text.encode()))
-    return content.getvalue()
+    return gzip.compress(content.getvalue(), mtime=0)
 
 
 def failure(name: str) -> str:

@@ -207,6 +207,15 @@ def test_a_huge_space_is_never_listed(monkeypatch: pytest.MonkeyPatch, strategy:
 
 
 @drawn
+def test_a_huge_space_with_a_range_is_never_walked(monkeypatch: pytest.MonkeyPatch, strategy: str) -> None:
+    listed = count_points(monkeypatch)
+    space = recurrent(mixed=True, depths=range(1, 21), learning_rate=(1e-4, 1e-2))
+    assert size(space) == math.inf
+    assert len(Search(strategy, space, 0, first_value).run(15)) == 15
+    assert listed == []
+
+
+@drawn
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_finite_space_is_drawn_whole_and_no_point_twice(strategy: str, seed: int) -> None:
     space = recurrent(cells=["gru"], depths=[1, 2], widths=[16, 32], learning_rate=[0.1, 0.01], dropout=[0.0, 0.5])

@@ -23,6 +23,7 @@ from test_space import at, conditions, declared, named, space
 from experiments import arguments, estimate, recipes, settings
 from experiments.folders import SearchFolder
 from experiments.points import finite, key, points
+from experiments.points import size as count
 from experiments.proposals import Proposals
 from experiments.spec import Spec
 from experiments.tasks import base
@@ -99,6 +100,13 @@ def test_every_point_once(mixed: bool) -> None:
     spec = dataclasses.replace(spec, bias="0,2", clip="0.25,1", optimizer="adam,rmsprop")
     spec = dataclasses.replace(spec, residual="no,yes", bidirectional="no,yes")
     assert estimate.space_size(spec) == len(listed)
+
+
+def test_points_of_a_deep_space_are_counted_without_going_through_them() -> None:
+    made = small(mixed=True, cells=["simple_rnn", "lstm", "gru"])
+    made.depths = range(1, 31)
+    starts = 2 + (3 * 2 + 1) + (2 * 2 + 1)
+    assert count(declared(made)) == 2 * 2 * 2 * (starts + sum(2 * starts**depth for depth in range(2, 31)))
 
 
 def test_the_grid_proposes_every_point_once() -> None:
@@ -432,6 +440,13 @@ def settled(*words: str, task: str = "adding") -> Spec:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def test_a_grid_is_whole_where_no_number_of_trials_is_given(folder: Path) -> None:
+    words = ("--oracle", "grid", "--learning-rate", "0.01,0.001")
+    assert settled(*words).trials == 2 * 3 * 3 * 8, "cells, depths, widths"
+    assert settled(*words, "--trials", "5").trials == 5
+    assert settled().trials == Spec.trials, "another oracle has its default"
 
 
 def of(spec: Spec) -> dict[str, str]:

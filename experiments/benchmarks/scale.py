@@ -128,7 +128,7 @@ def peer(strategy: str, trials: int) -> dict[str, Any]:
         tuner = made(Space(), objective=wanted, max_epochs=100, hyperband_iterations=1_000, **where)
     clock = [time.perf_counter()]
     with suppress(StopIteration):
-        tuner.search()
+        tuner.search(verbose=0)  # its display would sort all trials twice for each
     with redirect_stdout(io.StringIO()):
         report = _seconds(lambda: tuner.results_summary(num_trials=12))
     return {**_result(clock), "list": _seconds(lambda: tuner.oracle.get_best_trials(trials)), "report": report}
