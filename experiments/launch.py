@@ -6,6 +6,8 @@ import importlib.util
 import json
 import os
 import shutil
+import threading
+import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -52,7 +54,9 @@ class Launch:
         self.new = not self.folder.spec.exists()
         self.own = self.spec.task.endswith(".py")  # a user's file: it may be wrong in ways that ours are tested for
         self.facts: dict[str, Any] = {}
+        self.deciding = threading.Lock()  # over the next two
         self.refused = False  # by the record, or the disk: then a new search leaves nothing behind
+        self.gone = False  # nothing is left behind: the record's thread, which may outlive that, makes no run any more
         self.kept: list[TrialState] = []  # the trials whose models lie on disk
 
     def run(self) -> str:
@@ -95,7 +99,9 @@ class Launch:
             return ended if ended != "done" else self._all_done(progress)
         finally:
             stop_sharing(self.folder, search.session)
-            if self.refused and self.new:
+            with self.deciding:
+                self.gone = self.refused and self.new
+            if self.gone:
                 shutil.rmtree(self.folder.path, ignore_errors=True)
                 with suppress(OSError):  # other searches lie there
                     SEARCHES.rmdir()
@@ -217,16 +223,21 @@ class Launch:
 
     def _open(self, record: "Record", search: Search) -> None:
         """A new search must have reached its store once; one that goes on need not, and does not wait long for it."""
-        from tracking.record import PATIENCE
-        from tracking.store import unanswered
+        from tracking.store import Unreachable
 
         if not self.new:
-            record.open(WAITING, lambda: search.interrupted or record.tried.is_set())
-        elif not record.open(PATIENCE, lambda: search.interrupted):
+            until = time.monotonic() + WAITING
+            record.open(lambda: search.interrupted or record.tried.is_set() or time.monotonic() > until)
+        elif not record.open(lambda: search.interrupted or record.in_vain()):
+            if search.interrupted and not self.refused:
+                return  # the search ends as any other
             record.over.set()
             if search.interrupted:
                 raise KeyboardInterrupt
-            raise unanswered(self.uri)
+            failure = record.failure
+            if isinstance(failure, Unreachable) and not self.refused:
+                failure = Unreachable(f"{failure}; --resume goes on with {self.spec.name!r}")
+            raise failure
 
     def _record(self, session: str) -> "Record":
         from tracking.record import Record
@@ -244,16 +255,22 @@ class Launch:
     def _open_in(self, client: "MlflowClient", session: str) -> "Projection":
         from tracking.runs import Projection
         from tracking.searches import find_search, open_search
-        from tracking.store import artifacts
+        from tracking.store import artifacts, unanswered
         from tracking.views import write_views
 
-        known = find_search(client, self.spec.name)
-        if known is not None and json.loads(known.data.tags["spec"])["id"] != self.spec.id:
-            raise ValueError(f"--name: expected a new name, got {self.spec.name!r}, which {self.uri} holds already")
         facts = {**self.facts, "metric": self.task.metric, "direction": self.task.direction}
         experiment = base.title(self.spec.task)
         place = artifacts(self.uri, experiment)
-        parent = open_search(client, self.spec.name, experiment, place, facts, self.floors)
+        find_search(client, self.spec.name)  # a store that does not answer even this knows of nothing
+        with self.deciding:
+            if self.gone:
+                raise unanswered(self.uri)
+            self.refused = False  # whatever the store answers now, it may know the search: --resume takes that over
+        try:
+            parent = open_search(client, self.spec.name, experiment, place, facts, self.floors)
+        except ValueError:
+            self.refused = True
+            raise
         write_views(client, parent.info.experiment_id, self.task.metric, self.task.direction, self.spec.name)
         trials = self.folder.path / "trials"
         return Projection(client, parent, trials, self.task.metric, self.task.direction, session, self.floors)

@@ -50,10 +50,13 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.client = folder, connect(f"sqlite:///{folder}/mlflow.db", create=True)
-        spec = {"name": "s", "task": "adding", "options": {}, "digest": "0", "versions": {}, "seed": 0}
-        self.parent: Run = open_search(self.client, "s", "adding", (folder / "files").as_uri(), spec, {})
+        self.parent = self.open("1")
         self.keras = folder / "model.keras"
         self.keras.write_bytes(b"weights")
+
+    def open(self, search: str) -> Run:
+        spec = {"name": "s", "task": "adding", "options": {}, "digest": "0", "versions": {}, "seed": 0, "id": search}
+        return open_search(self.client, "s", "adding", (self.folder / "files").as_uri(), spec, {})
 
     def new_runs(self) -> list[str]:
         experiment = self.parent.info.experiment_id
@@ -100,3 +103,18 @@ def test_a_kill_leaves_nothing_that_the_next_time_does_not_mend(shelf: Shelf, ca
         shelf.log(second, Dying(shelf.client, call, after))
     shelf.log(second)
     shelf.check(second)
+
+
+def test_a_model_of_a_deleted_search_is_not_that_of_a_later_one_of_its_name(tmp_path: Path) -> None:
+    """Nor does it go: its own run may be restored."""
+    shelf = Shelf(tmp_path)
+    first, _ = shelf.new_runs()
+    shelf.log(first)
+    before = logged_model(shelf.client, shelf.parent)
+    shelf.client.delete_run(shelf.parent.info.run_id)
+    deleted, shelf.parent = shelf.parent, shelf.open("2")
+    assert logged_model(shelf.client, shelf.parent) is None
+    _, second = shelf.new_runs()
+    shelf.log(second)
+    assert logged_model(shelf.client, shelf.parent).source_run_id == second
+    assert logged_model(shelf.client, deleted).model_id == before.model_id

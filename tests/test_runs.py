@@ -103,9 +103,10 @@ def desk(client: MlflowClient, uri: str, tmp_path: Path, request: pytest.Fixture
     yield new_desk(client, uri, tmp_path, request.node.name)
 
 
-def new_desk(client: MlflowClient, uri: str, folder: Path, name: str) -> Desk:
+def new_desk(client: MlflowClient, uri: str, folder: Path, name: str, search: str = "1") -> Desk:
     name = "".join(letter if letter.isalnum() else "-" for letter in name)
     spec = {"name": name, "task": "adding", "options": {}, "digest": "0" * 64, "versions": {}, "commit": "", "seed": 0}
+    spec["id"] = search
     parent = open_search(client, name, "adding", (folder / "artifacts").as_uri(), spec, {"no_memory": 1 / 6})
     (folder / name).mkdir(parents=True)
     return Desk(client, uri, parent, folder / name)
@@ -180,6 +181,7 @@ def test_a_completed_trial(desk: Desk) -> None:
     assert tags == {
         "kind": "trial",
         "search_id": desk.parent.data.tags["search_id"],
+        "spec_id": "1",
         "trial": "0000",
         "mlflow.parentRunId": desk.parent.info.run_id,
         "outcome": "completed",
@@ -640,17 +642,60 @@ def test_a_run_that_comes_after_all_goes(desk: Desk) -> None:
 
 def test_of_two_runs_of_a_search_the_first_stays(desk: Desk) -> None:
     parent = desk.parent
-    name, spec = parent.data.tags["search_id"], {**json.loads(parent.data.tags["spec"]), "id": "1"}
-    desk.client.set_tag(parent.info.run_id, "spec", json.dumps(spec))
+    name, spec = parent.data.tags["search_id"], json.loads(parent.data.tags["spec"])
     tags = {"kind": "search", "search_id": name}
-    for number in ("1", "2"):  # the second is another user's, who was as fast
-        text = json.dumps({**spec, "id": number})
-        later = parent.info.start_time + int(number)
+    for number, one in enumerate(("1", "2")):  # the second is another user's, of an early version
+        text = json.dumps({**spec, "id": one})
+        later = parent.info.start_time + 1 + number
         desk.client.create_run(parent.info.experiment_id, later, {**tags, "spec": text})
     assert find_search(desk.client, name).info.run_id == parent.info.run_id
     assert open_search(desk.client, name, "adding", None, spec, {}).info.run_id == parent.info.run_id
     found = desk.client.search_runs([parent.info.experiment_id], f"tags.kind = 'search' and tags.search_id = '{name}'")
     assert sorted(json.loads(run.data.tags["spec"])["id"] for run in found) == ["1", "2"]
+
+
+class Raced:
+    """A client of a store in which somebody else begins a search of the same name just before ours is made."""
+
+    def __init__(self, client: MlflowClient) -> None:
+        self.client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+    def create_run(self, experiment_id: str, start_time: int, tags: dict[str, str]) -> Run:
+        theirs = {**tags, "spec": json.dumps({**json.loads(tags["spec"]), "id": "theirs"})}
+        self.client.create_run(experiment_id, start_time + 1, theirs)  # by a clock that is ahead of ours
+        return self.client.create_run(experiment_id, start_time, tags)
+
+
+def test_of_two_who_take_a_name_at_once_the_later_one_is_refused(desk: Desk, tmp_path: Path) -> None:
+    name, spec = f"{tmp_path.name}-raced", {**json.loads(desk.parent.data.tags["spec"]), "id": "ours"}
+    with pytest.raises(ValueError, match=f"--name: expected a new name, got '{name}', which {desk.uri} holds already"):
+        open_search(Raced(desk.client), name, "adding", None, spec, {})  # type: ignore[arg-type]
+    text = f"tags.kind = 'search' and tags.search_id = '{name}'"
+    (left,) = desk.client.search_runs([desk.parent.info.experiment_id], text)
+    assert json.loads(left.data.tags["spec"])["id"] == "theirs"
+
+
+def test_trials_of_a_deleted_search_are_not_those_of_a_later_one_of_its_name(desk: Desk) -> None:
+    """In MLflow's UI a search's own run can be deleted alone."""
+    desk.write("0000", *COMPLETED)
+    desk.write("0001", *COMPLETED[:3])
+    before = [run.info.run_id for run in desk.sync(over=True)]
+    name, spec = desk.parent.data.tags["search_id"], json.loads(desk.parent.data.tags["spec"])
+    desk.client.delete_run(desk.parent.info.run_id)
+    later = new_desk(desk.client, desk.uri, desk.folder.parent / "later", name, "2")
+    later.write("0000", *COMPLETED[:3])
+    (run,) = later.sync()
+    assert [one.info.run_id for one in all_trials(later.client, later.parent)] == [run.info.run_id]
+    assert run.info.run_id not in before
+    assert [one.data.tags["mlflow.parentRunId"] for one in map(desk.client.get_run, before)] == [
+        desk.parent.info.run_id
+    ] * 2
+    desk.client.delete_run(later.parent.info.run_id)  # the first one goes on, and finds its own
+    desk.parent = open_search(desk.client, name, "adding", None, spec, {})
+    assert [run.info.run_id for run in desk.sync(over=True)] == before
 
 
 def test_epochs_wait_for_more_of_them_but_ends_do_not(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -828,7 +873,7 @@ def test_a_record_opens_when_the_server_is_back(desk: Desk, monkeypatch: pytest.
         return make()
 
     written.record.make = fails
-    assert written.record.open(60, written.record.tried.is_set) is False, "nobody waits for it"
+    assert written.record.open(written.record.tried.is_set) is False, "nobody waits for it"
     desk.write("0000", *COMPLETED)
     until(lambda: len(tries) > 3)
     assert len(written.warnings) == 1 and desk.trials() == []
@@ -846,10 +891,30 @@ def test_a_record_that_never_opens_says_what_is_missing(desk: Desk, monkeypatch:
         raise Unreachable("no answer")
 
     written.record.make = fails
-    assert written.record.open(0.1, lambda: False) is False
+    assert written.record.open(written.record.in_vain) is False
     assert written.record.finish("FINISHED") is False
     command = f"recurrent sync {written.record.name} --tracking-uri http://127.0.0.1:9"
     assert written.warnings[-1] == f"MLflow lacks the last results; `{command}` sends them"
+
+
+def test_a_store_that_answers_is_waited_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even ten answers a minute: each in time, all together not."""
+    written = recorded(desk, desk.client, monkeypatch)
+    monkeypatch.setattr(tracking.record, "PATIENCE", 0.1)
+    make, tries = written.record.make, []
+
+    def slowly() -> Projection:
+        tries.append(written.record.in_vain())
+        if len(tries) == 1:
+            raise Unreachable("no answer")
+        time.sleep(0.5)
+        tries.append(written.record.in_vain())
+        return make()
+
+    written.record.make = slowly
+    assert written.record.open(written.record.in_vain) is True
+    assert tries == [False, False, False]
+    assert written.record.finish("FINISHED") is True
 
 
 def test_what_a_store_refuses_is_raised(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -860,8 +925,38 @@ def test_what_a_store_refuses_is_raised(desk: Desk, monkeypatch: pytest.MonkeyPa
 
     written.record.make = refuses
     with pytest.raises(ValueError, match="a new name"):
-        written.record.open(60, lambda: False)
+        written.record.open(lambda: False)
     assert written.warnings == []
+
+
+def test_what_a_store_refuses_when_nobody_waits_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, waited = recorded(desk, desk.client, monkeypatch), threading.Event()
+
+    def refuses() -> Projection:
+        waited.wait()
+        raise ValueError("--name: expected a new name")
+
+    written.record.make = refuses
+    assert written.record.open(lambda: True) is False
+    waited.set()
+    until(lambda: bool(written.warnings))
+    assert written.warnings == ["MLflow is not told of this search: --name: expected a new name"]
+    assert written.record.finish("FINISHED") is False
+    assert written.warnings[-1].startswith("MLflow lacks the last results; `recurrent sync ")
+
+
+def test_what_a_store_refuses_at_the_end_is_said_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+    written.record.uri, tried = "http://127.0.0.1:9", []  # a server that is away would be asked again
+
+    def last() -> None:
+        tried.append(True)
+        raise ValueError("the model: expected a file")
+
+    assert written.record.finish("FINISHED", last) is False
+    assert written.warnings[0] == "the tracking store failed: the model: expected a file"
+    assert written.warnings[1].startswith("MLflow lacks the last results; `recurrent sync ")
+    assert len(written.warnings) == 2 and tried == [True]
 
 
 def test_a_records_thread_outlives_whatever_is_raised(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,15 @@
 """The record survives its server: stopped in mid-search and restarted, or away until `recurrent sync`."""
 
 import json
+import signal
 import socket
+import sqlite3
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from experiments.spec import Spec
 from experiments.tasks.base import digest, make
 from tracking import store
 from tracking.journal import Journal
+from tracking.record import Record
 from tracking.runs import Projection
 from tracking.searches import find_search, open_search
 from tracking.store import connect
@@ -139,10 +143,13 @@ def test_a_server_that_is_away_at_the_start(tmp_path: Path, servers: Servers) ->
 
 
 class Slow(ThreadingHTTPServer):
-    """Hands requests on to an MLflow server at once, and the answers to those at `path` too late, if at all."""
+    """Hands requests on to an MLflow server, and the answers to those at `path` too late, if at all.
 
-    def __init__(self, url: str, path: str, seconds: float) -> None:
-        self.url, self.path, self.seconds, self.over = url, path, seconds, threading.Event()
+    With `first` it is the first request there that is handed on late, and no other.
+    """
+
+    def __init__(self, url: str, path: str, seconds: float, first: bool = False) -> None:
+        self.url, self.path, self.seconds, self.first, self.over = url, path, seconds, first, threading.Event()
         self.asked = 0
         super().__init__(("127.0.0.1", 0), SlowHandler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -155,13 +162,16 @@ class SlowHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         kept = {key: value for key, value in self.headers.items() if key.lower() in ("content-type",)}
         request = urllib.request.Request(self.server.url + self.path, body or None, kept, method=self.command)
+        meant = self.path.split("?")[0].endswith(self.server.path)
+        self.server.asked += meant
+        if meant and self.server.first and self.server.asked == 1:
+            self.server.over.wait(self.server.seconds)
         try:
             with urllib.request.urlopen(request, timeout=60) as reply:
                 code, answer = reply.status, reply.read()
         except urllib.error.HTTPError as error:
             code, answer = error.code, error.read()
-        if self.path.split("?")[0].endswith(self.server.path):
-            self.server.asked += 1
+        if meant and not self.server.first:
             self.server.over.wait(self.server.seconds)
         with suppress(OSError):
             self.send_response(code)
@@ -170,18 +180,18 @@ class SlowHandler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(answer)
 
-    do_POST = do_GET
+    do_POST = do_PATCH = do_DELETE = do_GET
 
     def log_message(self, *_: Any) -> None:
         pass
 
 
 @pytest.fixture
-def slow(servers: Servers) -> Iterator[Callable[[str, float], Slow]]:
+def slow(servers: Servers) -> Iterator[Callable[..., Slow]]:
     with ExitStack() as stack:
 
-        def make(path: str, seconds: float) -> Slow:
-            made = Slow(servers.url, path, seconds)
+        def make(path: str, seconds: float, first: bool = False) -> Slow:
+            made = Slow(servers.url, path, seconds, first)
             stack.callback(made.server_close)
             stack.callback(made.shutdown)
             stack.callback(made.over.set)
@@ -191,7 +201,7 @@ def slow(servers: Servers) -> Iterator[Callable[[str, float], Slow]]:
 
 
 def test_a_server_that_answers_too_late_makes_no_second_run(
-    tmp_path: Path, servers: Servers, slow: Callable[[str, float], Slow], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, servers: Servers, slow: Callable[..., Slow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in {**store.SETTINGS, "MLFLOW_HTTP_REQUEST_TIMEOUT": "2"}.items():
         monkeypatch.setenv(name, value)
@@ -219,7 +229,77 @@ def test_a_server_that_answers_too_late_makes_no_second_run(
     assert sorted(run.data.tags["kind"] for run in found) == ["search", "trial"]
 
 
-def test_a_server_that_answers_but_does_not_search(tmp_path: Path, slow: Callable[[str, float], Slow]) -> None:
+def test_a_search_that_a_server_makes_too_late_is_there_once(
+    tmp_path: Path, servers: Servers, slow: Callable[..., Slow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its first request is carried out when a second one has been: of the two runs the end leaves one."""
+    for name, value in {**store.SETTINGS, "MLFLOW_HTTP_REQUEST_TIMEOUT": "2"}.items():
+        monkeypatch.setenv(name, value)
+    proxy, journals = slow("/runs/create", 8, first=True), tmp_path / "journals"
+    uri = f"http://127.0.0.1:{proxy.server_port}"
+    spec = {"name": "s", "task": "adding", "options": {}, "digest": "0", "versions": {}, "seed": 0, "id": "1"}
+    (journals / "0000").mkdir(parents=True)
+
+    def make() -> Projection:
+        client = connect(uri)
+        return Projection(client, open_search(client, "s", "adding", None, spec, {}), journals, "mse", "min", "a", {})
+
+    def runs() -> list[Run]:
+        direct = connect(servers.uri)
+        return list(direct.search_runs([one.experiment_id for one in direct.search_experiments()]))
+
+    record = Record(uri, "s", make, lambda text: None)
+    assert record.open(record.in_vain) is True
+    assert len(runs()) == 1
+    values = {"architecture": "gru-16"}
+    Journal(journals / "0000" / "journal.jsonl").append("start", attempt=1, session="a", worker=0, parameters=values)
+    deadline = time.monotonic() + 60
+    while len(runs()) < 3 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert sorted(run.data.tags["kind"] for run in runs()) == ["search", "search", "trial"], "it has come"
+    assert record.finish("FINISHED") is True
+    (trial, search) = sorted(runs(), key=lambda run: run.data.tags["kind"], reverse=True)
+    assert (trial.data.tags["kind"], search.data.tags["kind"]) == ("trial", "search")
+    assert trial.data.tags["mlflow.parentRunId"] == search.info.run_id
+    assert (trial.info.status, search.info.status) == ("KILLED", "FINISHED")
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_a_new_search_that_its_store_may_know_goes_on_with_resume(
+    tmp_path: Path, servers: Servers, slow: Callable[..., Slow], interrupted: bool
+) -> None:
+    """The server makes its run, but does not say so: the name is taken, and the search must not be lost."""
+    proxy = slow("/runs/create", 60)
+    new, words = WORDS[:-1], ("--trials", "1", "--tracking-uri", f"http://127.0.0.1:{proxy.server_port}")
+    process = begin(*new, *words, cwd=tmp_path, program=("-c", IMPATIENT))
+    if interrupted:
+        wait_until(lambda: proxy.asked > 0, process)
+        process.send_signal(signal.SIGINT)
+    done = finished(process)
+    if interrupted:
+        assert done.returncode == 130
+        assert "\n  recurrent search adding " in done.stdout and done.stdout.rstrip().endswith("--resume")
+    else:
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1].endswith(": no answer; --resume goes on with 'away'")
+    assert (tmp_path / "searches" / "away" / "spec.json").exists()
+    proxy.over.set()
+    proxy.seconds = 0
+    again = run(*WORDS, *words, cwd=tmp_path)
+    assert (again.returncode, again.stderr) == (0, "") and "store failed" not in again.stdout
+    searched = Searched(tmp_path, "away", again)
+    assert searched.parent.info.status == "FINISHED"
+    assert curves(searched) == in_journals(tmp_path, 1) and len(curves(searched)) == 1
+
+
+def test_a_server_that_answers_slowly_is_no_server_that_is_away(tmp_path: Path, slow: Callable[..., Slow]) -> None:
+    """A new search takes some twenty answers, here of half a second each; given up is after one second."""
+    words = ("--trials", "1", "--tracking-uri", f"http://127.0.0.1:{slow('', 0.5).server_port}")
+    done = run(*WORDS[:-1], *words, cwd=tmp_path, program=("-c", IMPATIENT))
+    assert (done.returncode, done.stderr) == (0, "") and "store failed" not in done.stdout
+
+
+def test_a_server_that_answers_but_does_not_search(tmp_path: Path, slow: Callable[..., Slow]) -> None:
     words = ("--tracking-uri", f"http://127.0.0.1:{slow('/runs/search', 60).server_port}")
     done = run(*WORDS, "--trials", "1", *words, cwd=tmp_path, program=("-c", IMPATIENT))
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
@@ -288,3 +368,29 @@ def test_a_search_that_runs_is_not_sent_by_two(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "recurrent sync: NAME: expected a search that is not running, got 'away', which is\n"
     assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_file_that_somebody_else_writes_is_waited_for(tmp_path: Path, resumed: bool) -> None:
+    """Longer than SQLite waits: a new search keeps its name, one that goes on trains."""
+    if resumed:
+        assert run(*WORDS, "--trials", "1", cwd=tmp_path).returncode == 0
+    else:
+        connect(f"sqlite:///{tmp_path}/mlflow.db", create=True).create_experiment("adding")
+    with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        process = begin(*WORDS, "--trials", "2", cwd=tmp_path, program=("-c", IMPATIENT))
+        if resumed:
+            wait_until(lambda: ended(tmp_path, 1), process)
+            other.execute("ROLLBACK")
+        done = finished(process)
+    if resumed:
+        assert (done.returncode, done.stderr) == (0, "")
+    else:
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+        assert done.stderr.endswith("/mlflow.db: database is locked; --resume goes on with 'away'\n")
+        done = run(*WORDS, "--trials", "2", cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+    searched = Searched(tmp_path, "away", done)
+    assert searched.parent.info.status == "FINISHED"
+    assert curves(searched) == in_journals(tmp_path, 2) and len(curves(searched)) == 2

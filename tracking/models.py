@@ -20,6 +20,8 @@ from mlflow.types.schema import Schema, TensorSpec
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
+from tracking.searches import is_of, spec_id
+
 CARD = "model.json"
 KERAS_FILE = "data/model.keras"
 FLAVOR = {"data": "data", "keras_backend": "tensorflow", "save_exported_model": False}
@@ -49,17 +51,17 @@ def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, c
 
 def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
     """Of a search, the newest first, half-made ones too."""
-    return list(
-        client.search_logged_models(
-            [parent.info.experiment_id],
-            filter_string=f"tags.search_id = '{parent.data.tags['search_id']}'",
-            order_by=[{"field_name": "creation_time", "ascending": False}],
-        )
+    found = client.search_logged_models(
+        [parent.info.experiment_id],
+        filter_string=f"tags.search_id = '{parent.data.tags['search_id']}'",
+        order_by=[{"field_name": "creation_time", "ascending": False}],
     )
+    return [model for model in found if is_of(parent, model.tags)]
 
 
 def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> LoggedModel:
-    tags = {"search_id": parent.data.tags["search_id"], "architecture": card["architecture"]}
+    tags = {"search_id": parent.data.tags["search_id"], "spec_id": spec_id(parent)}
+    tags["architecture"] = card["architecture"]
     name = f"{tags['search_id'].replace('.', '_')}-best"  # MLflow refuses dots
     model = client.create_logged_model(parent.info.experiment_id, name, run_id, tags, model_type="keras")
     with tempfile.TemporaryDirectory() as folder:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracking.journal import now
 from tracking.runs import Projection
-from tracking.store import Unreachable, database, tune, words
+from tracking.store import Unreachable, database, in_a_line, tune, words
 
 EVERY = 2.0  # seconds between two looks at the journals
 HOLD = 10.0  # seconds that epochs may wait: a call costs nearly as much for one as for many
@@ -38,7 +38,11 @@ class Record:
         self.uri, self.name, self.make, self.warn = uri, name, make, warn
         self.opened: Projection | None = None
         self.refusal: ValueError | None = None
+        self.failure: Exception = Unreachable("not tried yet")  # the last one, which is no refusal
         self.over, self.tried = threading.Event(), threading.Event()
+        self.opening = self.awaited = False
+        self.doubtful = False  # the store may have made the search's run without saying so
+        self.began = time.monotonic()
         self.reachable = True
         self.dropped = False
         self.tuned = 0
@@ -50,7 +54,14 @@ class Record:
         return self.opened or self.open_now()
 
     def open_now(self) -> Projection:
-        self.opened = self.make()
+        self.opening = True
+        try:
+            self.opened = self.make()
+        except Exception:
+            self.doubtful = True
+            raise
+        finally:
+            self.opening = False
         return self.opened
 
     def start(self) -> None:
@@ -58,25 +69,30 @@ class Record:
         if self.thread.ident is None:
             self.thread.start()
 
-    def open(self, seconds: float, enough: Callable[[], bool]) -> bool:
-        """Begins, and waits until it is open, at most `seconds` and until `enough`; True if it is open.
+    def open(self, enough: Callable[[], bool]) -> bool:
+        """Begins, and waits until it is open, or until `enough`; True if it is open.
 
         The thread goes on to try, also afterwards. Raises the store's refusal.
         """
+        self.awaited = True
         self.start()
-        deadline = time.monotonic() + seconds
-        while self.opened is None and self.refusal is None and time.monotonic() < deadline and not enough():
+        while self.opened is None and self.refusal is None and not enough():
             time.sleep(LOOK)
+        self.awaited = False
         if self.refusal:
             raise self.refusal
         return self.opened is not None
 
+    def in_vain(self) -> bool:
+        """True if it has been tried for long enough; while an attempt lasts, the store answers: the next may do."""
+        return self.tried.is_set() and not self.opening and time.monotonic() > self.began + PATIENCE
+
     def _run(self) -> None:
-        began, pause = time.monotonic(), 0.0
+        pause = 0.0
         while not self.over.wait(pause) and self.refusal is None:
             self.reachable = self._look()
             self.tried.set()
-            opening = self.opened is None and time.monotonic() < began + PATIENCE
+            opening = self.opened is None and time.monotonic() < self.began + PATIENCE
             pause = EVERY if self.reachable else AGAIN if opening else AFTER_FAILURE
 
     def _look(self) -> bool:
@@ -89,29 +105,31 @@ class Record:
                 self._say_dropped()
                 self._tune()
         except Exception as error:
+            self.failure = error
             self._complain(error)
             return False
         return True
 
     def _open(self) -> None:
         try:
-            self.opened = self.make()
+            self.open_now()
         except Unreachable:
             raise
         except ValueError as error:
             self.refusal = error
-            if self.tried.is_set():  # nobody waits for it any more
+            if not self.awaited:
                 self.warn(f"MLflow is not told of this search: {error}")
 
     def _complain(self, error: Exception) -> None:
         if self.reachable:
-            lines = str(error).splitlines() or [type(error).__name__]
-            self.warn(f"the tracking store failed: {lines[0][:160]}")
+            self.warn(f"the tracking store failed: {in_a_line(error)}")
 
     def _try(self, action: Callable[[], None]) -> bool:
         try:
             action()
-        except FAILURES as error:
+        except (*FAILURES, ValueError) as error:
+            if isinstance(error, ValueError) and not isinstance(error, Unreachable):
+                self.refusal = error
             self._complain(error)
             return False
         return True
@@ -141,7 +159,7 @@ class Record:
             self.thread.join()
         file, deadline = database(self.uri), time.monotonic() + PATIENCE
         done = self._try(lambda: self._finish(status, last, stopped))
-        while not done and not file and time.monotonic() < deadline:
+        while not done and not file and self.refusal is None and time.monotonic() < deadline:
             self.reachable = False
             time.sleep(AGAIN)
             done = self._try(lambda: self._finish(status, last, stopped))
@@ -154,6 +172,9 @@ class Record:
         return done and not self.dropped
 
     def _finish(self, status: str, last: Callable[[], None] | None, stopped: str) -> None:
+        if self.doubtful:  # by now a slow server has done what it was asked for: of two runs one goes
+            self.open_now()
+            self.doubtful = False
         projection = self.projection
         projection.sync(over=True)
         parent_id = projection.parent.info.run_id

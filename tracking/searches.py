@@ -40,17 +40,31 @@ def all_trials(client: MlflowClient, parent: Run) -> list[Run]:
 
 
 def trial_runs(client: MlflowClient, parent: Run) -> dict[str, list[Run]]:
-    """The runs of each trial, by number, the fullest first: a server that had answered too late may have made two."""
+    """The runs of each trial, by number, the fullest first: a server that had answered too late may have made two.
+
+    Not those of an earlier search of the same name, whose own run somebody has deleted alone.
+    """
     text = f"tags.kind = 'trial' and tags.search_id = '{parent.data.tags['search_id']}'"
     page = client.search_runs([parent.info.experiment_id], text, max_results=1000)
     runs = list(page)
     while page.token:
         page = client.search_runs([parent.info.experiment_id], text, max_results=1000, page_token=page.token)
         runs += page
+    runs = [run for run in runs if is_of(parent, run.data.tags)]
     found: dict[str, list[Run]] = {}
     for run in sorted(runs, key=lambda run: (int(run.data.tags["trial"]), -len(run.data.metrics))):
         found.setdefault(run.data.tags["trial"], []).append(run)
     return found
+
+
+def spec_id(parent: Run) -> str:
+    """Tells a search from another one of the same name."""
+    return str(json.loads(parent.data.tags["spec"]).get("id", ""))
+
+
+def is_of(parent: Run, tags: dict[str, str]) -> bool:
+    """True for the tags of a trial, or of a model, of that search; early versions gave them its name alone."""
+    return tags.get("spec_id", spec_id(parent)) == spec_id(parent)
 
 
 def _experiments(client: MlflowClient) -> list[str]:
@@ -65,10 +79,16 @@ def open_search(
     spec: dict[str, Any],
     floors: dict[str, float],
 ) -> Run:
-    """Finds or makes the parent run and sets it RUNNING. Raises ValueError if MLflow has deleted the experiment."""
-    parent, *others = _searches(client, name) or [_new_search(client, name, experiment, artifacts, spec)]
-    for other in others:
-        if json.loads(other.data.tags["spec"]).get("id") == spec.get("id"):
+    """Finds or makes the parent run and sets it RUNNING.
+
+    Raises ValueError if another search has the name, or if MLflow has deleted the experiment.
+    """
+    found = _searches(client, name) or [_new_search(client, name, experiment, artifacts, spec)]
+    parent = found[0]
+    if spec_id(parent) != spec.get("id", ""):
+        raise ValueError(f"--name: expected a new name, got {name!r}, which {client.tracking_uri} holds already")
+    for other in found[1:]:
+        if spec_id(other) == spec_id(parent):
             client.delete_run(other.info.run_id)
     _describe(client, parent, spec, floors)
     client.set_tag(parent.info.run_id, "spec", json.dumps(spec))
@@ -77,6 +97,7 @@ def open_search(
 
 
 def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str | None, spec: dict[str, Any]) -> Run:
+    """The run that it has made; that of another search of this name, if there is one now."""
     found = client.get_experiment_by_name(experiment)
     if found is not None and found.lifecycle_stage == "deleted":
         raise ValueError(f"task: expected an experiment {experiment!r} in use, got a deleted one; restore it in MLflow")
@@ -88,7 +109,11 @@ def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str
             raise
         experiment_id = found.experiment_id
     tags = {MLFLOW_RUN_NAME: name, "kind": "search", "search_id": name, "spec": json.dumps(spec)}
-    return client.create_run(experiment_id, start_time=now(), tags=tags)
+    new = client.create_run(experiment_id, start_time=now(), tags=tags)
+    others = [run for run in _searches(client, name) if spec_id(run) != spec.get("id", "")]
+    if others:  # somebody else has begun one since we looked, and may have looked before ours was there
+        client.delete_run(new.info.run_id)
+    return others[0] if others else new
 
 
 def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> None:
@@ -113,5 +138,6 @@ def child_tags(parent: Run, trial: str, run_name: str) -> dict[str, str]:
         MLFLOW_PARENT_RUN_ID: parent.info.run_id,
         "kind": "trial",
         "search_id": parent.data.tags["search_id"],
+        "spec_id": spec_id(parent),
         "trial": trial,
     }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
+LOCKED = "database is locked"  # SQLite's words when somebody else has written for longer than it waits
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -25,7 +26,7 @@ SETTINGS = {
 
 
 class Unreachable(ValueError):
-    """A server gives no answer, or none in time: asking again later may help."""
+    """A server gives no answer, or none in time, or a file is locked for too long: asking again later may help."""
 
 
 def resolve(uri: str | None) -> str:
@@ -79,6 +80,7 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a page for what is raised all the same
     with working(uri):
         try:
             if file and create:
@@ -92,7 +94,7 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
 
 @contextmanager
 def working(uri: str) -> Iterator[None]:
-    """What MLflow raises meanwhile becomes a ValueError of one line; Unreachable, if the store is a server."""
+    """What MLflow raises meanwhile becomes the ValueError of `does_not_work`."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -103,9 +105,11 @@ def working(uri: str) -> Iterator[None]:
 
 
 def does_not_work(uri: str, error: Exception) -> ValueError:
-    """The error as a ValueError of one line; Unreachable, if the store is a server."""
-    text = f"tracking-uri: expected an MLflow store that works, got {uri}: {_first(error)}"
-    return ValueError(text) if database(uri) else unanswered(uri)
+    """The error as a ValueError of one line; Unreachable, if the store is a server, or a file that others write."""
+    if not database(uri):
+        return unanswered(uri)
+    kind = Unreachable if LOCKED in str(error) else ValueError
+    return kind(f"tracking-uri: expected an MLflow store that works, got {uri}: {in_a_line(error)}")
 
 
 def unanswered(uri: str) -> Unreachable:
@@ -147,5 +151,7 @@ def artifacts(uri: str, experiment: str) -> str | None:
     return (file.parent / "mlartifacts" / experiment).as_uri() if file else None
 
 
-def _first(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200]
+def in_a_line(error: Exception) -> str:
+    """The most telling line of an error of MLflow's or SQLAlchemy's."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return LOCKED if any(LOCKED in line for line in lines) else lines[0][:200]
