@@ -62,7 +62,9 @@ class Launch:
     def run(self) -> str:
         """Returns "interrupted", or why it ended. Raises ValueError before anything is trained or written over."""
         self._check_name()
+        began = time.monotonic()
         arrays = [self._split(name) for name in ("train", "val")]
+        data = time.monotonic() - began
         windows.check(self.task, arrays[0], arrays[1], self.spec.batch)
         self.spec = dataclasses.replace(self.spec, digest=base.digest(arrays))
         self._check_spec()
@@ -79,7 +81,7 @@ class Launch:
         progress = Progress(self.folder.path / "trials", self.task.direction, planned, epochs)
         search = Search(self.folder, min(self.workers, progress.left()), gpus())
         epoch = estimate.epoch_seconds(self.spec, self.task, self._steps(len(arrays[0][0])), max)
-        search.watch = Watch(limits(self.spec, self.workers, epoch), progress, search.session)
+        search.watch = Watch(limits(self.spec, self.workers, epoch, data), progress, search.session)
         search.warn = self._warn
         try:
             with Display(self.console, progress, self.task.metric, self.floors, self.spec.epochs) as display:

@@ -17,6 +17,7 @@ from experiments.spec import Spec
 
 SHARE = 0.8  # of the machine's memory is for all workers together
 LOOK = 1.0  # seconds; the launcher looks four times as often
+LAST = 30.0  # seconds that workers get to end by themselves when no trial is left; it takes them one or two
 HUNG, HUNG_EPOCHS = 600.0, 20  # seconds, and median epochs, without a new epoch: the longer of the two
 
 
@@ -29,19 +30,21 @@ class Limits:
     trial_time: float | None = None
     memory: int | None = None
     epoch: float = 0.0  # what one of the largest candidate is estimated to take
+    data: float = 0.0  # what they took to make: a worker may have to make them, too
     hung: float = HUNG
 
 
-def limits(spec: Spec, workers: int, epoch: float = 0.0) -> Limits:
+def limits(spec: Spec, workers: int, epoch: float = 0.0, data: float = 0.0) -> Limits:
     """The limits of a spec. Raises ValueError for one that is none.
 
     Args:
         epoch: seconds that one of the largest candidate is estimated to take.
+        data: seconds that the data have taken to make.
     """
     automatic = int(SHARE * memory.total() / max(1, workers))
     most = automatic if spec.memory_limit == "auto" else size("--memory-limit", spec.memory_limit)
     time, trial_time = duration("--time-limit", spec.time_limit), duration("--trial-time-limit", spec.trial_time_limit)
-    return Limits(time, real("--target", spec.target), trial_time, most, epoch)
+    return Limits(time, real("--target", spec.target), trial_time, most, epoch, data)
 
 
 class Clock:
@@ -69,8 +72,8 @@ class Watch:
 
     def __init__(self, limits: Limits, progress: Progress, session: str) -> None:
         self.limits, self.progress, self.session = limits, progress, session
-        self.clock = Clock()
-        self.waits: dict[int, tuple[str, int, Clock]] = {}  # by worker: its trial, how much was read of it, since when
+        self.clock, self.last = Clock(), Clock()
+        self.waits: dict[int, tuple[tuple[str, int], Clock]] = {}  # by worker: what it is at, and for how long
 
     def over(self) -> str:
         """Why the search ends now, or ""."""
@@ -83,13 +86,19 @@ class Watch:
             return f"the time limit of {words(time)} is over"
         return ""
 
+    def ended(self) -> bool:
+        """True if no trial is left, and a worker has not ended by itself: it hangs."""
+        if self.progress.done() < self.progress.planned or self.progress.left() > 0:
+            self.last = Clock()
+        return self.last.look() > LAST
+
     def offence(self, worker: LocalWorker) -> tuple[TrialState | None, str]:
         """The trial that a worker is at, and why that must end now, or ""."""
         # One that this process has begun: an earlier process of this worker may have died at the trial named last.
         trial = next((one for one in self.progress.running(self.session) if one.pid == worker.pid), None)
         if trial:
             trial.late = False
-        return trial, self._memory(worker, trial) or (self._time(trial) if trial else "")
+        return trial, self._memory(worker, trial) or (self._time(trial) if trial else self._start(worker))
 
     def _memory(self, worker: LocalWorker, trial: TrialState | None) -> str:
         limit = self.limits.memory
@@ -104,16 +113,24 @@ class Watch:
             return f"--memory-limit: expected more than a worker needs by itself {needed}, got {_gigabytes(limit)}"
         return f"used {_gigabytes(used)} of memory, limit {_gigabytes(limit)}"
 
-    def _waiting(self, trial: TrialState) -> float:
-        """Seconds without a new event, as far as they were looked at."""
-        number, offset, clock = self.waits.get(trial.worker, ("", 0, Clock()))
-        if (number, offset) != (trial.number, trial.tail.offset):
+    def _waiting(self, worker: int, at: tuple[str, int]) -> float:
+        """Seconds that a worker has been at the same, as far as they were looked at."""
+        before, clock = self.waits.get(worker, (None, Clock()))
+        if at != before:
             clock = Clock()
-            self.waits[trial.worker] = trial.number, trial.tail.offset, clock
+            self.waits[worker] = at, clock
         return clock.look()
 
+    def _start(self, worker: LocalWorker) -> str:
+        """Of a worker without a trial: it begins one within seconds, or ends."""
+        begun = sum(one.pid == worker.pid for one in self.progress.trials.values())
+        patience = max(self.limits.hung, HUNG_EPOCHS * self.limits.data)
+        hung = self._waiting(worker.index, (f"process {worker.pid}", begun)) > patience
+        return f"hung: no trial for {words(patience)}" if hung else ""
+
     def _time(self, trial: TrialState) -> str:
-        waiting, limit = self._waiting(trial), self.limits.trial_time
+        waiting = self._waiting(trial.worker, (trial.number, trial.tail.offset))
+        limit = self.limits.trial_time
         before = 0.0 if limit is None or trial.spent > limit else trial.spent  # if above, the worker itself ends it
         if limit is not None and not trial.stopped and not trial.trained and before + waiting > limit:
             trial.late = trial.begun

@@ -152,6 +152,8 @@ class Search:
                     self._replace(place)
                 elif self.watch and worker.alive():
                     self._enforce(place, *self.watch.offence(worker))
+            if self.watch and self.watch.ended():
+                return
             self.why = self.watch.over() if self.watch else ""
             time.sleep(TICK)
 
@@ -193,9 +195,10 @@ class Search:
             return
         log = os.path.relpath(self.folder.worker_log(worker.index))
         self.left_out.add(place)
-        if why or not self._can_do_without():
+        if not self._can_do_without():
             self._give_up(why or f"workers end before they can run a trial; {log} says why")
-        self.warn(f"worker {worker.index} ends before it can run a trial, and is left out; {log} says why")
+        what = f"was ended ({why})" if why else "ends"
+        self.warn(f"worker {worker.index} {what} before it can run a trial, and is left out; {log} says why")
 
     def _has_run(self, worker: LocalWorker) -> bool:
         return self.folder.begun_by(worker.pid, self.session)

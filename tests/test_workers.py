@@ -15,8 +15,8 @@ import pytest
 from keras_tuner.engine.trial import Trial
 from test_kill import FakeTuner, descendants, kill, make_fake, make_spec, start, wait_for_trials
 
+from experiments import limits, tuner
 from experiments import search as module
-from experiments import tuner
 from experiments.folders import SearchFolder, TrialFolder, lock
 from experiments.limits import Limits, Watch
 from experiments.progress import Progress, TrialState
@@ -93,7 +93,8 @@ def test_the_journals_are_read_before_anybody_is_judged(search: SearchFolder) ->
         return None, ""
 
     one = Search(search, 1, [], make_sleeping, "fork")
-    watch: Any = SimpleNamespace(limits=Limits(), offence=offence, over=lambda: "over" if len(said) > 5 else "")
+    over = {"over": lambda: "over" if len(said) > 5 else "", "ended": lambda: False}
+    watch: Any = SimpleNamespace(limits=Limits(), offence=offence, **over)
     one.watch = watch
     one.run(lambda session: None, lambda: said.append("read"))
     assert said[:4] == ["read", "judged"] * 2
@@ -324,6 +325,50 @@ def test_a_worker_that_cannot_start_is_left_out(search: SearchFolder, monkeypatc
     (line,) = said
     assert started.count(0) == 1 and started.count(1) == module.USELESS_DEATHS + 1
     assert line.startswith("worker 1 ends before it can run a trial") and line.endswith("workers/1.log says why")
+
+
+class HangingTuner(FakeTuner):
+    """Worker 1 hangs before it asks for a trial: its GPU is wedged, say."""
+
+    def search(self, *words: Any, **more: Any) -> None:
+        if self.worker == 1:
+            time.sleep(600)
+        super().search(*words, **more)
+
+
+def make_hanging(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+    fake = make_fake(search, spec, index, session)
+    return HangingTuner(fake.oracle, fake.hypermodel, 1, index)
+
+
+def test_a_worker_that_hangs_does_not_keep_a_search_that_is_done(
+    search: SearchFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LAST", 0.5)
+    one, progress = Search(search, 2, [], make_hanging, "fork"), Progress(search.path / "trials", "min", TRIALS, 1)
+    one.watch = Watch(Limits(), progress, one.session)
+    ticking = patience()
+    assert one.run(lambda session: None, lambda: (ticking(), progress.update())) == "done"  # type: ignore[func-returns-value]
+    assert [trial.journal.events()[-1]["event"] for trial in search.trials()] == ["end"] * TRIALS
+
+
+def test_a_worker_that_hangs_without_a_trial_is_left_out(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_spec(trials=300).write(search)
+    monkeypatch.setattr(module, "USELESS_DEATHS", 1)
+    one, progress = Search(search, 2, [], make_hanging, "fork"), Progress(search.path / "trials", "min", 300, 1)
+    one.watch = Watch(Limits(hung=1.0), progress, one.session)
+    said: list[str] = []
+    one.warn, ticking = said.append, patience(1_000)
+    assert one.run(lambda session: None, lambda: (ticking(), progress.update())) == "done"  # type: ignore[func-returns-value]
+    (line,) = said
+    assert line.startswith("worker 1 was ended (hung: no trial for 1 s) before it can run a trial, and is left out; ")
+
+
+def test_a_search_whose_workers_all_hang_has_failed(search: SearchFolder, tmp_path: Path) -> None:
+    one = Search(search, 1, [], make_sleeping, "fork")
+    one.watch = Watch(Limits(hung=0.5), Progress(tmp_path / "trials", "min", 1, 1), one.session)
+    with pytest.raises(WorkersDied, match="^hung: no trial for 0 s"):
+        one.run(lambda session: None, patience())
 
 
 @pytest.mark.parametrize("count", [1, 2])
