@@ -6,10 +6,24 @@ from experiments.tasks.base import Task
 from tracking.journal import Event
 
 
-def card(
-    facts: dict[str, Any], task: Task, floors: dict[str, float], events: list[Event], run_id: str
-) -> dict[str, Any]:
-    """Of the trial with this journal, which has completed, and this run in MLflow; `facts` as `Spec.facts` has them."""
+def describe(task: Task, floors: dict[str, float]) -> dict[str, Any]:
+    """What the record and a card say of a task and its data, besides the spec: the data may change later."""
+    return {
+        "metric": task.metric,
+        "direction": task.direction,
+        "floors": floors,
+        "shapes": {"input": _input_shape(task.features), "output": _output_shape(task)},
+        "preprocessing": task.preprocessing(),
+    }
+
+
+def card(facts: dict[str, Any], described: dict[str, Any], events: list[Event], run_id: str) -> dict[str, Any]:
+    """Of the trial with this journal, which has completed, and this run in MLflow.
+
+    Args:
+        facts: as `Spec.facts` has them.
+        described: as `describe` has the task.
+    """
     start, end = events[0], events[-1]
     built = next(event for event in events if event["event"] == "built")
     return {
@@ -20,12 +34,9 @@ def card(
         "values": start["values"],
         "parameters": built["parameters"],
         **{key: facts[key] for key in ("task", "options", "seed", "digest", "versions", "commit")},
-        "metric": task.metric,
-        "direction": task.direction,
-        "floors": floors,
+        **{key: described[key] for key in ("metric", "direction", "floors")},
         **{key: end[key] for key in ("score", "spread", "model_score", "execution", "epoch")},
-        "shapes": {"input": _input_shape(task.features), "output": _output_shape(task)},
-        "preprocessing": task.preprocessing(),
+        **{key: described[key] for key in ("shapes", "preprocessing")},
     }
 
 

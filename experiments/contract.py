@@ -1,6 +1,7 @@
 """What a task in a user's file must be: looked at before anything is trained, so that a mistake is one line."""
 
 import dataclasses
+import json
 import math
 import re
 import traceback
@@ -66,6 +67,14 @@ def check_floors(floors: Any, file: str) -> None:
     fit = isinstance(floors, dict) and all(isinstance(value, int | float) for value in floors.values())
     if not fit or not all(math.isfinite(value) for value in floors.values()):
         raise ValueError(f"{file}: floors: expected names with finite numbers, got {floors!r}")
+
+
+def check_preprocessing(preprocessing: Any, file: str) -> None:
+    """Raises ValueError if a model's card, which is JSON, cannot hold it."""
+    try:
+        json.dumps(preprocessing)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{file}: preprocessing: expected what JSON can hold, got: {error}") from None
 
 
 def fault(error: Exception, file: str) -> str:

@@ -1,6 +1,7 @@
 """Where a search's files lie: `searches/NAME/` in the current folder.
 
 spec.json                     what is searched, written once
+task.json                     what the record is told of its task and data, which may change
 journal.jsonl                 when launchers began, and how they ended
 study.journal  study.lock     Optuna's journal; the lock over proposing and appending
 data/                         train and validation arrays for the workers, while it runs, if they are large
@@ -53,6 +54,7 @@ class SearchFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.spec = path / "spec.json"
+        self.task = path / "task.json"
         self.journal = Journal(path / "journal.jsonl")
         self.study = path / "study.journal"
         self.data = path / "data"

@@ -1,6 +1,7 @@
 """A search from its spec to its record: checks, data, folder, MLflow, workers, display, the best model logged."""
 
 import dataclasses
+import functools
 import glob
 import importlib.util
 import json
@@ -17,9 +18,9 @@ from rich.console import Console
 from rich.text import Text
 
 from experiments import contract, estimate, windows
-from experiments.card import card
+from experiments.card import card, describe
 from experiments.display import Display, floors_line
-from experiments.folders import SearchFolder, taken
+from experiments.folders import SearchFolder, taken, write_json
 from experiments.limits import Watch, limits
 from experiments.progress import Progress, TrialState
 from experiments.search import NO_SPACE, Search
@@ -50,14 +51,18 @@ class Launch:
 
     def __post_init__(self) -> None:
         self.folder = SearchFolder(SEARCHES / self.spec.name)
-        self.task = base.make(self.spec.task, self.spec.options)
         self.new = not self.folder.spec.exists()
         self.own = self.spec.task.endswith(".py")  # a user's file: it may be wrong in ways that ours are tested for
         self.facts: dict[str, Any] = {}
+        self.described: dict[str, Any] = {}
         self.deciding = threading.Lock()  # over the next two
         self.refused = False  # by the record, or the disk: then a new search leaves nothing behind
         self.gone = False  # nothing is left behind: the record's thread, which may outlive that, makes no run any more
         self.kept: list[TrialState] = []  # the trials whose models lie on disk
+
+    @functools.cached_property
+    def task(self) -> base.Task:
+        return base.make(self.spec.task, self.spec.options)
 
     def run(self) -> str:
         """Returns "interrupted", or why it ended. Raises ValueError before anything is trained or written over."""
@@ -69,9 +74,7 @@ class Launch:
         self.spec = dataclasses.replace(self.spec, digest=base.digest(arrays))
         self._check_spec()
         self.facts = self.spec.facts()
-        self.floors = self.task.floors("val")
-        if self.own:
-            contract.check_floors(self.floors, self.spec.task)
+        self.described = self._describe()
         self.workers = min(self.workers, estimate.planned_trials(self.spec))
         self._announce(len(arrays[0][0]))
         if self.new:
@@ -84,12 +87,15 @@ class Launch:
         search.watch = Watch(limits(self.spec, self.workers, epoch, data), progress, search.session)
         search.warn = self._warn
         try:
-            with Display(self.console, progress, self.task.metric, self.floors, self.spec.epochs) as display:
+            with Display(
+                self.console, progress, self.task.metric, self.described["floors"], self.spec.epochs
+            ) as display:
                 display.session = search.session
 
                 def begin(session: str) -> "Record | None":
                     self.refused = True  # until its record is open
                     self._drop_losers(list(progress.trials.values()), progress)
+                    write_json(self.folder.task, self.described)
                     share(self.folder, session, arrays)
                     arrays.clear()  # the workers have their own, or map them
                     return self._open_record(session, search)
@@ -113,6 +119,13 @@ class Launch:
         if self.own:
             contract.check_data(self.task, self.spec.task, name, arrays)
         return arrays
+
+    def _describe(self) -> dict[str, Any]:
+        floors = self.task.floors("val")
+        if self.own:
+            contract.check_floors(floors, self.spec.task)
+            contract.check_preprocessing(self.task.preprocessing(), self.spec.task)
+        return describe(self.task, floors)
 
     def _all_done(self, progress: Progress) -> str:
         done = progress.done()
@@ -173,7 +186,9 @@ class Launch:
             f" {self.workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
             f" very roughly {estimate.words(seconds)}"
         )
-        self._say(f"{self.task.metric} floors, what models with less memory score: {floors_line(self.floors)}")
+        self._say(
+            f"{self.task.metric} floors, what models with less memory score: {floors_line(self.described['floors'])}"
+        )
 
     def _steps(self, samples: int) -> int:
         """Training steps of an epoch."""
@@ -185,15 +200,18 @@ class Launch:
     def sync(self) -> bool:
         """Brings MLflow to what the search's journals say; False if the store did not take it. Trains nothing.
 
-        Raises ValueError if the search is running, or if the data are no longer those of the search: its floors are of
-        them, and so is a model's vocabulary.
+        Raises ValueError if the search is running, or if it has not written down what its floors are, and the
+        vocabulary of its models, and the data that say so are no longer those of the search.
         """
         if not taken(self.folder.launcher_lock):
             raise ValueError(f"NAME: expected a search that is not running, got {self.spec.name!r}, which is")
         try:
-            base.check_digest([self._split(name) for name in ("train", "val")], self.spec.digest)
+            if self.folder.task.exists():
+                self.described = json.loads(self.folder.task.read_text("utf-8"))
+            else:  # a search of an early version, or killed before it began
+                base.check_digest([self._split(name) for name in ("train", "val")], self.spec.digest)
+                self.described = self._describe()
             self.facts = json.loads(self.folder.spec.read_text("utf-8"))  # what it was run with, not what sends it
-            self.floors = self.task.floors("val")
             record = self._record(uuid.uuid4().hex)
             record.open_now()
             status, why = self._end()
@@ -207,7 +225,7 @@ class Launch:
         if events and events[-1]["event"] == "end":
             return events[-1]["status"], events[-1]["why"]
         planned = estimate.planned_trials(self.spec)
-        left = Progress(self.folder.path / "trials", self.task.direction, planned, 1).left()
+        left = Progress(self.folder.path / "trials", self.described["direction"], planned, 1).left()
         return ("KILLED", "its launcher was killed") if left else ("FINISHED", "done")
 
     def _open_record(self, session: str, search: Search) -> "Record | None":
@@ -260,7 +278,8 @@ class Launch:
         from tracking.store import artifacts, unanswered
         from tracking.views import write_views
 
-        facts = {**self.facts, "metric": self.task.metric, "direction": self.task.direction}
+        metric, direction, floors = (self.described[key] for key in ("metric", "direction", "floors"))
+        facts = {**self.facts, "metric": metric, "direction": direction}
         experiment = base.title(self.spec.task)
         place = artifacts(self.uri, experiment)
         find_search(client, self.spec.name)  # a store that does not answer even this knows of nothing
@@ -269,13 +288,13 @@ class Launch:
                 raise unanswered(self.uri)
             self.refused = False  # whatever the store answers now, it may know the search: --resume takes that over
         try:
-            parent = open_search(client, self.spec.name, experiment, place, facts, self.floors)
+            parent = open_search(client, self.spec.name, experiment, place, facts, floors)
         except ValueError:
             self.refused = True
             raise
-        write_views(client, parent.info.experiment_id, self.task.metric, self.task.direction, self.spec.name)
+        write_views(client, parent.info.experiment_id, metric, direction, self.spec.name)
         trials = self.folder.path / "trials"
-        return Projection(client, parent, trials, self.task.metric, self.task.direction, session, self.floors)
+        return Projection(client, parent, trials, metric, direction, session, floors)
 
     def _warn(self, text: str) -> None:
         self.console.print(Text(text, "yellow"), soft_wrap=True)
@@ -291,7 +310,7 @@ class Launch:
         trial = self.folder.trial(int(best))
         run_id = projection.trials[trial.path.name].run_id
         if run_id and trial.model.exists():
-            about = card(self.facts, self.task, self.floors, trial.journal.events(), run_id)
+            about = card(self.facts, self.described, trial.journal.events(), run_id)
             log_best(projection.client, projection.parent, run_id, trial.model, about)
 
 

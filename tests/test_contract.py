@@ -74,6 +74,11 @@ WRONG = {
     "floats": ("return x, x[:, 0]", "return x / 1, x[:, 0]", "train: x: expected integers, got float64"),
     "neither": ("def tokens", "def token", "train: expected features or tokens, got None and None"),
     "floors": ("0.25,", "float('nan'),", "floors: expected names with finite numbers, got {'no_memory': nan, "),
+    "preprocessing": (
+        "    def sample",
+        "    def preprocessing(self):\n        return np.zeros(1)\n\n    def sample",
+        "preprocessing: expected what JSON can hold, got: Object of type ndarray is not",
+    ),
     "no floor": ('return {"no_memory": 0.25, "half_memory": 0.5}', "return 3", "floors: expected names with finite"),
 }
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from searching import IMPATIENT, Recurrent, Searched, begin, events, finished, run, text, wait_until
@@ -73,6 +74,11 @@ def curves(searched: Searched) -> list[tuple[str, str, list[tuple[int, float]]]]
         (run.data.tags["trial"], run.info.status, [(one.step, one.value) for one in searched.curve(run, "val_mse")])
         for run in searched.trials()
     ]
+
+
+def curves_of(searched: Searched, metric: str) -> list[tuple[int, float]]:
+    (run,) = searched.trials()
+    return [(one.step, one.value) for one in searched.curve(run, metric)]
 
 
 def in_journals(folder: Path, trials: int) -> list[tuple[str, str, list[tuple[int, float]]]]:
@@ -356,6 +362,47 @@ def test_sync_says_what_the_search_was_run_with_and_refuses_other_data(tmp_path:
     assert done.stderr.startswith(f"recurrent sync: data: expected those of the search, digest {found[:12]}, got ")
     floors = find_search(connect(f"sqlite:///{tmp_path}/mlflow.db"), "away").data.metrics  # type: ignore[union-attr]
     assert floors == parent.data.metrics
+
+
+def test_data_that_have_changed_keep_no_search_from_being_sent(
+    tmp_path: Path, servers: Servers, recurrent: Recurrent
+) -> None:
+    """Its floors, and the vocabulary of its model, are those that it was run with; the text itself is not needed."""
+    corpus = tmp_path / "text.txt"
+    corpus.write_text(text(42_000, seed=0), encoding="utf-8")
+    words = ("search", "char_lm", "-o", "corpus=text.txt", "-o", "train=9600", "-o", "window=16", "--cells", "gru")
+    words += ("--depth", "1", "--width", "16", "--oracle", "grid", "--learning-rate", "0.02", "--epochs", "2")
+    words += ("--batch", "8", "--workers", "1", "--name", "away", "--tracking-uri", servers.url)
+    process = begin(*words, cwd=tmp_path, program=("-c", IMPATIENT))
+    wait_until(lambda: bool(events(tmp_path, "away", "0000")), process)
+    servers.stop()
+    done = finished(process)
+    assert done.returncode == 1 and ended(tmp_path, 0), done
+    corpus.unlink()
+    servers.start()
+    synced = recurrent("sync", "away", "--tracking-uri", servers.url, cwd=tmp_path)
+    assert (synced.returncode, synced.stderr) == (0, "")
+    searched = Searched(tmp_path, "away", done)
+    assert curves_of(searched, "val_bits_per_character") == [
+        (one["epoch"], one["metrics"]["val_bits_per_character"])
+        for one in events(tmp_path, "away", "0000")
+        if one["event"] == "epoch"
+    ]
+    described = json.loads((tmp_path / "searches" / "away" / "task.json").read_text())
+    floors = {name.removeprefix("floor/"): value for name, value in searched.parent.data.metrics.items()}
+    assert {name: floors[name] for name in described["floors"]} == described["floors"] and len(described["floors"]) > 1
+    (model,) = searched.client.search_logged_models([searched.parent.info.experiment_id])
+    folder = download_artifacts(artifact_uri=model.artifact_location, tracking_uri=servers.uri, dst_path=str(tmp_path))
+    card = json.loads((Path(folder) / "model.json").read_text())
+    assert card["preprocessing"]["vocabulary"] == described["preprocessing"]["vocabulary"]
+    assert (card["metric"], card["direction"], card["shapes"]) == (
+        "bits_per_character",
+        "min",
+        {
+            "input": {"shape": [None, None], "dtype": "int32"},
+            "output": {"shape": [None, None, len(card["preprocessing"]["vocabulary"])], "dtype": "float32"},
+        },
+    )
 
 
 def test_a_search_that_runs_is_not_sent_by_two(tmp_path: Path) -> None:
