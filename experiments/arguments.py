@@ -91,7 +91,10 @@ def _search(commands: Any) -> None:
     text = "do not measure how far back the gradient of each candidate reaches"
     made.add_argument("--no-horizon", action="store_true", default=None, help=text)
     made.add_argument(
-        "--workers", metavar="N", default="auto", help="processes; auto is one per GPU, else per core (default: auto)"
+        "--workers",
+        metavar="N",
+        default="auto",
+        help="processes; auto: one per GPU or core, as memory allows (default: auto)",
     )
     add("--seed", "N", "of data, proposals and training", type=_whole("--seed", 0, 2**63))
     made.add_argument("--name", type=_name, help="of the search, new in its store (default: the task and a number)")

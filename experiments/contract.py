@@ -50,6 +50,8 @@ def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
         raise ValueError(f"{where}: expected features or tokens, got {task.features} and {task.tokens}")
     samples = () if task.stream else (len(x),)
     steps = x.shape[len(samples) : len(samples) + 1]
+    if not task.stream and x.ndim > 1 and x.shape[1] > task.steps:
+        raise ValueError(f"{where}: expected x of {task.steps} steps, as the property steps says, got {x.shape[1]}")
     _shape(f"{where}: x", x, (*samples, *steps, *([task.features] if task.features else [])), 1 if task.stream else 2)
     answers = (*samples, *(steps if task.per_step else ()))
     _shape(f"{where}: y", y, answers if task.loss == "categorical" else (*answers, task.outputs), 1)

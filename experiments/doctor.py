@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.launch import gpus, usable_cores
+from experiments.launch import automatic_workers, gpus, usable_cores
 from experiments.memory import total
 from experiments.spec import versions
 from tracking.store import connect, database
@@ -54,7 +54,7 @@ def _versions() -> Finding:
 
 def _machine() -> Finding:
     most, cores = total() / 2**30, usable_cores()
-    return Finding("machine", f"{cores} cores, {most:.1f} GiB of memory; --workers auto is {len(gpus()) or cores}")
+    return Finding("machine", f"{cores} cores, {most:.1f} GiB of memory; --workers auto is {automatic_workers()}")
 
 
 def _disk(place: Path) -> Finding:

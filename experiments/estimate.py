@@ -1,7 +1,9 @@
 """How large a space is, and roughly how long a search of it will take, before anything is trained."""
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from statistics import fmean
+from typing import Any
 
 from experiments.ranges import WIDTH_STEP, real, whole
 from experiments.recipes import dimensions
@@ -72,6 +74,16 @@ def epoch_seconds(spec: Spec, task: Task, steps: int, of: Pick = fmean) -> float
     layer = _products(spec, of([2 * gates * width**2 for width in widths]))
     head = _products(spec, of(widths) * task.outputs) if task.per_step else 0.0
     return (ends * depth * (SECONDS_PER_STEP + layer) + head) * steps * task.steps
+
+
+def candidate_seconds(spec: Spec, values: dict[str, Any], task: Task, steps: int) -> float:
+    """Seconds that an epoch of one candidate takes, as roughly.
+
+    Args:
+        values: as a trial's journal has its parameters; of cells and widths of several layers all are the largest.
+    """
+    shape = {"cells": values["cell"].split("+"), "depth": str(values["depth"]), "width": str(values["width"])}
+    return epoch_seconds(dataclasses.replace(spec, **shape), task, steps, max)
 
 
 def _products(spec: Spec, weights: float) -> float:

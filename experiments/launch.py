@@ -5,6 +5,7 @@ import functools
 import glob
 import importlib.util
 import json
+import math
 import os
 import shutil
 import threading
@@ -17,11 +18,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from rich.console import Console
 from rich.text import Text
 
-from experiments import contract, estimate, windows
+from experiments import cgroups, contract, estimate, memory, windows
 from experiments.card import card, describe
 from experiments.display import Display, floors_line
 from experiments.folders import SearchFolder, taken, write_json
-from experiments.limits import Watch, limits
+from experiments.limits import SHARE, Watch, limits
 from experiments.progress import Progress, TrialState
 from experiments.search import NO_SPACE, Search
 from experiments.sharing import share, stop_sharing
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from tracking.runs import Projection
 
 SEARCHES = Path("searches")
+ENOUGH = 2**30  # bytes for a worker: TensorFlow takes 0.3 of them, with the models of the defaults 0.4 to 0.7
+MANY = 10**12  # models that are not counted one by one for a reader
 WAITING = 15.0  # seconds that a search which goes on waits for its record; workers import TensorFlow meanwhile
 
 
@@ -83,8 +86,12 @@ class Launch:
         epochs = self.spec.epochs * self.spec.executions
         progress = Progress(self.folder.path / "trials", self.task.direction, planned, epochs)
         search = Search(self.folder, min(self.workers, progress.left()), gpus())
-        epoch = estimate.epoch_seconds(self.spec, self.task, self._steps(len(arrays[0][0])), max)
-        search.watch = Watch(limits(self.spec, self.workers, epoch, data), progress, search.session)
+        steps = self._steps(len(arrays[0][0]))
+
+        def epoch(trial: TrialState) -> float:
+            return estimate.candidate_seconds(self.spec, trial.values, self.task, steps)
+
+        search.watch = Watch(limits(self.spec, self.workers, data), progress, search.session, epoch)
         search.warn = self._warn
         try:
             with Display(
@@ -177,7 +184,8 @@ class Launch:
     def _announce(self, samples: int) -> None:
         spec, size = self.spec, estimate.space_size(self.spec)
         seconds = estimate.seconds(spec, self.task, self._steps(samples), self.workers)
-        space = "infinitely many models (it has a range of real numbers)" if size is None else f"{size:,} models"
+        models = "infinitely many" if size is None else f"{size:,}" if size < MANY else f"10^{len(str(size)) - 1}"
+        space = f"{models} models{' (it has a range of real numbers)' if size is None else ''}"
         if about := self.task.about():
             self._say(about)
         self._say(f"[bold]{spec.name}[/]: {base.title(spec.task)}, {', '.join(spec.cells)}; space: {space}")
@@ -327,4 +335,11 @@ def gpus() -> list[str]:
 
 
 def usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Those that this process may use, and may use up."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, math.ceil(min(cores, cgroups.cores())))
+
+
+def automatic_workers() -> int:
+    """One per GPU, else one per core; as many as have the memory that most candidates need."""
+    return min(len(gpus()) or usable_cores(), max(1, int(SHARE * memory.total() / ENOUGH)))

@@ -1,6 +1,7 @@
 """What ends a search or a trial before its time: the launcher looks on while the workers run."""
 
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
@@ -29,22 +30,22 @@ class Limits:
     target: float | None = None
     trial_time: float | None = None
     memory: int | None = None
-    epoch: float = 0.0  # what one of the largest candidate is estimated to take
-    data: float = 0.0  # what they took to make: a worker may have to make them, too
+    shared: int = 0  # workers among which the machine's memory is shared, if nobody has set that of one
+    data: float = 0.0  # seconds in which the data were made: a worker may have to make them, too
     hung: float = HUNG
 
 
-def limits(spec: Spec, workers: int, epoch: float = 0.0, data: float = 0.0) -> Limits:
+def limits(spec: Spec, workers: int, data: float = 0.0) -> Limits:
     """The limits of a spec. Raises ValueError for one that is none.
 
     Args:
-        epoch: seconds that one of the largest candidate is estimated to take.
-        data: seconds that the data have taken to make.
+        data: seconds in which the data were made.
     """
-    automatic = int(SHARE * memory.total() / max(1, workers))
-    most = automatic if spec.memory_limit == "auto" else size("--memory-limit", spec.memory_limit)
     time, trial_time = duration("--time-limit", spec.time_limit), duration("--trial-time-limit", spec.trial_time_limit)
-    return Limits(time, real("--target", spec.target), trial_time, most, epoch, data)
+    target, workers = real("--target", spec.target), max(1, workers)
+    if spec.memory_limit == "auto":
+        return Limits(time, target, trial_time, int(SHARE * memory.total() / workers), workers, data)
+    return Limits(time, target, trial_time, size("--memory-limit", spec.memory_limit), data=data)
 
 
 class Clock:
@@ -68,10 +69,17 @@ class Watch:
 
     Args:
         session: of the launcher; trials of others are none of its business.
+        epoch: estimates the seconds that one takes of a trial which has not shown any.
     """
 
-    def __init__(self, limits: Limits, progress: Progress, session: str) -> None:
-        self.limits, self.progress, self.session = limits, progress, session
+    def __init__(
+        self,
+        limits: Limits,
+        progress: Progress,
+        session: str,
+        epoch: Callable[[TrialState], float] = lambda trial: 0.0,
+    ) -> None:
+        self.limits, self.progress, self.session, self.epoch = limits, progress, session, epoch
         self.clock, self.last = Clock(), Clock()
         self.waits: dict[int, tuple[tuple[str, int], Clock]] = {}  # by worker: what it is at, and for how long
 
@@ -109,8 +117,10 @@ class Watch:
         if limit is None or used <= limit:
             return ""
         if trial is None:
-            needed = f"({_gigabytes(used)})"
-            return f"--memory-limit: expected more than a worker needs by itself {needed}, got {_gigabytes(limit)}"
+            needed, got = f"than a worker needs by itself ({_gigabytes(used)})", _gigabytes(limit)
+            if self.limits.shared:
+                return f"--workers: expected fewer, which have more memory {needed}, got {self.limits.shared} x {got}"
+            return f"--memory-limit: expected more {needed}, got {got}"
         return f"used {_gigabytes(used)} of memory, limit {_gigabytes(limit)}"
 
     def _waiting(self, worker: int, at: tuple[str, int]) -> float:
@@ -140,7 +150,7 @@ class Watch:
             return ""
         paces = [pace for one in self.progress.trials.values() for pace in one.paces]
         # Its own count beside all, and before it has any the estimate: the others may be smaller candidates.
-        paces = [statistics.median(some) for some in (paces, trial.paces or [self.limits.epoch]) if some]
+        paces = [statistics.median(some) for some in (paces, trial.paces or [self.epoch(trial)]) if some]
         patience = max(self.limits.hung, HUNG_EPOCHS * max(paces))
         return f"hung: no epoch for {words(patience)}" if waiting > patience else ""
 

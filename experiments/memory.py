@@ -1,20 +1,13 @@
 """How much memory there is, and how much a worker costs."""
 
-from pathlib import Path
-
 import psutil
 
-CGROUPS = Path("/sys/fs/cgroup")
-LIMITS = ("memory.max", "memory/memory.limit_in_bytes")  # of a container's own group, in version 2 and 1
+from experiments import cgroups
 
 
-def total(cgroups: Path = CGROUPS) -> int:
-    """Bytes that all workers together may have: the machine's, or what a container is given of them."""
-    most = psutil.virtual_memory().total
-    for file in (cgroups / name for name in LIMITS):
-        given = file.read_text().strip() if file.is_file() else "max"
-        most = most if given == "max" else min(most, int(given))
-    return most
+def total() -> int:
+    """Bytes that all workers together may have: the machine's, or what this process is given of them."""
+    return int(min(psutil.virtual_memory().total, cgroups.memory()))
 
 
 def own(process: psutil.Process) -> int:

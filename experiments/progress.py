@@ -34,7 +34,7 @@ class TrialState:
     parameters: int = 0
     seconds: float = 0.0
     last: int = 0  # time of the last event, milliseconds
-    paces: list[float] = field(default_factory=list)  # seconds of each epoch
+    paces: list[float] = field(default_factory=list)  # seconds of each epoch, as its worker has counted them
 
     def read(self) -> bool:
         """Takes in what is new; True if the trial has just ended."""
@@ -51,10 +51,10 @@ class TrialState:
         elif kind == "built":
             self.parameters = event["parameters"]
         elif kind == "epoch":
-            if event["time"] >= self.last:  # the line that a kill left out has its epoch's time, before the last start
-                self.paces.append((event["time"] - self.last) / 1000)
-            self.execution, self.epochs, self.begun = event["execution"], self.epochs + 1, True
-            self.epoch, self.spent = event["epoch"] + 1, event.get("seconds", 0.0)
+            spent = event.get("seconds", 0.0)
+            self.paces.append(spent - self.spent)
+            self.execution, self.epochs, self.begun, self.trained = event["execution"], self.epochs + 1, True, False
+            self.epoch, self.spent = event["epoch"] + 1, spent
             self.last_score = next((value for key, value in event["metrics"].items() if key.startswith("val_")), None)
         elif kind == "trained":
             self.trained = True

@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments import arguments, corpora, estimate, recipes
 from experiments.folders import SearchFolder
-from experiments.launch import SEARCHES, gpus, usable_cores
+from experiments.launch import SEARCHES, automatic_workers
 from experiments.quantities import duration, number, size
 from experiments.ranges import WIDTH_STEP, real, whole
 from experiments.spec import PRUNERS, SCHEDULES, STRATEGIES, Spec
@@ -38,7 +38,7 @@ def settle(parsed: argparse.Namespace) -> Spec:
     spec = Spec(**{**defaults, "task": parsed.task, **named, "name": folder.path.name})
     _check(spec, made)
     if spec.oracle == "grid" and not before and "trials" not in named:
-        spec = dataclasses.replace(spec, trials=estimate.space_size(spec) or spec.trials)
+        spec = dataclasses.replace(spec, trials=min(estimate.space_size(spec) or spec.trials, arguments.MOST - 1))
     return spec
 
 
@@ -88,9 +88,9 @@ def _check(spec: Spec, task: base.Task) -> None:
 
 
 def workers(text: str) -> int:
-    """`--workers`: a number, or auto for one per GPU, else one per core."""
+    """`--workers`: a number, or auto for one per GPU, else one per core, as memory allows."""
     if text == "auto":
-        return len(gpus()) or usable_cores()
+        return automatic_workers()
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) < 1:
         raise ValueError(f"--workers: expected a whole number from 1, or auto, got {text!r}")
     return int(text)

@@ -69,6 +69,11 @@ WRONG = {
     "lists": ("return x, x[:, 0]", "return x.tolist(), 1", "train: expected two NumPy arrays (x, y), got tuple"),
     "one array": ("return x, x[:, 0]", "return x", "train: expected two NumPy arrays (x, y), got ndarray"),
     "short y": ("return x, x[:, 0]", "return x, x[:9, 0]", "train: y: expected shape (64,), no side of it 0, got (9,)"),
+    "steps": (
+        "(count, self.length)",
+        "(count, self.length + 1)",
+        "train: expected x of 5 steps, as the property steps",
+    ),
     "token": ("0, 4, (count", "0, 5, (count", "train: x: expected 0 to 3, got 0 to 4"),
     "class": ("return x, x[:, 0]", "return x, x[:, 0] + 1", "train: y: expected 0 to 3, got 1 to 4"),
     "floats": ("return x, x[:, 0]", "return x / 1, x[:, 0]", "train: x: expected integers, got float64"),

@@ -12,10 +12,13 @@ import psutil
 import pytest
 
 from experiments import limits as module
+from experiments.estimate import candidate_seconds, epoch_seconds
 from experiments.limits import Limits, Watch, limits
 from experiments.memory import own, total
 from experiments.progress import Progress, TrialState
 from experiments.spec import Spec
+from experiments.tasks.base import make
+from tracking import journal as journal_module
 from tracking.journal import Journal
 
 MINUTE = 60_000  # milliseconds
@@ -39,8 +42,8 @@ def wait(clock: dict[str, int], milliseconds: int, look: Callable[[], str]) -> s
     return look()
 
 
-def watch(folder: Path, limits: Limits, direction: str = "min") -> Watch:
-    return Watch(limits, Progress(folder, direction, 10, 10), "session")
+def watch(folder: Path, limits: Limits, direction: str = "min", epoch: float = 0.0) -> Watch:
+    return Watch(limits, Progress(folder, direction, 10, 10), "session", lambda trial: epoch)
 
 
 PIDS = (os.getpid(), os.getppid())  # of workers 0 and 1
@@ -55,7 +58,9 @@ def start(folder: Path, number: int = 0, worker: int = 0, session: str = "sessio
 
 
 def epoch(journal: Journal, number: int, execution: int = 0, **more: float) -> None:
-    journal.append("epoch", execution=execution, epoch=number, metrics={"loss": 0.1, "val_mse": 0.2}, **more)
+    """`seconds` since its execution began, by default since its trial has."""
+    spent = {"seconds": (journal_module.now() - journal.events()[0]["time"]) / 1000, **more}
+    journal.append("epoch", execution=execution, epoch=number, metrics={"loss": 0.1, "val_mse": 0.2}, **spent)
 
 
 def end(journal: Journal, score: float) -> None:
@@ -149,7 +154,7 @@ def test_a_search_without_trials_left_ends_half_a_minute_later(tmp_path: Path, c
 
 
 def test_a_hung_trial(tmp_path: Path, clock: dict[str, int]) -> None:
-    one, journal = watch(tmp_path, Limits(epoch=1.0)), start(tmp_path)
+    one, journal = watch(tmp_path, Limits(), epoch=1.0), start(tmp_path)
     assert offence(one) == ""
     assert wait(clock, 10 * MINUTE, lambda: offence(one)) == ""
     clock["now"] += 1
@@ -164,7 +169,7 @@ def test_a_hung_trial(tmp_path: Path, clock: dict[str, int]) -> None:
 
 
 def test_a_first_epoch_has_twenty_times_what_it_is_estimated_to_take(tmp_path: Path, clock: dict[str, int]) -> None:
-    one, journal = watch(tmp_path, Limits(epoch=60.0)), start(tmp_path)
+    one, journal = watch(tmp_path, Limits(), epoch=60.0), start(tmp_path)
     assert offence(one) == ""
     assert wait(clock, 20 * MINUTE, lambda: offence(one)) == ""
     clock["now"] += 1
@@ -188,7 +193,7 @@ def test_a_first_epoch_has_twenty_times_what_it_is_estimated_to_take(tmp_path: P
 
 
 def test_a_large_candidate_has_twenty_times_its_own_epochs(tmp_path: Path, clock: dict[str, int]) -> None:
-    one, small = watch(tmp_path, Limits(epoch=1.0)), start(tmp_path, 0)
+    one, small = watch(tmp_path, Limits(), epoch=1.0), start(tmp_path, 0)
     for number in range(10):
         clock["now"] += 1000
         epoch(small, number)
@@ -281,6 +286,11 @@ def test_memory(tmp_path: Path) -> None:
     used = own(psutil.Process())
     alone = offence(watch(tmp_path, Limits(memory=used // 2)))
     assert re.fullmatch(r"--memory-limit: expected more than a worker needs by itself \(\S+ GiB\), got \S+ GiB", alone)
+    few = offence(watch(tmp_path, Limits(memory=used // 2, shared=4)))
+    expected = (
+        r"--workers: expected fewer, which have more memory than a worker needs by itself \(\S+ GiB\), got 4 x \S+ GiB"
+    )
+    assert re.fullmatch(expected, few)
     start(tmp_path)
     used = own(psutil.Process())
     assert offence(watch(tmp_path, Limits(memory=2 * used))) == ""
@@ -294,25 +304,55 @@ def test_memory(tmp_path: Path) -> None:
     assert offence(watch(tmp_path, Limits(memory=1)), pid=2**22 - 1) == "", "it has just ended"
 
 
-def test_a_container_may_have_less_than_the_machine(tmp_path: Path) -> None:
-    machine = psutil.virtual_memory().total
-    assert total(tmp_path / "no such folder") == machine
-    (tmp_path / "memory.max").write_text("max\n")
-    assert total(tmp_path) == machine
-    (tmp_path / "memory.max").write_text(f"{2**30}\n")
-    assert total(tmp_path) == 2**30
-    (tmp_path / "memory.max").unlink()
-    (tmp_path / "memory").mkdir()
-    older = tmp_path / "memory" / "memory.limit_in_bytes"
-    older.write_text("9223372036854771712\n")  # no limit, in version 1
-    assert total(tmp_path) == machine
-    older.write_text(f"{2**29}\n")
-    assert total(tmp_path) == 2**29
+def test_a_trial_that_has_shown_no_epoch_is_estimated_by_itself(tmp_path: Path, clock: dict[str, int]) -> None:
+    spec = Spec(name="s", task="adding", options={}, cells=["simple_rnn", "lstm"], depth="1:3", width="16:512")
+    task = make("adding", {})
+
+    def seconds(trial: TrialState) -> float:
+        return candidate_seconds(spec, trial.values, task, 157)
+
+    one = Watch(Limits(), Progress(tmp_path, "min", 10, 10), "session", seconds)
+    for number, (cell, depth, width) in enumerate((("simple_rnn", 1, 16), ("simple_rnn+lstm", 3, 512))):
+        (tmp_path / f"{number:04d}").mkdir()
+        values = {"architecture": "any", "cell": cell, "depth": depth, "width": width}
+        process = {"session": "session", "worker": number, "pid": PIDS[number]}
+        Journal(tmp_path / f"{number:04d}" / "journal.jsonl").append("start", **process, parameters=values)
+    assert (offence(one, 0), offence(one, 1)) == ("", "")
+    both = wait(clock, 11 * MINUTE, lambda: f"{offence(one, 0)}, {offence(one, 1)}")
+    assert both == "hung: no epoch for 10 min 0 s, "
+    largest = 20 * epoch_seconds(spec, task, 157, max)
+    assert largest > 3600
+    assert wait(clock, int(1000 * largest) - 11 * MINUTE, lambda: offence(one, 1)) == ""
+    assert wait(clock, 11 * MINUTE, lambda: offence(one, 1)).startswith("hung: no epoch for ")
+
+
+def test_what_a_trial_waited_for_is_no_epoch(tmp_path: Path, clock: dict[str, int]) -> None:
+    """The machine slept for a night in its first epoch, and its search was killed for another one."""
+    one, journal = watch(tmp_path, Limits()), start(tmp_path)
+    clock["now"] += 8 * 60 * MINUTE
+    epoch(journal, 0, seconds=5.0)
+    clock["now"] += 8 * 60 * MINUTE
+    journal.append("start", session="session", worker=0, pid=PIDS[0], parameters={"architecture": "gru-16"})
+    epoch(journal, 1, seconds=9.0)
+    assert offence(one) == "" and state(one).paces == [5.0, 4.0]
+    assert wait(clock, 10 * MINUTE + 1000, lambda: offence(one)) == "hung: no epoch for 10 min 0 s"
+
+
+def test_a_training_that_goes_on_after_all_has_its_limit(tmp_path: Path, clock: dict[str, int]) -> None:
+    """It was over at a limit that --resume has raised, and its horizon had not been measured."""
+    one, journal = watch(tmp_path, Limits(trial_time=60)), start(tmp_path)
+    epoch(journal, 0, seconds=10.0)
+    journal.append("trained", execution=0)
+    assert offence(one) == ""
+    assert wait(clock, 2 * MINUTE, lambda: offence(one)) == ""
+    epoch(journal, 1, seconds=20.0)
+    assert offence(one) == ""
+    assert wait(clock, 41_000, lambda: offence(one)) == "stopped at the trial time limit of 1 min 0 s"
 
 
 def test_the_limits_of_a_spec() -> None:
     spec = {"name": "s", "task": "adding", "options": {}, "cells": ["gru"]}
-    assert limits(Spec(**spec), 4) == Limits(memory=int(0.8 * total() / 4))
+    assert limits(Spec(**spec), 4) == Limits(memory=int(0.8 * total() / 4), shared=4)
     words = {"time_limit": "1h", "target": "0.01", "trial_time_limit": "90", "memory_limit": "2G"}
-    assert limits(Spec(**spec, **words), 4, 5.0) == Limits(3600, 0.01, 90, 2**31, 5.0)
+    assert limits(Spec(**spec, **words), 4, 5.0) == Limits(3600, 0.01, 90, 2**31, 0, 5.0)
     assert limits(Spec(**spec, memory_limit="none"), 4).memory is None

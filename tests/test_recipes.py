@@ -447,6 +447,10 @@ def test_a_grid_is_whole_where_no_number_of_trials_is_given(folder: Path) -> Non
     assert settled(*words).trials == 2 * 3 * 3 * 8, "cells, depths, widths"
     assert settled(*words, "--trials", "5").trials == 5
     assert settled().trials == Spec.trials, "another oracle has its default"
+    endless = settled(
+        "--oracle", "grid", "--learning-rate", "0.01", "--mixed", "--depth", "1:100", "--width", "16:65536"
+    )
+    assert settled("--trials", str(endless.trials)).trials == endless.trials == arguments.MOST - 1, "the most it takes"
 
 
 def of(spec: Spec) -> dict[str, str]:
