@@ -46,6 +46,10 @@ def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
     if not (isinstance(arrays, tuple) and len(arrays) == 2 and all(isinstance(part, np.ndarray) for part in arrays)):
         raise ValueError(f"{where}: expected two NumPy arrays (x, y), got {_kind(arrays)}")
     x, y = arrays
+    for name in ("outputs", "features", "tokens"):
+        value = getattr(task, name)
+        if type(value) is not int and (value is not None or name == "outputs"):  # NumPy's are none for JSON
+            raise ValueError(f"{where}: {name}: expected an int, got {type(value).__name__} {value!r}")
     if (task.features is None) == (task.tokens is None):
         raise ValueError(f"{where}: expected features or tokens, got {task.features} and {task.tokens}")
     samples = () if task.stream else (len(x),)
@@ -66,7 +70,8 @@ def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
 
 def check_floors(floors: Any, file: str) -> None:
     """Raises ValueError if they are no names with finite numbers."""
-    fit = isinstance(floors, dict) and all(isinstance(value, int | float) for value in floors.values())
+    fit = isinstance(floors, dict) and all(isinstance(name, str) for name in floors)
+    fit = fit and all(isinstance(value, int | float) for value in floors.values())
     if not fit or not all(math.isfinite(value) for value in floors.values()):
         raise ValueError(f"{file}: floors: expected names with finite numbers, got {floors!r}")
 

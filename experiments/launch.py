@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import psutil
 from rich.console import Console
 from rich.text import Text
 
@@ -70,9 +71,8 @@ class Launch:
     def run(self) -> str:
         """Returns "interrupted", or why it ended. Raises ValueError before anything is trained or written over."""
         self._check_name()
-        began = time.monotonic()
         arrays = [self._split(name) for name in ("train", "val")]
-        data = time.monotonic() - began
+        data = time.time() - psutil.Process().create_time()  # what a user's file takes to import, too
         windows.check(self.task, arrays[0], arrays[1], self.spec.batch)
         self.spec = dataclasses.replace(self.spec, digest=base.digest(arrays))
         self._check_spec()
@@ -240,7 +240,7 @@ class Launch:
         record = self._record(session) if self.tracked else None
         if record is not None:
             self._open(record, search)
-        self.refused = False
+        self.refused = self.new = False
         try:
             self.spec.write(self.folder)  # --trials may have changed; the workers have not read it yet
         except OSError:
@@ -251,21 +251,20 @@ class Launch:
 
     def _open(self, record: "Record", search: Search) -> None:
         """A new search must have reached its store once; one that goes on need not, and does not wait long for it."""
-        from tracking.store import Unreachable
-
         if not self.new:
             until = time.monotonic() + WAITING
             record.open(lambda: search.interrupted or record.tried.is_set() or time.monotonic() > until)
-        elif not record.open(lambda: search.interrupted or record.in_vain()):
-            if search.interrupted and not self.refused:
-                return  # the search ends as any other
+            return
+        try:
+            if record.open(lambda: search.interrupted or record.in_vain()) or (search.interrupted and not self.refused):
+                return  # an interrupted search that the store may know ends as any other
             record.over.set()
             if search.interrupted:
                 raise KeyboardInterrupt
-            failure = record.failure
-            if isinstance(failure, Unreachable) and not self.refused:
-                failure = Unreachable(f"{failure}; --resume goes on with {self.spec.name!r}")
-            raise failure
+            raise record.failure
+        except ValueError as error:
+            again = "" if self.refused else f"; --resume goes on with {self.spec.name!r}"
+            raise ValueError(f"{error}{again}") from None
 
     def _record(self, session: str) -> "Record":
         from tracking.record import Record
@@ -300,7 +299,7 @@ class Launch:
         except ValueError:
             self.refused = True
             raise
-        write_views(client, parent.info.experiment_id, metric, direction, self.spec.name)
+        write_views(client, parent.info.experiment_id, metric, direction, (self.spec.name, parent.info.run_id))
         trials = self.folder.path / "trials"
         return Projection(client, parent, trials, metric, direction, session, floors)
 

@@ -31,7 +31,7 @@ class Limits:
     trial_time: float | None = None
     memory: int | None = None
     shared: int = 0  # workers among which the machine's memory is shared, if nobody has set that of one
-    data: float = 0.0  # seconds in which the data were made: a worker may have to make them, too
+    data: float = 0.0  # seconds in which the launcher had the data: a worker may have to make them, too
     hung: float = HUNG
 
 
@@ -39,7 +39,7 @@ def limits(spec: Spec, workers: int, data: float = 0.0) -> Limits:
     """The limits of a spec. Raises ValueError for one that is none.
 
     Args:
-        data: seconds in which the data were made.
+        data: seconds in which the launcher had the data.
     """
     time, trial_time = duration("--time-limit", spec.time_limit), duration("--trial-time-limit", spec.trial_time_limit)
     target, workers = real("--target", spec.target), max(1, workers)
@@ -118,7 +118,7 @@ class Watch:
             return ""
         if trial is None:
             needed, got = f"than a worker needs by itself ({_gigabytes(used)})", _gigabytes(limit)
-            if self.limits.shared:
+            if self.limits.shared > 1:
                 return f"--workers: expected fewer, which have more memory {needed}, got {self.limits.shared} x {got}"
             return f"--memory-limit: expected more {needed}, got {got}"
         return f"used {_gigabytes(used)} of memory, limit {_gigabytes(limit)}"

@@ -11,6 +11,7 @@ import pytest
 import record
 from searching import Searched, begin, finished
 
+from tracking.searches import find_search
 from tracking.ui import server
 from tracking.views import dashboard_link, write_views
 
@@ -61,7 +62,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     folder = tmp_path_factory.mktemp("record")
     client, experiment_id = record.write_record(folder)
     for search in record.SEARCHES:
-        assert write_views(client, experiment_id, record.METRIC, "min", search)
+        parent = find_search(client, search)
+        assert write_views(client, experiment_id, record.METRIC, "min", (search, parent.info.run_id))
     with server(f"sqlite:///{folder}/mlflow.db") as running:
         yield running.url, experiment_id
 

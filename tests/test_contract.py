@@ -84,6 +84,16 @@ WRONG = {
         "    def preprocessing(self):\n        return np.zeros(1)\n\n    def sample",
         "preprocessing: expected what JSON can hold, got: Object of type ndarray is not",
     ),
+    "outputs": (
+        "outputs(self) -> int:\n        return 4",
+        "outputs(self):\n        return np.int64(4)",
+        "train: outputs: ",
+    ),
+    "names": (
+        '"no_memory": 0.25',
+        '("no", "memory"): 0.25',
+        "floors: expected names with finite numbers, got {('no', ",
+    ),
     "no floor": ('return {"no_memory": 0.25, "half_memory": 0.5}', "return 3", "floors: expected names with finite"),
 }
 

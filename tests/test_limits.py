@@ -286,6 +286,8 @@ def test_memory(tmp_path: Path) -> None:
     used = own(psutil.Process())
     alone = offence(watch(tmp_path, Limits(memory=used // 2)))
     assert re.fullmatch(r"--memory-limit: expected more than a worker needs by itself \(\S+ GiB\), got \S+ GiB", alone)
+    one = offence(watch(tmp_path, Limits(memory=used // 2, shared=1)))
+    assert one.startswith("--memory-limit: expected more than a worker needs by itself ("), "there are no fewer"
     few = offence(watch(tmp_path, Limits(memory=used // 2, shared=4)))
     expected = (
         r"--workers: expected fewer, which have more memory than a worker needs by itself \(\S+ GiB\), got 4 x \S+ GiB"

@@ -942,20 +942,26 @@ def test_what_a_store_refuses_when_nobody_waits_is_said(desk: Desk, monkeypatch:
     until(lambda: bool(written.warnings))
     assert written.warnings == ["MLflow is not told of this search: --name: expected a new name"]
     assert written.record.finish("FINISHED") is False
-    assert written.warnings[-1].startswith("MLflow lacks the last results; `recurrent sync ")
+    assert written.warnings[1].startswith("MLflow lacks the last results; `recurrent sync ")
+    assert len(written.warnings) == 2, "the refusal is said once"
 
 
-def test_what_a_store_refuses_at_the_end_is_said_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("reachable", [True, False])
+def test_what_a_store_refuses_at_the_end_is_said_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, reachable: bool
+) -> None:
     written = recorded(desk, desk.client, monkeypatch)
     written.record.uri, tried = "http://127.0.0.1:9", []  # a server that is away would be asked again
+    written.record.reachable = reachable
 
     def last() -> None:
         tried.append(True)
         raise ValueError("the model: expected a file")
 
     assert written.record.finish("FINISHED", last) is False
-    assert written.warnings[0] == "the tracking store failed: the model: expected a file"
+    assert written.warnings[0] == "MLflow is not told of this search: the model: expected a file"
     assert written.warnings[1].startswith("MLflow lacks the last results; `recurrent sync ")
+    assert written.warnings[1].endswith(" sends them once that is put right")
     assert len(written.warnings) == 2 and tried == [True]
 
 

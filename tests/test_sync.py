@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
@@ -362,6 +363,67 @@ def test_sync_says_what_the_search_was_run_with_and_refuses_other_data(tmp_path:
     assert done.stderr.startswith(f"recurrent sync: data: expected those of the search, digest {found[:12]}, got ")
     floors = find_search(connect(f"sqlite:///{tmp_path}/mlflow.db"), "away").data.metrics  # type: ignore[union-attr]
     assert floors == parent.data.metrics
+
+
+# Its record opens at the second attempt; when it is opened once more at the end, its experiment has been deleted.
+REFUSED_AT_LAST = """
+import sys
+from experiments.cli import main
+from experiments.launch import Launch
+from tracking.store import Unreachable
+
+opened, tries = Launch._open_in, []
+
+
+def open_in(self, client, session):
+    tries.append(1)
+    if len(tries) == 1:
+        raise Unreachable("no answer")
+    if len(tries) == 3:
+        client.delete_experiment(client.get_experiment_by_name("adding").experiment_id)
+    return opened(self, client, session)
+
+
+Launch._open_in = open_in
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_search_that_is_refused_at_its_end_keeps_what_it_has_trained(tmp_path: Path) -> None:
+    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", REFUSED_AT_LAST))
+    assert done.returncode == 1
+    assert (
+        "MLflow is not told of this search: task: expected an experiment 'adding' in use, got a deleted" in done.stdout
+    )
+    assert ended(tmp_path, 0) and (tmp_path / "searches" / "away" / "trials" / "0000" / "model.keras").exists()
+    client = connect(f"sqlite:///{tmp_path}/mlflow.db")
+    client.restore_experiment(client.get_experiment_by_name("adding").experiment_id)
+    synced = run("sync", "away", cwd=tmp_path)
+    assert (synced.returncode, synced.stderr) == (0, "")
+    assert curves(Searched(tmp_path, "away", done)) == in_journals(tmp_path, 1)
+
+
+def test_a_store_that_cannot_be_written_says_how_to_go_on(tmp_path: Path) -> None:
+    """The run may be there all the same, so the search stays."""
+    connect(f"sqlite:///{tmp_path}/mlflow.db", create=True)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        database.execute("CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
+    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "disk is full" in done.stderr and done.stderr.endswith("; --resume goes on with 'away'\n")
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        database.execute("DROP TRIGGER full")
+    again = run(*WORDS, "--trials", "1", cwd=tmp_path)
+    assert (again.returncode, again.stderr) == (0, "")
+
+
+def test_a_process_that_stops_while_it_makes_the_database_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAKING", 0.1)
+    held = tmp_path / "mlflow.db.lock"
+    with FileLock(held), pytest.raises(store.Unreachable, match=f"another process holds {held}$"):
+        connect(f"sqlite:///{tmp_path}/mlflow.db", create=True)
 
 
 def test_data_that_have_changed_keep_no_search_from_being_sent(

@@ -59,7 +59,7 @@ def test_overview_has_a_chart_of_each_kind_in_a_section(experiment: tuple[Mlflow
 
 def test_filters_find_their_runs(experiment: tuple[MlflowClient, str]) -> None:
     client, experiment_id = experiment
-    write_views(client, experiment_id, "mse", "min", search="a")
+    write_views(client, experiment_id, "mse", "min", search=("a", "abc"))
     for kind, status in (("search", "FINISHED"), ("trial", "FINISHED"), ("trial", "FAILED")):
         run = client.create_run(experiment_id, tags={"kind": kind, "search_id": "a"})
         client.set_terminated(run.info.run_id, status)
@@ -67,21 +67,29 @@ def test_filters_find_their_runs(experiment: tuple[MlflowClient, str]) -> None:
         name: len(client.search_runs([experiment_id], state_of(experiment, name)["searchFilter"])) for name in NAMES
     }
     assert counts == {"overview": 2, "leaderboard": 2, "searches": 1, "failed": 1}
+    tags = {"kind": "trial", "search_id": "a", "mlflow.parentRunId": "abc"}
+    own = client.create_run(experiment_id, tags=tags).info.run_id
+    link = dashboard_link("", experiment_id, "leaderboard", search="a")
+    key = link.partition("viewStateShareKey=")[2].partition("&")[0]
+    state = json.loads(tags_of(experiment)[f"mlflow.sharedViewState.{key}"])
+    assert [run.info.run_id for run in client.search_runs([experiment_id], state["searchFilter"])] == [own]
 
 
 def test_a_search_has_a_view_of_its_own(experiment: tuple[MlflowClient, str]) -> None:
-    assert write_views(*experiment, "mse", "min", search="adding-50")
+    assert write_views(*experiment, "mse", "min", search=("adding-50", "abc"))
     link = dashboard_link("http://localhost:5000/", experiment[1], "leaderboard", search="adding-50")
     key = link.partition("viewStateShareKey=")[2].partition("&")[0]
     state = json.loads(tags_of(experiment)[f"mlflow.sharedViewState.{key}"])
-    assert state["searchFilter"] == "tags.kind = 'trial' and tags.search_id = 'adding-50'"
+    assert state["searchFilter"] == (
+        "tags.kind = 'trial' and tags.search_id = 'adding-50' and tags.`mlflow.parentRunId` = 'abc'"
+    )
 
 
 def test_writing_again_changes_nothing(experiment: tuple[MlflowClient, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert write_views(*experiment, "mse", "min", search="a")
+    assert write_views(*experiment, "mse", "min", search=("a", "abc"))
     before = tags_of(experiment)
     monkeypatch.setattr(MlflowClient, "set_experiment_tag", lambda *_: pytest.fail("a tag was written again"))
-    assert write_views(*experiment, "mse", "min", search="a")
+    assert write_views(*experiment, "mse", "min", search=("a", "abc"))
     assert tags_of(experiment) == before
 
 
@@ -95,7 +103,7 @@ def test_the_note_links_to_every_view_and_spares_the_users(experiment: tuple[Mlf
 
 
 def test_tags_fit_mlflows_limit(experiment: tuple[MlflowClient, str]) -> None:
-    assert write_views(*experiment, "bits_per_character", "min", search="a" * 100)
+    assert write_views(*experiment, "bits_per_character", "min", search=("a" * 100, "b" * 32))
     assert max(len(value) for value in tags_of(experiment).values()) < 10_000  # a tag is cut at 20,000 characters
 
 

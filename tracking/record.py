@@ -116,9 +116,12 @@ class Record:
         except Unreachable:
             raise
         except ValueError as error:
-            self.refusal = error
-            if not self.awaited:
-                self.warn(f"MLflow is not told of this search: {error}")
+            self._refuse(error, not self.awaited)
+
+    def _refuse(self, error: ValueError, say: bool) -> None:
+        if say and str(error) != str(self.refusal):
+            self.warn(f"MLflow is not told of this search: {error}")
+        self.refusal = error
 
     def _complain(self, error: Exception) -> None:
         if self.reachable:
@@ -127,10 +130,11 @@ class Record:
     def _try(self, action: Callable[[], None]) -> bool:
         try:
             action()
-        except (*FAILURES, ValueError) as error:
-            if isinstance(error, ValueError) and not isinstance(error, Unreachable):
-                self.refusal = error
+        except FAILURES as error:
             self._complain(error)
+            return False
+        except ValueError as error:
+            self._refuse(error, True)
             return False
         return True
 
@@ -165,7 +169,8 @@ class Record:
             done = self._try(lambda: self._finish(status, last, stopped))
         if not done:
             sync = shlex.join(["recurrent", "sync", self.name, *words(self.uri)])
-            self.warn(f"MLflow lacks the last results; `{sync}` sends them")
+            when = " once that is put right" if self.refusal else ""
+            self.warn(f"MLflow lacks the last results; `{sync}` sends them{when}")
         self._say_dropped()
         if file:
             tune(file)

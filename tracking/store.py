@@ -7,12 +7,13 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
+MAKING = 150.0  # seconds that another process may take to make a database: MLflow itself tries a bad file for 100
 LOCKED = "database is locked"  # SQLite's words when somebody else has written for longer than it waits
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -120,10 +121,16 @@ def _create(uri: str, file: Path) -> "MlflowClient":
     """Makes the database if it is missing, one process at a time: MLflow's own migrations race."""
     from mlflow import MlflowClient
 
-    with FileLock(file.with_name(f"{file.name}.lock")):
-        if not file.exists():
-            _new_database(file)
-        return MlflowClient(uri)
+    lock = file.with_name(f"{file.name}.lock")
+    try:
+        with FileLock(lock, timeout=MAKING):
+            if not file.exists():
+                _new_database(file)
+            return MlflowClient(uri)
+    except Timeout:
+        raise Unreachable(
+            f"tracking-uri: expected an MLflow store that works, got {uri}: another process holds {lock}"
+        ) from None
 
 
 def _new_database(file: Path) -> None:
@@ -152,6 +159,7 @@ def artifacts(uri: str, experiment: str) -> str | None:
 
 
 def in_a_line(error: Exception) -> str:
-    """The most telling line of an error of MLflow's or SQLAlchemy's."""
+    """The most telling line of an error of MLflow's or SQLAlchemy's: what SQLite says, or else the first."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return LOCKED if any(LOCKED in line for line in lines) else lines[0][:200]
+    said = [line.partition(") ")[2] for line in lines if line.startswith("(sqlite3.")]
+    return (said or lines)[0][:200]

@@ -37,9 +37,12 @@ log = logging.getLogger(__name__)
 
 
 def write_views(
-    client: MlflowClient, experiment_id: str, metric: str, direction: str, search: str | None = None
+    client: MlflowClient, experiment_id: str, metric: str, direction: str, search: tuple[str, str] | None = None
 ) -> bool:
-    """Writes the four views, and one of `search`'s trials alone, into the experiment. Again: nothing changes.
+    """Writes the four views, and one of a search's trials alone, into the experiment. Again: nothing changes.
+
+    Args:
+        search: its name, and the id of its run: an earlier one of that name may have lost its own run, not its trials.
 
     Best effort: the record is whole without them, so a failure is logged and returned as False.
     Raises ValueError if `direction` is neither min nor max.
@@ -89,16 +92,16 @@ def _note(experiment_id: str, present: str | None) -> dict[str, str]:
     return {NOTE: " · ".join(f"[{name.capitalize()}]({dashboard_link('', experiment_id, name)[1:]})" for name in NAMES)}
 
 
-def _tags(metric: str, ascending: bool, search: str | None) -> dict[str, str]:
-    """The views by name, and `search`'s own by its digest: unnamed, so that the UI's list stays short."""
+def _tags(metric: str, ascending: bool, search: tuple[str, str] | None) -> dict[str, str]:
+    """The views by name, and a search's own by its digest: unnamed, so that the UI's list stays short."""
     trials = _table("tags.kind = 'trial'", f"metrics.`best/{metric}`", ascending, _trial_columns(metric))
     trials |= _charts(metric)
     states = {"overview": trials, "leaderboard": trials, "searches": _searches(metric), "failed": _failed()}
     # The UI lists the newest first: fixed numbers keep our order, and a tag does not change when written again.
     tags = {KEY + name: _envelope(name, 4 - place, state) for place, (name, state) in enumerate(states.items())}
     if search is not None:
-        own = trials | {"searchFilter": f"tags.kind = 'trial' and tags.search_id = '{search}'"}
-        tags[KEY + _digest(search)] = _compact(own)
+        where = f"tags.kind = 'trial' and tags.search_id = '{search[0]}' and tags.`mlflow.parentRunId` = '{search[1]}'"
+        tags[KEY + _digest(search[0])] = _compact(trials | {"searchFilter": where})
     return tags
 
 
