@@ -1,7 +1,7 @@
 # Needs Python 3.11 to 3.13 with venv, pip and make. PYTHON=/path/to/python picks the interpreter.
 
 QUICKSTART = char_lm --cells simple_rnn,lstm,gru --depth 1:2 --width 64,128 --learning-rate 0.006 --batch 32 \
-	--oracle grid --trials 12 --epochs 2 --workers 2 --name quickstart --resume
+	--oracle grid --trials 12 --epochs 3 --workers 2 --name quickstart --resume
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile

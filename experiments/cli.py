@@ -105,7 +105,8 @@ def _search(parsed: argparse.Namespace) -> int:
         return 130
     print(f"the search has ended: {ended}")
     try:
-        return _show_results(spec.name, uri, hints=True)
+        shown = _show_results(spec.name, uri, hints=True)
+        return shown if launch.sent else 1
     except ValueError as error:  # the server has gone meanwhile
         sync = shlex.join(["recurrent", "sync", spec.name, *words(uri)])
         print(f"recurrent search: the search is done, but {error}; to send it:\n  {sync}", file=sys.stderr)

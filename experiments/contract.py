@@ -46,9 +46,9 @@ def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
     if not (isinstance(arrays, tuple) and len(arrays) == 2 and all(isinstance(part, np.ndarray) for part in arrays)):
         raise ValueError(f"{where}: expected two NumPy arrays (x, y), got {_kind(arrays)}")
     x, y = arrays
-    for name in ("outputs", "features", "tokens"):
+    for name in ("outputs", "steps", "features", "tokens"):
         value = getattr(task, name)
-        if type(value) is not int and (value is not None or name == "outputs"):  # NumPy's are none for JSON
+        if type(value) is not int and (value is not None or name in ("outputs", "steps")):  # NumPy's are none for JSON
             raise ValueError(f"{where}: {name}: expected an int, got {type(value).__name__} {value!r}")
     if (task.features is None) == (task.tokens is None):
         raise ValueError(f"{where}: expected features or tokens, got {task.features} and {task.tokens}")

@@ -62,6 +62,7 @@ class Launch:
         self.deciding = threading.Lock()  # over the next two
         self.refused = False  # by the record, or the disk: then a new search leaves nothing behind
         self.gone = False  # nothing is left behind: the record's thread, which may outlive that, makes no run any more
+        self.sent = True  # the record has all there is
         self.kept: list[TrialState] = []  # the trials whose models lie on disk
 
     @functools.cached_property
@@ -111,6 +112,7 @@ class Launch:
                     self._drop_losers(display.tick(), progress)
 
                 ended = search.run(begin, tick, self._log_best)
+                self.sent = search.sent
             return ended if ended != "done" else self._all_done(progress)
         finally:
             stop_sharing(self.folder, search.session)

@@ -52,6 +52,7 @@ class Search:
         self.session = uuid.uuid4().hex
         self.workers: list[LocalWorker] = []
         self.interrupted = False
+        self.sent = True  # the record has all there is
         self.useless: dict[int, int] = {}  # by place: processes that died, one after the other, before any trial
         self.left_out: set[int] = set()  # places of workers that are not replaced any more
         self.warn: Callable[[str], None] = lambda text: None
@@ -98,11 +99,12 @@ class Search:
             status = "KILLED" if self.interrupted else status
             ended = "interrupted" if self.interrupted else self.why or "done"  # a later Ctrl-C changes that no more
             self._stop()
-            tick()
+            with suppress(OSError):  # the terminal is closed
+                tick()
             with suppress(OSError):  # a full disk: the record has it all the same
                 self.folder.journal.append("end", status=status, why=ended)
             if record:
-                record.finish(status, last and (lambda: last(record)), ended)
+                self.sent = record.finish(status, last and (lambda: last(record)), ended)
             with suppress(OSError):  # a full disk: the next launcher will
                 self._settle()
         return ended

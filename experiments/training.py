@@ -88,7 +88,7 @@ class Training:
         loss = self._fit(self._samples(read, rng) if isinstance(read, Batches) else self._windows(read))
         if self.task.stream:
             copy_weights(self.trained, self.model)
-        found = self.scorer.score() if np.isfinite(loss) else float("nan")
+        found = float(self.scorer.score()) if np.isfinite(loss) else float("nan")  # a user's summary may be NumPy's
         self.logs = {"loss": loss, f"val_{self.task.metric}": found, **self.norms.summary()}
         return self.logs
 

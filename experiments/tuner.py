@@ -204,7 +204,7 @@ class RecurrentTuner(SearchTuner):
         best = training.best_model(folder.execution_weights(execution, training.best_epoch))
         sees = {} if self.spec.no_horizon else sight(best, initial, self.task, training.probe_samples)
         seconds = before + time.perf_counter() - started
-        samples = self.task.samples(best, self.spec.seed)
+        samples = {name: float(share) for name, share in self.task.samples(best, self.spec.seed).items()}
         found = {"score": training.best, "epoch": training.best_epoch, "seconds": seconds, "samples": samples}
         return {**found, **pace(folder, execution, training.batches.steps), **sees, "stopped": stopped}
 

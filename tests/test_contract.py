@@ -89,6 +89,11 @@ WRONG = {
         "outputs(self):\n        return np.int64(4)",
         "train: outputs: ",
     ),
+    "steps of NumPy": (
+        "    def sample",
+        "    steps = np.int64(5)\n\n    def sample",
+        "train: steps: expected an int, got int64",
+    ),
     "names": (
         '"no_memory": 0.25',
         '("no", "memory"): 0.25',

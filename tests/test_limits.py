@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +11,11 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from rich.console import Console
 
 from experiments import limits as module
 from experiments.estimate import candidate_seconds, epoch_seconds
+from experiments.launch import Launch
 from experiments.limits import Limits, Watch, limits
 from experiments.memory import own, total
 from experiments.progress import Progress, TrialState
@@ -358,3 +361,21 @@ def test_the_limits_of_a_spec() -> None:
     words = {"time_limit": "1h", "target": "0.01", "trial_time_limit": "90", "memory_limit": "2G"}
     assert limits(Spec(**spec, **words), 4, 5.0) == Limits(3600, 0.01, 90, 2**31, 0, 5.0)
     assert limits(Spec(**spec, memory_limit="none"), 4).memory is None
+
+
+def test_the_launcher_counts_from_its_own_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's file may have taken long to import: a worker, which imports it too, is not hung for that."""
+    monkeypatch.chdir(tmp_path)
+    seen = []
+
+    def told(spec: Spec, workers: int, data: float) -> Limits:
+        seen.append(data)
+        raise InterruptedError
+
+    monkeypatch.setattr("experiments.launch.limits", told)
+    options = {"length": "5", "train": "16", "val": "16", "test": "16"}
+    spec = Spec(name="s", task="adding", options=options, cells=["gru"])
+    age = time.time() - psutil.Process().create_time()
+    with pytest.raises(InterruptedError):
+        Launch(spec, False, 1, f"sqlite:///{tmp_path}/mlflow.db", Console(quiet=True)).run()
+    assert seen[0] >= age > 0

@@ -940,7 +940,7 @@ def test_what_a_store_refuses_when_nobody_waits_is_said(desk: Desk, monkeypatch:
     assert written.record.open(lambda: True) is False
     waited.set()
     until(lambda: bool(written.warnings))
-    assert written.warnings == ["MLflow is not told of this search: --name: expected a new name"]
+    assert written.warnings == ["MLflow is not told all of this search: --name: expected a new name"]
     assert written.record.finish("FINISHED") is False
     assert written.warnings[1].startswith("MLflow lacks the last results; `recurrent sync ")
     assert len(written.warnings) == 2, "the refusal is said once"
@@ -959,7 +959,7 @@ def test_what_a_store_refuses_at_the_end_is_said_once(
         raise ValueError("the model: expected a file")
 
     assert written.record.finish("FINISHED", last) is False
-    assert written.warnings[0] == "MLflow is not told of this search: the model: expected a file"
+    assert written.warnings[0] == "MLflow is not told all of this search: the model: expected a file"
     assert written.warnings[1].startswith("MLflow lacks the last results; `recurrent sync ")
     assert written.warnings[1].endswith(" sends them once that is put right")
     assert len(written.warnings) == 2 and tried == [True]
@@ -1000,15 +1000,64 @@ class Away:
         return call if name in CALLS else real
 
 
-def test_what_is_no_failure_of_the_store_is_not_hidden(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_cannot_be_logged_costs_nothing_else(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library for the server's files is missing, say: it is named, the search ends, and its run too."""
     written = recorded(desk, desk.client, monkeypatch)
     written.record.start()
+    desk.write("0000", *COMPLETED)
 
     def last() -> None:
-        raise ZeroDivisionError
+        raise ModuleNotFoundError("No module named 'boto3'")
 
-    with pytest.raises(ZeroDivisionError):
-        written.record.finish("FINISHED", last)
+    assert written.record.finish("FINISHED", last) is False
+    failed = "MLflow is not told all of this search: the best model: ModuleNotFoundError: No module named 'boto3'"
+    assert written.warnings[0] == failed
+    assert [run.info.status for run in desk.trials()] == ["FINISHED"] and desk.refreshed().info.status == "FINISHED"
+
+
+def test_a_file_that_is_locked_at_the_end_is_asked_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, tried = recorded(desk, desk.client, monkeypatch), []
+
+    def last() -> None:
+        tried.append(True)
+        if len(tried) < 3:
+            raise MlflowException("(sqlite3.OperationalError) database is locked\n[SQL: UPDATE]")
+
+    assert written.record.finish("FINISHED", last) is True
+    assert written.warnings == ["the tracking store failed: database is locked"] and len(tried) == 3
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), SystemExit(1)])
+def test_a_reader_that_has_gone_ends_no_record(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+    make, tries = written.record.make, []
+
+    def fails() -> Projection:
+        tries.append(True)
+        if len(tries) < 3:
+            raise Unreachable("no answer")
+        return make()
+
+    def gone(text: str) -> None:
+        raise error
+
+    written.record.make, written.record.warn = fails, gone
+    assert written.record.open(lambda: False) is True
+    assert written.record.finish("FINISHED") is True
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_is_not_waited_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+
+    def dies() -> Projection:
+        raise SystemExit
+
+    written.record.make = dies
+    assert written.record.open(lambda: False) is False
+    assert written.record.tried.is_set()
 
 
 def test_log10_of_a_learning_rate(desk: Desk) -> None:

@@ -26,7 +26,7 @@ from experiments.spec import Spec
 from experiments.tasks.base import digest, make
 from tracking import store
 from tracking.journal import Journal
-from tracking.record import Record
+from tracking.record import PATIENCE, Record
 from tracking.runs import Projection
 from tracking.searches import find_search, open_search
 from tracking.store import connect
@@ -365,6 +365,43 @@ def test_sync_says_what_the_search_was_run_with_and_refuses_other_data(tmp_path:
     assert floors == parent.data.metrics
 
 
+class Denying(BaseHTTPRequestHandler):
+    """A server that wants a name and a password, or one that is no MLflow."""
+
+    code, text = 401, ""
+
+    def do_GET(self) -> None:
+        self.send_response(self.code)
+        self.send_header("Content-Length", str(len(self.text)))
+        self.end_headers()
+        self.wfile.write(self.text.encode())
+
+    do_POST = do_GET
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("code", "text"), [(401, "not authenticated"), (403, "Permission denied"), (404, "nothing")])
+def test_a_server_that_refuses_is_believed_at_once(
+    tmp_path: Path, recurrent: Recurrent, monkeypatch: pytest.MonkeyPatch, code: int, text: str
+) -> None:
+    monkeypatch.setattr(Denying, "code", code)
+    monkeypatch.setattr(Denying, "text", text)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Denying) as denying:
+        threading.Thread(target=denying.serve_forever, daemon=True).start()
+        words = ("--tracking-uri", f"http://127.0.0.1:{denying.server_port}")
+        began = time.monotonic()
+        done = run(*WORDS[:-1], "--trials", "1", *words, cwd=tmp_path)
+        assert time.monotonic() - began < PATIENCE, "it is not asked again"
+        listed = recurrent("results", *words, cwd=tmp_path)
+        denying.shutdown()
+    for one in (done, listed):
+        (line,) = one.stderr.splitlines()
+        assert one.returncode == 2 and f"error code {code}" in line and text in line
+    assert not (tmp_path / "searches").exists()
+
+
 # Its record opens at the second attempt; when it is opened once more at the end, its experiment has been deleted.
 REFUSED_AT_LAST = """
 import sys
@@ -392,9 +429,7 @@ sys.exit(main(sys.argv[1:]))
 def test_a_search_that_is_refused_at_its_end_keeps_what_it_has_trained(tmp_path: Path) -> None:
     done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", REFUSED_AT_LAST))
     assert done.returncode == 1
-    assert (
-        "MLflow is not told of this search: task: expected an experiment 'adding' in use, got a deleted" in done.stdout
-    )
+    assert "MLflow is not told all of this search: task: expected an experiment 'adding' in use, got a " in done.stdout
     assert ended(tmp_path, 0) and (tmp_path / "searches" / "away" / "trials" / "0000" / "model.keras").exists()
     client = connect(f"sqlite:///{tmp_path}/mlflow.db")
     client.restore_experiment(client.get_experiment_by_name("adding").experiment_id)
@@ -415,6 +450,32 @@ def test_a_store_that_cannot_be_written_says_how_to_go_on(tmp_path: Path) -> Non
         database.execute("DROP TRIGGER full")
     again = run(*WORDS, "--trials", "1", cwd=tmp_path)
     assert (again.returncode, again.stderr) == (0, "")
+
+
+# A file's server takes no models.
+NO_MODELS = """
+import sys
+import tracking.models
+from experiments.cli import main
+
+
+def refuses(*words):
+    raise ModuleNotFoundError("No module named 'boto3'")
+
+
+tracking.models.log_best = refuses
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_search_whose_model_is_not_logged_does_not_end_well(tmp_path: Path) -> None:
+    """Who says `recurrent search … && recurrent export …` must not get another model, or none."""
+    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", NO_MODELS))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "the best model: ModuleNotFoundError: No module named 'boto3'" in done.stdout
+    assert "Best by cell" in done.stdout
+    synced = run("sync", "away", cwd=tmp_path)
+    assert (synced.returncode, synced.stderr) == (0, "")
 
 
 def test_a_process_that_stops_while_it_makes_the_database_is_named(

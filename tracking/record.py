@@ -4,13 +4,14 @@ import shlex
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from tracking.journal import now
 from tracking.runs import Projection
-from tracking.store import Unreachable, database, in_a_line, tune, words
+from tracking.store import Unreachable, database, in_a_line, locked, tune, words
 
 EVERY = 2.0  # seconds between two looks at the journals
 HOLD = 10.0  # seconds that epochs may wait: a call costs nearly as much for one as for many
@@ -76,7 +77,7 @@ class Record:
         """
         self.awaited = True
         self.start()
-        while self.opened is None and self.refusal is None and not enough():
+        while self.opened is None and self.refusal is None and self.thread.is_alive() and not enough():
             time.sleep(LOOK)
         self.awaited = False
         if self.refusal:
@@ -90,8 +91,10 @@ class Record:
     def _run(self) -> None:
         pause = 0.0
         while not self.over.wait(pause) and self.refusal is None:
-            self.reachable = self._look()
-            self.tried.set()
+            try:
+                self.reachable = self._look()
+            finally:
+                self.tried.set()
             opening = self.opened is None and time.monotonic() < self.began + PATIENCE
             pause = EVERY if self.reachable else AGAIN if opening else AFTER_FAILURE
 
@@ -116,32 +119,38 @@ class Record:
         except Unreachable:
             raise
         except ValueError as error:
-            self._refuse(error, not self.awaited)
+            self._refuse(error)
 
-    def _refuse(self, error: ValueError, say: bool) -> None:
-        if say and str(error) != str(self.refusal):
-            self.warn(f"MLflow is not told of this search: {error}")
-        self.refusal = error
+    def _refuse(self, error: ValueError) -> None:
+        known, self.refusal = self.refusal, error
+        if not self.awaited and str(error) != str(known):
+            self._say(f"MLflow is not told all of this search: {error}")
 
     def _complain(self, error: Exception) -> None:
         if self.reachable:
-            self.warn(f"the tracking store failed: {in_a_line(error)}")
+            self._say(f"the tracking store failed: {in_a_line(error)}")
+
+    def _say(self, text: str) -> None:
+        """Nobody may be reading any more, of which Rich makes an end: that of this thread, or of what is being sent."""
+        with suppress(OSError, SystemExit):
+            self.warn(text)
 
     def _try(self, action: Callable[[], None]) -> bool:
         try:
             action()
         except FAILURES as error:
+            self.failure = error
             self._complain(error)
             return False
         except ValueError as error:
-            self._refuse(error, True)
+            self._refuse(error)
             return False
         return True
 
     def _say_dropped(self) -> None:
         while self.opened and self.opened.dropped:
             self.dropped = True
-            self.warn(self.opened.dropped.pop())
+            self._say(self.opened.dropped.pop())
 
     def _tune(self) -> None:
         file = database(self.uri)
@@ -163,18 +172,22 @@ class Record:
             self.thread.join()
         file, deadline = database(self.uri), time.monotonic() + PATIENCE
         done = self._try(lambda: self._finish(status, last, stopped))
-        while not done and not file and self.refusal is None and time.monotonic() < deadline:
+        while not done and self._may_help() and time.monotonic() < deadline:
             self.reachable = False
             time.sleep(AGAIN)
             done = self._try(lambda: self._finish(status, last, stopped))
         if not done:
             sync = shlex.join(["recurrent", "sync", self.name, *words(self.uri)])
             when = " once that is put right" if self.refusal else ""
-            self.warn(f"MLflow lacks the last results; `{sync}` sends them{when}")
+            self._say(f"MLflow lacks the last results; `{sync}` sends them{when}")
         self._say_dropped()
         if file:
             tune(file)
         return done and not self.dropped
+
+    def _may_help(self) -> bool:
+        """True if asking again may: of a server, or a file that somebody else writes, which has not refused."""
+        return self.refusal is None and (database(self.uri) is None or locked(self.failure))
 
     def _finish(self, status: str, last: Callable[[], None] | None, stopped: str) -> None:
         if self.doubtful:  # by now a slow server has done what it was asked for: of two runs one goes
@@ -188,5 +201,9 @@ class Record:
         try:
             if last:
                 last()
+        except (*FAILURES, ValueError):
+            raise
+        except Exception as error:  # of a library for the server's files, say, which is missing or has no key to them
+            raise ValueError(f"the best model: {type(error).__name__}: {in_a_line(error)}") from error
         finally:
             projection.client.set_terminated(parent_id, status, now())

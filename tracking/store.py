@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 SQLITE = "sqlite:///"
 MAKING = 150.0  # seconds that another process may take to make a database: MLflow itself tries a bad file for 100
-LOCKED = "database is locked"  # SQLite's words when somebody else has written for longer than it waits
+DENIED = ("UNAUTHENTICATED", "PERMISSION_DENIED", "ENDPOINT_NOT_FOUND")  # HTTP's 401, 403 and 404
+FAILED_REQUEST = "failed with exception"  # MLflow's words where a connection, or the time for an answer, has failed
+NO_ANSWER = "no answer"
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -106,15 +108,20 @@ def working(uri: str) -> Iterator[None]:
 
 
 def does_not_work(uri: str, error: Exception) -> ValueError:
-    """The error as a ValueError of one line; Unreachable, if the store is a server, or a file that others write."""
-    if not database(uri):
-        return unanswered(uri)
-    kind = Unreachable if LOCKED in str(error) else ValueError
-    return kind(f"tracking-uri: expected an MLflow store that works, got {uri}: {in_a_line(error)}")
+    """The error as a ValueError of one line; Unreachable, if asking again may help."""
+    again = locked(error) if database(uri) else getattr(error, "error_code", "") not in DENIED
+    said = NO_ANSWER if not database(uri) and FAILED_REQUEST in str(error) else in_a_line(error)
+    kind = Unreachable if again else ValueError
+    return kind(f"tracking-uri: expected an MLflow store that works, got {uri}: {said}")
+
+
+def locked(error: Exception) -> bool:
+    """True if somebody else has written to a SQLite file for longer than it waits."""
+    return "database is locked" in str(error)
 
 
 def unanswered(uri: str) -> Unreachable:
-    return Unreachable(f"tracking-uri: expected an MLflow store that works, got {uri}: no answer")
+    return Unreachable(f"tracking-uri: expected an MLflow store that works, got {uri}: {NO_ANSWER}")
 
 
 def _create(uri: str, file: Path) -> "MlflowClient":
