@@ -282,9 +282,11 @@ class Launch:
             return self._open_in(client, session)
 
     def _open_in(self, client: "MlflowClient", session: str) -> "Projection":
+        from mlflow.exceptions import MlflowException
+
         from tracking.runs import Projection
         from tracking.searches import find_search, open_search
-        from tracking.store import artifacts, unanswered
+        from tracking.store import Denied, artifacts, does_not_work, unanswered
         from tracking.views import write_views
 
         metric, direction, floors = (self.described[key] for key in ("metric", "direction", "floors"))
@@ -295,11 +297,14 @@ class Launch:
         with self.deciding:
             if self.gone:
                 raise unanswered(self.uri)
-            self.refused = False  # whatever the store answers now, it may know the search: --resume takes that over
+            first, self.refused = self.refused, False  # whatever is answered now: --resume takes over what is there
         try:
             parent = open_search(client, self.spec.name, experiment, place, facts, floors)
         except ValueError:
             self.refused = True
+            raise
+        except MlflowException as error:
+            self.refused = first and isinstance(does_not_work(self.uri, error), Denied)  # who may only read, say
             raise
         write_views(client, parent.info.experiment_id, metric, direction, (self.spec.name, parent.info.run_id))
         trials = self.folder.path / "trials"

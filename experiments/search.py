@@ -99,7 +99,7 @@ class Search:
             status = "KILLED" if self.interrupted else status
             ended = "interrupted" if self.interrupted else self.why or "done"  # a later Ctrl-C changes that no more
             self._stop()
-            with suppress(OSError):  # the terminal is closed
+            with suppress(OSError, SystemExit):  # the terminal is closed; of a closed pipe Rich makes an exit
                 tick()
             with suppress(OSError):  # a full disk: the record has it all the same
                 self.folder.journal.append("end", status=status, why=ended)

@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus, Run
 
-from tracking.models import log_best, logged_model
+from tracking.models import download, log_best, logged_model
 from tracking.searches import child_tags, open_search
 from tracking.store import connect
 
@@ -118,3 +118,15 @@ def test_a_model_of_a_deleted_search_is_not_that_of_a_later_one_of_its_name(tmp_
     shelf.log(second)
     assert logged_model(shelf.client, shelf.parent).source_run_id == second
     assert logged_model(shelf.client, deleted).model_id == before.model_id
+
+
+def test_a_library_that_is_missing_for_the_files_is_named(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(**words: Any) -> None:
+        raise ModuleNotFoundError("No module named 'boto3'")
+
+    monkeypatch.setattr("tracking.models.download_artifacts", fails)
+    run_id, _ = shelf.new_runs()
+    shelf.log(run_id)
+    model = logged_model(shelf.client, shelf.parent)
+    with pytest.raises(ValueError, match="got ModuleNotFoundError: No module named 'boto3'$"):
+        download(shelf.client, "sqlite:///any.db", model, shelf.folder)

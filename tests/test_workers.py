@@ -142,6 +142,27 @@ def test_the_end_is_written_down_whatever_ends_the_search(
     assert (end["event"], end["status"], end["why"]) == ("end", status, why)
 
 
+@pytest.mark.parametrize("error", [SystemExit(1), OSError(5, "Input/output error")])
+def test_a_reader_that_has_gone_at_the_last_line_changes_nothing(search: SearchFolder, error: BaseException) -> None:
+    """The last trial's line is mostly printed when its worker has ended: the record must be told all the same."""
+    one = Search(search, 1, [], make_sleeping, "fork")
+    told: list[str] = []
+
+    def tick() -> None:
+        if one.interrupted:
+            raise error
+        one.interrupted = True
+
+    def finish(status: str, last: Any, stopped: str) -> bool:
+        told.append(status)
+        return False
+
+    record: Any = SimpleNamespace(start=lambda: None, finish=finish)
+    assert one.run(lambda session: record, tick) == "interrupted"
+    assert told == ["KILLED"] and one.sent is False
+    assert search.journal.events()[-1]["event"] == "end"
+
+
 class Ended:
     """A worker that can be stopped and renewed."""
 

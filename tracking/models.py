@@ -56,7 +56,8 @@ def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
         filter_string=f"tags.search_id = '{parent.data.tags['search_id']}'",
         order_by=[{"field_name": "creation_time", "ascending": False}],
     )
-    return [model for model in found if is_of(parent, model.tags)]
+    own = spec_id(parent)
+    return [model for model in found if is_of(own, model.tags)]
 
 
 def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> LoggedModel:
@@ -106,4 +107,8 @@ def download(client: MlflowClient, uri: str, model: LoggedModel, to: Path) -> tu
         folder = Path(download_artifacts(artifact_uri=place, dst_path=str(to), tracking_uri=uri))
     except (MlflowException, OSError):
         raise ValueError(f"export: expected the model's files at {place}, got none; were they moved?") from None
+    except Exception as error:  # of a library that the store's files need: it is missing, say
+        raise ValueError(
+            f"export: expected the model's files at {place}, got {type(error).__name__}: {error}"
+        ) from None
     return folder / KERAS_FILE, json.loads((folder / CARD).read_text("utf-8"))

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tracking.journal import now
 from tracking.runs import Projection
-from tracking.store import Unreachable, database, in_a_line, locked, tune, words
+from tracking.store import Denied, Unreachable, database, in_a_line, locked, tune, words
 
 EVERY = 2.0  # seconds between two looks at the journals
 HOLD = 10.0  # seconds that epochs may wait: a call costs nearly as much for one as for many
@@ -85,8 +85,9 @@ class Record:
         return self.opened is not None
 
     def in_vain(self) -> bool:
-        """True if it has been tried for long enough; while an attempt lasts, the store answers: the next may do."""
-        return self.tried.is_set() and not self.opening and time.monotonic() > self.began + PATIENCE
+        """True if it has been denied, or tried for long enough; while an attempt lasts, the store answers."""
+        over = isinstance(self.failure, Denied) or time.monotonic() > self.began + PATIENCE
+        return self.tried.is_set() and not self.opening and over
 
     def _run(self) -> None:
         pause = 0.0

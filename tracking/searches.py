@@ -50,7 +50,8 @@ def trial_runs(client: MlflowClient, parent: Run) -> dict[str, list[Run]]:
     while page.token:
         page = client.search_runs([parent.info.experiment_id], text, max_results=1000, page_token=page.token)
         runs += page
-    runs = [run for run in runs if is_of(parent, run.data.tags)]
+    own = spec_id(parent)
+    runs = [run for run in runs if is_of(own, run.data.tags)]
     found: dict[str, list[Run]] = {}
     for run in sorted(runs, key=lambda run: (int(run.data.tags["trial"]), -len(run.data.metrics))):
         found.setdefault(run.data.tags["trial"], []).append(run)
@@ -62,9 +63,9 @@ def spec_id(parent: Run) -> str:
     return str(json.loads(parent.data.tags["spec"]).get("id", ""))
 
 
-def is_of(parent: Run, tags: dict[str, str]) -> bool:
-    """True for the tags of a trial, or of a model, of that search; early versions gave them its name alone."""
-    return tags.get("spec_id", spec_id(parent)) == spec_id(parent)
+def is_of(search: str, tags: dict[str, str]) -> bool:
+    """True for the tags of a trial, or of a model, of the search with that id; early versions gave them none."""
+    return tags.get("spec_id", search) == search
 
 
 def _experiments(client: MlflowClient) -> list[str]:

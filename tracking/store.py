@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SQLITE = "sqlite:///"
 MAKING = 150.0  # seconds that another process may take to make a database: MLflow itself tries a bad file for 100
 DENIED = ("UNAUTHENTICATED", "PERMISSION_DENIED", "ENDPOINT_NOT_FOUND")  # HTTP's 401, 403 and 404
-FAILED_REQUEST = "failed with exception"  # MLflow's words where a connection, or the time for an answer, has failed
+FAILED_REQUEST = ("failed with exception", "failed with timeout exception")  # MLflow's words for no answer in time
 NO_ANSWER = "no answer"
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -95,6 +95,10 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
     return client
 
 
+class Denied(Unreachable):
+    """A server does not let us in, or is no MLflow: who can wait asks again all the same, a proxy says so, too."""
+
+
 @contextmanager
 def working(uri: str) -> Iterator[None]:
     """What MLflow raises meanwhile becomes the ValueError of `does_not_work`."""
@@ -109,10 +113,22 @@ def working(uri: str) -> Iterator[None]:
 
 def does_not_work(uri: str, error: Exception) -> ValueError:
     """The error as a ValueError of one line; Unreachable, if asking again may help."""
-    again = locked(error) if database(uri) else getattr(error, "error_code", "") not in DENIED
-    said = NO_ANSWER if not database(uri) and FAILED_REQUEST in str(error) else in_a_line(error)
-    kind = Unreachable if again else ValueError
+    text = str(error)
+    no_answer = not database(uri) and any(words in text for words in FAILED_REQUEST)
+    if database(uri):
+        kind: type[ValueError] = Unreachable if locked(error) else ValueError
+    else:
+        kind = Denied if _denied(error) else Unreachable
+    said = NO_ANSWER if no_answer else in_a_line(error)
     return kind(f"tracking-uri: expected an MLflow store that works, got {uri}: {said}")
+
+
+def _denied(error: Exception) -> bool:
+    """True for an answer of 401, 403 or 404; in a JSON that is not MLflow's, a gateway's say, the number is lost."""
+    from mlflow.exceptions import RestException
+
+    foreign = isinstance(error, RestException) and "error_code" not in error.json
+    return foreign or getattr(error, "error_code", "") in DENIED
 
 
 def locked(error: Exception) -> bool:
