@@ -304,7 +304,9 @@ class Launch:
             self.refused = True
             raise
         except MlflowException as error:
-            self.refused = first and isinstance(does_not_work(self.uri, error), Denied)  # who may only read, say
+            if first and isinstance(does_not_work(self.uri, error), Denied):  # who may only read, say
+                with suppress(MlflowException):  # not even that is answered: the run may be there
+                    self.refused = find_search(client, self.spec.name) is None
             raise
         write_views(client, parent.info.experiment_id, metric, direction, (self.spec.name, parent.info.run_id))
         trials = self.folder.path / "trials"

@@ -273,3 +273,22 @@ def test_a_user_who_may_only_read_begins_no_search(tmp_path: Path, servers: Serv
     proxy.denies = False
     done = run(*WORDS[:-1], *words, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_denial_after_the_search_was_made_loses_nothing(
+    tmp_path: Path, servers: Servers, slow: Callable[..., Slow]
+) -> None:
+    """The server behind a proxy has gone just then, say: the run is there, and the name is the search's."""
+    proxy = slow("/runs/log-batch", 0)
+    proxy.denies = True
+    words = ("--trials", "1", "--tracking-uri", f"http://127.0.0.1:{proxy.server_port}")
+    done = run(*WORDS[:-1], *words, cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.endswith(
+        "Response body: 'Permission denied'; --resume goes on with 'away'\n"
+    )
+    assert (tmp_path / "searches" / "away" / "spec.json").exists()
+    proxy.denies = False
+    done = run(*WORDS, *words, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    searched = Searched(tmp_path, "away", done)
+    assert searched.parent.info.status == "FINISHED" and len(curves(searched)) == 1
