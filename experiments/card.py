@@ -6,12 +6,12 @@ from experiments.tasks.base import Task
 from tracking.journal import Event
 
 
-def describe(task: Task, floors: dict[str, float]) -> dict[str, Any]:
+def describe(task: Task) -> dict[str, Any]:
     """What the record and a card say of a task and its data, besides the spec: the data may change later."""
     return {
         "metric": task.metric,
         "direction": task.direction,
-        "floors": floors,
+        "floors": task.floors("val"),
         "shapes": {"input": _input_shape(task.features), "output": _output_shape(task)},
         "preprocessing": task.preprocessing(),
     }

@@ -130,11 +130,11 @@ class Launch:
         return arrays
 
     def _describe(self) -> dict[str, Any]:
-        floors = self.task.floors("val")
+        described = describe(self.task)
         if self.own:
-            contract.check_floors(floors, self.spec.task)
-            contract.check_preprocessing(self.task.preprocessing(), self.spec.task)
-        return describe(self.task, floors)
+            contract.check_floors(described["floors"], self.spec.task)
+            contract.check_preprocessing(described["preprocessing"], self.spec.task)
+        return described
 
     def _all_done(self, progress: Progress) -> str:
         done = progress.done()

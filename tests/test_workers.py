@@ -29,6 +29,16 @@ pytestmark = pytest.mark.usefixtures("before_fork")
 TRIALS = 4
 
 
+def making(kind: type[FakeTuner]) -> Callable[..., FakeTuner]:
+    """What makes a worker's tuner of that kind."""
+
+    def make(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+        fake = make_fake(search, spec, index, session)
+        return kind(fake.oracle, fake.hypermodel, 1, index)
+
+    return make
+
+
 class LeavingTuner(FakeTuner):
     """Two of its trials end their process as if all were well."""
 
@@ -40,15 +50,10 @@ class LeavingTuner(FakeTuner):
         return super().run_execution(trial, folder, execution)
 
 
-def make_leaving(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
-    fake = make_fake(search, spec, index, session)
-    return LeavingTuner(fake.oracle, fake.hypermodel, 1, index)
-
-
 def test_a_trial_that_ends_its_process_well_does_not_end_the_search(tmp_path: Path) -> None:
     search = SearchFolder(tmp_path)
     make_spec(trials=TRIALS).write(search)
-    assert Search(search, 1, [], make_leaving, "fork").run(lambda session: None, lambda: None) == "done"
+    assert Search(search, 1, [], making(LeavingTuner), "fork").run(lambda session: None, lambda: None) == "done"
     ends = [trial.journal.events()[-1] for trial in search.trials()]
     assert [end["outcome"] for end in ends] == ["completed", "failed", "failed", "completed"]
     assert [ends[number]["reason"] for number in (1, 2)] == ["killed its worker 3 times"] * 2
@@ -302,7 +307,7 @@ def test_a_search_goes_on_with_a_fresh_worker(search: SearchFolder, monkeypatch:
 
 
 def test_the_launcher_tells_its_workers_the_memory_limit(search: SearchFolder, tmp_path: Path) -> None:
-    one = Search(search, 1, [], make_telling, "fork")
+    one = Search(search, 1, [], making(TellingTuner), "fork")
     limit = 100 * GIGABYTE
     one.watch = Watch(Limits(memory=limit), Progress(tmp_path / "trials", "min", TRIALS, 1), one.session)
     assert one.run(lambda session: None, patience()) == "done"
@@ -314,11 +319,6 @@ class TellingTuner(FakeTuner):
         (self.oracle.folder.path / "limit").write_text(str(self.memory_limit))
 
 
-def make_telling(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
-    fake = make_fake(search, spec, index, session)
-    return TellingTuner(fake.oracle, fake.hypermodel, 1, index)
-
-
 class DyingTuner(FakeTuner):
     """Worker 1 dies before it asks for a trial."""
 
@@ -328,18 +328,13 @@ class DyingTuner(FakeTuner):
         super().search(*words, **more)
 
 
-def make_dying(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
-    fake = make_fake(search, spec, index, session)
-    return DyingTuner(fake.oracle, fake.hypermodel, 1, index)
-
-
 def test_a_worker_that_cannot_start_is_left_out(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its GPU is broken, say."""
     make_spec(trials=300).write(search)
     started, said = [], []
     begin = Search._start
     monkeypatch.setattr(Search, "_start", lambda self, index: started.append(index) or begin(self, index))
-    one = Search(search, 2, [], make_dying, "fork")
+    one = Search(search, 2, [], making(DyingTuner), "fork")
     one.warn = said.append
     assert one.run(lambda session: None, patience(1_000)) == "done"
     assert [trial.journal.events()[-1]["event"] for trial in search.trials()] == ["end"] * 300
@@ -357,16 +352,14 @@ class HangingTuner(FakeTuner):
         super().search(*words, **more)
 
 
-def make_hanging(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
-    fake = make_fake(search, spec, index, session)
-    return HangingTuner(fake.oracle, fake.hypermodel, 1, index)
-
-
 def test_a_worker_that_hangs_does_not_keep_a_search_that_is_done(
     search: SearchFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "LAST", 0.5)
-    one, progress = Search(search, 2, [], make_hanging, "fork"), Progress(search.path / "trials", "min", TRIALS, 1)
+    one, progress = (
+        Search(search, 2, [], making(HangingTuner), "fork"),
+        Progress(search.path / "trials", "min", TRIALS, 1),
+    )
     one.watch = Watch(Limits(), progress, one.session)
     ticking = patience()
     assert one.run(lambda session: None, lambda: (ticking(), progress.update())) == "done"  # type: ignore[func-returns-value]
@@ -376,7 +369,7 @@ def test_a_worker_that_hangs_does_not_keep_a_search_that_is_done(
 def test_a_worker_that_hangs_without_a_trial_is_left_out(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     make_spec(trials=300).write(search)
     monkeypatch.setattr(module, "USELESS_DEATHS", 1)
-    one, progress = Search(search, 2, [], make_hanging, "fork"), Progress(search.path / "trials", "min", 300, 1)
+    one, progress = Search(search, 2, [], making(HangingTuner), "fork"), Progress(search.path / "trials", "min", 300, 1)
     one.watch = Watch(Limits(hung=1.0), progress, one.session)
     said: list[str] = []
     one.warn, ticking = said.append, patience(1_000)

@@ -16,7 +16,6 @@ SQLITE = "sqlite:///"
 MAKING = 150.0  # seconds that another process may take to make a database: MLflow itself tries a bad file for 100
 DENIED = ("UNAUTHENTICATED", "PERMISSION_DENIED", "ENDPOINT_NOT_FOUND")  # HTTP's 401, 403 and 404
 FAILED_REQUEST = ("failed with exception", "failed with timeout exception")  # MLflow's words for no answer in time
-NO_ANSWER = "no answer"
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
@@ -113,14 +112,13 @@ def working(uri: str) -> Iterator[None]:
 
 def does_not_work(uri: str, error: Exception) -> ValueError:
     """The error as a ValueError of one line; Unreachable, if asking again may help."""
-    text = str(error)
-    no_answer = not database(uri) and any(words in text for words in FAILED_REQUEST)
     if database(uri):
         kind: type[ValueError] = Unreachable if locked(error) else ValueError
+    elif any(words in str(error) for words in FAILED_REQUEST):
+        return unanswered(uri)
     else:
         kind = Denied if _denied(error) else Unreachable
-    said = NO_ANSWER if no_answer else in_a_line(error)
-    return kind(f"tracking-uri: expected an MLflow store that works, got {uri}: {said}")
+    return kind(f"tracking-uri: expected an MLflow store that works, got {uri}: {in_a_line(error)}")
 
 
 def _denied(error: Exception) -> bool:
@@ -137,7 +135,7 @@ def locked(error: Exception) -> bool:
 
 
 def unanswered(uri: str) -> Unreachable:
-    return Unreachable(f"tracking-uri: expected an MLflow store that works, got {uri}: {NO_ANSWER}")
+    return Unreachable(f"tracking-uri: expected an MLflow store that works, got {uri}: no answer")
 
 
 def _create(uri: str, file: Path) -> "MlflowClient":
