@@ -3,11 +3,12 @@
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from experiments.system.files import write_json
 
 FORMAT = 1  # raise it when a change in the code changes the numbers
 
@@ -35,17 +36,6 @@ def kept(name: str, key: str, compute: Callable[[], Any], valid: Callable[[Any],
             return found["value"]
     value = compute()
     with suppress(OSError):
-        write(path, {"key": key, "value": value})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"key": key, "value": value}, durable=False)
     return value
-
-
-def write(path: Path, content: dict[str, Any]) -> None:
-    """A JSON file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)

@@ -249,8 +249,8 @@ def _ui(parsed: argparse.Namespace) -> int:
 
 def _export(parsed: argparse.Namespace) -> int:
     from experiments.display import floors_line, metric_name, number
-    from experiments.quiet import quiet
     from experiments.scoring import scorer
+    from experiments.system.quiet import quiet
     from tracking.export import export
     from tracking.store import resolve, working
 
@@ -269,8 +269,8 @@ def _export(parsed: argparse.Namespace) -> int:
 
 
 def _sample(parsed: argparse.Namespace) -> int:
-    from experiments.quiet import quiet
     from experiments.sampling import check, generate, load
+    from experiments.system.quiet import quiet
 
     chosen = (parsed.temperature, parsed.top_k, parsed.top_p)
     check(*chosen)
@@ -286,7 +286,7 @@ def _sample(parsed: argparse.Namespace) -> int:
 
 def _kernels(parsed: argparse.Namespace) -> int:
     from experiments import kernel_table
-    from experiments.quiet import quiet
+    from experiments.system.quiet import quiet
     from experiments.worker import alone
     from search_spaces import cells
 
@@ -311,7 +311,7 @@ def _doctor(parsed: argparse.Namespace) -> int:
     import dataclasses
 
     from experiments.doctor import findings, text
-    from experiments.quiet import quiet
+    from experiments.system.quiet import quiet
     from tracking.store import resolve
 
     uri = resolve(parsed.tracking_uri)

@@ -6,9 +6,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.launch import automatic_workers, gpus, usable_cores
-from experiments.memory import total
-from experiments.spec import versions
+from experiments.system.resources import automatic_workers, gpus, total_memory, usable_cores
+from experiments.system.versions import versions
 from tracking.store import connect, database
 
 SPACE = 2**30  # bytes of disk below which a search may not end well
@@ -53,7 +52,7 @@ def _versions() -> Finding:
 
 
 def _machine() -> Finding:
-    most, cores = total() / 2**30, usable_cores()
+    most, cores = total_memory() / 2**30, usable_cores()
     return Finding("machine", f"{cores} cores, {most:.1f} GiB of memory; --workers auto is {automatic_workers()}")
 
 

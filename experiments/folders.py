@@ -12,16 +12,11 @@ trials/0003/model.keras       its best epoch's model
 """
 
 import errno
-import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from tracking.journal import Journal, naming
+from tracking.journal import Journal
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, no larger file
 
@@ -102,40 +97,3 @@ def taken(wanted: FileLock, seconds: float = 0) -> bool:
     except Timeout:
         return False
     return True
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """The file has either its old content or all of the new one; an OSError names it."""
-    temporary = path.with_name(path.name + ".tmp")
-    with replacing(temporary, path):
-        temporary.write_bytes(content)
-
-
-@contextmanager
-def replacing(temporary: Path, path: Path) -> Iterator[None]:
-    """What is written to `temporary` becomes `path`, for good, or nothing is left of it."""
-    try:
-        with naming(path):
-            yield
-            with temporary.open("r+b") as file:
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-            _flush(path.parent)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-
-
-def _flush(folder: Path) -> None:
-    """Brings names to the disk."""
-    with suppress(OSError):  # not every system opens folders
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    write_atomically(path, json.dumps(content, indent=1).encode() + b"\n")

@@ -2,11 +2,7 @@
 
 import dataclasses
 import functools
-import glob
-import importlib.util
 import json
-import math
-import os
 import shutil
 import threading
 import time
@@ -19,15 +15,17 @@ import psutil
 from rich.console import Console
 from rich.text import Text
 
-from experiments import cgroups, contract, estimate, memory, windows
+from experiments import contract, estimate, windows
 from experiments.card import card, describe
 from experiments.display import Display, floors_line
-from experiments.folders import SearchFolder, taken, write_json
-from experiments.limits import SHARE, Watch, limits
+from experiments.folders import SearchFolder, taken
+from experiments.limits import Watch, limits
 from experiments.progress import Progress, TrialState
 from experiments.search import NO_SPACE, Search
 from experiments.sharing import share, stop_sharing
 from experiments.spec import Spec, leftovers
+from experiments.system.files import write_json
+from experiments.system.resources import gpus
 from experiments.tasks import base
 
 if TYPE_CHECKING:
@@ -37,7 +35,6 @@ if TYPE_CHECKING:
     from tracking.runs import Projection
 
 SEARCHES = Path("searches")
-ENOUGH = 2**30  # bytes for a worker: TensorFlow takes 0.3 of them, with the models of the defaults 0.4 to 0.7
 MANY = 10**12  # models that are not counted one by one for a reader
 WAITING = 15.0  # seconds that a search which goes on waits for its record; workers import TensorFlow meanwhile
 
@@ -328,26 +325,3 @@ class Launch:
         if run_id and trial.model.exists():
             about = card(self.facts, self.described, trial.journal.events(), run_id)
             log_best(projection.client, projection.parent, run_id, trial.model, about)
-
-
-def gpus() -> list[str]:
-    """The GPUs that workers may use, as CUDA_VISIBLE_DEVICES names them; found without TensorFlow.
-
-    Without that variable they count if NVIDIA's libraries are installed (the extra `gpu`): else none could be used.
-    """
-    if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name and name != "-1"]
-    if importlib.util.find_spec("nvidia") is None:
-        return []
-    return [str(index) for index in range(len(glob.glob("/dev/nvidia[0-9]*")))]
-
-
-def usable_cores() -> int:
-    """Those that this process may use, and may use up."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, math.ceil(min(cores, cgroups.cores())))
-
-
-def automatic_workers() -> int:
-    """One per GPU, else one per core; as many as have the memory that most candidates need."""
-    return min(len(gpus()) or usable_cores(), max(1, int(SHARE * memory.total() / ENOUGH)))

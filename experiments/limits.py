@@ -7,7 +7,6 @@ from time import monotonic
 
 import psutil
 
-from experiments import memory
 from experiments.display import number
 from experiments.engines.local import LocalWorker
 from experiments.estimate import words
@@ -15,8 +14,8 @@ from experiments.progress import Progress, TrialState
 from experiments.quantities import duration, size
 from experiments.quantities import number as real
 from experiments.spec import Spec
+from experiments.system import resources
 
-SHARE = 0.8  # of the machine's memory is for all workers together
 LOOK = 1.0  # seconds; the launcher looks four times as often
 LAST = 30.0  # seconds that workers get to end by themselves when no trial is left; it takes them one or two
 HUNG, HUNG_EPOCHS = 600.0, 20  # seconds, and median epochs, without a new epoch: the longer of the two
@@ -44,7 +43,9 @@ def limits(spec: Spec, workers: int, data: float = 0.0) -> Limits:
     time, trial_time = duration("--time-limit", spec.time_limit), duration("--trial-time-limit", spec.trial_time_limit)
     target, workers = real("--target", spec.target), max(1, workers)
     if spec.memory_limit == "auto":
-        return Limits(time, target, trial_time, int(SHARE * memory.total() / workers), workers, data)
+        return Limits(
+            time, target, trial_time, int(resources.SHARE * resources.total_memory() / workers), workers, data
+        )
     return Limits(time, target, trial_time, size("--memory-limit", spec.memory_limit), data=data)
 
 
@@ -111,7 +112,7 @@ class Watch:
     def _memory(self, worker: LocalWorker, trial: TrialState | None) -> str:
         limit = self.limits.memory
         try:
-            used = memory.own(psutil.Process(worker.pid)) if limit else 0
+            used = resources.process_memory(psutil.Process(worker.pid)) if limit else 0
         except psutil.Error:  # it has just ended
             return ""
         if limit is None or used <= limit:

@@ -8,10 +8,11 @@ from typing import Any
 
 from experiments import arguments, corpora, estimate, recipes
 from experiments.folders import SearchFolder
-from experiments.launch import SEARCHES, automatic_workers
+from experiments.launch import SEARCHES
 from experiments.quantities import duration, number, size
 from experiments.ranges import WIDTH_STEP, real, whole
 from experiments.spec import PRUNERS, SCHEDULES, STRATEGIES, Spec
+from experiments.system.resources import automatic_workers
 from experiments.tasks import base
 from search_spaces import cells
 

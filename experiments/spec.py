@@ -3,20 +3,19 @@
 import dataclasses
 import json
 import os
-import platform
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
-from experiments.folders import SearchFolder, write_json
+from experiments.folders import SearchFolder
+from experiments.system.files import write_json
+from experiments.system.versions import commit, versions
 
 LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit")
 MAY_CHANGE = ("trials", "id", *LIMITS)  # on --resume; workers and the tracking URI are no part of the spec at all
 STRATEGIES = ("random", "grid", "tpe")  # of --oracle
 PRUNERS = ("none", "median", "halving", "hyperband")  # of --pruner
 SCHEDULES = ("constant", "cosine")  # of --schedule
-PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "optuna", "numpy")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -102,27 +101,4 @@ class Spec:
 
 def leftovers(folder: SearchFolder) -> list[Path]:
     """What killed launchers, and full disks, have left of specs that were never in place."""
-    return [path for path in folder.path.glob("*.json*") if re.fullmatch(r"[0-9a-f]{32}\.json(\.tmp)?", path.name)]
-
-
-def versions() -> dict[str, str]:
-    """Python's and the packages' versions."""
-    from importlib.metadata import version  # brings email with it, which no help text waits for
-
-    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-
-
-def commit() -> str:
-    """The git commit of this project's own files, "+" behind it where they differ from it; "" outside a checkout."""
-    here = Path(__file__).parent
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return found.stdout.strip()
+    return [path for path in folder.path.glob("*.json") if re.fullmatch(r"(new-.+-)?[0-9a-f]{32}\.json", path.name)]

@@ -15,10 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from experiments.batches import Batches, Windows
-from experiments.folders import replacing, write_atomically
 from experiments.norms import GradientNorms
 from experiments.scoring import Scorer
 from experiments.steps import trace_as_one
+from experiments.system.files import replacing, write_bytes
 from experiments.tasks.base import Arrays, Task
 from experiments.windows import streams
 from search_spaces.scan import scanned
@@ -128,14 +128,14 @@ class Training:
         arrays: Any = {f"variable{index}": np.asarray(value) for index, value in enumerate(self._variables())}
         buffer = io.BytesIO()
         np.savez(buffer, state=np.frombuffer(json.dumps(state).encode(), np.uint8), **arrays)
-        write_atomically(path, buffer.getvalue())
+        write_bytes(path, buffer.getvalue())
         return state
 
     def keep(self, path: Path) -> None:
         """Writes the last epoch's weights, by atomic rename. A `.keras` file takes five times as long."""
         buffer = io.BytesIO()
         np.savez(buffer, *(np.asarray(value) for value in self.model.trainable_variables))
-        write_atomically(path, buffer.getvalue())
+        write_bytes(path, buffer.getvalue())
 
     def best_model(self, path: Path) -> keras.Model:
         """The model with the weights of `keep`."""
@@ -174,6 +174,5 @@ def read_state(path: Path) -> dict[str, Any]:
 
 def save_model(model: keras.Model, path: Path) -> None:
     """Writes a `.keras` file by atomic rename."""
-    temporary = path.with_name(f"new-{path.name}")
-    with replacing(temporary, path):
+    with replacing(path) as temporary:
         model.save(temporary)

@@ -18,7 +18,6 @@ import psutil
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError, FatalError
 
-from experiments import memory
 from experiments.engines.local import RETIRED
 from experiments.estimate import words
 from experiments.folders import FULL_DISK, TrialFolder
@@ -27,6 +26,7 @@ from experiments.oracle import StudyOracle
 from experiments.quantities import duration
 from experiments.spec import Spec
 from experiments.steps import rewrite_graphs
+from experiments.system.resources import process_memory
 from experiments.tasks.base import Arrays, Task
 from experiments.training import Training, read_state, save_model, seed_sequence, with_weights
 from search_spaces.architecture import architecture, layers, parameters
@@ -146,7 +146,7 @@ class SearchTuner(keras_tuner.Tuner):
 
         It does so half way to the limit, so that what earlier trials left never costs a later one its life.
         """
-        size = memory.own(psutil.Process())
+        size = process_memory(psutil.Process())
         self.usual = self.usual or size
         room = GROWN if self.memory_limit is None else min(GROWN, (self.memory_limit - self.usual) // 2)
         if size > self.usual + room:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from experiments import cgroups, launch, memory
+from experiments.system import cgroups, resources
 
 JOB, UNLIMITED = "0::/slurm/job_7\n", "9223372036854771712\n"
 
@@ -70,9 +70,9 @@ def test_automatic_workers(monkeypatch: pytest.MonkeyPatch, gib: float, cores: f
     monkeypatch.setattr(cgroups, "memory", lambda: gib * 2**30)
     monkeypatch.setattr(cgroups, "cores", lambda: cores)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=2**40))
-    monkeypatch.setattr(launch, "gpus", lambda: [str(index) for index in range(cards)])
-    assert memory.total() == gib * 2**30
-    assert launch.automatic_workers() == workers
+    monkeypatch.setattr(resources, "gpus", lambda: [str(index) for index in range(cards)])
+    assert resources.total_memory() == gib * 2**30
+    assert resources.automatic_workers() == workers
 
 
 @pytest.fixture
@@ -90,6 +90,7 @@ def group() -> Iterator[Path]:
 
 def test_a_real_group(group: Path) -> None:
     (group / "memory.limit_in_bytes").write_text(str(2**31))
-    code = f"open('{group}/cgroup.procs', 'w').write('0'); from experiments.memory import total; print(total())"
+    code = "from experiments.system.resources import total_memory; print(total_memory())"
+    code = f"open('{group}/cgroup.procs', 'w').write('0'); {code}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (f"{2**31}\n", "")

@@ -403,7 +403,7 @@ def test_a_refused_search_takes_away_only_what_it_made(tmp_path: Path, closed_po
     assert listing(tmp_path / "searches") == before
 
 
-@pytest.mark.parametrize("left", [f"{'0a' * 16}.json", f"{'0a' * 16}.json.tmp"])
+@pytest.mark.parametrize("left", [f"{'0a' * 16}.json", f"new-0a0a0a0a-7-{'0a' * 16}.json"])
 def test_what_a_kill_left_of_a_spec_does_not_take_the_name(
     recurrent: Recurrent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
 ) -> None:

@@ -18,9 +18,10 @@ from test_kill import FakeTuner, make_fake, make_spec
 
 from experiments import sharing
 from experiments.engines.local import FULL
-from experiments.folders import SearchFolder, TrialFolder, write_atomically, write_json
+from experiments.folders import SearchFolder, TrialFolder
 from experiments.search import Search, WorkersDied
 from experiments.spec import Spec
+from experiments.system.files import write_bytes, write_json
 from tracking.journal import Journal
 
 pytestmark = pytest.mark.usefixtures("before_fork")
@@ -36,7 +37,7 @@ class WritingTuner(FakeTuner):
     def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> dict[str, Any]:
         found = super().run_execution(trial, folder, execution)
         if folder.number >= SECOND:
-            write_atomically(folder.checkpoint, bytes(LARGE))
+            write_bytes(folder.checkpoint, bytes(LARGE))
         return found
 
 

@@ -17,9 +17,9 @@ from experiments import limits as module
 from experiments.estimate import candidate_seconds, epoch_seconds
 from experiments.launch import Launch
 from experiments.limits import Limits, Watch, limits
-from experiments.memory import own, total
 from experiments.progress import Progress, TrialState
 from experiments.spec import Spec
+from experiments.system.resources import process_memory, total_memory
 from experiments.tasks.base import make
 from tracking import journal as journal_module
 from tracking.journal import Journal
@@ -286,7 +286,7 @@ def test_the_time_limit_ends_no_search_that_is_done(tmp_path: Path, clock: dict[
 
 
 def test_memory(tmp_path: Path) -> None:
-    used = own(psutil.Process())
+    used = process_memory(psutil.Process())
     alone = offence(watch(tmp_path, Limits(memory=used // 2)))
     assert re.fullmatch(r"--memory-limit: expected more than a worker needs by itself \(\S+ GiB\), got \S+ GiB", alone)
     one = offence(watch(tmp_path, Limits(memory=used // 2, shared=1)))
@@ -297,15 +297,15 @@ def test_memory(tmp_path: Path) -> None:
     )
     assert re.fullmatch(expected, few)
     start(tmp_path)
-    used = own(psutil.Process())
+    used = process_memory(psutil.Process())
     assert offence(watch(tmp_path, Limits(memory=2 * used))) == ""
     assert "GiB of memory, limit" in offence(watch(tmp_path, Limits(memory=used // 2)))
     np.save(tmp_path / "data.npy", np.ones(2**24))
     shared = np.load(tmp_path / "data.npy", mmap_mode="c")
     assert shared.sum() == 2**24, "the 128 MiB are read"
-    assert own(psutil.Process()) < used + 2**26, "what all workers map is there once"
+    assert process_memory(psutil.Process()) < used + 2**26, "what all workers map is there once"
     more = np.ones(2**24)
-    assert own(psutil.Process()) > used + 2**26 and more.any()
+    assert process_memory(psutil.Process()) > used + 2**26 and more.any()
     assert offence(watch(tmp_path, Limits(memory=1)), pid=2**22 - 1) == "", "it has just ended"
 
 
@@ -357,7 +357,7 @@ def test_a_training_that_goes_on_after_all_has_its_limit(tmp_path: Path, clock: 
 
 def test_the_limits_of_a_spec() -> None:
     spec = {"name": "s", "task": "adding", "options": {}, "cells": ["gru"]}
-    assert limits(Spec(**spec), 4) == Limits(memory=int(0.8 * total() / 4), shared=4)
+    assert limits(Spec(**spec), 4) == Limits(memory=int(0.8 * total_memory() / 4), shared=4)
     words = {"time_limit": "1h", "target": "0.01", "trial_time_limit": "90", "memory_limit": "2G"}
     assert limits(Spec(**spec, **words), 4, 5.0) == Limits(3600, 0.01, 90, 2**31, 0, 5.0)
     assert limits(Spec(**spec, memory_limit="none"), 4).memory is None

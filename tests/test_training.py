@@ -16,9 +16,9 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from experiments.folders import write_atomically, write_json
 from experiments.scoring import Scorer
 from experiments.spec import Spec
+from experiments.system.files import write_bytes, write_json
 from experiments.tasks.adding import Adding
 from experiments.tasks.base import DATA_SEEDS, Arrays, Task
 from experiments.tasks.char_lm import CharLM
@@ -262,7 +262,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(tmp_path: Path) -> None:
 def write_for_ever(path: Path) -> None:
     while True:
         for byte in (b"a", b"b", b"c"):
-            write_atomically(path, byte * 300_000)
+            write_bytes(path, byte * 300_000)
 
 
 def test_kill_leaves_a_whole_file(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from experiments.launch import usable_cores
-from experiments.spec import commit
+from experiments.system.resources import usable_cores
+from experiments.system.versions import commit
 
 
 def measured(module: str, *words: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from experiments.benchmarks.processes import measured, setting
-from experiments.launch import usable_cores
+from experiments.system.resources import usable_cores
 
 TABLE = Path(__file__).with_name("regret_table.json.gz")
 DEFAULT = "ours, tpe, halving"
