@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from experiments.cache import kept
+from experiments.data.cache import kept
 from experiments.tasks import base
 from experiments.windows import windows
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments import corpora, words
+from experiments.data import corpora, words
 
 if TYPE_CHECKING:
     import keras

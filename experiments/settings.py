@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from experiments import arguments, corpora, estimate, recipes
+from experiments import arguments, estimate, recipes
+from experiments.data import corpora
 from experiments.folders import SearchFolder
 from experiments.launch import SEARCHES
 from experiments.quantities import duration, number, size

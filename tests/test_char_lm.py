@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import corpora, ngrams
+from experiments.data import corpora, ngrams
 from experiments.scoring import Scorer
 from experiments.tasks.base import make
 from experiments.tasks.char_lm import CharLM

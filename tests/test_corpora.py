@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import corpora
+from experiments.data import corpora
 
 TEXT = "It was the best of times, it was the worst of times.\n" * 20  # 1,060 characters
 
@@ -90,7 +90,7 @@ def test_names() -> None:
 
 
 def test_importing_costs_no_text() -> None:
-    code = "import sys, experiments.corpora; print('pydoc_data' in sys.modules, 'tensorflow' in sys.modules)"
+    code = "import sys, experiments.data.corpora; print('pydoc_data' in sys.modules, 'tensorflow' in sys.modules)"
     root = Path(corpora.__file__).parents[1]
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert run.stdout == "False False\n"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments import corpora
-from experiments.datasets import DATASETS, Dataset, File
+from experiments.data import corpora
+from experiments.data.published import DATASETS, Dataset, File
 
 SPLITS = "train", "valid", "test"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments import downloads
-from experiments.downloads import fetch
+from experiments.data import downloads
+from experiments.data.downloads import fetch
 
 BODY = bytes(range(250)) * 4  # 1,000 bytes
 SUM = hashlib.sha256(BODY).hexdigest()
@@ -270,7 +270,7 @@ def test_threads_download_once(server: Server, folder: Path) -> None:
 
 def test_processes_download_once(server: Server, folder: Path) -> None:
     server.stuck.clear()
-    code = "import sys; from experiments.downloads import fetch; print(1, flush=True); fetch(*sys.argv[1:])"
+    code = "import sys; from experiments.data.downloads import fetch; print(1, flush=True); fetch(*sys.argv[1:])"
     command = [sys.executable, "-c", code, server.url, SUM, "text.txt"]
     root = Path(downloads.__file__).parents[1]
     processes = [subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) for _ in range(2)]
@@ -307,7 +307,7 @@ def test_a_folder_that_cannot_be_used(folder: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_importing_starts_nothing() -> None:
-    code = "import sys, experiments.corpora; print('urllib.request' in sys.modules, 'filelock' in sys.modules)"
+    code = "import sys, experiments.data.corpora; print('urllib.request' in sys.modules, 'filelock' in sys.modules)"
     root = Path(downloads.__file__).parents[1]
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     assert run.stdout == "False False\n"

@@ -25,7 +25,7 @@ SOURCES = sorted(path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT 
 TUNING = {"keras", "keras_tuner", "optuna", "tensorflow"}
 NO_TUNER = [path for path in SOURCES if path.parts[0] == "tracking"]
 CLI = Path("experiments/cli.py")
-NUMPY = {("experiments", name) for name in ("tasks", "corpora.py", "datasets.py", "lines.py", "words.py", "ngrams.py")}
+NUMPY = {("experiments", name) for name in ("tasks", "data")}
 NUMPY_ONLY = [path for path in SOURCES if path.parts[:2] in NUMPY]
 
 

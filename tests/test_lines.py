@@ -8,7 +8,8 @@ import pytest
 from searching import Searched, run
 from test_sampling import CHAIN, markov_chain
 
-from experiments import lines, sampling
+from experiments import sampling
+from experiments.data import lines
 from experiments.tasks.base import SPLITS, make
 
 NAMES = [first + second for first in ("an", "be", "cor", "du") for second in ("na", "lia", "ro", "tus", "di", "mir")]
@@ -50,7 +51,7 @@ def test_no_lines(text: str, line: str) -> None:
 
 def test_rows_by_hand() -> None:
     ids = np.array([1, 2, 3, 1, 4, 1], np.int32)  # "\nab\nc\n"
-    x, y = lines.rows(ids, 1, 4)
+    x, y = lines.rows(ids, 1, 4, -1)
     assert x.tolist() == [[1, 2, 3, 0], [1, 4, 0, 0]]
     assert y.tolist() == [[2, 3, 1, -1], [4, 1, -1, -1]]
 

@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from experiments import corpora, sampling
+from experiments import sampling
+from experiments.data import corpora
 from search_spaces.recurrent import RecurrentSpace
 
 KNOWN = np.log([1.0, 2.0])

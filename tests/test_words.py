@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import ngrams, words
+from experiments.data import ngrams, words
 from experiments.scoring import Scorer
 from experiments.tasks.base import Task, make
 from search_spaces.recurrent import RecurrentSpace

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.benchmarks.processes import measured, setting
-from experiments.cache import folder
+from experiments.data.cache import folder
 from experiments.kernel_table import BATCH, CELLS, FEATURES, LENGTHS, WARM, WIDTHS, data
 
 STEPS = 2_000

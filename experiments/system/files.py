@@ -10,8 +10,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from tracking.journal import naming
 
 
@@ -64,9 +62,11 @@ def _machine() -> str:
 def _remove_leftovers(path: Path) -> None:
     pattern = re.compile(rf"new-{_machine()}-(\d+)-{re.escape(path.name)}")
     for found in path.parent.glob(f"new-*-{path.name}"):
-        match = pattern.fullmatch(found.name)
-        if match and not psutil.pid_exists(int(match[1])):
-            found.unlink(missing_ok=True)
+        if match := pattern.fullmatch(found.name):
+            import psutil  # hardly ever needed
+
+            if not psutil.pid_exists(int(match[1])):
+                found.unlink(missing_ok=True)
 
 
 def _flush(path: Path, flags: int) -> None:

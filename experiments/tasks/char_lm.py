@@ -22,8 +22,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments import corpora, lines, ngrams, sampling
-from experiments.tasks.base import SPLITS, Arrays, Task, cross_entropy, option
+from experiments import sampling
+from experiments.data import corpora, lines, ngrams
+from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, Task, cross_entropy, option
 
 BARS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")
 SAMPLES = 500  # lines
@@ -92,7 +93,7 @@ class CharLM(Task):
     def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
         ids = corpora.encode(self.text(name), self.vocabulary)
         if self.lines:
-            return lines.rows(ids, self.vocabulary.index("\n"), self._longest)
+            return lines.rows(ids, self.vocabulary.index("\n"), self._longest, NOT_SCORED)
         return ids[:-1], ids[1:]
 
     def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:

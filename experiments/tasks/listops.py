@@ -19,7 +19,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from experiments.cache import kept
+from experiments.data.cache import kept
 from experiments.tasks.base import Arrays, Task, option
 
 MIN, MAX, MED, SM, CLOSE = range(11, 16)  # digits are 1 to 10, padding is 0

@@ -98,7 +98,7 @@ def _load(source: str) -> tuple[Arrays, Arrays, Arrays]:
         made = make_dataset(get_dataset_args())
         x, y = (np.concatenate([made[first], made[second]]) for first, second in (("x", "x_test"), ("y", "y_test")))
         return _cut(x, y, 3_600, 4_000)
-    from experiments.downloads import fetch
+    from experiments.data.downloads import fetch
 
     with np.load(fetch(MNIST, MNIST_SHA256, "mnist.npz"), allow_pickle=False) as file:
         x, y = (np.concatenate([file[f"{part}_train"], file[f"{part}_test"]]) for part in "xy")

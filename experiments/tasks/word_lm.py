@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments import corpora, ngrams, words
+from experiments.data import corpora, ngrams, words
 from experiments.tasks.base import SPLITS, Arrays, Task, cross_entropy, option
 
 BARS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")

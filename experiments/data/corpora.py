@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments import cache
-from experiments.datasets import DATASETS, Dataset, texts
+from experiments.data import cache
+from experiments.data.published import DATASETS, Dataset, texts
 
 BUNDLED = "python-reference"
 LIBRARY = "python-library"
@@ -61,7 +61,7 @@ def load(source: str = BUNDLED) -> Corpus:
     in the order of its keys): about 465,000 characters, 103 distinct, on Python 3.11.7. "python-library" is the source
     code of the modules that come with Python, in the order of their paths: the first 2,000,000 characters. Every Python
     version has its own texts, so results belong to the `sha256` and not to the name.
-    The other names are downloaded when first asked for (`experiments.datasets`) and have their published splits;
+    The other names are downloaded when first asked for (`experiments.data.published`) and have their published splits;
     tinyshakespeare and all that is not downloaded is cut 80/10/10 in order. ./ptb is a file of that name.
     Of a file a leading byte order mark is dropped and "\\r\\n" becomes "\\n"; the corpus is named after the file.
     A file is read once per process, and again when it has changed.

@@ -1,6 +1,6 @@
 """A text as a set of lines: each one a sequence of its own.
 
-Worked example: the ids of "\\nab\\nc\\n" with newline=1, a=2, b=3, c=4 are rows of 3 steps:
+Worked example: the ids of "\\nab\\nc\\n" with newline=1, a=2, b=3, c=4 are rows of 3 steps, filled up with -1:
 
     x  1 2 3      y  2 3  1
        1 4 0         4 1 -1
@@ -9,8 +9,6 @@ Worked example: the ids of "\\nab\\nc\\n" with newline=1, a=2, b=3, c=4 are rows
 import functools
 
 import numpy as np
-
-from experiments.tasks.base import NOT_SCORED, Arrays
 
 FEWEST = 10  # different lines: a tenth of less is no validation split
 LONGEST = 2_000  # characters of a line
@@ -35,13 +33,13 @@ def join(found: list[str]) -> str:
     return "\n" + "".join(f"{line}\n" for line in found)
 
 
-def rows(ids: np.ndarray, newline: int, steps: int) -> Arrays:
-    """x and y int32 `(lines, steps)` of the ids of a joined text; x is filled up with 0, y with -1."""
+def rows(ids: np.ndarray, newline: int, steps: int, filler: int) -> tuple[np.ndarray, np.ndarray]:
+    """x and y int32 `(lines, steps)` of the ids of a joined text; x is filled up with 0, y with `filler`."""
     ends = np.flatnonzero(ids == newline)
     place = ends[:-1, None] + np.arange(steps)  # of what is read, from a newline on
     inside = place < ends[1:, None]
     place = np.minimum(place, len(ids) - 2)
-    return np.where(inside, ids[place], 0), np.where(inside, ids[place + 1], np.int32(NOT_SCORED))
+    return np.where(inside, ids[place], 0), np.where(inside, ids[place + 1], np.int32(filler))
 
 
 def quality(samples: list[str], text: str) -> dict[str, float]:

@@ -18,9 +18,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from filelock import FileLock
-
-from experiments import cache
+from experiments.data import cache
 
 CHUNK = 1 << 16  # bytes
 TIMEOUT = 30  # seconds in which nothing arrives
@@ -37,6 +35,8 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> P
         ValueError: in one line, for a server that is not reached, refuses or breaks off twice, for a wrong sum, and for
             a cache folder that cannot be used.
     """
+    from filelock import FileLock  # the list of tasks answers without it
+
     folder = cache.folder("downloads")
     if folder is None:
         raise ValueError(f"corpus: expected a cache folder for {name}, got no home folder: set RECURRENT_SEARCH_CACHE")

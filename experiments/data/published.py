@@ -122,9 +122,9 @@ def texts(dataset: Dataset) -> tuple[str, ...]:
     """Its training, validation and test text, or its one text; downloads what is not in the cache.
 
     Raises:
-        ValueError: in one line, for what `experiments.downloads.fetch` raises and for a file that holds other things.
+        ValueError: in one line, for what `experiments.data.downloads.fetch` raises and for a file that holds other things.
     """
-    from experiments.downloads import fetch  # with urllib and filelock 0.1 s, which the command line does without
+    from experiments.data.downloads import fetch  # with urllib and filelock 0.1 s, which the command line does without
 
     paths = [fetch(file.url, file.sha256, file.name, file.size) for file in dataset.files]
     try:

@@ -20,7 +20,7 @@ from math import isfinite
 
 import numpy as np
 
-from experiments.cache import kept
+from experiments.data.cache import kept
 
 FORMAT = 1  # raise it when a change here changes the numbers
 ORDERS = 6
