@@ -10,16 +10,17 @@ from typing import Any
 
 from experiments.data.cache import kept
 from experiments.tasks import base
+from experiments.tasks.loading import find
 from experiments.windows import windows
 
 
 def entries(names: list[str] | None = None) -> list[dict[str, Any]]:
     """Each task's knob, metric, direction, floors and options; all tasks by default."""
-    return [_entry(name) for name in names or base.names()]
+    return [_entry(name) for name in names or find.names()]
 
 
 def _entry(name: str) -> dict[str, Any]:
-    kind = base.find(name)
+    kind = find.task_class(name)
     task = kind()
     return {
         "task": name,
@@ -37,7 +38,7 @@ def _entry(name: str) -> dict[str, Any]:
 
 def _floors(name: str, task: base.Task) -> dict[str, float]:
     """The floors of the task as it is by default, kept: some are counted on a text or on many samples."""
-    if name not in base.names():  # a user's file, which may change
+    if name not in find.names():  # a user's file, which may change
         return task.floors()
     code = Path(inspect.getfile(type(task))).read_bytes()
     key = f"{task!r} Python {platform.python_version()} {hashlib.sha256(code).hexdigest()}"
@@ -51,7 +52,7 @@ def _text(kind: type[base.Task]) -> str:
 
 def samples(name: str, count: int) -> str:
     """The first training samples of the task as it is by default; of a long sequence the first windows."""
-    task = base.make(name, {})
+    task = find.make(name, {})
     x, y = task.split("train", 0)
     if task.stream:
         x, y = (windows(part[None, : count * task.steps], task.steps) for part in (x, y))

@@ -57,7 +57,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _fault(parsed: argparse.Namespace, error: Exception) -> str:
     """What is wrong in the user's own file of a task, if that has raised the error."""
-    from experiments.contract import fault
+    from experiments.tasks.loading.checks import fault
 
     file = getattr(parsed, "task", None) or getattr(parsed, "name", None) or ""
     return fault(error, file) if file.endswith(".py") else ""

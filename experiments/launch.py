@@ -15,7 +15,7 @@ import psutil
 from rich.console import Console
 from rich.text import Text
 
-from experiments import contract, estimate, windows
+from experiments import estimate, windows
 from experiments.card import card, describe
 from experiments.display import Display, floors_line
 from experiments.folders import SearchFolder, taken
@@ -27,6 +27,8 @@ from experiments.spec import Spec, leftovers
 from experiments.system.files import write_json
 from experiments.system.resources import gpus
 from experiments.tasks import base
+from experiments.tasks.loading import checks, find
+from experiments.tasks.loading.digest import check_digest, digest_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -64,7 +66,7 @@ class Launch:
 
     @functools.cached_property
     def task(self) -> base.Task:
-        return base.make(self.spec.task, self.spec.options)
+        return find.make(self.spec.task, self.spec.options)
 
     def run(self) -> str:
         """Returns "interrupted", or why it ended. Raises ValueError before anything is trained or written over."""
@@ -72,7 +74,7 @@ class Launch:
         arrays = [self._split(name) for name in ("train", "val")]
         data = time.time() - psutil.Process().create_time()  # what a user's file takes to import, too
         windows.check(self.task, arrays[0], arrays[1], self.spec.batch)
-        self.spec = dataclasses.replace(self.spec, digest=base.digest(arrays))
+        self.spec = dataclasses.replace(self.spec, digest=digest_of(arrays))
         self._check_spec()
         self.facts = self.spec.facts()
         self.described = self._describe()
@@ -123,14 +125,14 @@ class Launch:
     def _split(self, name: str) -> base.Arrays:
         arrays = self.task.split(name, self.spec.seed)
         if self.own:
-            contract.check_data(self.task, self.spec.task, name, arrays)
+            checks.check_data(self.task, self.spec.task, name, arrays)
         return arrays
 
     def _describe(self) -> dict[str, Any]:
         described = describe(self.task)
         if self.own:
-            contract.check_floors(described["floors"], self.spec.task)
-            contract.check_preprocessing(described["preprocessing"], self.spec.task)
+            checks.check_floors(described["floors"], self.spec.task)
+            checks.check_preprocessing(described["preprocessing"], self.spec.task)
         return described
 
     def _all_done(self, progress: Progress) -> str:
@@ -187,7 +189,7 @@ class Launch:
         space = f"{models} models{' (it has a range of real numbers)' if size is None else ''}"
         if about := self.task.about():
             self._say(about)
-        self._say(f"[bold]{spec.name}[/]: {base.title(spec.task)}, {', '.join(spec.cells)}; space: {space}")
+        self._say(f"[bold]{spec.name}[/]: {find.title(spec.task)}, {', '.join(spec.cells)}; space: {space}")
         self._say(
             f"{estimate.planned_trials(spec)} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
             f" {self.workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
@@ -216,7 +218,7 @@ class Launch:
             if self.folder.task.exists():
                 self.described = json.loads(self.folder.task.read_text("utf-8"))
             else:  # a search of an early version, or killed before it began
-                base.check_digest([self._split(name) for name in ("train", "val")], self.spec.digest)
+                check_digest([self._split(name) for name in ("train", "val")], self.spec.digest)
                 self.described = self._describe()
             self.facts = json.loads(self.folder.spec.read_text("utf-8"))  # what it was run with, not what sends it
             record = self._record(uuid.uuid4().hex)
@@ -288,7 +290,7 @@ class Launch:
 
         metric, direction, floors = (self.described[key] for key in ("metric", "direction", "floors"))
         facts = {**self.facts, "metric": metric, "direction": direction}
-        experiment = base.title(self.spec.task)
+        experiment = find.title(self.spec.task)
         place = artifacts(self.uri, experiment)
         find_search(client, self.spec.name)  # a store that does not answer even this knows of nothing
         with self.deciding:

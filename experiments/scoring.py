@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.tasks import base
 from experiments.tasks.base import Arrays, Task
+from experiments.tasks.loading import find
+from experiments.tasks.loading.digest import check_digest
 from experiments.windows import Rows, rows
 
 BATCH = 256
@@ -100,8 +101,8 @@ def scorer(spec: dict[str, Any]) -> Callable[[Path, str], float]:
 
     Raises ValueError if the data are no longer those of the search.
     """
-    task = base.make(spec["task"], spec["options"])
-    base.check_digest([task.split(name, spec["seed"]) for name in ("train", "val")], spec["digest"])
+    task = find.make(spec["task"], spec["options"])
+    check_digest([task.split(name, spec["seed"]) for name in ("train", "val")], spec["digest"])
 
     def score(file: Path, split: str) -> float:
         import keras

@@ -15,13 +15,14 @@ from experiments.ranges import WIDTH_STEP, real, whole
 from experiments.spec import PRUNERS, SCHEDULES, STRATEGIES, Spec
 from experiments.system.resources import automatic_workers
 from experiments.tasks import base
+from experiments.tasks.loading import find
 from search_spaces import cells
 
 
 def settle(parsed: argparse.Namespace) -> Spec:
     """The spec of a `search` command, every value checked. Raises ValueError."""
-    parsed.task = base.path_of(parsed.task)
-    base.find(parsed.task)
+    parsed.task = find.path_of(parsed.task)
+    find.task_class(parsed.task)
     if parsed.resume and not parsed.name:
         raise ValueError("--resume: expected --name NAME with it, got none")
     folder = SearchFolder(SEARCHES / (parsed.name or _free_name(parsed.task)))
@@ -30,7 +31,7 @@ def settle(parsed: argparse.Namespace) -> Spec:
         raise ValueError(f"--resume: expected TASK as when the search began, {before.task}, got {parsed.task}")
     given = {field.name: getattr(parsed, field.name, None) for field in dataclasses.fields(Spec)}
     options = {**(before.options if before else {}), **arguments.options(parsed.options)}
-    made = base.make(parsed.task, options)
+    made = find.make(parsed.task, options)
     given["options"] = {key: _anywhere(key, str(value)) for key, value in dataclasses.asdict(made).items()}
     given["cells"] = None if parsed.cells is None else parsed.cells.split(",")
     named: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
@@ -51,7 +52,7 @@ def _anywhere(key: str, value: str) -> str:
 
 def _free_name(task: str) -> str:
     """adding-1, adding-2, …"""
-    number, task = 1, re.sub(r"[^A-Za-z0-9._-]", "-", base.title(task)).lstrip("._-") or "search"
+    number, task = 1, re.sub(r"[^A-Za-z0-9._-]", "-", find.title(task)).lstrip("._-") or "search"
     while Path(SEARCHES / f"{task}-{number}").exists():
         number += 1
     return f"{task}-{number}"

@@ -18,6 +18,7 @@ from experiments.ranges import WIDTH_STEP, real, whole
 from experiments.recipes import recipe
 from experiments.spec import Spec
 from experiments.tasks import base
+from experiments.tasks.loading import find
 from experiments.windows import training_steps
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    task = base.make(spec.task, spec.options)
+    task = find.make(spec.task, spec.options)
     train, val = shared(search, session, task, spec.seed)
     steps = spec.epochs * training_steps(task, len(train[0]), spec.batch)
     decay_steps = steps if spec.schedule == "cosine" else None

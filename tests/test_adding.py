@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.tasks.adding import Adding
-from experiments.tasks.base import make
+from experiments.tasks.loading.find import make
 
 SEED_0 = "d465f6138a280480818354ca7801737eb3945e04a9c7527ef1f4d3f21a6c558d"
 LENGTHS = (2, 3, 4, 5, 10, 99, 100)

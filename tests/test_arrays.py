@@ -11,6 +11,7 @@ import pytest
 from searching import Recurrent, Searched, listing, run
 
 from experiments.tasks import base
+from experiments.tasks.loading import find
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 6, 3)).astype(np.float32)
@@ -171,7 +172,7 @@ def test_options_of_a_file(recurrent: Recurrent, tmp_path: Path, option: str, li
 
 def made(folder: Path, **arrays: Any) -> base.Task:
     np.savez(folder / "d.npz", **arrays)
-    return base.make(str(folder / "d.npz"), {})
+    return find.make(str(folder / "d.npz"), {})
 
 
 def test_splits_are_drawn_from_all_samples(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from experiments.data import corpora, ngrams
 from experiments.scoring import Scorer
-from experiments.tasks.base import make
 from experiments.tasks.char_lm import CharLM
+from experiments.tasks.loading.find import make
 from search_spaces.recurrent import RecurrentSpace
 
 KNOWN = ", ".join(corpora.names())

@@ -22,8 +22,9 @@ from searching import IMPATIENT, SEARCH, Recurrent, Searched, environment, listi
 from experiments import arguments, cli
 from experiments.folders import SearchFolder
 from experiments.search import Search
-from experiments.tasks import base
-from experiments.tasks.base import digest, make
+from experiments.tasks.loading import find
+from experiments.tasks.loading.digest import digest_of
+from experiments.tasks.loading.find import make
 from tracking import store
 from tracking.searches import open_search
 
@@ -474,7 +475,7 @@ def test_a_search_without_a_finished_trial(recurrent: Recurrent, tmp_path: Path)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     client = store.connect(uri, create=True)
     options = {"length": "5", "train": "16", "val": "16", "test": "16"}
-    data = digest([make("adding", options).split(name, 0) for name in ("train", "val")])
+    data = digest_of([make("adding", options).split(name, 0) for name in ("train", "val")])
     words = {"name": "early", "task": "adding", "options": options, "seed": 0, "digest": data, "commit": ""}
     place = store.artifacts(uri, "adding")
     open_search(client, "early", "adding", place, {**words, "versions": {}, "metric": "mse", "direction": "min"}, {})
@@ -664,7 +665,7 @@ def strict(text: str) -> Any:
 
 def test_tasks_as_json(recurrent: Recurrent, tmp_path: Path) -> None:
     found = strict(recurrent("tasks", "--json", cwd=tmp_path).stdout)
-    assert [entry["task"] for entry in found] == base.names()
+    assert [entry["task"] for entry in found] == find.names()
     for entry in found:
         assert set(entry) == {"task", "what", "knob", "metric", "direction", "floors", "options", "definition"}
         assert entry["knob"] in entry["options"]

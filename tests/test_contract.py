@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from searching import Recurrent, listing
 
-from experiments.contract import check_data, check_floors
 from experiments.tasks import base
+from experiments.tasks.loading import find
+from experiments.tasks.loading.checks import check_data, check_floors
 
 GOOD = '''"""The first of some letters.
 
@@ -145,10 +146,10 @@ def test_tasks_says_in_one_line_what_a_file_does_wrong(recurrent: Recurrent, sma
     assert done.stderr.endswith("first.py, line 35: ZeroDivisionError: division by zero\n")
 
 
-@pytest.mark.parametrize("name", base.names())
+@pytest.mark.parametrize("name", find.names())
 def test_our_own_tasks_keep_the_contract(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path))
-    task = base.make(name, {"train": "400", "val": "160", "test": "150"})
+    task = find.make(name, {"train": "400", "val": "160", "test": "150"})
     for split in base.SPLITS:
         check_data(task, name, split, task.split(split, 0))
     check_floors(task.floors(), name)

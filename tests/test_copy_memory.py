@@ -5,7 +5,7 @@ from math import log
 import numpy as np
 import pytest
 
-from experiments.tasks.base import make
+from experiments.tasks.loading.find import make
 from search_spaces.recurrent import LOSSES, RecurrentSpace
 
 LENGTH, SYMBOLS = 100, 10

@@ -15,16 +15,20 @@ import pytest
 from experiments.catalogue import samples
 from experiments.tasks import base
 from experiments.tasks.base import NOT_SCORED, SPLITS, Task
+from experiments.tasks.loading import find
+from experiments.tasks.loading.digest import digest_of
 from experiments.tasks.reber import Reber
 
-TASKS = base.names()
+TASKS = find.names()
 SIZES = {"train": "400", "val": "160", "test": "150"}
 HEAVY = ("tensorflow", "keras", "keras_tuner", "mlflow", "optuna", "rich", "pandas", "sklearn", "mnist1d")
-FIELDS = [(name, field) for name in TASKS for field in dataclasses.fields(base.find(name))]
+FIELDS = [(name, field) for name in TASKS for field in dataclasses.fields(find.task_class(name))]
 OPTIONS = [(name, field.name, field.default) for name, field in FIELDS]
 WHOLE = [(name, option) for name, option, default in OPTIONS if type(default) is int]
 BOUNDED = [(name, field.name, least) for name, field in FIELDS if (least := field.metadata["minimum"]) is not None]
-SAMPLED = [name for name in TASKS if base.find(name).split is Task.split]  # the others cut data that are as they are
+SAMPLED = [
+    name for name in TASKS if find.task_class(name).split is Task.split
+]  # the others cut data that are as they are
 
 PERFECT = {"perplexity": 1}
 LINES = 120  # of a task's code, beside its docstring: a grammar has a parser, too
@@ -40,7 +44,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def small(name: str, **options: str) -> Task:
-    return base.make(name, {**SIZES, **options})
+    return find.make(name, {**SIZES, **options})
 
 
 def equal(one: base.Arrays, other: base.Arrays) -> bool:
@@ -48,7 +52,7 @@ def equal(one: base.Arrays, other: base.Arrays) -> bool:
 
 
 def source(name: str) -> Path:
-    return Path(inspect.getfile(base.find(name)))
+    return Path(inspect.getfile(find.task_class(name)))
 
 
 def perfect(task: Task, y: np.ndarray) -> np.ndarray:
@@ -62,21 +66,21 @@ def test_the_tasks_are_the_files() -> None:
     assert len(TASKS) >= 14
     assert sorted(TASKS) == TASKS
     assert "base" not in TASKS and "__init__" not in TASKS
-    assert len({base.find(name) for name in TASKS}) == len(TASKS)
+    assert len({find.task_class(name) for name in TASKS}) == len(TASKS)
 
 
 @pytest.mark.parametrize("name", ["addition", "", "base", "__init__", "Adding", "../tasks/adding"])
 def test_an_unknown_task_lists_the_known_ones(name: str) -> None:
     line = f"task: expected one of {', '.join(TASKS)}, or a file .npz or .py, got {name!r}"
     with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
-        base.find(name)
+        find.task_class(name)
     with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
-        base.make(name, {})
+        find.make(name, {})
 
 
 @every_task
 def test_the_class_answers_everything(name: str) -> None:
-    kind = base.find(name)
+    kind = find.task_class(name)
     assert issubclass(kind, Task) and kind.__module__ == f"experiments.tasks.{name}"
     assert kind.direction in ("min", "max")
     assert kind.loss in ("mse", "categorical")
@@ -104,7 +108,7 @@ def test_an_instance_cannot_be_changed(name: str) -> None:
 
 @every_task
 def test_every_option_has_a_help_text_and_a_default(name: str) -> None:
-    for field in dataclasses.fields(base.find(name)):
+    for field in dataclasses.fields(find.task_class(name)):
         assert field.default is not dataclasses.MISSING, field.name
         assert type(field.default) in (int, float, str, bool), field.name
         assert len(field.metadata["help"]) > 5, field.name
@@ -205,7 +209,7 @@ def test_at_least_two_floors(name: str) -> None:
 
 @every_task
 def test_a_floor_with_less_memory_is_lower(name: str) -> None:
-    task = base.make(name, {"train": "20000", "val": "4000"} if name in SAMPLED + ["char_lm", "word_lm"] else {})
+    task = find.make(name, {"train": "20000", "val": "4000"} if name in SAMPLED + ["char_lm", "word_lm"] else {})
     first, second, *_ = task.floors().values()
     assert second < first if task.direction == "min" else second > first
 
@@ -235,19 +239,19 @@ def test_a_model_needs_no_task_to_make_its_input(name: str) -> None:
 def test_an_option_below_its_minimum(name: str, option: str, least: int) -> None:
     line = f"{option}: expected {least} or more, got {least - 1}"
     with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
-        base.make(name, {option: str(least - 1)})
+        find.make(name, {option: str(least - 1)})
     with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
-        base.find(name)(**{option: least - 1})
+        find.task_class(name)(**{option: least - 1})
     try:
-        assert getattr(base.make(name, {option: str(least)}), option) == least
+        assert getattr(find.make(name, {option: str(least)}), option) == least
     except ValueError as error:  # it does not fit the other options
         assert not str(error).startswith(f"{option}: expected {least} or more")
 
 
 @pytest.mark.parametrize(("name", "option", "default"), OPTIONS)
 def test_an_option_is_taken_as_typed(name: str, option: str, default: int | float | str) -> None:
-    assert getattr(base.make(name, {}), option) == default
-    assert getattr(base.make(name, {option: str(default)}), option) == default
+    assert getattr(find.make(name, {}), option) == default
+    assert getattr(find.make(name, {option: str(default)}), option) == default
 
 
 @pytest.mark.parametrize(("name", "option"), WHOLE)
@@ -255,16 +259,16 @@ def test_an_option_is_taken_as_typed(name: str, option: str, default: int | floa
 def test_a_number_that_is_none(name: str, option: str, text: str) -> None:
     line = f"-o {option}: expected a whole number, got {text!r}"
     with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
-        base.make(name, {option: text})
+        find.make(name, {option: text})
 
 
 @every_task
 def test_an_unknown_option_lists_the_known_ones(name: str) -> None:
-    known = ", ".join(sorted(field.name for field in dataclasses.fields(base.find(name))))
+    known = ", ".join(sorted(field.name for field in dataclasses.fields(find.task_class(name))))
     for option in ("lenght", "", "metric", "Train"):
         line = f"-o: expected one of {known}, got {option!r}"
         with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
-            base.make(name, {"train": "10", option: "3"})
+            find.make(name, {"train": "10", option: "3"})
 
 
 @every_task
@@ -280,7 +284,7 @@ def test_the_docstring_shows_an_example_and_names_its_source(name: str) -> None:
 
 @every_task
 def test_the_class_says_what_x_and_y_are(name: str) -> None:
-    assert re.search(r"\bx\b.*\by\b", base.find(name).__doc__ or "", re.DOTALL)
+    assert re.search(r"\bx\b.*\by\b", find.task_class(name).__doc__ or "", re.DOTALL)
 
 
 @every_task
@@ -297,13 +301,13 @@ def test_an_online_task_draws_fresh_samples_in_every_epoch(name: str) -> None:
     assert equal(epochs[0], small(name, train="300").split("train", 5))
     assert equal(epochs[2], small(name, train="online:300").split("train", 5, 2))
     assert not equal(epochs[0], epochs[1]) and not equal(epochs[1], epochs[2])
-    assert small(name, train="online").train == base.find(name)().train
+    assert small(name, train="online").train == find.task_class(name)().train
 
 
 @pytest.mark.parametrize("name", sorted(set(TASKS) - set(SAMPLED)))
 def test_data_that_are_as_they_are_refuse_online(name: str) -> None:
     with pytest.raises(ValueError, match="^train: expected a number, got online: "):
-        base.make(name, {"train": "online"})
+        find.make(name, {"train": "online"})
 
 
 @every_task
@@ -333,8 +337,8 @@ def test_a_sample_is_shown_readably(name: str) -> None:
 def test_numpy_is_all_a_task_needs(name: str) -> None:
     code = f"""
 import sys
-from experiments.tasks import base
-task = base.make({name!r}, {SIZES!r})
+from experiments.tasks.loading import find
+task = find.make({name!r}, {SIZES!r})
 if {name!r} != "pixels":  # whose sources are packages
     task.split("train", 0), task.floors(), task.preprocessing()
 print(sorted(set(sys.modules) & set({HEAVY!r})))
@@ -348,7 +352,7 @@ def test_the_digest_is_of_shapes_types_and_values() -> None:
     other = y.copy()
     other[3] = np.nextafter(other[3], np.float32(9))
     digests = [
-        base.digest(arrays)
+        digest_of(arrays)
         for arrays in (
             [(x, y)],
             [(y, x)],
@@ -362,5 +366,5 @@ def test_the_digest_is_of_shapes_types_and_values() -> None:
     ]
     assert len(set(digests)) == len(digests)
     assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests)
-    assert base.digest([(x[::-1][::-1], y.copy())]) == digests[0], "not of where they lie in memory"
-    assert base.digest([(np.asfortranarray(x.reshape(2, 3)), y)]) == digests[3]
+    assert digest_of([(x[::-1][::-1], y.copy())]) == digests[0], "not of where they lie in memory"
+    assert digest_of([(np.asfortranarray(x.reshape(2, 3)), y)]) == digests[3]

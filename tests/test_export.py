@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from searching import Recurrent, Searched, environment, listing, run, text
 
-from experiments.tasks.base import Arrays, make
+from experiments.tasks.base import Arrays
+from experiments.tasks.loading.find import make
 
 # Loads and scores the model in a process that has Keras and NumPy, and none of this project.
 ALONE = """

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from experiments.tasks import base
+from experiments.tasks.loading import find
 
 SEED = 31337
 ANSWERS = 100_000
@@ -142,7 +142,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=NAMES)
 
 
 def samples(name: str, options: Options, split: str, count: int) -> tuple[Any, np.ndarray, np.ndarray]:
-    task = base.make(name, {key: str(value) for key, value in {**options, "train": count, "val": count}.items()})
+    task = find.make(name, {key: str(value) for key, value in {**options, "train": count, "val": count}.items()})
     x, y = task.split(split, SEED)
     assert len(x) == len(y) == count
     return task, x, y
@@ -272,7 +272,7 @@ def test_half_of_the_memory_scores_the_floor_of_half_memory(case: Case) -> None:
 
 @pytest.mark.parametrize("variant", ["halves", "anywhere"])
 def test_adding_has_the_floors_of_the_literature(variant: str) -> None:
-    floors = base.make("adding", {"length": "20", "variant": variant}).floors()
+    floors = find.make("adding", {"length": "20", "variant": variant}).floors()
     assert floors == pytest.approx({"no_memory": 1 / 6, "half_memory": 1 / 12})
 
 
@@ -297,6 +297,6 @@ def test_copy_memory_is_right_on_927_of_1000_steps_without_memory() -> None:
 
 
 def test_digits_have_the_most_frequent_class_as_their_floor() -> None:
-    task = base.make("pixels", {})
+    task = find.make("pixels", {})
     _, y = task.split("val", 0)
     assert task.floors()["no_memory"] == pytest.approx(np.bincount(y).max() / len(y))

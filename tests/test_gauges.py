@@ -7,7 +7,7 @@ import pytest
 
 from experiments.folders import TrialFolder
 from experiments.gauges import pace, sight
-from experiments.tasks.base import make as make_task
+from experiments.tasks.loading.find import make as make_task
 from experiments.training import Training
 from search_spaces import horizon
 from search_spaces.horizon import measure

@@ -20,7 +20,7 @@ from experiments.limits import Limits, Watch, limits
 from experiments.progress import Progress, TrialState
 from experiments.spec import Spec
 from experiments.system.resources import process_memory, total_memory
-from experiments.tasks.base import make
+from experiments.tasks.loading.find import make
 from tracking import journal as journal_module
 from tracking.journal import Journal
 

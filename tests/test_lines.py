@@ -10,7 +10,8 @@ from test_sampling import CHAIN, markov_chain
 
 from experiments import sampling
 from experiments.data import lines
-from experiments.tasks.base import SPLITS, make
+from experiments.tasks.base import SPLITS
+from experiments.tasks.loading.find import make
 
 NAMES = [first + second for first in ("an", "be", "cor", "du") for second in ("na", "lia", "ro", "tus", "di", "mir")]
 

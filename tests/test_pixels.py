@@ -12,7 +12,8 @@ from sklearn.datasets import load_digits
 from test_downloads import Server, server  # noqa: F401  a fixture
 
 from experiments.tasks import pixels
-from experiments.tasks.base import SPLITS, make
+from experiments.tasks.base import SPLITS
+from experiments.tasks.loading.find import make
 
 
 def whole(source: str, **options: str) -> tuple[np.ndarray, np.ndarray]:

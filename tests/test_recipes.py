@@ -26,7 +26,7 @@ from experiments.points import finite, key, points
 from experiments.points import size as count
 from experiments.proposals import Proposals
 from experiments.spec import Spec
-from experiments.tasks import base
+from experiments.tasks.loading import find
 from search_spaces import cells
 from search_spaces.architecture import architecture, parameters
 from search_spaces.plain import plain
@@ -142,7 +142,7 @@ def test_the_size_of_a_space(changes: dict[str, Any], size: int | None) -> None:
         size = 1 + 2 + 2
     assert estimate.space_size(spec) == size
     made = space(cells=spec.cells, depths=[int(part) for part in spec.depth.split(",")], widths=[4])
-    made.learning_rate, made.recipe = [0.01], recipes.recipe(spec, base.make("adding", {}))
+    made.learning_rate, made.recipe = [0.01], recipes.recipe(spec, find.make("adding", {}))
     hp = declared(made)
     assert finite(hp) is (size is not None) or (spec.bias == "0:10" and size == 2)
     if finite(hp):
@@ -475,8 +475,8 @@ def test_what_the_flags_open(folder: Path) -> None:
 
 
 def test_closed_is_the_recipe_by_default(folder: Path) -> None:
-    for task in base.names():
-        found, plainest = recipes.recipe(settled(), base.make(task, {})), Recipe()
+    for task in find.names():
+        found, plainest = recipes.recipe(settled(), find.make(task, {})), Recipe()
         for field in dataclasses.fields(Recipe):
             values = (getattr(recipe, field.name) for recipe in (found, plainest))
             assert len({str(list(value) if isinstance(value, tuple) else value) for value in values}) == 1
@@ -506,9 +506,9 @@ def test_resume_does_not_open_what_was_closed(folder: Path) -> None:
     assert begun.changes(settled("--resume", "--name", "r", "--recipe")) == {"--recipe": ("False", "True")}
 
 
-@pytest.mark.parametrize("task", base.names())
+@pytest.mark.parametrize("task", find.names())
 def test_both_ends_only_where_nothing_can_be_seen_too_early(task: str, folder: Path) -> None:
-    made = base.make(task, {})
+    made = find.make(task, {})
     if made.per_step or made.stream:
         with pytest.raises(ValueError, match="^--bidirectional: expected no for a task that is answered at every step"):
             settled("--bidirectional", "no,yes", task=task)
@@ -560,7 +560,7 @@ def test_refusals(words: tuple[str, ...], line: str, folder: Path) -> None:
 )
 def test_how_far_chrono_reaches(task: str, options: dict[str, str], longest: int, folder: Path) -> None:
     spec = settled("--init", "default,chrono", task=task)
-    assert recipes.recipe(spec, base.make(task, options)).longest == longest
+    assert recipes.recipe(spec, find.make(task, options)).longest == longest
     layer = cells.load("lstm").layer(500, False, "layer", init="chrono", longest=longest)
     layer.build((None, None, 1))
     assert abs(layer.get_weights()[2]).max() == pytest.approx(math.log(max(longest - 1, 1)), abs=0.1)
@@ -569,7 +569,7 @@ def test_how_far_chrono_reaches(task: str, options: dict[str, str], longest: int
 def test_a_model_that_reads_from_both_ends_takes_twice_the_time() -> None:
     spec = Spec(name="n", task="adding", options={}, cells=["gru"], trials=1, epochs=100)
     one, both = (
-        estimate.seconds(dataclasses.replace(spec, bidirectional=switch), base.make("adding", {}), 1000, 1)
+        estimate.seconds(dataclasses.replace(spec, bidirectional=switch), find.make("adding", {}), 1000, 1)
         for switch in ("no", "yes")
     )
     assert both / one == pytest.approx(2, abs=0.1)
@@ -577,7 +577,7 @@ def test_a_model_that_reads_from_both_ends_takes_twice_the_time() -> None:
 
 def test_an_epoch_of_the_largest_candidate() -> None:
     spec = Spec(name="n", task="nback", options={}, cells=["simple_rnn", "gru"], depth="1,3", width="64,512")
-    task = base.make("nback", {})
+    task = find.make("nback", {})
     largest = dataclasses.replace(spec, cells=["gru"], depth="3", width="512")
     assert estimate.epoch_seconds(spec, task, 10, max) == estimate.epoch_seconds(largest, task, 10)
     assert estimate.epoch_seconds(spec, task, 10) < estimate.epoch_seconds(largest, task, 10)
@@ -585,6 +585,6 @@ def test_an_epoch_of_the_largest_candidate() -> None:
 
 def test_an_epoch_with_many_classes_at_every_step() -> None:
     spec = Spec(name="n", task="nback", options={}, cells=["gru"], depth="1", width="64", batch=100)
-    few, many = (base.make("nback", {"alphabet": symbols}) for symbols in ("8", "1008"))
+    few, many = (find.make("nback", {"alphabet": symbols}) for symbols in ("8", "1008"))
     more = estimate.epoch_seconds(spec, many, 10) - estimate.epoch_seconds(spec, few, 10)
     assert more == pytest.approx(3 * 2 * 100 * 64 * 1000 / 2e10 * 10 * few.steps), "products, forward and back"

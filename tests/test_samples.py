@@ -3,6 +3,8 @@
 import pytest
 
 from experiments.tasks import base
+from experiments.tasks.loading import find
+from experiments.tasks.loading.digest import digest_of
 
 SHA256 = {
     "adding variant=anywhere": "440c821567da35088047299307eaff0f3de70e72649d25ac2bd9a021dd955983",
@@ -23,12 +25,12 @@ SHA256 = {
 
 
 def test_every_generated_task_is_here() -> None:
-    generated = {name for name in base.names() if base.find(name).split is base.Task.split}
+    generated = {name for name in find.names() if find.task_class(name).split is base.Task.split}
     assert {key.split()[0] for key in SHA256} == generated
 
 
 @pytest.mark.parametrize("what", SHA256)
 def test_the_first_samples(what: str) -> None:
     name, *options = what.split()
-    task = base.make(name, {"train": "64", **dict(option.split("=") for option in options)})
-    assert base.digest([task.split("train", 0)]) == SHA256[what]
+    task = find.make(name, {"train": "64", **dict(option.split("=") for option in options)})
+    assert digest_of([task.split("train", 0)]) == SHA256[what]

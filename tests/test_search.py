@@ -34,7 +34,8 @@ from searching import (
 
 from experiments.display import Display
 from experiments.progress import Progress
-from experiments.tasks.base import digest, make
+from experiments.tasks.loading.digest import digest_of
+from experiments.tasks.loading.find import make
 from tracking.journal import Journal
 from tracking.store import connect
 from tracking.ui import server
@@ -217,7 +218,7 @@ def test_the_parent_says_what_was_searched(searched: Searched) -> None:
     assert re.fullmatch(r"([0-9a-f]{40}\+?)?", tags["commit"])
     spec = json.loads(tags["spec"])
     task = make("adding", OPTIONS)
-    assert spec["digest"] == digest([task.split(name, 0) for name in ("train", "val")])
+    assert spec["digest"] == digest_of([task.split(name, 0) for name in ("train", "val")])
     (dataset,) = parent.inputs.dataset_inputs
     assert (dataset.dataset.name, dataset.dataset.digest) == ("adding", spec["digest"][:32])
     assert spec["versions"]["python"] == tags["version.python"]

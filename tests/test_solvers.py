@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.tasks import base
+from experiments.tasks.loading import find
 
 Options = dict[str, Any]
 Function = Callable[[Any, Any], Any]
@@ -18,7 +18,7 @@ ARROWS = [{"B": 1}, {"T": 2, "P": 3}, {"S": 2, "X": 4}, {"T": 3, "V": 5}, {"X": 
 
 
 def made(name: str, options: Options) -> tuple[np.ndarray, np.ndarray, Options]:
-    task = base.make(name, {key: str(value) for key, value in {**options, **SIZES}.items()})
+    task = find.make(name, {key: str(value) for key, value in {**options, **SIZES}.items()})
     x, y = task.split("train", SEED)
     assert len(x) == len(y) == 1000
     return (x[:, :, 0] if name == "copy_memory" and x.ndim == 3 else x), y, vars(task)  # TCN's has one channel

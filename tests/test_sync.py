@@ -11,7 +11,8 @@ from servers import WORDS, Servers, curves, ended, in_journals
 
 from experiments.folders import SearchFolder
 from experiments.spec import Spec
-from experiments.tasks.base import digest, make
+from experiments.tasks.loading.digest import digest_of
+from experiments.tasks.loading.find import make
 from tracking.searches import find_search
 from tracking.store import connect
 
@@ -91,7 +92,7 @@ def test_sync_leaves_a_search_as_it_ended(
     folder.path.mkdir(parents=True)
     options = {"length": "5", "train": "16", "val": "16", "test": "16"}
     task = make("adding", options)
-    found = digest([task.split(name, 0) for name in ("train", "val")])
+    found = digest_of([task.split(name, 0) for name in ("train", "val")])
     Spec(name="away", task="adding", options=options, cells=["gru"], digest=found, id="1").write(folder)
     for event, fields in events:
         folder.journal.append(event, **fields)
@@ -108,7 +109,7 @@ def test_sync_says_what_the_search_was_run_with_and_refuses_other_data(tmp_path:
     (tmp_path / "text.txt").write_text(text(42_000, seed=0), encoding="utf-8")
     options = {"corpus": str(tmp_path / "text.txt"), "window": "16"}
     task = make("char_lm", options)
-    found = digest([task.split(name, 0) for name in ("train", "val")])
+    found = digest_of([task.split(name, 0) for name in ("train", "val")])
     Spec(name="away", task="char_lm", options=options, cells=["gru"], digest=found, id="1").write(folder)
     earlier = {**json.loads(folder.spec.read_text()), "commit": "earlier", "versions": {"keras": "3.0.0"}}
     folder.spec.write_text(json.dumps(earlier))

@@ -14,8 +14,8 @@ from experiments.folders import SearchFolder, TrialFolder
 from experiments.oracle import StudyOracle
 from experiments.scoring import scorer
 from experiments.spec import Spec
-from experiments.tasks import base
 from experiments.tasks.adding import Adding
+from experiments.tasks.loading.digest import digest_of
 from experiments.training import Training, read_state
 from experiments.tuner import RecurrentTuner
 from experiments.worker import space_arguments
@@ -47,7 +47,7 @@ def make(folder: Path, pruner: optuna.pruners.BasePruner | None = None, **change
     arrays = [TASK.split(name, 0) for name in ("train", "val")]
     fields: dict[str, Any] = {"name": "t", "task": "adding", "options": options, "cells": ["simple_rnn"]}
     fields |= {"trials": 1, "depth": "1", "width": "4", "learning_rate": "0.02", "epochs": EPOCHS, "batch": 16}
-    spec = Spec(**{**fields, "digest": base.digest(arrays), **changes})
+    spec = Spec(**{**fields, "digest": digest_of(arrays), **changes})
     space, hyperparameters = RecurrentSpace(**space_arguments(spec, TASK)), keras_tuner.HyperParameters()
     space.declare_hyperparameters(hyperparameters)
     objective, search = keras_tuner.Objective("val_mse", "min"), SearchFolder(folder)

@@ -14,13 +14,14 @@ import numpy as np
 
 from experiments.benchmarks.processes import setting
 from experiments.tasks import base
+from experiments.tasks.loading import find
 
 MILLION = 1_000_000
 GOALS = {"dyck": 0.3, "listops": 0.3, "reber": 0.3}  # million steps a second; 5 for all others
 GOAL = 5.0
 PADDED = ("listops", "parity", "reber", "temporal_order")  # only their real steps count
 OPTIONS = [
-    *((name, {}) for name in base.names() if base.find(name).split is base.Task.split),
+    *((name, {}) for name in find.names() if find.task_class(name).split is base.Task.split),
     ("adding", {"variant": "anywhere"}),
     ("copy_memory", {"variant": "tcn"}),
     ("copy_memory", {"variant": "variable"}),
@@ -29,7 +30,7 @@ OPTIONS = [
 
 def million_steps_a_second(name: str, options: dict[str, str], steps: int) -> float:
     """One call of `sample` for about so many steps."""
-    task = base.make(name, options)
+    task = find.make(name, options)
     began = time.perf_counter()
     x, _ = task.sample(np.random.default_rng(0), max(1, steps // task.steps))
     seconds = time.perf_counter() - began

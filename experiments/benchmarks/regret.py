@@ -31,6 +31,7 @@ import numpy as np
 
 from experiments.benchmarks.processes import measured, setting
 from experiments.system.resources import usable_cores
+from experiments.tasks.loading import find
 
 TABLE = Path(__file__).with_name("regret_table.json.gz")
 DEFAULT = "ours, tpe, halving"
@@ -190,11 +191,10 @@ def regrets(table: Table, side: str, seed: int) -> tuple[list[float], str]:
 def build(folder: Path, path: Path) -> None:
     """Writes the table of a finished search. Raises ValueError if it is not one of equally long, completed trials."""
     from experiments.folders import SearchFolder
-    from experiments.tasks import base
 
     search = SearchFolder(folder)
     facts = json.loads(search.spec.read_text("utf-8"))
-    task = base.make(facts["task"], facts["options"])
+    task = find.make(facts["task"], facts["options"])
     curves, points = [], []
     for trial in search.trials():
         events = trial.journal.events()

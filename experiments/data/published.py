@@ -122,7 +122,7 @@ def texts(dataset: Dataset) -> tuple[str, ...]:
     """Its training, validation and test text, or its one text; downloads what is not in the cache.
 
     Raises:
-        ValueError: in one line, for what `experiments.data.downloads.fetch` raises and for a file that holds other things.
+        ValueError: in one line, for what `downloads.fetch` raises and for a file that holds other things.
     """
     from experiments.data.downloads import fetch  # with urllib and filelock 0.1 s, which the command line does without
 

@@ -6,14 +6,7 @@ the field `length`. Steps that are not scored, and padding behind the end of a s
 """
 
 import dataclasses
-import functools
-import hashlib
-import importlib
-import importlib.util
-import sys
 from collections.abc import Sequence
-from pathlib import Path
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,11 +14,8 @@ import numpy as np
 Arrays = tuple[np.ndarray, np.ndarray]
 SPLITS = ("train", "val", "test")
 DATA_SEEDS = 0  # spawn key: apart from the seeds of training (1) and of proposals (2)
-ONLINE = "online"  # -o train=online, -o train=online:5000
 NOT_SCORED = -1
 LOSSES = ("mse", "categorical")
-MOST = 2**31  # beyond every option's sensible values, and what NumPy's shapes take
-TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def option(default: Any, text: str, minimum: int | None = None, choices: tuple[Any, ...] = ()) -> Any:
@@ -168,92 +158,6 @@ class Task:
         return str(label)
 
 
-def names() -> list[str]:
-    """Every task there is."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in ("__init__", "base"))
-
-
-def find(name: str) -> type[Task]:
-    """The task's class; of a user's file, PATH.npz with data or PATH.py with a task, too."""
-    if name.endswith(".npz"):
-        from experiments import own
-
-        return own.task(name)
-    if name.endswith(".py"):
-        from experiments.contract import check_class
-
-        found = _in_module(_run(Path(name)), f"{name}: expected a class that extends experiments.tasks.base.Task")
-        check_class(found, name)
-        return found
-    if name not in names():
-        raise ValueError(f"task: expected one of {', '.join(names())}, or a file .npz or .py, got {name!r}")
-    return _in_module(importlib.import_module(f"experiments.tasks.{name}"), name)
-
-
-def _in_module(module: ModuleType, otherwise: str) -> type[Task]:
-    for found in vars(module).values():
-        if isinstance(found, type) and issubclass(found, Task) and found.__module__ == module.__name__:
-            return found
-    raise ValueError(f"{otherwise}, got none")
-
-
-@functools.cache
-def _run(path: Path) -> ModuleType:
-    """The module in a user's file. Whatever goes wrong in it is one line."""
-    # A name of its own: the file may be called as a module that others import, queue.py say.
-    spec = importlib.util.spec_from_file_location(f"recurrent_search_task_{path.stem}", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise ValueError(f"task: expected a file, got {str(path)!r}, which does not exist")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module  # dataclasses look their module up
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise ValueError(f"{path}: expected a file that Python can run, got {type(error).__name__}: {error}") from error
-    return module
-
-
-def path_of(name: str) -> str:
-    """The task's name, a file's as its whole path: another process may have another current folder."""
-    return str(Path(name).expanduser().absolute()) if name.endswith((".npz", ".py")) else name
-
-
-def title(name: str) -> str:
-    """What a task is called where a path would not do."""
-    return Path(name).stem if name.endswith((".npz", ".py")) else name
-
-
-def make(name: str, options: dict[str, str]) -> Task:
-    """A task from the words of `-o`."""
-    kind = find(name)
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    options = _online(options)
-    for key in options:
-        if key not in fields:
-            raise ValueError(f"-o: expected one of {', '.join(sorted(fields))}, got {key!r}")
-    return kind(**{key: _convert(key, text, type(fields[key].default)) for key, text in options.items()})
-
-
-def _online(options: dict[str, str]) -> dict[str, str]:
-    """-o train=online:N is train=N with online=true."""
-    word, _, count = options.get("train", "").partition(":")
-    if word != ONLINE:
-        return options
-    rest = {key: value for key, value in options.items() if key != "train"}
-    return {**rest, "online": "true", **({"train": count} if count else {})}
-
-
-def _convert(key: str, text: str, kind: type) -> Any:
-    try:
-        value = TRUTH[text.lower()] if kind is bool else kind(text)
-    except (ValueError, KeyError):
-        word = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
-        raise ValueError(f"-o {key}: expected {word}, got {text!r}") from None
-    if kind is int and abs(value) >= MOST:
-        raise ValueError(f"-o {key}: expected a whole number below {MOST:,}, got {text!r}")
-    return value
-
-
 def cross_entropy(y: np.ndarray, logits: np.ndarray) -> np.ndarray:
     """-ln p of each scored answer: y `(…)` of classes, logits `(…, classes)`; float64 `(scored,)`."""
     scored = y != NOT_SCORED
@@ -261,22 +165,3 @@ def cross_entropy(y: np.ndarray, logits: np.ndarray) -> np.ndarray:
     logits -= logits.max(axis=-1, keepdims=True)
     right = np.take_along_axis(logits, y[scored][:, None], axis=-1)[:, 0]
     return np.log(np.exp(logits).sum(axis=-1)) - right
-
-
-def check_digest(arrays: list[Arrays], expected: str) -> None:
-    """Raises ValueError if train and validation data are not those of a search, whose digest is `expected`."""
-    found = digest(arrays)
-    if found != expected:
-        raise ValueError(
-            f"data: expected those of the search, digest {expected[:12]}, got {found[:12]};"
-            " another corpus, or another Python's language reference?"
-        )
-
-
-def digest(arrays: list[Arrays]) -> str:
-    """sha256 over shapes, dtypes and values: what a search was really trained and scored on."""
-    found = hashlib.sha256()
-    for array in (part for pair in arrays for part in pair):
-        found.update(f"{array.shape}{array.dtype}".encode())
-        found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()

@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.arrays import Split, read
 from experiments.tasks.base import NOT_SCORED, Arrays, Task, option
+from experiments.tasks.loading.arrays import Split, read
 
 SHOWN = 10  # classes whose shares are shown
 
