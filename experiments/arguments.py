@@ -5,7 +5,7 @@ import dataclasses
 import re
 from typing import Any, NoReturn
 
-from experiments.spec import Spec
+from experiments.config.spec import Spec
 
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(Spec)}
 RESUME = "go on with the search of this --name, or begin it; --trials, --workers, --tracking-uri and limits may change"

@@ -12,6 +12,7 @@ from experiments.data.cache import kept
 from experiments.tasks import base
 from experiments.tasks.loading import find
 from experiments.windows import windows
+from tracking.text import floors_line
 
 
 def entries(names: list[str] | None = None) -> list[dict[str, Any]]:
@@ -65,9 +66,8 @@ def table(found: list[dict[str, Any]]) -> str:
 
 
 def _summary(entry: dict[str, Any]) -> str:
-    floors = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in entry["floors"].items())
     knob = entry["options"][entry["knob"]]
-    return f"knob: -o {entry['knob']}={knob['default']}   {entry['metric']}, floors: {floors}"
+    return f"knob: -o {entry['knob']}={knob['default']}   {entry['metric']}, floors: {floors_line(entry['floors'])}"
 
 
 def page(entry: dict[str, Any]) -> str:

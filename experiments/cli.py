@@ -114,9 +114,9 @@ def _search(parsed: argparse.Namespace) -> int:
 
 
 def _sync(parsed: argparse.Namespace) -> int:
-    from experiments.folders import SearchFolder
-    from experiments.launch import SEARCHES, Launch
-    from experiments.spec import Spec
+    from experiments.config.folders import SEARCHES, SearchFolder
+    from experiments.config.spec import Spec
+    from experiments.launch import Launch
     from tracking.store import resolve
 
     uri, folder = resolve(parsed.tracking_uri), SearchFolder(SEARCHES / parsed.name)
@@ -201,9 +201,9 @@ def results_line(run: Any) -> dict[str, Any]:
 
 
 def _search_line(line: dict[str, Any]) -> str:
-    from experiments.display import number
+    from tracking.text import format_number
 
-    return f"{line['search']:<24} {line['task']:<16} {line['metric']} {number(line['best'])}  {line['status']}"
+    return f"{line['search']:<24} {line['task']:<16} {line['metric']} {format_number(line['best'])}  {line['status']}"
 
 
 def _open(name: str, uri: str) -> tuple[Any, Any]:
@@ -248,11 +248,11 @@ def _ui(parsed: argparse.Namespace) -> int:
 
 
 def _export(parsed: argparse.Namespace) -> int:
-    from experiments.display import floors_line, metric_name, number
     from experiments.scoring import scorer
     from experiments.system.quiet import quiet
     from tracking.export import export
     from tracking.store import resolve, working
+    from tracking.text import floors_line, format_number, metric_name
 
     uri = resolve(parsed.tracking_uri)
     client, parent = _open(parsed.name, uri)
@@ -261,7 +261,8 @@ def _export(parsed: argparse.Namespace) -> int:
         card = export(client, uri, parent, to, scorer(json.loads(parent.data.tags["spec"])))
     name = metric_name(card["metric"])
     print(f"exported {card['architecture']} (trial {card['trial']}, {card['parameters']:,} parameters) to {to}/")
-    print(f"validation {name} {number(card['rescored'])}, as recorded; test {name} {number(card['test_score'])}")
+    val, test = format_number(card["rescored"]), format_number(card["test_score"])
+    print(f"validation {name} {val}, as recorded; test {name} {test}")
     print(f"models with less memory, on validation: {floors_line(card['floors'])}")
     if "vocabulary" in card["preprocessing"]:
         print(f'next: recurrent sample {to} --prompt "The " --length 200')

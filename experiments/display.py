@@ -8,36 +8,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from experiments.estimate import words
 from experiments.progress import Progress, TrialState
+from tracking.text import floors_line, format_amount, format_duration, format_number, metric_name
 
-NAMES = {"bits_per_character": "bits/char", "mse": "MSE"}
 LIMIT = 12  # rows of the leaderboard
 WIDE = 100  # columns of a terminal that has room for what a candidate costs
-UNITS = ("", "k", "M", "G", "T")
-
-
-def number(value: float | None) -> str:
-    """Four significant digits; "-" for none."""
-    return "-" if value is None else f"{value:.4g}"
-
-
-def amount(value: float | None) -> str:
-    """Three significant digits and a unit: 8.77k; "-" for none."""
-    if value is None:
-        return "-"
-    power = 0
-    while abs(value) >= 999.5 and power < len(UNITS) - 1:
-        value, power = value / 1000, power + 1
-    return f"{value:.3g}{UNITS[power]}"
-
-
-def metric_name(metric: str) -> str:
-    return NAMES.get(metric, metric)
-
-
-def floors_line(floors: dict[str, float]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in floors.items())
 
 
 class Display:
@@ -80,10 +55,12 @@ class Display:
         text = Text(f"{done:>4}/{self.progress.planned}  {trial.number}  {trial.architecture:<20} ")
         if trial.outcome == "completed":
             spread = f" ± {trial.spread:.2g}" if trial.spread is not None else ""
-            text.append(f"{metric_name(self.metric)} {number(trial.score)}{spread}", "green")
-            text.append(f"  {trial.parameters:,} parameters  {words(trial.seconds)}")
+            text.append(f"{metric_name(self.metric)} {format_number(trial.score)}{spread}", "green")
+            text.append(f"  {trial.parameters:,} parameters  {format_duration(trial.seconds)}")
         elif trial.outcome == "pruned":
-            text.append(f"pruned by {trial.reason}: {metric_name(self.metric)} {number(trial.last_score)}", "dim")
+            text.append(
+                f"pruned by {trial.reason}: {metric_name(self.metric)} {format_number(trial.last_score)}", "dim"
+            )
         else:
             text.append(f"{trial.outcome}: {trial.reason}", "red")
         self.console.print(text, soft_wrap=True)
@@ -101,7 +78,7 @@ class Display:
             f"{pruned} pruned" if pruned else "",
             f"[red]{failed} failed[/]" if failed else "",
             f"{len(progress.running(self.session))} running",
-            "starting" if left is None else f"about {words(left)} left",
+            "starting" if left is None else f"about {format_duration(left)} left",
         )
         return row
 
@@ -111,13 +88,15 @@ class Display:
             table.add_column(heading)
         for trial in self.progress.running(self.session):
             epoch = f"{min(trial.epoch + 1, self.epochs)}/{self.epochs}"
-            rate = number(trial.values.get("learning_rate"))
-            table.add_row(str(trial.worker), trial.number, trial.architecture, rate, epoch, number(trial.last_score))
+            rate = format_number(trial.values.get("learning_rate"))
+            table.add_row(
+                str(trial.worker), trial.number, trial.architecture, rate, epoch, format_number(trial.last_score)
+            )
         return table
 
     def _best(self) -> str:
         best = self.progress.best()
-        found = f"{number(best.score)} ({best.architecture}, trial {best.number})" if best else "-"
+        found = f"{format_number(best.score)} ({best.architecture}, trial {best.number})" if best else "-"
         return f"best {metric_name(self.metric)} {found}   floors: {floors_line(self.floors)}"
 
 
@@ -155,19 +134,19 @@ def _table(title: str, trials: list[dict[str, Any]], metric: str, wide: bool) ->
     for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     for trial, one in zip(trials, cells, strict=True):
-        table.add_row(trial["architecture"], number(trial["score"]), *(one[heading] for heading in shown))
+        table.add_row(trial["architecture"], format_number(trial["score"]), *(one[heading] for heading in shown))
     return table
 
 
 def _cells(trial: dict[str, Any], wide: bool) -> dict[str, str]:
     """What a row of the leaderboard says beside architecture and score, by heading."""
-    costs = {"flops/token": amount(trial["flops_per_token"]), "ms/step": amount(trial["ms_per_step"])}
+    costs = {"flops/token": format_amount(trial["flops_per_token"]), "ms/step": format_amount(trial["ms_per_step"])}
     return {
         "± sd": "" if trial["spread"] is None else f"{trial['spread']:.2g}",
         "parameters": f"{trial['parameters']:,}" if trial["parameters"] is not None else "-",
         **(costs if wide else {}),
-        "learning rate": number(trial["values"].get("learning_rate")),
-        "time": words(trial["seconds"] or 0),
+        "learning rate": format_number(trial["values"].get("learning_rate")),
+        "time": format_duration(trial["seconds"] or 0),
         "trial": trial["trial"],
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from experiments.folders import TrialFolder
+from experiments.config.folders import TrialFolder
 from experiments.tasks.base import Task
 from search_spaces import horizon
 from search_spaces.cost import flops, training_flops

@@ -8,27 +8,28 @@ import threading
 import time
 import uuid
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import psutil
 from rich.console import Console
 from rich.text import Text
 
-from experiments import estimate, windows
+from experiments import windows
 from experiments.card import card, describe
-from experiments.display import Display, floors_line
-from experiments.folders import SearchFolder, taken
+from experiments.config import estimate
+from experiments.config.folders import SEARCHES, SearchFolder, taken
+from experiments.config.spec import Spec, leftovers
+from experiments.display import Display
 from experiments.limits import Watch, limits
 from experiments.progress import Progress, TrialState
 from experiments.search import NO_SPACE, Search
 from experiments.sharing import share, stop_sharing
-from experiments.spec import Spec, leftovers
 from experiments.system.files import write_json
 from experiments.system.resources import gpus
 from experiments.tasks import base
 from experiments.tasks.loading import checks, find
 from experiments.tasks.loading.digest import check_digest, digest_of
+from tracking.text import floors_line, format_duration
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from tracking.record import Record
     from tracking.runs import Projection
 
-SEARCHES = Path("searches")
 MANY = 10**12  # models that are not counted one by one for a reader
 WAITING = 15.0  # seconds that a search which goes on waits for its record; workers import TensorFlow meanwhile
 
@@ -193,7 +193,7 @@ class Launch:
         self._say(
             f"{estimate.planned_trials(spec)} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
             f" {self.workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
-            f" very roughly {estimate.words(seconds)}"
+            f" very roughly {format_duration(seconds)}"
         )
         self._say(
             f"{self.task.metric} floors, what models with less memory score: {floors_line(self.described['floors'])}"

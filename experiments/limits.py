@@ -7,14 +7,12 @@ from time import monotonic
 
 import psutil
 
-from experiments.display import number
+from experiments.config.spec import Spec
+from experiments.config.units import parse_duration, parse_number, parse_size
 from experiments.engines.local import LocalWorker
-from experiments.estimate import words
 from experiments.progress import Progress, TrialState
-from experiments.quantities import duration, size
-from experiments.quantities import number as real
-from experiments.spec import Spec
 from experiments.system import resources
+from tracking.text import format_duration, format_memory, format_number
 
 LOOK = 1.0  # seconds; the launcher looks four times as often
 LAST = 30.0  # seconds that workers get to end by themselves when no trial is left; it takes them one or two
@@ -40,13 +38,16 @@ def limits(spec: Spec, workers: int, data: float = 0.0) -> Limits:
     Args:
         data: seconds in which the launcher had the data.
     """
-    time, trial_time = duration("--time-limit", spec.time_limit), duration("--trial-time-limit", spec.trial_time_limit)
-    target, workers = real("--target", spec.target), max(1, workers)
+    time, trial_time = (
+        parse_duration("--time-limit", spec.time_limit),
+        parse_duration("--trial-time-limit", spec.trial_time_limit),
+    )
+    target, workers = parse_number("--target", spec.target), max(1, workers)
     if spec.memory_limit == "auto":
         return Limits(
             time, target, trial_time, int(resources.SHARE * resources.total_memory() / workers), workers, data
         )
-    return Limits(time, target, trial_time, size("--memory-limit", spec.memory_limit), data=data)
+    return Limits(time, target, trial_time, parse_size("--memory-limit", spec.memory_limit), data=data)
 
 
 class Clock:
@@ -90,9 +91,9 @@ class Watch:
         if best is not None and best.score is not None and target is not None:
             reached = best.score <= target if self.progress.direction == "min" else best.score >= target
             if reached:
-                return f"trial {best.number} ({best.architecture}) has reached the target of {number(target)}"
+                return f"trial {best.number} ({best.architecture}) has reached the target of {format_number(target)}"
         if time is not None and self.clock.look() > time and self.progress.left():
-            return f"the time limit of {words(time)} is over"
+            return f"the time limit of {format_duration(time)} is over"
         return ""
 
     def ended(self) -> bool:
@@ -118,11 +119,11 @@ class Watch:
         if limit is None or used <= limit:
             return ""
         if trial is None:
-            needed, got = f"than a worker needs by itself ({_gigabytes(used)})", _gigabytes(limit)
+            needed, got = f"than a worker needs by itself ({format_memory(used)})", format_memory(limit)
             if self.limits.shared > 1:
                 return f"--workers: expected fewer, which have more memory {needed}, got {self.limits.shared} x {got}"
             return f"--memory-limit: expected more {needed}, got {got}"
-        return f"used {_gigabytes(used)} of memory, limit {_gigabytes(limit)}"
+        return f"used {format_memory(used)} of memory, limit {format_memory(limit)}"
 
     def _waiting(self, worker: int, at: tuple[str, int]) -> float:
         """Seconds that a worker has been at the same, as far as they were looked at."""
@@ -137,7 +138,7 @@ class Watch:
         begun = sum(one.pid == worker.pid for one in self.progress.trials.values())
         patience = max(self.limits.hung, HUNG_EPOCHS * self.limits.data)
         hung = self._waiting(worker.index, (f"process {worker.pid}", begun)) > patience
-        return f"hung: no trial for {words(patience)}" if hung else ""
+        return f"hung: no trial for {format_duration(patience)}" if hung else ""
 
     def _time(self, trial: TrialState) -> str:
         waiting = self._waiting(trial.worker, (trial.number, trial.tail.offset))
@@ -146,15 +147,11 @@ class Watch:
         if limit is not None and not trial.stopped and not trial.trained and before + waiting > limit:
             trial.late = trial.begun
             what = "stopped at" if trial.late else "no epoch within"
-            return f"{what} the trial time limit of {words(limit)}"
+            return f"{what} the trial time limit of {format_duration(limit)}"
         if waiting <= self.limits.hung:  # whatever the epochs took: this is looked at four times a second
             return ""
         paces = [pace for one in self.progress.trials.values() for pace in one.paces]
         # Its own count beside all, and before it has any the estimate: the others may be smaller candidates.
         paces = [statistics.median(some) for some in (paces, trial.paces or [self.epoch(trial)]) if some]
         patience = max(self.limits.hung, HUNG_EPOCHS * max(paces))
-        return f"hung: no epoch for {words(patience)}" if waiting > patience else ""
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 2**30:.3g} GiB"
+        return f"hung: no epoch for {format_duration(patience)}" if waiting > patience else ""

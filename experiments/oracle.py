@@ -14,10 +14,10 @@ import optuna
 from keras_tuner.engine.trial import Trial, TrialStatus
 from optuna.trial import TrialState
 
-from experiments.folders import SearchFolder, TrialFolder, taken
+from experiments.config.folders import SearchFolder, TrialFolder, taken
+from experiments.config.spec import STRATEGIES
 from experiments.points import distribution, key
 from experiments.proposals import Proposals
-from experiments.spec import STRATEGIES
 from experiments.study import open_study, tell
 from experiments.verdicts import given_up
 from tracking.journal import Event

@@ -9,7 +9,7 @@ import warnings
 import optuna
 from optuna.exceptions import ExperimentalWarning
 
-from experiments.spec import PRUNERS
+from experiments.config.spec import PRUNERS
 
 FIRST = 3  # epochs that every trial gets
 REDUCTION = 3  # of the trials that reach a rung one in so many goes on to the next one, at so many times its epochs

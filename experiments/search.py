@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import psutil
 from filelock import Timeout
 
+from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, taken
 from experiments.engines.local import LocalWorker
-from experiments.folders import FULL_DISK, SearchFolder, TrialFolder, taken
 from experiments.worker import make_tuner, work
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from experiments import arguments, estimate, recipes
+from experiments import arguments
+from experiments.config import estimate, recipes
+from experiments.config.folders import SEARCHES, SearchFolder
+from experiments.config.ranges import WIDTH_STEP, real, whole
+from experiments.config.spec import PRUNERS, SCHEDULES, STRATEGIES, Spec
+from experiments.config.units import parse_duration, parse_number, parse_size
 from experiments.data import corpora
-from experiments.folders import SearchFolder
-from experiments.launch import SEARCHES
-from experiments.quantities import duration, number, size
-from experiments.ranges import WIDTH_STEP, real, whole
-from experiments.spec import PRUNERS, SCHEDULES, STRATEGIES, Spec
 from experiments.system.resources import automatic_workers
 from experiments.tasks import base
 from experiments.tasks.loading import find
@@ -70,11 +70,11 @@ def _check(spec: Spec, task: base.Task) -> None:
         raise ValueError(f"--schedule: expected one of {', '.join(SCHEDULES)}, got {spec.schedule!r}")
     if spec.pruner not in PRUNERS:
         raise ValueError(f"--pruner: expected one of {', '.join(PRUNERS)}, got {spec.pruner!r}")
-    duration("--time-limit", spec.time_limit)
-    duration("--trial-time-limit", spec.trial_time_limit)
-    number("--target", spec.target)
+    parse_duration("--time-limit", spec.time_limit)
+    parse_duration("--trial-time-limit", spec.trial_time_limit)
+    parse_number("--target", spec.target)
     if spec.memory_limit != "auto":
-        size("--memory-limit", spec.memory_limit)
+        parse_size("--memory-limit", spec.memory_limit)
     whole("--depth", spec.depth)
     whole("--width", spec.width, WIDTH_STEP)
     rates = real("--learning-rate", spec.learning_rate, 0, above=True)

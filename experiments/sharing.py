@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.folders import SearchFolder
+from experiments.config.folders import SearchFolder
 from experiments.tasks.base import Arrays, Task
 from tracking.journal import naming
 

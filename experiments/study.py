@@ -9,7 +9,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.trial import TrialState
 
-from experiments.folders import SearchFolder, lock
+from experiments.config.folders import SearchFolder, lock
 from tracking.journal import Event, cut_torn_line
 
 NAME = "search"

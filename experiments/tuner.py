@@ -18,13 +18,12 @@ import psutil
 from keras_tuner.engine.trial import Trial, TrialStatus
 from keras_tuner.errors import FailedTrialError, FatalError
 
+from experiments.config.folders import FULL_DISK, TrialFolder
+from experiments.config.spec import Spec
+from experiments.config.units import parse_duration
 from experiments.engines.local import RETIRED
-from experiments.estimate import words
-from experiments.folders import FULL_DISK, TrialFolder
 from experiments.gauges import cost, pace, sight, weights
 from experiments.oracle import StudyOracle
-from experiments.quantities import duration
-from experiments.spec import Spec
 from experiments.steps import rewrite_graphs
 from experiments.system.resources import process_memory
 from experiments.tasks.base import Arrays, Task
@@ -32,6 +31,7 @@ from experiments.training import Training, read_state, save_model, seed_sequence
 from search_spaces.architecture import architecture, layers, parameters
 from search_spaces.plain import plain
 from tracking.journal import Event, now
+from tracking.text import format_duration
 
 Execution = dict[str, Any]  # the fields of an "execution" event
 GROWN = 2**30  # bytes that a worker may grow by, over what it has after its first trial, before a fresh one follows
@@ -177,7 +177,7 @@ class RecurrentTuner(SearchTuner):
     ) -> None:
         self.spec, self.task, self.train, self.val = spec, task, train, val
         super().__init__(oracle, hypermodel, spec.executions, worker)
-        self.time_limit = duration("--trial-time-limit", spec.trial_time_limit)
+        self.time_limit = parse_duration("--trial-time-limit", spec.trial_time_limit)
         self.names = [parameter.name for parameter in self.oracle.get_space().space]
 
     def describe(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -220,7 +220,7 @@ class RecurrentTuner(SearchTuner):
         if self.spec.patience and training.epoch - training.best_epoch >= self.spec.patience:
             return f"no better score for {self.spec.patience} epochs"
         if self.time_limit is not None and seconds > self.time_limit:
-            return f"stopped at the trial time limit of {words(self.time_limit)}"
+            return f"stopped at the trial time limit of {format_duration(self.time_limit)}"
         return ""
 
     def _prune(self, trial: Trial, training: Training, seconds: float) -> None:

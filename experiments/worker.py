@@ -12,11 +12,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from experiments.config.folders import FULL_DISK, SearchFolder
+from experiments.config.ranges import WIDTH_STEP, real, whole
+from experiments.config.recipes import recipe
+from experiments.config.spec import Spec
 from experiments.engines.local import DONE, FULL, RETIRED, end_with_launcher, tie_to_launcher
-from experiments.folders import FULL_DISK, SearchFolder
-from experiments.ranges import WIDTH_STEP, real, whole
-from experiments.recipes import recipe
-from experiments.spec import Spec
 from experiments.tasks import base
 from experiments.tasks.loading import find
 from experiments.windows import training_steps

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
 
-    from experiments.folders import SearchFolder
-    from experiments.spec import Spec
+    from experiments.config.folders import SearchFolder
+    from experiments.config.spec import Spec
     from experiments.tuner import SearchTuner
 
 Recurrent = Callable[..., subprocess.CompletedProcess[str]]  # the fixture `recurrent`: (*words, cwd=folder)

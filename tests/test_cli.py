@@ -20,7 +20,7 @@ import pytest
 from searching import IMPATIENT, SEARCH, Recurrent, Searched, environment, listing, run, text
 
 from experiments import arguments, cli
-from experiments.folders import SearchFolder
+from experiments.config.folders import SearchFolder
 from experiments.search import Search
 from experiments.tasks.loading import find
 from experiments.tasks.loading.digest import digest_of

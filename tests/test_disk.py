@@ -17,10 +17,10 @@ from searching import events, run
 from test_kill import FakeTuner, make_fake, make_spec
 
 from experiments import sharing
+from experiments.config.folders import SearchFolder, TrialFolder
+from experiments.config.spec import Spec
 from experiments.engines.local import FULL
-from experiments.folders import SearchFolder, TrialFolder
 from experiments.search import Search, WorkersDied
-from experiments.spec import Spec
 from experiments.system.files import write_bytes, write_json
 from tracking.journal import Journal
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from experiments.display import amount, leaderboard
+from experiments.display import leaderboard
+from tracking.text import format_amount
 
 
 def trial(number: int, architecture: str, score: float | None, outcome: str = "completed") -> dict[str, Any]:
@@ -59,7 +60,7 @@ def test_spreads_are_shown_where_one_trial_has_one() -> None:
     ("value", "text"), [(None, "-"), (64, "64"), (999.6, "1k"), (8_768, "8.77k"), (2.6e6, "2.6M"), (0.0123, "0.0123")]
 )
 def test_amounts(value: float | None, text: str) -> None:
-    assert amount(value) == text
+    assert format_amount(value) == text
 
 
 def test_pruned_and_failed_trials_are_told_of() -> None:

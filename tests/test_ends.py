@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from experiments.folders import SearchFolder
+from experiments.config.folders import SearchFolder
+from experiments.config.spec import Spec
 from experiments.launch import Launch
 from experiments.progress import Progress
 from experiments.search import Search, WorkersDied
-from experiments.spec import Spec
 from tracking.journal import Journal
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from experiments.folders import TrialFolder
+from experiments.config.folders import TrialFolder
 from experiments.gauges import pace, sight
 from experiments.tasks.loading.find import make as make_task
 from experiments.training import Training

@@ -17,10 +17,10 @@ import pytest
 from keras_tuner.engine.trial import Trial
 from mlflow import MlflowClient
 
-from experiments.folders import SearchFolder, TrialFolder
+from experiments.config.folders import SearchFolder, TrialFolder
+from experiments.config.spec import Spec
 from experiments.oracle import StudyOracle
 from experiments.search import Search
-from experiments.spec import Spec
 from experiments.tuner import SearchTuner
 from tracking.record import Record
 from tracking.runs import Projection

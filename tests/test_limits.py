@@ -14,11 +14,11 @@ import pytest
 from rich.console import Console
 
 from experiments import limits as module
-from experiments.estimate import candidate_seconds, epoch_seconds
+from experiments.config.estimate import candidate_seconds, epoch_seconds
+from experiments.config.spec import Spec
 from experiments.launch import Launch
 from experiments.limits import Limits, Watch, limits
 from experiments.progress import Progress, TrialState
-from experiments.spec import Spec
 from experiments.system.resources import process_memory, total_memory
 from experiments.tasks.loading.find import make
 from tracking import journal as journal_module

@@ -13,7 +13,7 @@ import pytest
 from keras_tuner.engine.trial import Trial
 from optuna.trial import TrialState
 
-from experiments.folders import SearchFolder, TrialFolder, taken
+from experiments.config.folders import SearchFolder, TrialFolder, taken
 from experiments.oracle import DEATHS, StudyOracle, deaths
 from experiments.search import Search
 from experiments.tuner import SearchTuner

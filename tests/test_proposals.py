@@ -19,11 +19,11 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from experiments import tpe
-from experiments.folders import SearchFolder
+from experiments.config.folders import SearchFolder
+from experiments.config.spec import STRATEGIES
 from experiments.oracle import StudyOracle
 from experiments.points import Values, distribution, domain, finite, key, points, size, walk
 from experiments.proposals import Proposals
-from experiments.spec import STRATEGIES
 from search_spaces.recurrent import RecurrentSpace
 
 Score = Callable[[Values], float | None]

@@ -6,10 +6,10 @@ from pathlib import Path
 import keras_tuner
 import pytest
 
-from experiments.folders import SearchFolder
+from experiments.config.folders import SearchFolder
+from experiments.config.spec import PRUNERS
 from experiments.oracle import StudyOracle
 from experiments.pruners import FIRST, pruner
-from experiments.spec import PRUNERS
 
 EPOCHS = 12
 every_pruner = pytest.mark.parametrize("name", [name for name in PRUNERS if name != "none"])

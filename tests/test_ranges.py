@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from experiments.ranges import WIDTH_STEP, real, whole
+from experiments.config.ranges import WIDTH_STEP, real, whole
 
 WHOLE = "--depth: expected A:B with A not above B, or a list like 1,2, of whole numbers from 1 to 100; got {!r}"
 RATE = "--rate: expected A:B with A below B, or a list like 0.1,0.2, of numbers from 0; got {!r}"

@@ -20,12 +20,13 @@ import tensorflow as tf
 from searching import environment
 from test_space import at, conditions, declared, named, space
 
-from experiments import arguments, estimate, recipes, settings
-from experiments.folders import SearchFolder
+from experiments import arguments, settings
+from experiments.config import estimate, recipes
+from experiments.config.folders import SearchFolder
+from experiments.config.spec import Spec
 from experiments.points import finite, key, points
 from experiments.points import size as count
 from experiments.proposals import Proposals
-from experiments.spec import Spec
 from experiments.tasks.loading import find
 from search_spaces import cells
 from search_spaces.architecture import architecture, parameters

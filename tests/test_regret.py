@@ -10,7 +10,7 @@ import pytest
 
 from experiments.benchmarks import regret
 from experiments.benchmarks.regret import Budget, Spent, Table, build, regrets, target
-from experiments.folders import SearchFolder
+from experiments.config.folders import SearchFolder
 
 EPOCHS, EXECUTIONS = 9, 2
 

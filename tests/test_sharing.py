@@ -9,7 +9,7 @@ from searching import Searched, run
 
 from experiments import sharing
 from experiments.batches import Batches, Windows
-from experiments.folders import SearchFolder
+from experiments.config.folders import SearchFolder
 from experiments.tasks.adding import Adding
 from experiments.windows import streams
 

@@ -9,8 +9,8 @@ from mlflow.artifacts import download_artifacts
 from searching import IMPATIENT, Recurrent, Searched, begin, events, finished, run, text, wait_until
 from servers import WORDS, Servers, curves, ended, in_journals
 
-from experiments.folders import SearchFolder
-from experiments.spec import Spec
+from experiments.config.folders import SearchFolder
+from experiments.config.spec import Spec
 from experiments.tasks.loading.digest import digest_of
 from experiments.tasks.loading.find import make
 from tracking.searches import find_search

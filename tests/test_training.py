@@ -16,8 +16,8 @@ import keras_tuner
 import numpy as np
 import pytest
 
+from experiments.config.spec import Spec
 from experiments.scoring import Scorer
-from experiments.spec import Spec
 from experiments.system.files import write_bytes, write_json
 from experiments.tasks.adding import Adding
 from experiments.tasks.base import DATA_SEEDS, Arrays, Task

@@ -9,7 +9,7 @@ import pytest
 import troubles
 from searching import Searched, run
 
-from experiments.folders import SearchFolder
+from experiments.config.folders import SearchFolder
 from experiments.study import JournalLock
 
 PROGRAM = f"""

@@ -10,10 +10,10 @@ import optuna
 import psutil
 import pytest
 
-from experiments.folders import SearchFolder, TrialFolder
+from experiments.config.folders import SearchFolder, TrialFolder
+from experiments.config.spec import Spec
 from experiments.oracle import StudyOracle
 from experiments.scoring import scorer
-from experiments.spec import Spec
 from experiments.tasks.adding import Adding
 from experiments.tasks.loading.digest import digest_of
 from experiments.training import Training, read_state

@@ -17,11 +17,11 @@ from test_kill import FakeTuner, descendants, kill, make_fake, make_spec, start,
 
 from experiments import limits, tuner
 from experiments import search as module
-from experiments.folders import SearchFolder, TrialFolder, lock
+from experiments.config.folders import SearchFolder, TrialFolder, lock
+from experiments.config.spec import Spec
 from experiments.limits import Limits, Watch
 from experiments.progress import Progress, TrialState
 from experiments.search import Search, WorkersDied
-from experiments.spec import Spec
 from tracking.journal import Tail
 
 pytestmark = pytest.mark.usefixtures("before_fork")

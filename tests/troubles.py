@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from experiments.folders import SearchFolder
-    from experiments.spec import Spec
+    from experiments.config.folders import SearchFolder
+    from experiments.config.spec import Spec
     from experiments.tuner import SearchTuner
 
 # Widths, and what a model of that width does; a grid begins with the largest.

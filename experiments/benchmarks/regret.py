@@ -106,7 +106,7 @@ def ours(table: Table, budget: Budget, strategy: str, pruning: str, how: str = "
     from keras_tuner.engine.trial import Trial
 
     from experiments import proposals, tpe
-    from experiments.folders import SearchFolder, TrialFolder
+    from experiments.config.folders import SearchFolder, TrialFolder
     from experiments.oracle import StudyOracle
     from experiments.pruners import pruner
     from experiments.tuner import Pruned, SearchTuner
@@ -190,7 +190,7 @@ def regrets(table: Table, side: str, seed: int) -> tuple[list[float], str]:
 
 def build(folder: Path, path: Path) -> None:
     """Writes the table of a finished search. Raises ValueError if it is not one of equally long, completed trials."""
-    from experiments.folders import SearchFolder
+    from experiments.config.folders import SearchFolder
 
     search = SearchFolder(folder)
     facts = json.loads(search.spec.read_text("utf-8"))

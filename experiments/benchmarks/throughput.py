@@ -18,7 +18,7 @@ import time
 from typing import Any
 
 from experiments.benchmarks.processes import measured, setting
-from experiments.spec import Spec
+from experiments.config.spec import Spec
 from tracking.journal import Event
 
 PEER = "experiments.benchmarks.keras_tuner_search"
@@ -47,8 +47,8 @@ def ours(epochs: int) -> dict[str, float]:
     """Runs our search in the current folder."""
     from rich.console import Console
 
-    from experiments.folders import SearchFolder
-    from experiments.launch import SEARCHES, Launch
+    from experiments.config.folders import SEARCHES, SearchFolder
+    from experiments.launch import Launch
     from tracking.store import resolve
 
     began = time.perf_counter()

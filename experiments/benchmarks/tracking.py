@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.benchmarks.processes import measured, setting
-from experiments.spec import Spec
+from experiments.config.spec import Spec
 
 TRIALS, EPOCHS = 24, 14
 TARGETS = {"off": None, "sqlite": 1.03, "http": 1.05}  # the sides, and what each may cost in times of the first

@@ -13,7 +13,7 @@ BYTES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 NONE = "none"
 
 
-def duration(argument: str, text: str) -> float | None:
+def parse_duration(argument: str, text: str) -> float | None:
     """Seconds above 0; None for "none". Raises ValueError."""
     if text == NONE:
         return None
@@ -24,7 +24,7 @@ def duration(argument: str, text: str) -> float | None:
     return seconds
 
 
-def size(argument: str, text: str) -> int | None:
+def parse_size(argument: str, text: str) -> int | None:
     """Bytes above 0; None for "none". Raises ValueError."""
     if text == NONE:
         return None
@@ -35,7 +35,7 @@ def size(argument: str, text: str) -> int | None:
     return count
 
 
-def number(argument: str, text: str) -> float | None:
+def parse_number(argument: str, text: str) -> float | None:
     """A finite number; None for "none". Raises ValueError."""
     if text == NONE:
         return None

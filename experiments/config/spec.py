@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from experiments.folders import SearchFolder
+from experiments.config.folders import SearchFolder
 from experiments.system.files import write_json
 from experiments.system.versions import commit, versions
 

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from tracking.journal import Journal
 
+SEARCHES = Path("searches")
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, no larger file
 
 

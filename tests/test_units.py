@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from experiments.quantities import duration, number, size
+from experiments.config.units import parse_duration, parse_number, parse_size
 
 
 @pytest.mark.parametrize(
@@ -14,33 +14,33 @@ from experiments.quantities import duration, number, size
     [("90", 90), ("90s", 90), ("45m", 2700), ("1h30m", 5400), ("1.5h", 5400), ("2D", 172_800), ("0.5", 0.5)],
 )
 def test_a_duration(text: str, seconds: float) -> None:
-    assert duration("--time-limit", text) == seconds
+    assert parse_duration("--time-limit", text) == seconds
 
 
 @pytest.mark.parametrize(
     ("text", "count"), [("4G", 4 * 2**30), ("512M", 2**29), ("1.5g", 3 * 2**29), ("8KiB", 8192), ("1TB", 2**40)]
 )
 def test_a_size(text: str, count: int) -> None:
-    assert size("--memory-limit", text) == count
+    assert parse_size("--memory-limit", text) == count
 
 
 @pytest.mark.parametrize(("text", "value"), [("0.01", 0.01), ("-2", -2), ("1e-3", 0.001)])
 def test_a_number(text: str, value: float) -> None:
-    assert number("--target", text) == value
+    assert parse_number("--target", text) == value
 
 
-@pytest.mark.parametrize("read", [duration, size, number])
+@pytest.mark.parametrize("read", [parse_duration, parse_size, parse_number])
 def test_none_is_no_limit(read: Callable[[str, str], Any]) -> None:
     assert read("--limit", "none") is None
 
 
 REFUSED = [
     *(
-        (duration, text, "a duration like 90s, 45m or 1h30m")
+        (parse_duration, text, "a duration like 90s, 45m or 1h30m")
         for text in ("", "0", "0s", "-5m", "5 m", "m", "5w", "inf")
     ),
-    *((size, text, "a size like 4G or 512M") for text in ("", "0G", "4", "-1G", "4 G", "lots", "nan", "0.0001K")),
-    *((number, text, "a number") for text in ("", "low", "nan", "inf", "1,2")),
+    *((parse_size, text, "a size like 4G or 512M") for text in ("", "0G", "4", "-1G", "4 G", "lots", "nan", "0.0001K")),
+    *((parse_number, text, "a number") for text in ("", "low", "nan", "inf", "1,2")),
 ]
 
 

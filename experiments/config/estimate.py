@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from statistics import fmean
 from typing import Any
 
-from experiments.ranges import WIDTH_STEP, real, whole
-from experiments.recipes import dimensions
-from experiments.spec import Spec
+from experiments.config.ranges import WIDTH_STEP, real, whole
+from experiments.config.recipes import dimensions
+from experiments.config.spec import Spec
 from experiments.tasks.base import Task
 from search_spaces.recipe import BIASED, inits
 
@@ -89,12 +89,3 @@ def candidate_seconds(spec: Spec, values: dict[str, Any], task: Task, steps: int
 def _products(spec: Spec, weights: float) -> float:
     """Seconds of a time step in products with so many weights, forward and back."""
     return BACKWARD * 2 * spec.batch * weights / OPERATIONS_PER_SECOND
-
-
-def words(duration: float) -> str:
-    """45 s, 3 min 20 s, 2 h 5 min."""
-    whole_seconds = round(duration)
-    if whole_seconds < 60:
-        return f"{whole_seconds} s"
-    minutes, rest = divmod(whole_seconds, 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from experiments.ranges import real
-from experiments.spec import Spec
+from experiments.config.ranges import real
+from experiments.config.spec import Spec
 from experiments.tasks.base import Task
 from search_spaces.recipe import BIASED, INITS, KNOWN, OPTIMIZERS, Recipe, inits
 

@@ -1,0 +1,43 @@
+"""How numbers, times and names are shown to people: one formatter for each kind, used by every table and message."""
+
+METRIC_NAMES = {"bits_per_character": "bits/char", "mse": "MSE"}
+UNITS = ("", "k", "M", "G", "T")
+
+
+def format_number(value: float | None) -> str:
+    """Four significant digits; "-" for none."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def format_amount(value: float | None) -> str:
+    """Three significant digits and a unit, for example 8.77k; "-" for none."""
+    if value is None:
+        return "-"
+    power = 0
+    while abs(value) >= 999.5 and power < len(UNITS) - 1:
+        value, power = value / 1000, power + 1
+    return f"{value:.3g}{UNITS[power]}"
+
+
+def format_duration(seconds: float) -> str:
+    """45 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def format_memory(count: float) -> str:
+    """Bytes as GiB, three significant digits."""
+    return f"{count / 2**30:.3g} GiB"
+
+
+def metric_name(metric: str) -> str:
+    """A metric as a heading, for example bits/char for bits_per_character."""
+    return METRIC_NAMES.get(metric, metric)
+
+
+def floors_line(floors: dict[str, float]) -> str:
+    """The floors with their names, in one line."""
+    return ", ".join(f"{name.replace('_', ' ')} {format_number(value)}" for name, value in floors.items())
