@@ -8,7 +8,7 @@ import pytest
 from experiments.config.folders import TrialFolder
 from experiments.gauges import pace, sight
 from experiments.tasks.loading.find import make as make_task
-from experiments.training import Training
+from experiments.training.training2 import Training
 from search_spaces import horizon
 from search_spaces.horizon import measure
 from search_spaces.recurrent import RecurrentSpace

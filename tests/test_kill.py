@@ -19,8 +19,8 @@ from mlflow import MlflowClient
 
 from experiments.config.folders import SearchFolder, TrialFolder
 from experiments.config.spec import Spec
-from experiments.oracle import StudyOracle
 from experiments.search import Search
+from experiments.strategy.oracle import StudyOracle
 from experiments.tuner import SearchTuner
 from tracking.record import Record
 from tracking.runs import Projection

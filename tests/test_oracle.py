@@ -14,8 +14,8 @@ from keras_tuner.engine.trial import Trial
 from optuna.trial import TrialState
 
 from experiments.config.folders import SearchFolder, TrialFolder, taken
-from experiments.oracle import DEATHS, StudyOracle, deaths
 from experiments.search import Search
+from experiments.strategy.oracle import DEATHS, StudyOracle, deaths
 from experiments.tuner import SearchTuner
 from tracking.journal import Journal
 

@@ -18,12 +18,12 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from experiments import tpe
 from experiments.config.folders import SearchFolder
 from experiments.config.spec import STRATEGIES
-from experiments.oracle import StudyOracle
-from experiments.points import Values, distribution, domain, finite, key, points, size, walk
-from experiments.proposals import Proposals
+from experiments.strategy import tpe
+from experiments.strategy.oracle import StudyOracle
+from experiments.strategy.points import Values, distribution, domain, finite, key, points, size, walk
+from experiments.strategy.proposals import Proposals
 from search_spaces.recurrent import RecurrentSpace
 
 Score = Callable[[Values], float | None]
@@ -185,7 +185,7 @@ def count_points(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             listed[-1] += 1
             yield values
 
-    monkeypatch.setattr("experiments.proposals.points", counted)
+    monkeypatch.setattr("experiments.strategy.proposals.points", counted)
     return listed
 
 
@@ -253,7 +253,7 @@ def test_no_point_twice_where_only_a_branch_is_continuous(strategy: str) -> None
 
 @drawn
 def test_a_larger_space_is_drawn_whole_and_no_point_twice(monkeypatch: pytest.MonkeyPatch, strategy: str) -> None:
-    monkeypatch.setattr("experiments.proposals.FEW", 5)
+    monkeypatch.setattr("experiments.strategy.proposals.FEW", 5)
     found = Search(strategy, small(), 0, first_value).run(100)
     assert len(found) == 8
     assert {key(values) for values in found} == {key(values) for values in points(small())}

@@ -8,8 +8,8 @@ import pytest
 
 from experiments.config.folders import SearchFolder
 from experiments.config.spec import PRUNERS
-from experiments.oracle import StudyOracle
-from experiments.pruners import FIRST, pruner
+from experiments.strategy.oracle import StudyOracle
+from experiments.strategy.pruning import FIRST, pruner
 
 EPOCHS = 12
 every_pruner = pytest.mark.parametrize("name", [name for name in PRUNERS if name != "none"])

@@ -24,9 +24,9 @@ from experiments import arguments, settings
 from experiments.config import estimate, recipes
 from experiments.config.folders import SearchFolder
 from experiments.config.spec import Spec
-from experiments.points import finite, key, points
-from experiments.points import size as count
-from experiments.proposals import Proposals
+from experiments.strategy.points import finite, key, points
+from experiments.strategy.points import size as count
+from experiments.strategy.proposals import Proposals
 from experiments.tasks.loading import find
 from search_spaces import cells
 from search_spaces.architecture import architecture, parameters

@@ -10,7 +10,7 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from experiments.points import points
+from experiments.strategy.points import points
 from search_spaces.architecture import architecture, layers, parameters
 from search_spaces.recurrent import EMBEDDING, RecurrentSpace
 

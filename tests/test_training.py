@@ -24,7 +24,7 @@ from experiments.tasks.base import DATA_SEEDS, Arrays, Task
 from experiments.tasks.char_lm import CharLM
 from experiments.tasks.nback import NBack
 from experiments.tasks.parity import Parity
-from experiments.training import Training, read_state, save_model, seed_sequence
+from experiments.training.training2 import Training, read_state, save_model, seed_sequence
 from experiments.windows import training_steps
 from experiments.worker import space_arguments
 from search_spaces.recipe import Recipe

@@ -10,7 +10,7 @@ import troubles
 from searching import Searched, run
 
 from experiments.config.folders import SearchFolder
-from experiments.study import JournalLock
+from experiments.strategy.study import JournalLock
 
 PROGRAM = f"""
 import dataclasses, functools, sys

@@ -7,7 +7,7 @@ import pytest
 from optuna.storages import JournalStorage
 from test_pruners import opened, run
 
-from experiments.oracle import StudyOracle
+from experiments.strategy.oracle import StudyOracle
 
 
 class Killed(BaseException):

@@ -9,7 +9,7 @@ import pytest
 from experiments.scoring import Scorer
 from experiments.tasks.adding import Adding
 from experiments.tasks.char_lm import CharLM
-from experiments.training import Training
+from experiments.training.training2 import Training
 from experiments.windows import check, rows, streams, windows
 from search_spaces.recurrent import RecurrentSpace
 from search_spaces.streams import carrying, copy_weights, reset

@@ -11,8 +11,8 @@ from keras_tuner.engine import hyperparameters as kt
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial
 
-from experiments import tpe
-from experiments.points import Values, distribution, finite, key, points, size, walk
+from experiments.strategy import tpe
+from experiments.strategy.points import Values, distribution, finite, key, points, size, walk
 
 FEW = 5_000  # points of a space whose untried ones are all compared
 PROPOSAL_SEEDS = 2  # spawn key: apart from the seeds of data (0) and training (1)

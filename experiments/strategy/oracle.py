@@ -16,10 +16,10 @@ from optuna.trial import TrialState
 
 from experiments.config.folders import SearchFolder, TrialFolder, taken
 from experiments.config.spec import STRATEGIES
-from experiments.points import distribution, key
-from experiments.proposals import Proposals
-from experiments.study import open_study, tell
-from experiments.verdicts import given_up
+from experiments.strategy.points import distribution, key
+from experiments.strategy.proposals import Proposals
+from experiments.strategy.pruning import given_up
+from experiments.strategy.study import open_study, tell
 from tracking.journal import Event
 
 DEATHS = 3  # a trial whose worker died so often, without a new epoch in between, is not tried again

@@ -15,7 +15,7 @@ from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstim
 from optuna.samplers._tpe.sampler import default_gamma, default_weights
 from optuna.trial import FrozenTrial, TrialState
 
-from experiments.points import Values, distribution
+from experiments.strategy.points import Values, distribution
 
 BEST, LATEST = 200, 800  # trials that are looked at
 STARTUP = 10  # trials after which there is something to go by
