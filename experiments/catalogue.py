@@ -11,7 +11,7 @@ from typing import Any
 from experiments.data.cache import kept
 from experiments.tasks import base
 from experiments.tasks.loading import find
-from experiments.windows import windows
+from experiments.training.windows import windows
 from tracking.text import floors_line
 
 

@@ -248,8 +248,8 @@ def _ui(parsed: argparse.Namespace) -> int:
 
 
 def _export(parsed: argparse.Namespace) -> int:
-    from experiments.scoring import scorer
     from experiments.system.quiet import quiet
+    from experiments.training.scoring import scorer
     from tracking.export import export
     from tracking.store import resolve, working
     from tracking.text import floors_line, format_number, metric_name
@@ -270,8 +270,8 @@ def _export(parsed: argparse.Namespace) -> int:
 
 
 def _sample(parsed: argparse.Namespace) -> int:
-    from experiments.sampling import check, generate, load
     from experiments.system.quiet import quiet
+    from experiments.training.sampling import check, generate, load
 
     chosen = (parsed.temperature, parsed.top_k, parsed.top_p)
     check(*chosen)
@@ -286,25 +286,25 @@ def _sample(parsed: argparse.Namespace) -> int:
 
 
 def _kernels(parsed: argparse.Namespace) -> int:
-    from experiments import kernel_table
     from experiments.system.quiet import quiet
+    from experiments.training import kernel_speed
     from experiments.worker import alone
     from search_spaces import cells
 
-    chosen = parsed.cells.split(",") if parsed.cells else list(kernel_table.CELLS)
+    chosen = parsed.cells.split(",") if parsed.cells else list(kernel_speed.CELLS)
     for name in chosen:
         if name not in cells.names():
             raise ValueError(f"--cells: expected some of {', '.join(cells.names())}, got {name!r}")
     console, found = _console(), []
     cases = len(chosen) * len(parsed.lengths) * len(parsed.widths)
     with quiet(), console.status(f"measuring {cases} cases ...") as status:
-        for row in kernel_table.rows(chosen, parsed.lengths, parsed.widths, alone()):
+        for row in kernel_speed.rows(chosen, parsed.lengths, parsed.widths, alone()):
             found.append(row)
             status.update(f"measured {len(found)} of {cases} cases ...")
     if parsed.json:
         print(json.dumps(found, indent=1))
     else:
-        console.print(kernel_table.table(found), soft_wrap=True)
+        console.print(kernel_speed.table(found), soft_wrap=True)
     return 0
 
 

@@ -14,7 +14,6 @@ import psutil
 from rich.console import Console
 from rich.text import Text
 
-from experiments import windows
 from experiments.card import card, describe
 from experiments.config import estimate
 from experiments.config.folders import SEARCHES, SearchFolder, taken
@@ -29,6 +28,7 @@ from experiments.system.resources import gpus
 from experiments.tasks import base
 from experiments.tasks.loading import checks, find
 from experiments.tasks.loading.digest import check_digest, digest_of
+from experiments.training import windows
 from tracking.text import floors_line, format_duration
 
 if TYPE_CHECKING:

@@ -117,7 +117,9 @@ class Search:
     def _settle(self) -> None:
         """A worker that was ended between the last line of its trial and that of the study has left one behind."""
         if not self.workers or not all(worker.done() for worker in self.workers):
-            from experiments.study import settle  # Optuna takes half a second, which most searches need not wait for
+            from experiments.strategy.study import (
+                settle,  # Optuna takes half a second, which most searches need not wait for
+            )
 
             settle(self.folder)
 

@@ -22,12 +22,13 @@ from experiments.config.folders import FULL_DISK, TrialFolder
 from experiments.config.spec import Spec
 from experiments.config.units import parse_duration
 from experiments.engines.local import RETIRED
-from experiments.gauges import cost, pace, sight, weights
-from experiments.oracle import StudyOracle
-from experiments.steps import rewrite_graphs
+from experiments.strategy.oracle import StudyOracle
 from experiments.system.resources import process_memory
 from experiments.tasks.base import Arrays, Task
-from experiments.training import Training, read_state, save_model, seed_sequence, with_weights
+from experiments.training.measures import cost, horizons, pace, weights
+from experiments.training.sampling import shares
+from experiments.training.tracing import rewrite_graphs
+from experiments.training.training import Training, read_state, save_model, seed_sequence, with_weights
 from search_spaces.architecture import architecture, layers, parameters
 from search_spaces.plain import plain
 from tracking.journal import Event, now
@@ -202,11 +203,16 @@ class RecurrentTuner(SearchTuner):
             stopped = self._enough(training, seconds)
         folder.journal.append("trained", execution=execution)
         best = training.best_model(folder.execution_weights(execution, training.best_epoch))
-        sees = {} if self.spec.no_horizon else sight(best, initial, self.task, training.probe_samples)
+        sees = {} if self.spec.no_horizon else horizons(best, initial, self.task, training.probe_samples)
         seconds = before + time.perf_counter() - started
-        samples = {name: float(share) for name, share in self.task.samples(best, self.spec.seed).items()}
+        samples = shares(self.task, best, self.spec.seed)
         found = {"score": training.best, "epoch": training.best_epoch, "seconds": seconds, "samples": samples}
-        return {**found, **pace(folder, execution, training.batches.steps), **sees, "stopped": stopped}
+        return {
+            **found,
+            **pace(_events(folder, "epoch", execution), training.batches.steps),
+            **sees,
+            "stopped": stopped,
+        }
 
     def save_model(self, trial: Trial, folder: TrialFolder, kept: Event) -> None:
         model = self.hypermodel.build(trial.hyperparameters)

@@ -19,7 +19,7 @@ from experiments.config.spec import Spec
 from experiments.engines.local import DONE, FULL, RETIRED, end_with_launcher, tie_to_launcher
 from experiments.tasks import base
 from experiments.tasks.loading import find
-from experiments.windows import training_steps
+from experiments.training.windows import training_steps
 
 if TYPE_CHECKING:
     from experiments.tuner import SearchTuner
@@ -130,9 +130,9 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
     import keras_tuner
     import tensorflow as tf
 
-    from experiments.oracle import StudyOracle
-    from experiments.pruners import pruner
     from experiments.sharing import shared
+    from experiments.strategy.oracle import StudyOracle
+    from experiments.strategy.pruning import pruner
     from experiments.tuner import RecurrentTuner
     from search_spaces.recurrent import RecurrentSpace
 

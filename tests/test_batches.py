@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.batches import Batches, Windows
-from experiments.windows import streams, windows
+from experiments.training.batches import Batches, Windows
+from experiments.training.windows import streams, windows
 
 X, Y = np.arange(20, dtype=np.float32).reshape(10, 2), np.arange(10, dtype=np.int32)
 

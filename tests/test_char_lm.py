@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from experiments.data import corpora, ngrams
-from experiments.scoring import Scorer
 from experiments.tasks.char_lm import CharLM
 from experiments.tasks.loading.find import make
+from experiments.training.scoring import Scorer
 from search_spaces.recurrent import RecurrentSpace
 
 KNOWN = ", ".join(corpora.names())

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from experiments.config.folders import TrialFolder
-from experiments.gauges import pace, sight
 from experiments.tasks.loading.find import make as make_task
-from experiments.training.training2 import Training
+from experiments.training.measures import horizons, pace
+from experiments.training.training import Training
 from search_spaces import horizon
 from search_spaces.horizon import measure
 from search_spaces.recurrent import RecurrentSpace
@@ -57,16 +57,12 @@ def test_what_training_has_compiled_serves_the_horizon(
     model = space.stack([("simple_rnn", 8)], 0.0)
     model.compile("adam", "mse")
     training = Training(model, task, task.split("train", 0), task.split("val", 0), batch, 0, (0, 0))
-    sight(model, model.get_weights(), task, training.probe_samples)
+    horizons(model, model.get_weights(), task, training.probe_samples)
     assert told == [expected]
 
 
-def test_the_pace_is_that_of_all_epochs_but_the_first_of_a_process(tmp_path: Path) -> None:
-    (tmp_path / "0000").mkdir()
-    trial = TrialFolder(tmp_path / "0000")
-    for execution, seconds in ((0, [9.0, 0.2, 8.0, 0.4, 0.3]), (1, [9.0])):  # a second process went on after two epochs
-        for epoch, each in enumerate(seconds):
-            line = {"execution": execution, "epoch": epoch, "training": each, "traced": each > 1}
-            trial.journal.append("epoch", **line, metrics={})
-    assert pace(trial, 0, 100) == {"ms_per_step": pytest.approx(3.0)}
-    assert pace(trial, 1, 100) == {}
+def test_the_pace_is_that_of_all_epochs_but_the_first_of_a_process() -> None:
+    seconds = [9.0, 0.2, 8.0, 0.4, 0.3]  # a second process went on after two epochs
+    epochs = [{"epoch": epoch, "training": each, "traced": each > 1} for epoch, each in enumerate(seconds)]
+    assert pace(epochs, 100) == {"ms_per_step": pytest.approx(3.0)}
+    assert pace(epochs[:1], 100) == {}

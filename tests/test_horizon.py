@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments.batches import Batches
+from experiments.training.batches import Batches
 from search_spaces import cells
 from search_spaces.horizon import LEAST, Gauge, drawn, half_life, measure, probe_steps, rate, summary
 from search_spaces.recurrent import RecurrentSpace

@@ -10,17 +10,17 @@ import tensorflow as tf
 from rich.console import Console
 from searching import Recurrent, run
 
-from experiments import kernel_table
 from experiments.benchmarks.kernels import summary
+from experiments.training import kernel_speed
 from search_spaces import cells
 from search_spaces.kernels import kernel
 
 
 def test_what_a_line_says() -> None:
     loop, fast = {"step": 0.010, "compile": 1.0}, {"step": 0.004, "compile": 2.2}
-    found = kernel_table.row("gru", 100, 32, "xla", loop, fast, 0)
+    found = kernel_speed.row("gru", 100, 32, "xla", loop, fast, 0)
     assert (found["loop_ms"], found["kernel_ms"], found["pays"]) == (10.0, 4.0, 200)  # 1.2 s more, 6 ms less a step
-    assert kernel_table.row("gru", 100, 32, "xla", fast, loop, 0)["pays"] is None
+    assert kernel_speed.row("gru", 100, 32, "xla", fast, loop, 0)["pays"] is None
 
 
 EXPECTED = [
@@ -33,16 +33,16 @@ EXPECTED = [
 def test_the_table_fits_80_columns() -> None:
     same = {"step": 0.12431, "compile": 12.0}
     console = Console(file=io.StringIO(), width=80)
-    line = kernel_table.row("simple_rnn", 200, 128, "cudnn", same, same, 1)
-    console.print(kernel_table.table([line]), soft_wrap=True)
+    line = kernel_speed.row("simple_rnn", 200, 128, "cudnn", same, same, 1)
+    console.print(kernel_speed.table([line]), soft_wrap=True)
     assert isinstance(console.file, io.StringIO)
     assert [line.rstrip() for line in console.file.getvalue().splitlines()] == EXPECTED
 
 
 def test_every_execution_that_is_timed_is_a_whole_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, data = [], kernel_table.data
-    monkeypatch.setattr(kernel_table, "data", lambda length, steps: asked.append(steps) or data(length, steps))
-    kernel_table.measure("loop", "gru", 2, 1, 20)
+    asked, data = [], kernel_speed.data
+    monkeypatch.setattr(kernel_speed, "data", lambda length, steps: asked.append(steps) or data(length, steps))
+    kernel_speed.measure("loop", "gru", 2, 1, 20)
     assert asked == [16, 48]  # 16 before the first time, then 20 in sixteens: a rest of 4 would count as 16
 
 
@@ -55,19 +55,19 @@ def test_what_the_benchmark_says_of_a_cell() -> None:
 @pytest.mark.parametrize("cell", cells.names())
 def test_from_the_chosen_step_on_a_search_takes_the_kernel(cell: str) -> None:
     same = {"step": 1.0, "compile": 0.0}
-    steps = kernel_table.row(cell, 30, 32, "xla", same, same, 0)["chosen"]
+    steps = kernel_speed.row(cell, 30, 32, "xla", same, same, 0)["chosen"]
     assert [kernel([cell], 0, count * 30)[0] for count in (steps - 1, steps + 1)] == ["loop", "xla"]
-    assert kernel_table.row(cell, 30, 32, "cudnn", same, same, 1)["chosen"] == 0
+    assert kernel_speed.row(cell, 30, 32, "cudnn", same, same, 1)["chosen"] == 0
 
 
 @pytest.mark.parametrize("cell", cells.names())
 def test_the_loop_is_a_loop_on_a_gpu_too(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if there were one: cuDNN's operation could not run here."""
     monkeypatch.setattr(sys.modules["keras.src.backend.tensorflow.rnn"], "_is_gpu_available", lambda: True)
-    assert kernel_table.measure("loop", cell, 3, 2, 16)["step"] > 0
+    assert kernel_speed.measure("loop", cell, 3, 2, 16)["step"] > 0
     if not tf.config.list_physical_devices("GPU"):
         with pytest.raises(tf.errors.InvalidArgumentError, match="CudnnRNNV3"):
-            kernel_table.measure("cudnn", cell, 3, 2, 16)
+            kernel_speed.measure("cudnn", cell, 3, 2, 16)
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -1,17 +1,17 @@
 """Lines as sequences: cut, encoded, sampled and judged."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from searching import Searched, run
 from test_sampling import CHAIN, markov_chain
 
-from experiments import sampling
 from experiments.data import lines
-from experiments.tasks.base import SPLITS
+from experiments.tasks.base import SPLITS, Draw
 from experiments.tasks.loading.find import make
+from experiments.training import sampling
 
 NAMES = [first + second for first in ("an", "be", "cor", "du") for second in ("na", "lia", "ro", "tus", "di", "mir")]
 
@@ -110,6 +110,28 @@ def test_a_text_of_lines_starts_anew_with_each(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(sampling.Stepper, "reset", lambda self: resets.append(1))
     text = sampling.generate(markov_chain(), "\ufffd\nbc", "b", 60, lines=True)
     assert len(resets) == text.count("\n") > 0
+
+
+def test_a_task_says_what_the_lines_of_a_model_are_like() -> None:
+    class Short:
+        def samples(self, draw: Draw) -> dict[str, float]:
+            drawn = draw(40, 6)
+            assert drawn == sampling.sample_lines(markov_chain(), "\ufffd\nbc", 40, 6, seed=3)
+            return {"short": np.mean([len(line) < 4 for line in drawn])}
+
+        def preprocessing(self) -> dict[str, Any]:
+            return {"vocabulary": "\ufffd\nbc"}
+
+    found = sampling.shares(cast(Any, Short()), markov_chain(), 3)
+    assert 0 < found["short"] < 1 and type(found["short"]) is float
+
+
+def test_a_users_task_may_draw_by_itself() -> None:
+    class Own:
+        def samples(self, model: Any, seed: int) -> dict[str, float]:
+            return {"seed": seed, "symbols": model.output_shape[-1]}
+
+    assert sampling.shares(cast(Any, Own()), markov_chain(), 3) == {"seed": 3.0, "symbols": 4.0}
 
 
 @pytest.mark.slow

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from experiments import sampling
 from experiments.data import corpora
+from experiments.training import sampling
 from search_spaces.recurrent import RecurrentSpace
 
 KNOWN = np.log([1.0, 2.0])

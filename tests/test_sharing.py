@@ -8,10 +8,10 @@ import pytest
 from searching import Searched, run
 
 from experiments import sharing
-from experiments.batches import Batches, Windows
 from experiments.config.folders import SearchFolder
 from experiments.tasks.adding import Adding
-from experiments.windows import streams
+from experiments.training.batches import Batches, Windows
+from experiments.training.windows import streams
 
 TASK = Adding(length=6, train=50, val=10)
 SPLITS = [TASK.split("train", 3), TASK.split("val", 3)]

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from experiments.batches import Batches
-from experiments.steps import rewrite_graphs, trace_as_one
+from experiments.training.batches import Batches
+from experiments.training.tracing import rewrite_graphs, trace_as_one
 from search_spaces import cells
 
 BATCH, SAMPLES = 8, 52  # seven batches, the last one of four samples

@@ -17,15 +17,15 @@ import numpy as np
 import pytest
 
 from experiments.config.spec import Spec
-from experiments.scoring import Scorer
 from experiments.system.files import write_bytes, write_json
 from experiments.tasks.adding import Adding
 from experiments.tasks.base import DATA_SEEDS, Arrays, Task
 from experiments.tasks.char_lm import CharLM
 from experiments.tasks.nback import NBack
 from experiments.tasks.parity import Parity
-from experiments.training.training2 import Training, read_state, save_model, seed_sequence
-from experiments.windows import training_steps
+from experiments.training.scoring import Scorer
+from experiments.training.training import Training, read_state, save_model, seed_sequence
+from experiments.training.windows import training_steps
 from experiments.worker import space_arguments
 from search_spaces.recipe import Recipe
 from search_spaces.recurrent import RecurrentSpace

@@ -12,11 +12,11 @@ import pytest
 
 from experiments.config.folders import SearchFolder, TrialFolder
 from experiments.config.spec import Spec
-from experiments.scoring import scorer
 from experiments.strategy.oracle import StudyOracle
 from experiments.tasks.adding import Adding
 from experiments.tasks.loading.digest import digest_of
-from experiments.training.training2 import Training, read_state
+from experiments.training.scoring import scorer
+from experiments.training.training import Training, read_state
 from experiments.tuner import RecurrentTuner
 from experiments.worker import space_arguments
 from search_spaces.recurrent import RecurrentSpace

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from experiments.scoring import Scorer
 from experiments.tasks.adding import Adding
 from experiments.tasks.char_lm import CharLM
-from experiments.training.training2 import Training
-from experiments.windows import check, rows, streams, windows
+from experiments.training.scoring import Scorer
+from experiments.training.training import Training
+from experiments.training.windows import check, rows, streams, windows
 from search_spaces.recurrent import RecurrentSpace
 from search_spaces.streams import carrying, copy_weights, reset
 

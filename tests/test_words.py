@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from experiments.data import ngrams, words
-from experiments.scoring import Scorer
 from experiments.tasks.base import Task
 from experiments.tasks.loading.find import make
+from experiments.training.scoring import Scorer
 from search_spaces.recurrent import RecurrentSpace
 
 TEXT = "the cat sat\nthe <unk> sat\n\n"  # one line is empty

@@ -17,7 +17,7 @@ HUNG = 45.0  # seconds
 
 
 def trouble_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str) -> "SearchTuner":
-    from experiments.training.training2 import Training
+    from experiments.training.training import Training
     from experiments.worker import make_tuner
 
     tuner = make_tuner(search, spec, index, session)

@@ -26,7 +26,7 @@ from typing import Any
 
 from experiments.benchmarks.processes import measured, setting
 from experiments.data.cache import folder
-from experiments.kernel_table import BATCH, CELLS, FEATURES, LENGTHS, WARM, WIDTHS, data
+from experiments.training.kernel_speed import BATCH, CELLS, FEATURES, LENGTHS, WARM, WIDTHS, data
 
 STEPS = 2_000
 TORCH = "torch==2.13.0"
@@ -36,7 +36,7 @@ LEAST = 0.95
 
 def our_kernel(cell: str, length: int, width: int, steps: int) -> dict[str, Any]:
     """Seconds of a step, seconds of compilation and the kernel of one case, in this process."""
-    from experiments.kernel_table import measure
+    from experiments.training.kernel_speed import measure
     from experiments.worker import alone
     from search_spaces.kernels import kernel
 

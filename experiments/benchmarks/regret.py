@@ -105,10 +105,10 @@ def ours(table: Table, budget: Budget, strategy: str, pruning: str, how: str = "
     import keras_tuner
     from keras_tuner.engine.trial import Trial
 
-    from experiments import proposals, tpe
     from experiments.config.folders import SearchFolder, TrialFolder
-    from experiments.oracle import StudyOracle
-    from experiments.pruners import pruner
+    from experiments.strategy import proposals, tpe
+    from experiments.strategy.oracle import StudyOracle
+    from experiments.strategy.pruning import pruner
     from experiments.tuner import Pruned, SearchTuner
 
     class Space(keras_tuner.HyperModel):

@@ -51,7 +51,7 @@ def ours(strategy: str, trials: int) -> dict[str, Any]:
 
     from experiments.config.folders import SearchFolder, TrialFolder
     from experiments.display import leaderboard
-    from experiments.oracle import StudyOracle
+    from experiments.strategy.oracle import StudyOracle
     from experiments.tuner import SearchTuner
     from tracking.results import ranked, results
     from tracking.runs import Projection

@@ -6,12 +6,13 @@ the field `length`. Steps that are not scored, and padding behind the end of a s
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 Arrays = tuple[np.ndarray, np.ndarray]
+Draw = Callable[[int, int], list[str]]
 SPLITS = ("train", "val", "test")
 DATA_SEEDS = 0  # spawn key: apart from the seeds of training (1) and of proposals (2)
 NOT_SCORED = -1
@@ -120,8 +121,13 @@ class Task:
         """What models with less memory score on a split, by name."""
         raise NotImplementedError
 
-    def samples(self, model: Any, seed: int) -> dict[str, float]:
-        """Shares of what a trained model writes, logged beside its score; nothing by default."""
+    def samples(self, draw: Draw) -> dict[str, float]:
+        """Shares of what a trained model writes, logged beside its score; nothing by default.
+
+        Args:
+            draw: `draw(count, longest)` gives `count` lines that the model has written, each with its newline unless it
+                has not come to an end after `longest` characters. A task may also define `samples(self, model, seed)`.
+        """
         return {}
 
     def about(self) -> str:

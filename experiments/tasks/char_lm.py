@@ -22,9 +22,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments import sampling
 from experiments.data import corpora, lines, ngrams
-from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, Task, cross_entropy, option
+from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, Draw, Task, cross_entropy, option
 
 BARS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")
 SAMPLES = 500  # lines
@@ -105,12 +104,11 @@ class CharLM(Task):
         bars = ngrams.cached_bars(corpora.load(self.corpus).sha256, train, scored, self.tokens, newline)
         return dict(zip(BARS, bars, strict=False))
 
-    def samples(self, model: Any, seed: int) -> dict[str, float]:
+    def samples(self, draw: Draw) -> dict[str, float]:
         """Of sampled lines the shares that are valid, unique and novel."""
         if not self.lines:
             return {}
-        drawn = sampling.sample_lines(model, self.vocabulary, SAMPLES, 2 * self._longest, seed)
-        return lines.quality(drawn, self.text("train"))
+        return lines.quality(draw(SAMPLES, 2 * self._longest), self.text("train"))
 
     def words(self) -> list[str]:
         return [repr(character)[1:-1] for character in self.vocabulary]

@@ -7,10 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from experiments.config.folders import TrialFolder
 from experiments.tasks.base import Task
 from search_spaces import horizon
 from search_spaces.cost import flops, training_flops
+from tracking.journal import Event
 
 
 def cost(model: keras.Model, task: Task, batch: int) -> dict[str, float]:
@@ -22,14 +22,15 @@ def cost(model: keras.Model, task: Task, batch: int) -> dict[str, float]:
     }
 
 
-def pace(folder: TrialFolder, execution: int, steps: int) -> dict[str, float]:
+def pace(epochs: list[Event], steps: int) -> dict[str, float]:
     """Milliseconds of one of an epoch's `steps` training steps: the median of all epochs but the first of a process.
 
     {} where there is no other epoch: in the first one TensorFlow traces and compiles.
+
+    Args:
+        epochs: the "epoch" events of an execution.
     """
-    lines = [event for event in folder.journal.events() if event["event"] == "epoch"]
-    steady = [line for line in lines if line["execution"] == execution and not line.get("traced", not line["epoch"])]
-    seconds = [line["training"] for line in steady]
+    seconds = [event["training"] for event in epochs if not event.get("traced", not event["epoch"])]
     return {"ms_per_step": 1000 * statistics.median(seconds) / steps} if seconds else {}
 
 
@@ -38,7 +39,7 @@ def weights(model: keras.Model) -> list[np.ndarray]:
     return [np.array(array) for array in model.get_weights()]
 
 
-def sight(model: keras.Model, initial: list[np.ndarray], task: Task, compiled: int) -> dict[str, Any]:
+def horizons(model: keras.Model, initial: list[np.ndarray], task: Task, compiled: int) -> dict[str, Any]:
     """The horizon at the beginning and trained, with the lag of the task's first step.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 from experiments.tasks.base import Arrays, Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.digest import check_digest
-from experiments.windows import Rows, rows
+from experiments.training.windows import Rows, rows
 
 BATCH = 256
 STREAMS = 16  # rows that a long sequence is read in at the most ...

@@ -29,9 +29,9 @@ def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS)
     """
     import keras
 
-    from experiments.batches import Batches
-    from experiments.steps import rewrite_graphs, trace_as_one
-    from experiments.training import STEPS_PER_EXECUTION
+    from experiments.training.batches import Batches
+    from experiments.training.tracing import rewrite_graphs, trace_as_one
+    from experiments.training.training import STEPS_PER_EXECUTION
     from search_spaces import cells
 
     times: list[float] = []

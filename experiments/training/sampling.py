@@ -8,6 +8,7 @@ Worked example, of two symbols the second twice as likely as the first:
 A temperature below 1 sharpens, above 1 flattens. Top-p, the nucleus: Holtzman et al. 2020, arXiv:1904.09751.
 """
 
+import inspect
 import json
 import math
 import zipfile
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.data import corpora, words
+from experiments.tasks.base import Task
 
 if TYPE_CHECKING:
     import keras
@@ -169,6 +171,19 @@ def _prompt(prompt: str, vocabulary: str | list[str], lines: bool) -> np.ndarray
     if lines:  # what stands before the last newline is forgotten
         return corpora.encode("\n" + prompt.split("\n")[-1], vocabulary)
     return corpora.encode(prompt or start(vocabulary), vocabulary)
+
+
+def shares(task: Task, model: "keras.Sequential", seed: int) -> dict[str, float]:
+    """What the task says of the lines that a trained model writes, by name; see `Task.samples`."""
+    if list(inspect.signature(task.samples).parameters) == ["draw"]:
+        found = task.samples(lambda count, longest: sample_lines(model, _vocabulary(task), count, longest, seed))
+    else:
+        found = task.samples(model, seed)  # type: ignore[call-arg]  # a user's own way
+    return {name: float(share) for name, share in found.items()}
+
+
+def _vocabulary(task: Task) -> str:
+    return str(task.preprocessing()["vocabulary"])
 
 
 def sample_lines(model: "keras.Sequential", vocabulary: str, count: int, longest: int, seed: int) -> list[str]:

@@ -14,13 +14,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from experiments.batches import Batches, Windows
-from experiments.norms import GradientNorms
-from experiments.scoring import Scorer
-from experiments.steps import trace_as_one
 from experiments.system.files import replacing, write_bytes
 from experiments.tasks.base import Arrays, Task
-from experiments.windows import streams
+from experiments.training.batches import Batches, Windows
+from experiments.training.gradients import GradientNorms
+from experiments.training.scoring import Scorer
+from experiments.training.tracing import trace_as_one
+from experiments.training.windows import streams
 from search_spaces.scan import scanned
 from search_spaces.streams import carrying, copy_weights, reset
 
