@@ -288,7 +288,7 @@ def _sample(parsed: argparse.Namespace) -> int:
 def _kernels(parsed: argparse.Namespace) -> int:
     from experiments.system.quiet import quiet
     from experiments.training import kernel_speed
-    from experiments.worker import alone
+    from experiments.worker.process import alone
     from search_spaces import cells
 
     chosen = parsed.cells.split(",") if parsed.cells else list(kernel_speed.CELLS)

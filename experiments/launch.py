@@ -22,13 +22,13 @@ from experiments.display import Display
 from experiments.limits import Watch, limits
 from experiments.progress import Progress, TrialState
 from experiments.search import NO_SPACE, Search
-from experiments.sharing import share, stop_sharing
 from experiments.system.files import write_json
 from experiments.system.resources import gpus
 from experiments.tasks import base
 from experiments.tasks.loading import checks, find
 from experiments.tasks.loading.digest import check_digest, digest_of
 from experiments.training import windows
+from experiments.worker.sharing import share, stop_sharing
 from tracking.text import floors_line, format_duration
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from filelock import Timeout
 
 from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, taken
 from experiments.engines.local import LocalWorker
-from experiments.worker import make_tuner, work
+from experiments.worker.build import make_tuner
+from experiments.worker.process import work
 
 if TYPE_CHECKING:
     from experiments.limits import Watch

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from experiments.config.folders import SearchFolder
     from experiments.config.spec import Spec
-    from experiments.tuner import SearchTuner
+    from experiments.worker.tuner import SearchTuner
 
 Recurrent = Callable[..., subprocess.CompletedProcess[str]]  # the fixture `recurrent`: (*words, cwd=folder)
 TEMPORARY = ".temporary"
@@ -205,7 +205,7 @@ def text(characters: int, seed: int) -> str:
 
 def failing_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str) -> "SearchTuner":
     """A worker's tuner that cannot build a model of width 32."""
-    from experiments.worker import make_tuner
+    from experiments.worker.build import make_tuner
 
     tuner = make_tuner(search, spec, index, session)
     build = tuner.hypermodel.build

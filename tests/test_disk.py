@@ -16,12 +16,12 @@ from keras_tuner.engine.trial import Trial
 from searching import events, run
 from test_kill import FakeTuner, make_fake, make_spec
 
-from experiments import sharing
 from experiments.config.folders import SearchFolder, TrialFolder
 from experiments.config.spec import Spec
-from experiments.engines.local import FULL
 from experiments.search import Search, WorkersDied
 from experiments.system.files import write_bytes, write_json
+from experiments.worker import sharing
+from experiments.worker.process import FULL
 from tracking.journal import Journal
 
 pytestmark = pytest.mark.usefixtures("before_fork")
@@ -117,13 +117,13 @@ def test_data_that_do_not_fit_are_named(tmp_path: Path, monkeypatch: pytest.Monk
 FULL_LOG = """
 import errno, os, sys
 import keras_tuner
-from experiments import worker
+from experiments.worker import process
 log = os.open("/dev/full", os.O_WRONLY)
 os.dup2(log, 1)
 os.dup2(log, 2)
 def begin():
     raise OSError(errno.ENOSPC, "full")
-sys.exit(worker._search(begin))
+sys.exit(process._search(begin))
 """
 
 

@@ -21,7 +21,7 @@ from experiments.config.folders import SearchFolder, TrialFolder
 from experiments.config.spec import Spec
 from experiments.search import Search
 from experiments.strategy.oracle import StudyOracle
-from experiments.tuner import SearchTuner
+from experiments.worker.tuner import SearchTuner
 from tracking.record import Record
 from tracking.runs import Projection
 from tracking.searches import all_trials, find_search, open_search

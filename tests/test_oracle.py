@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from experiments.config.folders import SearchFolder, TrialFolder, taken
 from experiments.search import Search
 from experiments.strategy.oracle import DEATHS, StudyOracle, deaths
-from experiments.tuner import SearchTuner
+from experiments.worker.tuner import SearchTuner
 from tracking.journal import Journal
 
 pytestmark = pytest.mark.usefixtures("before_fork")

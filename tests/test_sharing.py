@@ -7,11 +7,11 @@ import psutil
 import pytest
 from searching import Searched, run
 
-from experiments import sharing
 from experiments.config.folders import SearchFolder
 from experiments.tasks.adding import Adding
 from experiments.training.batches import Batches, Windows
 from experiments.training.windows import streams
+from experiments.worker import sharing
 
 TASK = Adding(length=6, train=50, val=10)
 SPLITS = [TASK.split("train", 3), TASK.split("val", 3)]
@@ -81,7 +81,8 @@ def test_a_mapped_stream_is_read_where_it_lies(tmp_path: Path) -> None:
 
 MAPPED = """
 import sys
-from experiments import launch, sharing
+from experiments import launch
+from experiments.worker import sharing
 from experiments.cli import main
 
 sharing.LARGE = 1

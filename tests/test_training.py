@@ -26,7 +26,7 @@ from experiments.tasks.parity import Parity
 from experiments.training.scoring import Scorer
 from experiments.training.training import Training, read_state, save_model, seed_sequence
 from experiments.training.windows import training_steps
-from experiments.worker import space_arguments
+from experiments.worker.build import space_arguments
 from search_spaces.recipe import Recipe
 from search_spaces.recurrent import RecurrentSpace
 from search_spaces.scan import scanned

@@ -17,8 +17,8 @@ from experiments.tasks.adding import Adding
 from experiments.tasks.loading.digest import digest_of
 from experiments.training.scoring import scorer
 from experiments.training.training import Training, read_state
-from experiments.tuner import RecurrentTuner
-from experiments.worker import space_arguments
+from experiments.worker.build import space_arguments
+from experiments.worker.execution import RecurrentTuner
 from search_spaces.recurrent import RecurrentSpace
 from tracking.journal import Journal
 

@@ -7,7 +7,7 @@ import pytest
 
 PROGRAM = """
 import numpy as np, psutil
-from experiments.worker import keep_memory
+from experiments.worker.process import keep_memory
 keep_memory()
 before = psutil.Process().memory_info().rss
 del (array := [np.ones(2**24)])[0]

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from experiments.config.folders import SearchFolder
     from experiments.config.spec import Spec
-    from experiments.tuner import SearchTuner
+    from experiments.worker.tuner import SearchTuner
 
 # Widths, and what a model of that width does; a grid begins with the largest.
 BUILD, FIT, NAN, INFINITE, SLEEP, MEMORY, ABORT, FINE = range(8, 0, -1)
@@ -18,7 +18,7 @@ HUNG = 45.0  # seconds
 
 def trouble_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str) -> "SearchTuner":
     from experiments.training.training import Training
-    from experiments.worker import make_tuner
+    from experiments.worker.build import make_tuner
 
     tuner = make_tuner(search, spec, index, session)
     build, run_epoch = tuner.hypermodel.build, Training.run_epoch

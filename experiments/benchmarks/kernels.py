@@ -37,7 +37,7 @@ LEAST = 0.95
 def our_kernel(cell: str, length: int, width: int, steps: int) -> dict[str, Any]:
     """Seconds of a step, seconds of compilation and the kernel of one case, in this process."""
     from experiments.training.kernel_speed import measure
-    from experiments.worker import alone
+    from experiments.worker.process import alone
     from search_spaces.kernels import kernel
 
     chosen, _ = kernel([cell], alone(), STEPS * length)
@@ -47,7 +47,7 @@ def our_kernel(cell: str, length: int, width: int, steps: int) -> dict[str, Any]
 def keras_defaults(cell: str, length: int, width: int, steps: int) -> dict[str, Any]:
     import keras
 
-    from experiments.worker import one_thread
+    from experiments.worker.process import one_thread
 
     one_thread()
     times: list[float] = []

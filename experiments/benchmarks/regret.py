@@ -109,7 +109,7 @@ def ours(table: Table, budget: Budget, strategy: str, pruning: str, how: str = "
     from experiments.strategy import proposals, tpe
     from experiments.strategy.oracle import StudyOracle
     from experiments.strategy.pruning import pruner
-    from experiments.tuner import Pruned, SearchTuner
+    from experiments.worker.tuner import Pruned, SearchTuner
 
     class Space(keras_tuner.HyperModel):
         def declare_hyperparameters(self, hp: Any) -> None:

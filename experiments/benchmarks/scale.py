@@ -52,7 +52,7 @@ def ours(strategy: str, trials: int) -> dict[str, Any]:
     from experiments.config.folders import SearchFolder, TrialFolder
     from experiments.display import leaderboard
     from experiments.strategy.oracle import StudyOracle
-    from experiments.tuner import SearchTuner
+    from experiments.worker.tuner import SearchTuner
     from tracking.results import ranked, results
     from tracking.runs import Projection
     from tracking.searches import open_search

@@ -1,20 +1,14 @@
 """Workers as processes on this machine."""
 
-import ctypes
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing.connection import wait
 from typing import Any
 
+from experiments.worker.process import DONE, FULL, RETIRED
+
 Target = Callable[..., None]
-# Exit codes of a worker that nobody else uses: a trial that ends its process must not look like one of these.
-DONE = 81  # nothing is left to do
-RETIRED = 82  # it has grown too large: a fresh one takes its place
-FULL = 83  # the disk is full
-PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 class LocalWorker:
@@ -69,22 +63,3 @@ def _ignored(signum: int) -> Iterator[None]:
         yield
     finally:
         signal.signal(signum, before)
-
-
-def tie_to_launcher() -> None:
-    """On Linux the system ends this process with its launcher, be it stopped or stuck in native code."""
-    with suppress(AttributeError, OSError, TypeError):  # elsewhere there is no such call
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def launcher_gone() -> None:
-    """Returns when the process that started this one has died."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-
-
-def end_with_launcher() -> None:
-    """Ends this process at once when its launcher has died; to be run in a thread."""
-    launcher_gone()
-    os._exit(1)

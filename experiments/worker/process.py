@@ -2,30 +2,31 @@
 
 import ctypes
 import gc
+import multiprocessing
 import os
+import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from experiments.config.folders import FULL_DISK, SearchFolder
-from experiments.config.ranges import WIDTH_STEP, real, whole
-from experiments.config.recipes import recipe
 from experiments.config.spec import Spec
-from experiments.engines.local import DONE, FULL, RETIRED, end_with_launcher, tie_to_launcher
-from experiments.tasks import base
-from experiments.tasks.loading import find
-from experiments.training.windows import training_steps
 
 if TYPE_CHECKING:
-    from experiments.tuner import SearchTuner
+    from experiments.worker.tuner import SearchTuner
 
     Make = Callable[[SearchFolder, Spec, int, str], SearchTuner]
 
+# Exit codes of a worker that nobody else uses: a trial that ends its process must not look like one of these.
+DONE = 81  # nothing is left to do
+RETIRED = 82  # it has grown too large: a fresh one takes its place
+FULL = 83  # the disk is full
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's mallopt
 
 
@@ -41,7 +42,7 @@ def work(
     threading.Thread(target=end_with_launcher, daemon=True).start()
     search = SearchFolder(folder)
     with search.worker_lock(index):
-        _settle(search.worker_log(index), gpu)
+        _redirect(search.worker_log(index), gpu)
         import keras_tuner  # noqa: F401  both take seconds, which the launcher uses to open the record
         import tensorflow  # noqa: F401
 
@@ -88,7 +89,7 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _settle(log: Path, gpu: str | None) -> None:
+def _redirect(log: Path, gpu: str | None) -> None:
     """Output goes to the worker's log; one GPU is visible, or none."""
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
@@ -125,56 +126,20 @@ def alone() -> int:
     return len(tf.config.list_physical_devices("GPU"))
 
 
-def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "SearchTuner":
-    """Keras Tuner's loop over the search's space and task."""
-    import keras_tuner
-    import tensorflow as tf
-
-    from experiments.sharing import shared
-    from experiments.strategy.oracle import StudyOracle
-    from experiments.strategy.pruning import pruner
-    from experiments.tuner import RecurrentTuner
-    from search_spaces.recurrent import RecurrentSpace
-
-    one_thread()
-    gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
-    task = find.make(spec.task, spec.options)
-    train, val = shared(search, session, task, spec.seed)
-    steps = spec.epochs * training_steps(task, len(train[0]), spec.batch)
-    decay_steps = steps if spec.schedule == "cosine" else None
-    sizes = 1 if task.stream or len(train[0]) % min(spec.batch, len(train[0])) == 0 else 2
-    space = RecurrentSpace(
-        **space_arguments(spec, task),
-        decay_steps=decay_steps,
-        gpus=len(gpus),
-        work=steps * task.steps,
-        sizes=sizes,
-    )
-    hyperparameters = keras_tuner.HyperParameters()
-    space.declare_hyperparameters(hyperparameters)
-    objective = keras_tuner.Objective(f"val_{task.metric}", task.direction)
-    chosen = pruner(spec.pruner, spec.epochs)
-    oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, session, chosen)
-    return RecurrentTuner(oracle, space, spec, task, train, val, index)
+def tie_to_launcher() -> None:
+    """On Linux the system ends this process with its launcher, be it stopped or stuck in native code."""
+    with suppress(AttributeError, OSError, TypeError):  # elsewhere there is no such call
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def space_arguments(spec: Spec, task: base.Task) -> dict[str, Any]:
-    """RecurrentSpace's arguments for a search."""
-    return {
-        "outputs": task.outputs,
-        "loss": task.loss,
-        "features": task.features,
-        "tokens": task.tokens,
-        "one_hot": task.one_hot,
-        "padding": task.padding,
-        "per_step": task.per_step,
-        "cells": spec.cells,
-        "depths": whole("--depth", spec.depth),
-        "widths": whole("--width", spec.width, WIDTH_STEP),
-        "mixed": spec.mixed,
-        "learning_rate": real("--learning-rate", spec.learning_rate, 0),
-        "dropout": real("--dropout", spec.dropout, 0, 1),
-        "recipe": recipe(spec, task),
-    }
+def launcher_gone() -> None:
+    """Returns when the process that started this one has died."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+
+
+def end_with_launcher() -> None:
+    """Ends this process at once when its launcher has died; to be run in a thread."""
+    launcher_gone()
+    os._exit(1)

@@ -1,0 +1,70 @@
+"""Builds what a worker runs: the space, the task with its data, the oracle, and the tuner over them."""
+
+from typing import TYPE_CHECKING, Any
+
+from experiments.config.folders import SearchFolder
+from experiments.config.ranges import WIDTH_STEP, real, whole
+from experiments.config.recipes import recipe
+from experiments.config.spec import Spec
+from experiments.tasks.base import Task
+from experiments.tasks.loading import find
+from experiments.training.windows import training_steps
+from experiments.worker.process import one_thread
+
+if TYPE_CHECKING:
+    from experiments.worker.tuner import SearchTuner
+
+
+def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "SearchTuner":
+    """Keras Tuner's loop over the search's space and task."""
+    import keras_tuner
+    import tensorflow as tf
+
+    from experiments.strategy.oracle import StudyOracle
+    from experiments.strategy.pruning import pruner
+    from experiments.worker.execution import RecurrentTuner
+    from experiments.worker.sharing import shared
+    from search_spaces.recurrent import RecurrentSpace
+
+    one_thread()
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    task = find.make(spec.task, spec.options)
+    train, val = shared(search, session, task, spec.seed)
+    steps = spec.epochs * training_steps(task, len(train[0]), spec.batch)
+    decay_steps = steps if spec.schedule == "cosine" else None
+    sizes = 1 if task.stream or len(train[0]) % min(spec.batch, len(train[0])) == 0 else 2
+    space = RecurrentSpace(
+        **space_arguments(spec, task),
+        decay_steps=decay_steps,
+        gpus=len(gpus),
+        work=steps * task.steps,
+        sizes=sizes,
+    )
+    hyperparameters = keras_tuner.HyperParameters()
+    space.declare_hyperparameters(hyperparameters)
+    objective = keras_tuner.Objective(f"val_{task.metric}", task.direction)
+    chosen = pruner(spec.pruner, spec.epochs)
+    oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, session, chosen)
+    return RecurrentTuner(oracle, space, spec, task, train, val, index)
+
+
+def space_arguments(spec: Spec, task: Task) -> dict[str, Any]:
+    """RecurrentSpace's arguments for a search."""
+    return {
+        "outputs": task.outputs,
+        "loss": task.loss,
+        "features": task.features,
+        "tokens": task.tokens,
+        "one_hot": task.one_hot,
+        "padding": task.padding,
+        "per_step": task.per_step,
+        "cells": spec.cells,
+        "depths": whole("--depth", spec.depth),
+        "widths": whole("--width", spec.width, WIDTH_STEP),
+        "mixed": spec.mixed,
+        "learning_rate": real("--learning-rate", spec.learning_rate, 0),
+        "dropout": real("--dropout", spec.dropout, 0, 1),
+        "recipe": recipe(spec, task),
+    }
