@@ -36,7 +36,7 @@ OURS = ("MLFLOW_", "TF_", "CUDA_", "KERAS_", "PYTHONWARNINGS", "RECURRENT_")  # 
 IMPATIENT = """
 import sys
 import tracking.record
-from experiments.cli import main
+from experiments.cli.main import main
 
 tracking.record.PATIENCE = 1.0
 tracking.record.AFTER_FAILURE = 1.0
@@ -222,8 +222,8 @@ def failing_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str
 @pytest.fixture
 def recurrent(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Recurrent:
     """`recurrent WORDS` in this process, which has the imports; a search that is not refused ends here at once."""
-    from experiments import cli
-    from experiments.search import Search
+    from experiments.cli import main as cli
+    from experiments.launcher.supervise import Search
     from tracking import store
 
     def begin(*_: Any) -> None:

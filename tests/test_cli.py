@@ -19,9 +19,11 @@ from typing import Any
 import pytest
 from searching import IMPATIENT, SEARCH, Recurrent, Searched, environment, listing, run, text
 
-from experiments import arguments, cli
+from experiments.cli import main as cli
+from experiments.cli.commands import results as results_command
+from experiments.cli.commands import search as search_command
 from experiments.config.folders import SearchFolder
-from experiments.search import Search
+from experiments.launcher.supervise import Search
 from experiments.tasks.loading import find
 from experiments.tasks.loading.digest import digest_of
 from experiments.tasks.loading.find import make
@@ -329,12 +331,12 @@ def test_next_steps_name_a_store_that_commands_do_not_find_by_themselves(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     if default:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", default)
-    assert cli._show_results(searched.name, searched.uri, hints=True) == 0
+    assert results_command.show(searched.name, searched.uri, hints=True) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert f"recurrent ui --tracking-uri {searched.uri} " in told
     assert f"recurrent export {searched.name} --to DIR --tracking-uri {searched.uri} " in told
     monkeypatch.setenv("MLFLOW_TRACKING_URI", searched.uri)
-    cli._show_results(searched.name, searched.uri, hints=True)
+    results_command.show(searched.name, searched.uri, hints=True)
     assert "--tracking-uri" not in capsys.readouterr().out
 
 
@@ -601,7 +603,7 @@ def test_answers_without_heavy_imports(tmp_path: Path, words: list[str]) -> None
 
 def options() -> list[tuple[str, argparse.Action]]:
     """(command, option) of everything that can be given."""
-    top = arguments.parser()
+    top = cli.parser()
     (commands,) = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
     assert tuple(commands.choices) and set(commands.choices) == set(COMMANDS)
     return [(name, action) for name, parser in commands.choices.items() for action in parser._actions]
@@ -616,7 +618,7 @@ def test_every_option_has_help_and_its_default(command: str, action: argparse.Ac
     if switch or not action.option_strings:
         return
     assert "default" in action.help, action.option_strings
-    default = action.default if action.default is not None else arguments.DEFAULTS.get(action.dest)
+    default = action.default if action.default is not None else search_command.DEFAULTS.get(action.dest)
     if default not in (None, "", dataclasses.MISSING):
         assert str(default) in action.help
 

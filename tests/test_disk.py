@@ -18,7 +18,7 @@ from test_kill import FakeTuner, make_fake, make_spec
 
 from experiments.config.folders import SearchFolder, TrialFolder
 from experiments.config.spec import Spec
-from experiments.search import Search, WorkersDied
+from experiments.launcher.supervise import Search, WorkersDied
 from experiments.system.files import write_bytes, write_json
 from experiments.worker import sharing
 from experiments.worker.process import FULL

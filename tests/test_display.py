@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from experiments.display import leaderboard
+from experiments.cli.tables import leaderboard
 from tracking.text import format_amount
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from searching import Recurrent, Searched
 
-from experiments import doctor
+from experiments.launcher import doctor
 
 
 def test_nothing_is_missing(recurrent: Recurrent, tmp_path: Path) -> None:

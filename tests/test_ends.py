@@ -8,9 +8,9 @@ from rich.console import Console
 
 from experiments.config.folders import SearchFolder
 from experiments.config.spec import Spec
-from experiments.launch import Launch
-from experiments.progress import Progress
-from experiments.search import Search, WorkersDied
+from experiments.launcher.launch import Launch
+from experiments.launcher.progress import Progress
+from experiments.launcher.supervise import Search, WorkersDied
 from tracking.journal import Journal
 
 
@@ -70,7 +70,7 @@ def folder(tmp_path: Path) -> SearchFolder:
 
 
 def run(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch, well: bool, interrupted: bool = False) -> Record:
-    monkeypatch.setattr("experiments.search.LocalWorker", lambda *_: Worker(well))
+    monkeypatch.setattr("experiments.launcher.supervise.LocalWorker", lambda *_: Worker(well))
     search, record = Search(folder, 1, []), Record(folder)
     search.interrupted = interrupted
     try:
@@ -101,7 +101,7 @@ def test_a_search_whose_workers_die_has_failed(folder: SearchFolder, monkeypatch
 def test_an_interruption_while_the_rest_is_sent_changes_nothing(
     folder: SearchFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("experiments.search.LocalWorker", lambda *_: Worker(True))
+    monkeypatch.setattr("experiments.launcher.supervise.LocalWorker", lambda *_: Worker(True))
     search, record = Search(folder, 1, []), Record(folder)
     record.meanwhile = lambda: setattr(search, "interrupted", True)
     assert search.run(lambda session: record, lambda: None) == "done"  # type: ignore[arg-type, return-value]

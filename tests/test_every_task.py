@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.catalogue import samples
+from experiments.cli.commands.tasks import samples
 from experiments.tasks import base
 from experiments.tasks.base import NOT_SCORED, SPLITS, Task
 from experiments.tasks.loading import find

@@ -11,6 +11,7 @@ from rich.console import Console
 from searching import Recurrent, run
 
 from experiments.benchmarks.kernels import summary
+from experiments.cli.tables import kernel_table
 from experiments.training import kernel_speed
 from search_spaces import cells
 from search_spaces.kernels import kernel
@@ -34,7 +35,7 @@ def test_the_table_fits_80_columns() -> None:
     same = {"step": 0.12431, "compile": 12.0}
     console = Console(file=io.StringIO(), width=80)
     line = kernel_speed.row("simple_rnn", 200, 128, "cudnn", same, same, 1)
-    console.print(kernel_speed.table([line]), soft_wrap=True)
+    console.print(kernel_table([line]), soft_wrap=True)
     assert isinstance(console.file, io.StringIO)
     assert [line.rstrip() for line in console.file.getvalue().splitlines()] == EXPECTED
 

@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 
 from experiments.config.folders import SearchFolder, TrialFolder
 from experiments.config.spec import Spec
-from experiments.search import Search
+from experiments.launcher.supervise import Search
 from experiments.strategy.oracle import StudyOracle
 from experiments.worker.tuner import SearchTuner
 from tracking.record import Record

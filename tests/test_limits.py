@@ -13,12 +13,12 @@ import psutil
 import pytest
 from rich.console import Console
 
-from experiments import limits as module
 from experiments.config.estimate import candidate_seconds, epoch_seconds
 from experiments.config.spec import Spec
-from experiments.launch import Launch
-from experiments.limits import Limits, Watch, limits
-from experiments.progress import Progress, TrialState
+from experiments.launcher import limits as module
+from experiments.launcher.launch import Launch
+from experiments.launcher.limits import Limits, Watch, limits
+from experiments.launcher.progress import Progress, TrialState
 from experiments.system.resources import process_memory, total_memory
 from experiments.tasks.loading.find import make
 from tracking import journal as journal_module
@@ -372,7 +372,7 @@ def test_the_launcher_counts_from_its_own_beginning(tmp_path: Path, monkeypatch:
         seen.append(data)
         raise InterruptedError
 
-    monkeypatch.setattr("experiments.launch.limits", told)
+    monkeypatch.setattr("experiments.launcher.launch.limits", told)
     options = {"length": "5", "train": "16", "val": "16", "test": "16"}
     spec = Spec(name="s", task="adding", options=options, cells=["gru"])
     age = time.time() - psutil.Process().create_time()

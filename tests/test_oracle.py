@@ -14,7 +14,7 @@ from keras_tuner.engine.trial import Trial
 from optuna.trial import TrialState
 
 from experiments.config.folders import SearchFolder, TrialFolder, taken
-from experiments.search import Search
+from experiments.launcher.supervise import Search
 from experiments.strategy.oracle import DEATHS, StudyOracle, deaths
 from experiments.worker.tuner import SearchTuner
 from tracking.journal import Journal

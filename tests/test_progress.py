@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.progress import Progress, TrialState
+from experiments.launcher.progress import Progress, TrialState
 from tracking.journal import Journal
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import arguments, cli
+from experiments.cli import main as cli
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -17,12 +17,12 @@ PYTHON = [text for language, text in BLOCKS if language == "python"]
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_parses(command: str) -> None:
     words = shlex.split(command)[1:]
-    assert arguments.parser().parse_args(words).command == words[0]
+    assert cli.parser().parse_args(words).command == words[0]
 
 
 def test_every_command_is_shown() -> None:
     shown = {command.split()[1] for command in COMMANDS}
-    assert shown | {"sync"} == set(cli.COMMANDS) and "`recurrent sync NAME`" in README
+    assert shown | {"sync"} == set(cli.names()) and "`recurrent sync NAME`" in README
 
 
 def test_the_space_runs_under_keras_tuners_own_search(

@@ -20,10 +20,13 @@ import tensorflow as tf
 from searching import environment
 from test_space import at, conditions, declared, named, space
 
-from experiments import arguments, settings
+from experiments.cli import main as cli
+from experiments.cli.commands import search as search_command
 from experiments.config import estimate, recipes
 from experiments.config.folders import SearchFolder
 from experiments.config.spec import Spec
+from experiments.config.units import MOST
+from experiments.launcher import settings
 from experiments.strategy.points import finite, key, points
 from experiments.strategy.points import size as count
 from experiments.strategy.proposals import Proposals
@@ -433,8 +436,9 @@ def test_under_stock_keras_tuner(data: tuple[np.ndarray, np.ndarray], tmp_path: 
 
 
 def settled(*words: str, task: str = "adding") -> Spec:
-    parsed: argparse.Namespace = arguments.parser().parse_args(["search", task, *words])
-    return settings.settle(parsed)
+    parsed: argparse.Namespace = cli.parser().parse_args(["search", task, *words])
+    options = search_command._options(parsed.options)
+    return settings.search_spec(task, options, parsed.name, parsed.resume, **search_command._given(parsed))
 
 
 @pytest.fixture
@@ -451,7 +455,7 @@ def test_a_grid_is_whole_where_no_number_of_trials_is_given(folder: Path) -> Non
     endless = settled(
         "--oracle", "grid", "--learning-rate", "0.01", "--mixed", "--depth", "1:100", "--width", "16:65536"
     )
-    assert settled("--trials", str(endless.trials)).trials == endless.trials == arguments.MOST - 1, "the most it takes"
+    assert settled("--trials", str(endless.trials)).trials == endless.trials == MOST - 1, "the most it takes"
 
 
 def of(spec: Spec) -> dict[str, str]:

@@ -15,8 +15,8 @@ from tracking.store import connect
 # Its record opens at the second attempt; when it is opened once more at the end, its experiment has been deleted.
 REFUSED_AT_LAST = """
 import sys
-from experiments.cli import main
-from experiments.launch import Launch
+from experiments.cli.main import main
+from experiments.launcher.launch import Launch
 from tracking.store import Unreachable
 
 opened, tries = Launch._open_in, []
@@ -66,7 +66,7 @@ def test_a_store_that_cannot_be_written_says_how_to_go_on(tmp_path: Path) -> Non
 NO_MODELS = """
 import sys
 import tracking.models
-from experiments.cli import main
+from experiments.cli.main import main
 
 
 def refuses(*words):

@@ -32,8 +32,8 @@ from searching import (
     wait_until,
 )
 
-from experiments.display import Display
-from experiments.progress import Progress
+from experiments.launcher.display import Display
+from experiments.launcher.progress import Progress
 from experiments.tasks.loading.digest import digest_of
 from experiments.tasks.loading.find import make
 from tracking.journal import Journal
@@ -444,11 +444,11 @@ def models(searched: Searched) -> list[tuple[str, str]]:
 FAILING = f"""
 import functools, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-import experiments.launch, searching
-from experiments.cli import main
-from experiments.search import Search
+import experiments.launcher.launch, searching
+from experiments.cli.main import main
+from experiments.launcher.supervise import Search
 
-experiments.launch.Search = functools.partial(Search, make=searching.failing_tuner)
+experiments.launcher.launch.Search = functools.partial(Search, make=searching.failing_tuner)
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -81,9 +81,9 @@ def test_a_mapped_stream_is_read_where_it_lies(tmp_path: Path) -> None:
 
 MAPPED = """
 import sys
-from experiments import launch
+from experiments.launcher import launch
 from experiments.worker import sharing
-from experiments.cli import main
+from experiments.cli.main import main
 
 sharing.LARGE = 1
 

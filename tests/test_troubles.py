@@ -15,13 +15,13 @@ from experiments.strategy.study import JournalLock
 PROGRAM = f"""
 import dataclasses, functools, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-import experiments.launch, experiments.limits, troubles
-from experiments.cli import main
-from experiments.search import Search
+import experiments.launcher.launch, experiments.launcher.limits, troubles
+from experiments.cli.main import main
+from experiments.launcher.supervise import Search
 
-experiments.launch.Search = functools.partial(Search, make=troubles.trouble_tuner)
-limits = experiments.limits.limits
-experiments.launch.limits = lambda *words: dataclasses.replace(limits(*words), hung=troubles.HUNG)
+experiments.launcher.launch.Search = functools.partial(Search, make=troubles.trouble_tuner)
+limits = experiments.launcher.limits.limits
+experiments.launcher.launch.limits = lambda *words: dataclasses.replace(limits(*words), hung=troubles.HUNG)
 sys.exit(main(sys.argv[1:]))
 """
 WORDS = (

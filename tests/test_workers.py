@@ -15,13 +15,13 @@ import pytest
 from keras_tuner.engine.trial import Trial
 from test_kill import FakeTuner, descendants, kill, make_fake, make_spec, start, wait_for_trials
 
-from experiments import limits
-from experiments import search as module
 from experiments.config.folders import SearchFolder, TrialFolder, lock
 from experiments.config.spec import Spec
-from experiments.limits import Limits, Watch
-from experiments.progress import Progress, TrialState
-from experiments.search import Search, WorkersDied
+from experiments.launcher import limits
+from experiments.launcher import supervise as module
+from experiments.launcher.limits import Limits, Watch
+from experiments.launcher.progress import Progress, TrialState
+from experiments.launcher.supervise import Search, WorkersDied
 from experiments.worker import tuner
 from tracking.journal import Tail
 

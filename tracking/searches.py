@@ -9,6 +9,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from tracking.journal import now
+from tracking.store import connect, working
 
 # Of a spec, on --resume.
 CHANGING = ("trials", "commit", "time_limit", "target", "trial_time_limit", "memory_limit")
@@ -17,6 +18,17 @@ CHANGING = ("trials", "commit", "time_limit", "target", "trial_time_limit", "mem
 def find_search(client: MlflowClient, name: str) -> Run | None:
     """The parent run of a search; a name is unique in its store."""
     return next(iter(_searches(client, name)), None)
+
+
+def existing_search(name: str, uri: str) -> tuple[MlflowClient, Run]:
+    """A client, and the parent run of a search that must be there. Raises ValueError."""
+    client = connect(uri)
+    with working(uri):
+        parent = find_search(client, name)
+        known = [] if parent else [run.data.tags["search_id"] for run in all_searches(client)[:10]]
+    if parent is None:
+        raise ValueError(f"NAME: expected a search in {uri} ({', '.join(known) or 'none yet'}), got {name!r}")
+    return client, parent
 
 
 def _searches(client: MlflowClient, name: str) -> list[Run]:

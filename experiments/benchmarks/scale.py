@@ -49,8 +49,8 @@ def ours(strategy: str, trials: int) -> dict[str, Any]:
     from keras_tuner.engine.trial import Trial
     from rich.console import Console
 
+    from experiments.cli.tables import leaderboard
     from experiments.config.folders import SearchFolder, TrialFolder
-    from experiments.display import leaderboard
     from experiments.strategy.oracle import StudyOracle
     from experiments.worker.tuner import SearchTuner
     from tracking.results import ranked, results

@@ -48,7 +48,7 @@ def ours(epochs: int) -> dict[str, float]:
     from rich.console import Console
 
     from experiments.config.folders import SEARCHES, SearchFolder
-    from experiments.launch import Launch
+    from experiments.launcher.launch import Launch
     from tracking.store import resolve
 
     began = time.perf_counter()

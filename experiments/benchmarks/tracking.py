@@ -38,7 +38,7 @@ def one_search(side: str, uri: str | None, trials: int, epochs: int) -> dict[str
     """Runs the search in the current folder; returns its seconds, and those spent in tracking."""
     from rich.console import Console
 
-    from experiments.launch import Launch
+    from experiments.launcher.launch import Launch
     from tracking.store import resolve
 
     spent, began = {"open": 0.0, "flush": 0.0, "close": 0.0}, time.perf_counter()

@@ -1,4 +1,4 @@
-"""Durations and sizes as typed on the command line.
+"""Names, whole numbers, durations and sizes as typed on the command line.
 
 45m, 1h30m, 90s, 90     a duration; seconds where no unit stands
 4G, 512M                a size in GiB, MiB
@@ -11,6 +11,24 @@ import re
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 BYTES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 NONE = "none"
+MOST = 2**31  # beyond every sensible value, and what NumPy's shapes take
+MOST_SEED = 2**63
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def parse_name(text: str) -> str:
+    """The name of a search. Raises ValueError."""
+    if not NAME.fullmatch(text):
+        raise ValueError(f"expected letters, digits, '.', '_' and '-', got {text!r}")
+    return text
+
+
+def parse_whole(text: str, least: int, below: int = MOST) -> int:
+    """A whole number from `least` to under `below`. Raises ValueError."""
+    if not re.fullmatch(r"-?\d{1,20}", text, re.ASCII) or not least <= int(text) < below:
+        bound = "" if below == MOST_SEED else f" below {below:,}"
+        raise ValueError(f"expected a whole number from {least}{bound}, got {text[:60]!r}")
+    return int(text)
 
 
 def parse_duration(argument: str, text: str) -> float | None:

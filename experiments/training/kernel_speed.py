@@ -1,4 +1,4 @@
-"""How fast each kernel is on this machine: what `recurrent kernels` measures and shows."""
+"""How fast each kernel is on this machine: what `recurrent kernels` measures."""
 
 import math
 import statistics
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
 CELLS, LENGTHS, WIDTHS = ("simple_rnn", "gru", "lstm"), (30, 100, 200), (32, 128)
 BATCH, FEATURES = 64, 2
@@ -92,27 +91,3 @@ def _chosen(cell: str, length: int, gpus: int) -> int:
 
     known = cells.load(cell)
     return 0 if gpus else int(known.XLA_COSTS / (known.XLA_SAVES * length)) + 1
-
-
-def table(found: list[Row]) -> Table:
-    """For people, 80 columns wide."""
-    made = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
-    other = found[0]["kernel"] if found else "xla"
-    for heading in ("cell", "length", "width", "ms/step\nloop", f"ms/step\n{other}", "faster"):
-        made.add_column(heading, justify="left" if heading == "cell" else "right", no_wrap=True)
-    for heading in ("compile\ns: loop", f"compile\ns: {other}", "pays\nat step", "taken\nat step"):
-        made.add_column(heading, justify="right", no_wrap=True)
-    for line in found:
-        made.add_row(
-            line["cell"],
-            str(line["length"]),
-            str(line["width"]),
-            f"{line['loop_ms']:.2f}",
-            f"{line['kernel_ms']:.2f}",
-            f"{line['loop_ms'] / line['kernel_ms']:.2f}x",
-            f"{line['loop_compile_s']:.1f}",
-            f"{line['kernel_compile_s']:.1f}",
-            "never" if line["pays"] is None else str(line["pays"]),
-            str(line["chosen"]),
-        )
-    return made

@@ -12,15 +12,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn, Protocol
 
 from experiments.config.folders import FULL_DISK, SearchFolder
 from experiments.config.spec import Spec
 
-if TYPE_CHECKING:
-    from experiments.worker.tuner import SearchTuner
 
-    Make = Callable[[SearchFolder, Spec, int, str], SearchTuner]
+class Tuner(Protocol):
+    """What runs the trials of a worker: `experiments.worker.tuner.SearchTuner`."""
+
+    memory_limit: int | None
+
+    def search(self) -> None: ...
+
+
+Make = Callable[[SearchFolder, Spec, int, str], Tuner]
 
 # Exit codes of a worker that nobody else uses: a trial that ends its process must not look like one of these.
 DONE = 81  # nothing is left to do
@@ -31,7 +37,7 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's mallopt
 
 
 def work(
-    gate: Connection, index: int, folder: Path, session: str, gpu: str | None, memory: int | None, make: "Make"
+    gate: Connection, index: int, folder: Path, session: str, gpu: str | None, memory: int | None, make: Make
 ) -> None:
     """Runs trials of the search in `folder` as soon as the launcher opens the gate.
 
@@ -51,7 +57,7 @@ def work(
         except EOFError:  # the launcher has refused the search meanwhile
             return
 
-        def begin() -> "SearchTuner":
+        def begin() -> Tuner:
             tuner = make(search, Spec.read(search), index, session)
             tuner.memory_limit = memory
             gc.collect()
@@ -61,7 +67,7 @@ def work(
         _leave(_search(begin))
 
 
-def _search(begin: "Callable[[], SearchTuner]") -> int:
+def _search(begin: Callable[[], Tuner]) -> int:
     """Runs trials until there are no more; returns the process's exit code."""
     from keras_tuner.errors import FatalError
 

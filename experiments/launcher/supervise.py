@@ -18,8 +18,8 @@ from experiments.worker.build import make_tuner
 from experiments.worker.process import work
 
 if TYPE_CHECKING:
-    from experiments.limits import Watch
-    from experiments.progress import TrialState
+    from experiments.launcher.limits import Watch
+    from experiments.launcher.progress import TrialState
     from tracking.record import Record
 
 TICK = 0.25  # seconds between two looks at the workers

@@ -10,7 +10,7 @@ import psutil
 from experiments.config.spec import Spec
 from experiments.config.units import parse_duration, parse_number, parse_size
 from experiments.engines.local import LocalWorker
-from experiments.progress import Progress, TrialState
+from experiments.launcher.progress import Progress, TrialState
 from experiments.system import resources
 from tracking.text import format_duration, format_memory, format_number
 

@@ -14,14 +14,14 @@ import psutil
 from rich.console import Console
 from rich.text import Text
 
-from experiments.card import card, describe
 from experiments.config import estimate
 from experiments.config.folders import SEARCHES, SearchFolder, taken
 from experiments.config.spec import Spec, leftovers
-from experiments.display import Display
-from experiments.limits import Watch, limits
-from experiments.progress import Progress, TrialState
-from experiments.search import NO_SPACE, Search
+from experiments.launcher.card import card, describe
+from experiments.launcher.display import Display
+from experiments.launcher.limits import Watch, limits
+from experiments.launcher.progress import Progress, TrialState
+from experiments.launcher.supervise import NO_SPACE, Search
 from experiments.system.files import write_json
 from experiments.system.resources import gpus
 from experiments.tasks import base

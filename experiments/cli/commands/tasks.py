@@ -1,18 +1,42 @@
-"""The tasks as people and scripts see them."""
+"""The tasks, their knobs and floors."""
 
+import argparse
 import dataclasses
 import hashlib
 import inspect
+import json
 import platform
 import sys
 from pathlib import Path
 from typing import Any
 
+from experiments.cli.parsing import whole
 from experiments.data.cache import kept
 from experiments.tasks import base
 from experiments.tasks.loading import find
 from experiments.training.windows import windows
 from tracking.text import floors_line
+
+EXAMPLE = "recurrent tasks adding --show 3"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="one task with its definition and options")
+    parser.add_argument("--show", metavar="N", type=whole(1), help="N samples, readably (default: none)")
+    parser.add_argument("--json", action="store_true", help="JSON instead of text")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    if parsed.show and not parsed.name:
+        raise ValueError("--show: expected NAME with it, got none")
+    found = entries([parsed.name] if parsed.name else None)
+    if parsed.json:
+        print(json.dumps(found[0] if parsed.name else found, indent=1))
+    else:
+        print(page(found[0]) if parsed.name else table(found))
+        if parsed.show:
+            print(f"\n{samples(parsed.name, parsed.show)}")
+    return 0
 
 
 def entries(names: list[str] | None = None) -> list[dict[str, Any]]:

@@ -1,48 +1,59 @@
-"""From parsed arguments to a search's spec; with --resume what is not given is as it was."""
+"""The spec of a search from values as typed; with --resume what is not given is as it was."""
 
-import argparse
 import dataclasses
 import re
 from pathlib import Path
 from typing import Any
 
-from experiments import arguments
 from experiments.config import estimate, recipes
 from experiments.config.folders import SEARCHES, SearchFolder
 from experiments.config.ranges import WIDTH_STEP, real, whole
 from experiments.config.spec import PRUNERS, SCHEDULES, STRATEGIES, Spec
-from experiments.config.units import parse_duration, parse_number, parse_size
+from experiments.config.units import MOST, parse_duration, parse_number, parse_size
 from experiments.data import corpora
 from experiments.system.resources import automatic_workers
-from experiments.tasks import base
+from experiments.tasks.base import Task
 from experiments.tasks.loading import find
 from search_spaces import cells
 
 
-def settle(parsed: argparse.Namespace) -> Spec:
-    """The spec of a `search` command, every value checked. Raises ValueError."""
-    parsed.task = find.path_of(parsed.task)
-    find.task_class(parsed.task)
-    if parsed.resume and not parsed.name:
+def search_spec(
+    task: str, options: dict[str, str], name: str | None = None, resume: bool = False, **given: Any
+) -> Spec:
+    """The spec of a search, every value checked. Raises ValueError.
+
+    Args:
+        task: its name, or a user's file.
+        options: of the task.
+        name: of the search; None for a free one.
+        resume: go on with the search of that name, if there is one.
+        given: other fields of `Spec`, as typed; None for those that are not given.
+    """
+    task = find.path_of(task)
+    find.task_class(task)
+    if resume and not name:
         raise ValueError("--resume: expected --name NAME with it, got none")
-    folder = SearchFolder(SEARCHES / (parsed.name or _free_name(parsed.task)))
-    before = Spec.read(folder) if parsed.resume and folder.spec.exists() else None
-    if before and before.task != parsed.task:
-        raise ValueError(f"--resume: expected TASK as when the search began, {before.task}, got {parsed.task}")
-    given = {field.name: getattr(parsed, field.name, None) for field in dataclasses.fields(Spec)}
-    options = {**(before.options if before else {}), **arguments.options(parsed.options)}
-    made = find.make(parsed.task, options)
-    given["options"] = {key: _anywhere(key, str(value)) for key, value in dataclasses.asdict(made).items()}
-    given["cells"] = None if parsed.cells is None else parsed.cells.split(",")
-    named: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-    exact = {"pruner": "none"} if parsed.oracle == "grid" else {}
-    opened = recipes.opened(made, given["cells"] or cells.names()) if parsed.recipe else {}
-    defaults = before.to_json() if before else {"cells": cells.names(), **exact, **opened}
-    spec = Spec(**{**defaults, "task": parsed.task, **named, "name": folder.path.name})
+    folder = SearchFolder(SEARCHES / (name or _free_name(task)))
+    before = Spec.read(folder) if resume and folder.spec.exists() else None
+    if before and before.task != task:
+        raise ValueError(f"--resume: expected TASK as when the search began, {before.task}, got {task}")
+    made = find.make(task, {**(before.options if before else {}), **options})
+    named = {key: value for key, value in given.items() if value is not None}
+    named["options"] = {key: _anywhere(key, str(value)) for key, value in dataclasses.asdict(made).items()}
+    defaults = before.to_json() if before else _defaults(made, named)
+    spec = Spec(**{**defaults, "task": task, **named, "name": folder.path.name})
     _check(spec, made)
     if spec.oracle == "grid" and not before and "trials" not in named:
-        spec = dataclasses.replace(spec, trials=min(estimate.space_size(spec) or spec.trials, arguments.MOST - 1))
+        spec = dataclasses.replace(spec, trials=min(estimate.space_size(spec) or spec.trials, MOST - 1))
     return spec
+
+
+def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
+    """What a new search has where nothing is said, beside the defaults of `Spec`."""
+    chosen = named.get("cells", cells.names())
+    exact = {"pruner": "none"} if named.get("oracle") == "grid" else {}
+    opened = recipes.opened(task, chosen) if named.get("recipe") else {}
+    return {"cells": chosen, **exact, **opened}
 
 
 def _anywhere(key: str, value: str) -> str:
@@ -58,7 +69,7 @@ def _free_name(task: str) -> str:
     return f"{task}-{number}"
 
 
-def _check(spec: Spec, task: base.Task) -> None:
+def _check(spec: Spec, task: Task) -> None:
     for cell in spec.cells:
         if cell not in cells.names():
             raise ValueError(f"--cells: expected some of {', '.join(cells.names())}, got {cell!r}")

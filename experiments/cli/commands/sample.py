@@ -1,0 +1,37 @@
+"""Text from an exported language model."""
+
+import argparse
+from pathlib import Path
+
+from experiments.cli.parsing import add_seed, real, whole
+
+EXAMPLE = 'recurrent sample best --prompt "The " --length 200'
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", metavar="DIR", help="what export has written")
+    text = "the text to go on from, --prompt=-x for one that begins with - (default: none)"
+    parser.add_argument("--prompt", default="", help=text)
+    text = "characters (default: 200)"
+    parser.add_argument("--length", metavar="N", type=whole(1), default=200, help=text)
+    parser.add_argument("--temperature", metavar="T", type=real, default=1.0, help="0 is greedy (default: 1.0)")
+    text = "the K likeliest alone; 0 is all (default: 0)"
+    parser.add_argument("--top-k", metavar="K", type=whole(0), default=0, help=text)
+    parser.add_argument("--top-p", metavar="P", type=real, default=1.0, help="the likeliest of mass P (default: 1.0)")
+    add_seed(parser, "(default: 0)", 0)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    from experiments.system.quiet import quiet
+    from experiments.training.sampling import check, generate, load
+
+    chosen = (parsed.temperature, parsed.top_k, parsed.top_p)
+    check(*chosen)
+    with quiet():
+        model, card = load(Path(parsed.folder))
+        about = card["preprocessing"]
+        more = (*chosen, parsed.seed, bool(about.get("lines")))
+        text = generate(model, about["vocabulary"], parsed.prompt, parsed.length, *more)
+    between = " " if isinstance(about["vocabulary"], list) and parsed.prompt else ""
+    print(parsed.prompt + between + text)
+    return 0

@@ -1,0 +1,149 @@
+"""Train many candidates on a task, every trial logged to MLflow."""
+
+import argparse
+import dataclasses
+import shlex
+import sys
+from typing import Any
+
+from experiments.cli.commands import results
+from experiments.cli.parsing import add_seed, add_tracking_uri, console, search_name, whole
+from experiments.config.spec import Spec
+
+EXAMPLE = "recurrent search adding -o length=50 --cells lstm,gru --depth 1:2 --trials 6 --workers 2 --name add50"
+DEFAULTS = {field.name: field.default for field in dataclasses.fields(Spec)}
+OPTION = "an option of the task: its knob, train=N, val=N, test=N, …; `recurrent tasks TASK` lists them"
+RECIPE = "search over --init, --bias, --clip, --optimizer, --residual and --bidirectional; each can be narrowed"
+RESUME = "go on with the search of this --name, or begin it; --trials, --workers, --tracking-uri and limits may change"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("task", metavar="TASK", help="what `recurrent tasks` lists, or a file: DATA.npz, TASK.py")
+    parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=OPTION)
+    _space(parser)
+    _recipe(parser)
+    _training(parser)
+    _choosing(parser)
+    _limits(parser)
+    text = "processes; auto: one per GPU or core, as memory allows (default: auto)"
+    parser.add_argument("--workers", metavar="N", default="auto", help=text)
+    add_seed(parser, "of data, proposals and training (default: 0)", None)
+    text = "of the search, new in its store (default: the task and a number)"
+    parser.add_argument("--name", type=search_name, help=text)
+    parser.add_argument("--resume", action="store_true", help=RESUME)
+    add_tracking_uri(parser)
+
+
+def _add(parser: argparse.ArgumentParser, flag: str, metavar: str, text: str, **more: Any) -> None:
+    """An argument whose default stands in the spec."""
+    default = DEFAULTS[flag.removeprefix("--").replace("-", "_")]
+    parser.add_argument(flag, metavar=metavar, help=f"{text} (default: {default})", **more)
+
+
+def _switch(parser: argparse.ArgumentParser, flag: str, text: str) -> None:
+    """None where it is not given: then --resume leaves it as it was."""
+    parser.add_argument(flag, action="store_true", default=None, help=text)
+
+
+def _space(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cells", metavar="A,B", help="cells to choose from (default: all: simple_rnn,gru,lstm)")
+    _add(parser, "--depth", "A:B", "recurrent layers: a range like 1:3, a number, or a list like 1,2")
+    _add(parser, "--width", "A:B", "units of a layer: a range in steps of 16, or a list like 32,64")
+    _switch(parser, "--mixed", "each layer has a cell and a width of its own")
+    _add(parser, "--learning-rate", "A:B", "an interval, drawn on a log scale, or a list like 0.001,0.01")
+    text = "of the learning rate: constant, or cosine, which falls to zero at the last epoch"
+    _add(parser, "--schedule", "NAME", text)
+    _add(parser, "--dropout", "A:B", "between recurrent layers, an interval or a list")
+
+
+def _recipe(parser: argparse.ArgumentParser) -> None:
+    _switch(parser, "--recipe", RECIPE)
+    text = "initialisations: default, orthogonal (per gate), identity, chrono, for the cells that have it"
+    _add(parser, "--init", "A,B", text)
+    _add(parser, "--bias", "A:B", "of LSTM's forget and GRU's keep gate, an interval or a list like 0,1,5")
+    text = "norm of all gradients that is clipped to, an interval or a list like 0.25,1,5; 0: none"
+    _add(parser, "--clip", "A:B", text)
+    _add(parser, "--optimizer", "A,B", "adam, rmsprop")
+    text = "from the second layer on add its input to its output: no, yes or both as no,yes"
+    _add(parser, "--residual", "A,B", text)
+    text = "read from both ends, where a task is answered at the end: no, yes or no,yes"
+    _add(parser, "--bidirectional", "A,B", text)
+
+
+def _training(parser: argparse.ArgumentParser) -> None:
+    _add(parser, "--batch", "N", "sequences of a training step", type=whole(1))
+    _add(parser, "--epochs", "N", "passes over the training split", type=whole(1))
+    _add(parser, "--trials", "N", "candidates in all; with --oracle grid the whole space", type=whole(1))
+    text = "seeded trainings of each candidate; its score is their mean"
+    _add(parser, "--executions", "N", text, type=whole(1))
+
+
+def _choosing(parser: argparse.ArgumentParser) -> None:
+    _add(parser, "--oracle", "NAME", "what proposes candidates: random, grid (all, the largest first) or tpe")
+    text = "what gives up candidates after 3 epochs: none, median, halving, hyperband; with grid none"
+    _add(parser, "--pruner", "NAME", text)
+    _add(parser, "--patience", "N", "epochs without a better score that end a training; 0: never", type=whole(0))
+
+
+def _limits(parser: argparse.ArgumentParser) -> None:
+    _add(parser, "--time-limit", "T", "of the search, like 45m: then it stops, and --resume goes on")
+    _add(parser, "--target", "SCORE", "the search stops when a candidate's score has reached it")
+    text = "of one training, like 10m: then its best epoch counts, and without one it fails"
+    _add(parser, "--trial-time-limit", "T", text)
+    text = "of a worker, like 4G: beyond it its trial fails; auto is 80%% of RAM / workers"
+    _add(parser, "--memory-limit", "SIZE", text)
+    _switch(parser, "--no-horizon", "do not measure how far back the gradient of each candidate reaches")
+
+
+def run(parsed: argparse.Namespace) -> int:
+    from experiments.launcher.launch import Launch
+    from experiments.launcher.settings import search_spec, workers
+    from experiments.launcher.supervise import WorkersDied
+    from tracking.store import resolve
+
+    uri = resolve(parsed.tracking_uri)
+    spec = search_spec(parsed.task, _options(parsed.options), parsed.name, parsed.resume, **_given(parsed))
+    launch = Launch(spec, parsed.resume, workers(parsed.workers), uri, console())
+    try:
+        ended = launch.run()
+    except WorkersDied as error:
+        print(f"recurrent search: {error}", file=sys.stderr)
+        return 1
+    if ended == "interrupted":
+        print(f"stopped; finished trials stay, the others come again with:\n  {_again(parsed, spec.name)}")
+        return 130
+    print(f"the search has ended: {ended}")
+    return _show(spec.name, uri, launch.sent)
+
+
+def _given(parsed: argparse.Namespace) -> dict[str, Any]:
+    """The fields of a spec that the command line gives."""
+    given = {name: getattr(parsed, name, None) for name in DEFAULTS if name not in ("name", "task", "options")}
+    return given | {"cells": parsed.cells and parsed.cells.split(",")}
+
+
+def _options(words: list[str]) -> dict[str, str]:
+    """{"length": "50"} of ["length=50"]."""
+    for word in words:
+        if "=" not in word.removeprefix("="):
+            raise ValueError(f"-o: expected KEY=VALUE, got {word!r}")
+    return dict(word.split("=", 1) for word in words)
+
+
+def _again(parsed: argparse.Namespace, name: str) -> str:
+    """The command that goes on with the search."""
+    more = [] if parsed.name else ["--name", name]
+    more += [] if parsed.resume else ["--resume"]
+    return shlex.join(["recurrent", *parsed.words, *more])
+
+
+def _show(name: str, uri: str, sent: bool) -> int:
+    from tracking.store import words
+
+    try:
+        shown = results.show(name, uri, hints=True)
+    except ValueError as error:  # the server has gone meanwhile
+        sync = shlex.join(["recurrent", "sync", name, *words(uri)])
+        print(f"recurrent search: the search is done, but {error}; to send it:\n  {sync}", file=sys.stderr)
+        return 1
+    return shown if sent else 1

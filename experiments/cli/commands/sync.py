@@ -1,0 +1,30 @@
+"""Send to MLflow what a search could not send while its server was away."""
+
+import argparse
+
+from experiments.cli.parsing import add_tracking_uri, console, search_name
+
+EXAMPLE = "recurrent sync add50"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    text = "a search in this folder that is not running"
+    parser.add_argument("name", metavar="NAME", type=search_name, help=text)
+    add_tracking_uri(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    from experiments.config.folders import SEARCHES, SearchFolder
+    from experiments.config.spec import Spec
+    from experiments.launcher.launch import Launch
+    from tracking.store import resolve
+
+    uri, folder = resolve(parsed.tracking_uri), SearchFolder(SEARCHES / parsed.name)
+    if not folder.spec.exists():
+        raise ValueError(f"NAME: expected a search in {SEARCHES}/, got {parsed.name!r}")
+    spec = Spec.read(folder)
+    parsed.task = spec.task  # a user's file may raise whatever it likes
+    if not Launch(spec, True, 0, uri, console()).sync():
+        return 1
+    print(f"{parsed.name}: {uri} has all that its journals say")
+    return 0

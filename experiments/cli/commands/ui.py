@@ -1,0 +1,41 @@
+"""MLflow's UI on the searches of this folder."""
+
+import argparse
+
+from experiments.cli.parsing import add_tracking_uri, console, whole
+
+EXAMPLE = "recurrent ui --port 5000"
+SHOWN = 5  # links, those of the newest searches
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", metavar="N", type=whole(1), help="default: 5000, or a free one")
+    add_tracking_uri(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    from tracking.searches import all_searches
+    from tracking.store import connect, resolve, working
+    from tracking.ui import server
+    from tracking.views import dashboard_link
+
+    uri, screen = resolve(parsed.tracking_uri), console()
+    with working(uri):
+        searches = all_searches(connect(uri))
+    with screen.status("MLflow's server starts ...") as status:
+
+        def progress(seconds: float) -> None:
+            status.update(f"MLflow's server starts ... {seconds:.0f} s (12 to 60 are usual)")
+
+        with server(uri, parsed.port, progress) as running:
+            status.stop()
+            for search in searches[:SHOWN]:
+                name = search.data.tags["search_id"]
+                link = dashboard_link(running.url, search.info.experiment_id, search=name)
+                screen.print(f"{name}: {link}", soft_wrap=True)
+            if not searches:
+                screen.print(f"no search yet: {running.url}")
+            if running.process:
+                screen.print("Ctrl-C ends the server")
+            running.wait()
+    return 0

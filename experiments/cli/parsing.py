@@ -1,0 +1,72 @@
+"""What the commands share: the parser, types of arguments, the console."""
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from experiments.config.units import MOST, MOST_SEED, parse_name, parse_whole
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Parser(argparse.ArgumentParser):
+    """Answers bad input with one line and exit code 2."""
+
+    def __init__(self, **more: Any) -> None:
+        more.update(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+        super().__init__(**more)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def whole(least: int, below: int = MOST) -> Callable[[str], int]:
+    """A type of argument: whole numbers from `least` to under `below`."""
+    return _typed(lambda text: parse_whole(text, least, below))
+
+
+def wholes(text: str) -> list[int]:
+    """A type of argument: whole numbers from 1, between commas."""
+    return [whole(1)(part) for part in text.split(",")]
+
+
+def real(text: str) -> float:
+    """A type of argument: any number."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, got {text[:60]!r}") from None
+
+
+def search_name(text: str) -> str:
+    """A type of argument: the name of a search."""
+    return str(_typed(parse_name)(text))
+
+
+def _typed(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    def convert(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
+
+
+def add_seed(parser: argparse.ArgumentParser, text: str, default: Any) -> None:
+    """Adds --seed."""
+    parser.add_argument("--seed", metavar="N", type=whole(0, MOST_SEED), default=default, help=text)
+
+
+def add_tracking_uri(parser: argparse.ArgumentParser) -> None:
+    """Adds --tracking-uri."""
+    text = "MLflow store (default: $MLFLOW_TRACKING_URI, else mlflow.db in this folder)"
+    parser.add_argument("--tracking-uri", metavar="URI", help=text)
+
+
+def console() -> "Console":
+    """Where people read; numbers are not coloured."""
+    from rich.console import Console
+
+    return Console(highlight=False)

@@ -1,0 +1,104 @@
+"""Tables for people: what a search found, how far back its models see, how fast kernels are."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tracking.text import floors_line, format_amount, format_duration, format_number, metric_name
+
+LIMIT = 12  # rows of the leaderboard
+WIDE = 100  # columns of a terminal that has room for what a candidate costs
+
+
+def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, Any]]) -> None:
+    """The best trial of each cell, then the best of all."""
+    console.print(f"\n[bold]{found['search']}[/]: {found['task']}, {found['metric']} ({found['direction']} is better)")
+    console.print(f"floors: {floors_line(found['floors'])}")
+    if not ranked:
+        console.print("no trial has completed")
+        return
+    by_cell: dict[str, dict[str, Any]] = {}
+    for trial in ranked:
+        by_cell.setdefault(trial["values"]["cell"], trial)
+    wide = console.width >= WIDE
+    console.print(_table("Best by cell", list(by_cell.values()), found["metric"], wide))
+    title = "All trials" if len(ranked) <= LIMIT else f"Best {LIMIT} of {len(ranked)} trials"
+    console.print(_table(title, ranked[:LIMIT], found["metric"], wide))
+    pruned = sum(trial["outcome"] == "pruned" for trial in found["trials"])
+    if pruned:
+        console.print(f"{pruned} of {len(found['trials'])} trials were pruned: not worth further epochs")
+    failed = [trial for trial in found["trials"] if trial["outcome"] == "failed"]
+    for trial in failed:
+        text = f"trial {trial['trial']} {trial['architecture']} failed: {trial['reason']}"
+        console.print(Text(text, "red"), soft_wrap=True)
+
+
+def _table(title: str, trials: list[dict[str, Any]], metric: str, wide: bool) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2, 0, 0)
+    )
+    table.add_column("architecture", overflow="fold")  # the one that gives way where the terminal is narrow
+    table.add_column(metric_name(metric), justify="right", style="green", no_wrap=True)
+    cells = [_cells(trial, wide) for trial in trials]
+    shown = [name for name in cells[0] if name != "± sd" or any(one[name] for one in cells)]
+    for heading in shown:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for trial, one in zip(trials, cells, strict=True):
+        table.add_row(trial["architecture"], format_number(trial["score"]), *(one[heading] for heading in shown))
+    return table
+
+
+def _cells(trial: dict[str, Any], wide: bool) -> dict[str, str]:
+    """What a row of the leaderboard says beside architecture and score, by heading."""
+    costs = {"flops/token": format_amount(trial["flops_per_token"]), "ms/step": format_amount(trial["ms_per_step"])}
+    return {
+        "± sd": "" if trial["spread"] is None else f"{trial['spread']:.2g}",
+        "parameters": f"{trial['parameters']:,}" if trial["parameters"] is not None else "-",
+        **(costs if wide else {}),
+        "learning rate": format_number(trial["values"].get("learning_rate")),
+        "time": format_duration(trial["seconds"] or 0),
+        "trial": trial["trial"],
+    }
+
+
+def horizon_table(trials: list[dict[str, Any]]) -> Table:
+    """How far back each trial's model sees, at the beginning and trained."""
+    from tracking.horizon import half_life  # MLflow takes a second, which no other table needs
+
+    table = Table(header_style="dim", box=None, padding=(0, 2, 0, 0))
+    table.add_column("architecture", overflow="fold")
+    for heading in ("trial", "", "half-life", "over all", "left after 50", "1% at lag"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for trial in trials:
+        for moment, moment_name in (("init_", "init"), ("", "trained")):
+            shown = [half_life(trial["horizon"], moment, over) for over in ("_50", "")]
+            shown += [f"{trial['horizon'][f'{moment}{key}']:.3g}" for key in ("g50_g0", "tau_1pct")]
+            name = (trial["architecture"], trial["trial"]) if moment else ("", "")
+            table.add_row(*name, moment_name, *shown)
+    return table
+
+
+def kernel_table(found: list[dict[str, Any]]) -> Table:
+    """How fast each kernel is, 80 columns wide."""
+    made = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
+    other = found[0]["kernel"] if found else "xla"
+    for heading in ("cell", "length", "width", "ms/step\nloop", f"ms/step\n{other}", "faster"):
+        made.add_column(heading, justify="left" if heading == "cell" else "right", no_wrap=True)
+    for heading in ("compile\ns: loop", f"compile\ns: {other}", "pays\nat step", "taken\nat step"):
+        made.add_column(heading, justify="right", no_wrap=True)
+    for line in found:
+        made.add_row(
+            line["cell"],
+            str(line["length"]),
+            str(line["width"]),
+            f"{line['loop_ms']:.2f}",
+            f"{line['kernel_ms']:.2f}",
+            f"{line['loop_ms'] / line['kernel_ms']:.2f}x",
+            f"{line['loop_compile_s']:.1f}",
+            f"{line['kernel_compile_s']:.1f}",
+            "never" if line["pays"] is None else str(line["pays"]),
+            str(line["chosen"]),
+        )
+    return made
