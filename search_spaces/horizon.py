@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from search_spaces.errors import SpaceError
 from search_spaces.plain import stock
 
 SAMPLES = 16
@@ -38,7 +39,7 @@ class Gauge:
             many more, its own layers read the probe, filled up to so many; else Keras' do, which take longer to trace
             but need not be compiled.
 
-    Raises ValueError for a probe that is too short for SHORT lags.
+    Raises SpaceError for a probe that is too short for SHORT lags.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Gauge:
     ) -> None:
         steps = steps if x is None else x.shape[1]
         if steps <= SHORT:
-            raise ValueError(f"steps: expected more than {SHORT}, got {steps}")
+            raise SpaceError(f"steps: expected more than {SHORT}, got {steps}")
         self.weights = model.get_weights()
         tables = [(part.embeddings, part) for part in model.layers if isinstance(part, keras.layers.Embedding)]
         self.table = next((at for at, one in enumerate(model.weights) for of, _ in tables if one is of), None)

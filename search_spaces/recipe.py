@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.architecture import Values, bias, init, layers, suffix
+from search_spaces.errors import SpaceError
 from search_spaces.values import Real, check_real, real
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Recipe:
         bidirectional: 1 reads every sequence from both ends.
         longest: steps that the longest dependency spans.
 
-    Raises ValueError for what it cannot use.
+    Raises SpaceError for what it cannot use.
     """
 
     inits: Sequence[str] = ("default",)
@@ -59,17 +60,17 @@ class Recipe:
     def __post_init__(self) -> None:
         for field, names, among in (("inits", self.inits, KNOWN), ("optimizers", self.optimizers, OPTIMIZERS)):
             if not names or not set(names) <= set(among):
-                raise ValueError(f"{field}: expected some of {', '.join(among)}, got {', '.join(names) or 'none'}")
+                raise SpaceError(f"{field}: expected some of {', '.join(among)}, got {', '.join(names) or 'none'}")
         for field, switch in (("residual", self.residual), ("bidirectional", self.bidirectional)):
             if not switch or not set(switch) <= {0, 1}:
-                raise ValueError(f"{field}: expected 0, 1 or both, got {list(switch)}")
+                raise SpaceError(f"{field}: expected 0, 1 or both, got {list(switch)}")
         if self.biases is not None:
             check_real("biases", self.biases, all(value >= 0 for value in self.biases), "from 0")
         least = "from 0, an interval's above 0"
         fit = all(value >= 0 for value in self.clips) and not (isinstance(self.clips, tuple) and self.clips[0] == 0)
         check_real("clips", self.clips, fit, least)
         if "chrono" in self.inits and (self.longest is None or self.longest < 2):
-            raise ValueError(f"longest: expected a whole number from 2 for chrono, got {self.longest}")
+            raise SpaceError(f"longest: expected a whole number from 2 for chrono, got {self.longest}")
 
     def declare(self, hp: "keras_tuner.HyperParameters", depths: Sequence[int]) -> None:
         """Declares what all cells have in common, as far as it is not as by default."""

@@ -13,6 +13,7 @@ import keras_tuner
 
 from search_spaces import cells as known_cells
 from search_spaces.architecture import layers, switched
+from search_spaces.errors import SpaceError
 from search_spaces.kernels import kernel
 from search_spaces.recipe import NO, Recipe, inits
 from search_spaces.residual import add_up
@@ -51,7 +52,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         recipe: initialisations, biases, clipping, optimisers, residual connections, reading from both ends; see there.
         gpus, work, sizes: decide which kernel computes the recurrent layers; see `kernels.kernel`.
 
-    Raises ValueError for an argument it cannot use.
+    Raises SpaceError for an argument it cannot use.
     """
 
     def __init__(
@@ -77,24 +78,24 @@ class RecurrentSpace(keras_tuner.HyperModel):
     ) -> None:
         super().__init__(name="recurrent")
         if (features is None) == (tokens is None):
-            raise ValueError(f"features, tokens: expected one of the two, got {features} and {tokens}")
+            raise SpaceError(f"features, tokens: expected one of the two, got {features} and {tokens}")
         if tokens is not None and padding not in (None, 0):
-            raise ValueError(f"padding: expected 0 for tokens, got {padding}")
+            raise SpaceError(f"padding: expected 0 for tokens, got {padding}")
         if loss not in LOSSES:
-            raise ValueError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
+            raise SpaceError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
         for name, values in (("depths", depths), ("widths", widths)):
             if not values or min(values) < 1:
-                raise ValueError(f"{name}: expected whole numbers from 1, got {list(values)}")
+                raise SpaceError(f"{name}: expected whole numbers from 1, got {list(values)}")
         if cells is not None and not cells:
-            raise ValueError(f"cells: expected some of {', '.join(known_cells.names())}, got none")
+            raise SpaceError(f"cells: expected some of {', '.join(known_cells.names())}, got none")
         if decay_steps is not None and decay_steps < 1:
-            raise ValueError(f"decay_steps: expected a whole number from 1, got {decay_steps}")
+            raise SpaceError(f"decay_steps: expected a whole number from 1, got {decay_steps}")
         self.cells = [name for name in cells or known_cells.names() if known_cells.load(name)]
         for cell in self.cells:
             if not inits(cell, recipe.inits):
-                raise ValueError(f"recipe: expected an initialisation that {cell} knows, got {', '.join(recipe.inits)}")
+                raise SpaceError(f"recipe: expected an initialisation that {cell} knows, got {', '.join(recipe.inits)}")
         if per_step and tuple(recipe.bidirectional) != NO:
-            raise ValueError(
+            raise SpaceError(
                 "bidirectional: expected 0 with an output at every step, which must not see what follows it"
             )
         check_real("learning_rate", learning_rate, all(rate > 0 for rate in learning_rate), "above 0")

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from search_spaces.errors import SpaceError
+
 if TYPE_CHECKING:
     import keras_tuner
 
@@ -13,10 +15,10 @@ Real = list[float] | Interval
 
 
 def check_real(name: str, values: Real, fit: bool, which: str) -> None:
-    """Raises ValueError for what is no list and no interval of finite numbers, or does not `fit`."""
+    """Raises SpaceError for what is no list and no interval of finite numbers, or does not `fit`."""
     ends = not isinstance(values, tuple) or (len(values) == 2 and values[0] < values[1])
     if not (values and fit and ends and all(math.isfinite(value) for value in values)):
-        raise ValueError(f"{name}: expected a list of numbers {which}, or the two ends of an interval, got {values}")
+        raise SpaceError(f"{name}: expected a list of numbers {which}, or the two ends of an interval, got {values}")
 
 
 def whole(hp: "keras_tuner.HyperParameters", name: str, values: Whole) -> None:

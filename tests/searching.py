@@ -219,6 +219,10 @@ def failing_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str
     return tuner
 
 
+class NotRefused(BaseException):
+    """The search would begin."""
+
+
 @pytest.fixture
 def recurrent(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Recurrent:
     """`recurrent WORDS` in this process, which has the imports; a search that is not refused ends here at once."""
@@ -227,7 +231,7 @@ def recurrent(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     from tracking import store
 
     def begin(*_: Any) -> None:
-        raise AssertionError("not refused: the search would begin")
+        raise NotRefused
 
     def call(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         monkeypatch.chdir(cwd)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from searching import Recurrent, listing
+from searching import NotRefused, Recurrent, listing
 
 from experiments.tasks import base
 from experiments.tasks.loading import find
@@ -124,7 +124,7 @@ def test_a_task_that_is_wrong(recurrent: Recurrent, small: Path, what: str) -> N
 
 
 def test_a_task_that_is_right_begins(recurrent: Recurrent, small: Path) -> None:
-    with pytest.raises(AssertionError, match="not refused"):
+    with pytest.raises(NotRefused):
         recurrent("search", "first.py", "-o", "train=64", cwd=small)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, Metric, Run
 
+from tracking.errors import BadInput, SearchStateError
 from tracking.journal import now
 from tracking.models import CARD, download, logged_model
 from tracking.results import ranked, results
@@ -25,7 +26,7 @@ def export(client: MlflowClient, uri: str, parent: Run, to: Path, score: Score) 
     Args:
         score: the metric of the model in a `.keras` file on a split, "val" or "test".
 
-    Returns the card, with `test_score`. Raises ValueError if the search has no model, if `to` holds something else,
+    Returns the card, with `test_score`. Raises SearchStateError if there is no model, if `to` holds something else,
     or if the reloaded model does not score what the record says.
     """
     name = parent.data.tags["search_id"]
@@ -47,16 +48,16 @@ def _beside(to: Path) -> tempfile.TemporaryDirectory[str]:
         to.parent.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(dir=to.parent, prefix=".export.")
     except OSError as error:
-        raise ValueError(f"--to: expected a folder that can be made, got {str(to)!r}: {error.strerror}") from None
+        raise BadInput(f"--to: expected a folder that can be made, got {str(to)!r}: {error.strerror}") from None
 
 
 def _best_model(client: MlflowClient, parent: Run, name: str) -> LoggedModel:
     best = ranked(results(client, parent))[:1]
     if not best:
-        raise ValueError(f"export: expected a search with a completed trial, got {name!r}, which has none")
+        raise SearchStateError(f"export: expected a search with a completed trial, got {name!r}, which has none")
     model = logged_model(client, parent)
     if model is None or model.source_run_id != best[0]["run_id"]:
-        raise ValueError(
+        raise SearchStateError(
             f"export: expected the best model, of trial {best[0]['trial']}, in MLflow, got none;"
             f" `recurrent search … --name {name} --resume` sends it"
         )
@@ -64,14 +65,14 @@ def _best_model(client: MlflowClient, parent: Run, name: str) -> LoggedModel:
 
 
 def check_target(to: Path, name: str) -> None:
-    """Raises ValueError unless `to` is free, or holds an export of the same search."""
+    """Raises SearchStateError unless `to` is free, or holds an export of the same search."""
     try:
         to.exists()
     except OSError as error:  # a name that is too long
-        raise ValueError(f"--to: expected a folder that can be made, got {str(to)!r}: {error.strerror}") from None
+        raise BadInput(f"--to: expected a folder that can be made, got {str(to)!r}: {error.strerror}") from None
     over = next(parent for parent in to.absolute().parents if parent.exists())
     if not over.is_dir():
-        raise ValueError(f"--to: expected a new folder, got {str(to)!r}, and {over.name!r} is a file")
+        raise BadInput(f"--to: expected a new folder, got {str(to)!r}, and {over.name!r} is a file")
     if not to.exists() or (to.is_dir() and not any(to.iterdir())):
         return
     try:
@@ -79,13 +80,13 @@ def check_target(to: Path, name: str) -> None:
     except (OSError, ValueError, AttributeError):
         earlier = None
     if earlier != name or {path.name for path in to.glob("*")} - {KERAS, CARD}:
-        raise ValueError(f"--to: expected a new folder, or an earlier export of {name!r}, got {str(to)!r}")
+        raise BadInput(f"--to: expected a new folder, or an earlier export of {name!r}, got {str(to)!r}")
 
 
 def _rescored(file: Path, card: dict[str, Any], score: Score) -> float:
     found = score(file, "val")
     if not abs(found - card["model_score"]) <= TOLERANCE:
-        raise ValueError(
+        raise SearchStateError(
             f"export: expected the reloaded model to score {card['model_score']:.6f} on validation,"
             f" as recorded, got {found:.6f}; nothing was exported"
         )

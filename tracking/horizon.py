@@ -6,6 +6,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from tracking.errors import BadInput
 from tracking.results import ranked, results
 
 SHORT = 50  # lags, after which plain cells are said to have lost the signal
@@ -17,7 +18,7 @@ MOMENTS = {"init_": ("at first", "--", 0.7), "": ("trained", "-", 1.0)}  # prefi
 def horizons(client: MlflowClient, parent: Run) -> list[dict[str, Any]]:
     """The best trial of each cell that has a horizon, best first: as in `results`, with `curves` of [lag, log10 gain].
 
-    Raises ValueError if no trial has one.
+    Raises BadInput if no trial has one.
     """
     found: dict[str, dict[str, Any]] = {}
     for trial in ranked(results(client, parent)):
@@ -25,7 +26,7 @@ def horizons(client: MlflowClient, parent: Run) -> list[dict[str, Any]]:
             found.setdefault(trial["values"]["cell"], trial)
     if not found:
         name = parent.data.tags["search_id"]
-        raise ValueError(f"NAME: expected a search with a measured horizon, got {name!r}, which has none")
+        raise BadInput(f"NAME: expected a search with a measured horizon, got {name!r}, which has none")
     for trial in found.values():
         trial["curves"] = {moment: _curve(client, trial["run_id"], moment) for moment in MOMENTS}
     return list(found.values())
@@ -43,13 +44,13 @@ def half_life(horizon: dict[str, float], moment: str, over: str) -> str:
 
 
 def draw(trials: list[dict[str, Any]], title: str, file: Path) -> None:
-    """Writes the figure; the end of the file's name says its format. Raises ValueError for one that is not known."""
+    """Writes the figure; the end of the file's name says its format. Raises BadInput for one that is not known."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 5), dpi=150, layout="constrained")
     axes = figure.subplots()
     if file.suffix.removeprefix(".") not in figure.canvas.get_supported_filetypes():
-        raise ValueError(f"--to: expected a file like horizon.png, .svg or .pdf, got {str(file)!r}")
+        raise BadInput(f"--to: expected a file like horizon.png, .svg or .pdf, got {str(file)!r}")
     for number, trial in enumerate(trials):
         for moment, (words, style, alpha) in MOMENTS.items():
             lags, gains = zip(*trial["curves"][moment], strict=True)

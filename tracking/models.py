@@ -20,6 +20,7 @@ from mlflow.types.schema import Schema, TensorSpec
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
+from tracking.errors import StoreError
 from tracking.searches import is_of, spec_id
 from tracking.store import in_a_line
 
@@ -108,8 +109,8 @@ def download(client: MlflowClient, uri: str, model: LoggedModel, to: Path) -> tu
         folder = Path(download_artifacts(artifact_uri=place, dst_path=str(to), tracking_uri=uri))
     except (MlflowException, OSError) as error:
         expected = f"export: expected the model's files at {place}, got none"
-        raise ValueError(f"{expected} ({in_a_line(error)}); were they moved?") from None
+        raise StoreError(f"{expected} ({in_a_line(error)}); were they moved?") from None
     except Exception as error:  # of a library that the store's files need: it is missing, say
         got = f"{type(error).__name__}: {error}"
-        raise ValueError(f"export: expected the model's files at {place}, got {got}") from None
+        raise StoreError(f"export: expected the model's files at {place}, got {got}") from None
     return folder / KERAS_FILE, json.loads((folder / CARD).read_text("utf-8"))

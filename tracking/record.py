@@ -9,9 +9,10 @@ from contextlib import suppress
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from tracking.errors import Denied, RecurrentError, SearchStateError, Unreachable
 from tracking.journal import now
 from tracking.runs import Projection
-from tracking.store import Denied, Unreachable, database, in_a_line, locked, tune, words
+from tracking.store import database, in_a_line, locked, tune, words
 
 EVERY = 2.0  # seconds between two looks at the journals
 HOLD = 10.0  # seconds that epochs may wait: a call costs nearly as much for one as for many
@@ -38,7 +39,7 @@ class Record:
     def __init__(self, uri: str, name: str, make: Callable[[], Projection], warn: Callable[[str], None]) -> None:
         self.uri, self.name, self.make, self.warn = uri, name, make, warn
         self.opened: Projection | None = None
-        self.refusal: ValueError | None = None
+        self.refusal: RecurrentError | None = None
         self.failure: Exception = Unreachable("not tried yet")  # the last one, which is no refusal
         self.over, self.tried = threading.Event(), threading.Event()
         self.opening = self.awaited = False
@@ -119,10 +120,10 @@ class Record:
             self.open_now()
         except Unreachable:
             raise
-        except ValueError as error:
+        except RecurrentError as error:
             self._refuse(error)
 
-    def _refuse(self, error: ValueError) -> None:
+    def _refuse(self, error: RecurrentError) -> None:
         known, self.refusal = self.refusal, error
         if not self.awaited and str(error) != str(known):
             self._say(f"MLflow is not told all of this search: {error}")
@@ -143,7 +144,7 @@ class Record:
             self.failure = error
             self._complain(error)
             return False
-        except ValueError as error:
+        except RecurrentError as error:
             self._refuse(error)
             return False
         return True
@@ -202,9 +203,9 @@ class Record:
         try:
             if last:
                 last()
-        except (*FAILURES, ValueError):
+        except (*FAILURES, RecurrentError):
             raise
         except Exception as error:  # of a library for the server's files, say, which is missing or has no key to them
-            raise ValueError(f"the best model: {type(error).__name__}: {in_a_line(error)}") from error
+            raise SearchStateError(f"the best model: {type(error).__name__}: {in_a_line(error)}") from error
         finally:
             projection.client.set_terminated(parent_id, status, now())

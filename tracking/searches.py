@@ -8,6 +8,7 @@ from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
+from tracking.errors import SearchStateError
 from tracking.journal import now
 from tracking.store import connect, working
 
@@ -21,13 +22,13 @@ def find_search(client: MlflowClient, name: str) -> Run | None:
 
 
 def existing_search(name: str, uri: str) -> tuple[MlflowClient, Run]:
-    """A client, and the parent run of a search that must be there. Raises ValueError."""
+    """A client, and the parent run of a search that must be there. Raises SearchStateError."""
     client = connect(uri)
     with working(uri):
         parent = find_search(client, name)
         known = [] if parent else [run.data.tags["search_id"] for run in all_searches(client)[:10]]
     if parent is None:
-        raise ValueError(f"NAME: expected a search in {uri} ({', '.join(known) or 'none yet'}), got {name!r}")
+        raise SearchStateError(f"NAME: expected a search in {uri} ({', '.join(known) or 'none yet'}), got {name!r}")
     return client, parent
 
 
@@ -94,12 +95,12 @@ def open_search(
 ) -> Run:
     """Finds or makes the parent run and sets it RUNNING.
 
-    Raises ValueError if another search has the name, or if MLflow has deleted the experiment.
+    Raises SearchStateError if another search has the name, or if MLflow has deleted the experiment.
     """
     found = _searches(client, name) or [_new_search(client, name, experiment, artifacts, spec)]
     parent = found[0]
     if spec_id(parent) != spec.get("id", ""):
-        raise ValueError(f"--name: expected a new name, got {name!r}, which {client.tracking_uri} holds already")
+        raise SearchStateError(f"--name: expected a new name, got {name!r}, which {client.tracking_uri} holds already")
     for other in found[1:]:
         if spec_id(other) == spec_id(parent):
             client.delete_run(other.info.run_id)
@@ -113,7 +114,9 @@ def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str
     """The run that it has made; that of another search of this name, if there is one now."""
     found = client.get_experiment_by_name(experiment)
     if found is not None and found.lifecycle_stage == "deleted":
-        raise ValueError(f"task: expected an experiment {experiment!r} in use, got a deleted one; restore it in MLflow")
+        raise SearchStateError(
+            f"task: expected an experiment {experiment!r} in use, got a deleted one; restore it in MLflow"
+        )
     try:
         experiment_id = found.experiment_id if found else client.create_experiment(experiment, artifacts)
     except MlflowException:  # somebody else has made it meanwhile

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from tracking.errors import BadInput, Denied, RecurrentError, StoreError, Unreachable
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -27,24 +29,20 @@ SETTINGS = {
 }
 
 
-class Unreachable(ValueError):
-    """A server gives no answer, or none in time, or a file is locked for too long: asking again later may help."""
-
-
 def resolve(uri: str | None) -> str:
     """The tracking URI to use: the argument, else MLFLOW_TRACKING_URI, else `mlflow.db` in the current folder.
 
     A path becomes absolute, since a child process with another current folder would make a second database.
-    Raises ValueError for a store that is neither SQLite nor a server.
+    Raises StoreError for a store that is neither SQLite nor a server.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
     if uri.startswith(("http://", "https://")):
         return uri
     if not uri.startswith(SQLITE) or uri == SQLITE:
-        raise ValueError(f"tracking-uri: expected {SQLITE}FILE or http://SERVER, got {uri!r}")
+        raise BadInput(f"tracking-uri: expected {SQLITE}FILE or http://SERVER, got {uri!r}")
     file = Path(uri.removeprefix(SQLITE)).absolute()
     if any(character in str(file) for character in "?%#"):  # they mean something in a URL
-        raise ValueError(f"tracking-uri: expected a path without ?, % and #, got {str(file)!r}")
+        raise BadInput(f"tracking-uri: expected a path without ?, % and #, got {str(file)!r}")
     return f"{SQLITE}{file}"
 
 
@@ -52,7 +50,7 @@ def words(uri: str) -> list[str]:
     """What a command must say to find the store of a resolved URI: nothing if it finds it by itself."""
     try:
         found = resolve(None) == uri
-    except ValueError:  # MLFLOW_TRACKING_URI is of a kind that we do not take
+    except RecurrentError:  # MLFLOW_TRACKING_URI is of a kind that we do not take
         found = False
     return [] if found else ["--tracking-uri", uri]
 
@@ -63,7 +61,7 @@ def database(uri: str) -> Path | None:
 
 
 def connect(uri: str, create: bool = False) -> "MlflowClient":
-    """A client for a resolved URI. Raises ValueError if there is no record, Unreachable if no server answers.
+    """A client for a resolved URI. Raises StoreError if there is no record, Unreachable if no server answers.
 
     `create` makes the record.
     """
@@ -71,11 +69,11 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
         os.environ.setdefault(name, value)
     file = database(uri)
     if file and not create and not file.exists():
-        raise ValueError(f"tracking-uri: expected a record, got none at {file}; run `recurrent search` first")
+        raise StoreError(f"tracking-uri: expected a record, got none at {file}; run `recurrent search` first")
     if file and file.is_dir():
-        raise ValueError(f"tracking-uri: expected a file, got {file}, which is a folder")
+        raise StoreError(f"tracking-uri: expected a file, got {file}, which is a folder")
     if file and not file.parent.is_dir():
-        raise ValueError(f"tracking-uri: expected a file in an existing folder, got {file}")
+        raise StoreError(f"tracking-uri: expected a file in an existing folder, got {file}")
     import logging
 
     from mlflow import MlflowClient
@@ -94,13 +92,9 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
     return client
 
 
-class Denied(Unreachable):
-    """A server does not let us in, or is no MLflow: who can wait asks again all the same, a proxy says so, too."""
-
-
 @contextmanager
 def working(uri: str) -> Iterator[None]:
-    """What MLflow raises meanwhile becomes the ValueError of `does_not_work`."""
+    """What MLflow raises meanwhile becomes the StoreError of `does_not_work`."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -110,10 +104,10 @@ def working(uri: str) -> Iterator[None]:
         raise does_not_work(uri, error) from None
 
 
-def does_not_work(uri: str, error: Exception) -> ValueError:
-    """The error as a ValueError of one line; Unreachable, if asking again may help."""
+def does_not_work(uri: str, error: Exception) -> StoreError:
+    """The error as a StoreError of one line; Unreachable, if asking again may help."""
     if database(uri):
-        kind: type[ValueError] = Unreachable if locked(error) else ValueError
+        kind: type[StoreError] = Unreachable if locked(error) else StoreError
     elif any(words in str(error) for words in FAILED_REQUEST):
         return unanswered(uri)
     else:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tracking.errors import BadInput, StoreError
 from tracking.store import database, tune
 
 START_SECONDS = 180.0  # seen: 12 on an idle machine, 60 on a loaded one
@@ -33,10 +34,10 @@ class Server:
     process: subprocess.Popen[bytes] | None = None
 
     def wait(self) -> None:
-        """Returns on Ctrl-C or SIGTERM, at once if the server is not ours. Raises ValueError if it ends by itself."""
+        """Returns on Ctrl-C or SIGTERM, at once if the server is not ours. Raises StoreError if it ends by itself."""
         with suppress(KeyboardInterrupt):
             if self.process and self.log:
-                raise ValueError(_last_words(self.process.wait(), self.log))
+                raise StoreError(_last_words(self.process.wait(), self.log))
 
 
 @contextmanager
@@ -50,14 +51,14 @@ def server(
         port: None takes MLflow's usual one, or any free one if that is taken.
         progress: called about once a second, with the seconds so far, until the server answers.
 
-    Raises ValueError: no database at `tracking_uri`, a `port` that is taken, a server that ends at start.
+    Raises StoreError: no database at `tracking_uri`, a `port` that is taken, a server that ends at start.
     """
     file = database(tracking_uri)
     if file is None:
         yield Server(tracking_uri.rstrip("/"))
         return
     if not file.is_file():  # MLflow would make an empty one
-        raise ValueError(f"no record here: expected {file}, run `recurrent search` first")
+        raise StoreError(f"no record here: expected {file}, run `recurrent search` first")
     port = _free_port(port)
     tune(file)
     log = (file.parent if os.access(file.parent, os.W_OK) else Path(tempfile.mkdtemp())) / "mlflow-server.log"
@@ -73,7 +74,7 @@ def _free_port(port: int | None) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection just closed does not count
             probe.bind(("127.0.0.1", candidate))
             return int(probe.getsockname()[1])
-    raise ValueError(f"port: expected a free one, 1024 to 65535, got {port}")
+    raise BadInput(f"port: expected a free one, 1024 to 65535, got {port}")
 
 
 def _command(file: Path, port: int) -> list[str]:
@@ -112,9 +113,9 @@ def _wait_until_up(
     while not _answers(url):
         seconds = time.monotonic() - start
         if process.poll() is not None:
-            raise ValueError(_last_words(process.returncode, log))
+            raise StoreError(_last_words(process.returncode, log))
         if seconds > START_SECONDS:
-            raise ValueError(f"server: expected an answer within {START_SECONDS:.0f} s, got none; see {log}")
+            raise StoreError(f"server: expected an answer within {START_SECONDS:.0f} s, got none; see {log}")
         if progress is not None:
             progress(seconds)
         time.sleep(1.0)

@@ -14,6 +14,8 @@ from urllib.parse import urlencode
 import mlflow
 from mlflow import MlflowClient
 
+from tracking.errors import BadInput
+
 State = dict[str, Any]
 Columns = list[tuple[str, str, int]]  # kind, key, width in pixels
 
@@ -45,10 +47,10 @@ def write_views(
         search: its name, and the id of its run: an earlier one of that name may have lost its own run, not its trials.
 
     Best effort: the record is whole without them, so a failure is logged and returned as False.
-    Raises ValueError if `direction` is neither min nor max.
+    Raises BadInput if `direction` is neither min nor max.
     """
     if direction not in ("min", "max"):
-        raise ValueError(f"direction: expected min or max, got {direction!r}")
+        raise BadInput(f"direction: expected min or max, got {direction!r}")
     try:
         if not _known(mlflow.__version__):
             log.warning("no saved views: MLflow 3.17 and later know them, this is %s", mlflow.__version__)
@@ -67,10 +69,10 @@ def write_views(
 def dashboard_link(base: str, experiment_id: str, view: str = "overview", search: str | None = None) -> str:
     """The address of a view. With `search`, overview and leaderboard show that search's trials alone.
 
-    Raises ValueError for a view that is not one of NAMES.
+    Raises BadInput for a view that is not one of NAMES.
     """
     if view not in NAMES:
-        raise ValueError(f"view: expected one of {', '.join(NAMES)}, got {view!r}")
+        raise BadInput(f"view: expected one of {', '.join(NAMES)}, got {view!r}")
     own = search is not None and view in ("overview", "leaderboard")
     query = {
         "workflowType": "machine_learning",  # without it the UI opens on its GenAI pages

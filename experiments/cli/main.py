@@ -1,11 +1,11 @@
 """`recurrent COMMAND`: parses the words, runs the command, and says in one line what is wrong with them."""
 
-import argparse
 import importlib
 import inspect
 import io
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -59,31 +59,38 @@ def main(words: Sequence[str] | None = None) -> int:
         os.environ.setdefault(name, value)
     try:
         return int(load(parsed.command).run(parsed))
-    except ValueError as error:
-        print(f"recurrent {parsed.command}: {str(error).splitlines()[0]}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):  # `recurrent results | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            return 0
-        what = f"{error.filename}: " if error.filename else ""
-        print(f"recurrent {parsed.command}: {what}{error.strerror or error}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         return 130
-    except MemoryError as error:
-        print(f"recurrent {parsed.command}: expected what fits into memory, got: {error}", file=sys.stderr)
-        return 2
+    except BrokenPipeError:  # `recurrent results | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
     except Exception as error:
-        if line := _fault(parsed, error):
-            print(f"recurrent {parsed.command}: {line}", file=sys.stderr)
-            return 2
-        raise
+        return _failed(parsed.command, error)
 
 
-def _fault(parsed: argparse.Namespace, error: Exception) -> str:
-    """What is wrong in the user's own file of a task, if that has raised the error."""
+def _failed(command: str, error: Exception) -> int:
+    """Says what went wrong; returns 2 for what a user can mend, 1 for a defect of ours."""
+    line = _line(error)
+    if os.environ.get("RECURRENT_DEBUG") or not line:
+        if not line:
+            print("this is a defect of recurrent-search; please report what follows:", file=sys.stderr)
+        traceback.print_exception(error)
+    if line:
+        print(f"recurrent {command}: {line}", file=sys.stderr)
+    return 2 if line else 1
+
+
+def _line(error: Exception) -> str:
+    """What a user can mend, in a line; "" for a defect of ours."""
     from experiments.tasks.loading.checks import fault
+    from tracking.errors import RecurrentError
 
-    file = getattr(parsed, "task", None) or getattr(parsed, "name", None) or ""
-    return fault(error, file) if file.endswith(".py") else ""
+    if isinstance(error, RecurrentError):
+        return str(error).splitlines()[0]
+    if line := fault(error):
+        return line.splitlines()[0]
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+    if isinstance(error, MemoryError):
+        return f"expected what fits into memory, got: {error}"
+    return ""

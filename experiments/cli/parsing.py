@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from experiments.config.units import MOST, MOST_SEED, parse_name, parse_whole
+from tracking.errors import BadInput
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,7 +49,7 @@ def _typed(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     def convert(text: str) -> Any:
         try:
             return parse(text)
-        except ValueError as error:
+        except BadInput as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return convert

@@ -7,12 +7,14 @@
 
 import math
 
+from tracking.errors import BadInput
+
 WIDTH_STEP = 16
 MOST_WIDTH, MOST_DEPTH = 65_536, 100  # a layer of that width has billions of weights
 
 
 def whole(argument: str, text: str, step: int = 1) -> range | list[int]:
-    """The whole numbers from 1 that `text` names: a range for A:B, else a list in order. Raises ValueError."""
+    """The whole numbers from 1 that `text` names: a range for A:B, else a list in order. Raises BadInput."""
     most = MOST_WIDTH if step == WIDTH_STEP else MOST_DEPTH
     expected = f"{argument}: expected A:B with A not above B, or a list like 1,2, of whole numbers from 1 to {most:,}"
     expected = f"{expected}; got {text[:60]!r}"
@@ -20,9 +22,9 @@ def whole(argument: str, text: str, step: int = 1) -> range | list[int]:
     try:
         numbers = [int(part) for part in (ends if len(ends) == 2 else text.split(","))]
     except ValueError:
-        raise ValueError(expected) from None
+        raise BadInput(expected) from None
     if min(numbers) < 1 or max(numbers) > most or (len(ends) == 2 and numbers[0] > numbers[1]):
-        raise ValueError(expected)
+        raise BadInput(expected)
     return range(numbers[0], numbers[1] + 1, step) if len(ends) == 2 else sorted(set(numbers))
 
 
@@ -31,7 +33,7 @@ def real(
 ) -> tuple[float, float] | list[float]:
     """The real numbers from `least` (or `above` it) to under `below`: an interval for A:B, else a list.
 
-    Raises ValueError.
+    Raises BadInput.
     """
     bound = ("above" if above else "from") + f" {least:g}" + (f" and below {below:g}" if below < math.inf else "")
     expected = f"{argument}: expected A:B with A below B, or a list like 0.1,0.2, of numbers {bound}; got {text!r}"
@@ -39,8 +41,8 @@ def real(
     try:
         numbers = [float(part) for part in (ends if len(ends) == 2 else text.split(","))]
     except ValueError:
-        raise ValueError(expected) from None
+        raise BadInput(expected) from None
     fit = all(least <= number < below and not (above and number == least) for number in numbers)
     if not fit or (len(ends) == 2 and not numbers[0] < numbers[1]):
-        raise ValueError(expected)
+        raise BadInput(expected)
     return (numbers[0], numbers[1]) if len(ends) == 2 else list(dict.fromkeys(numbers))

@@ -6,6 +6,7 @@ from experiments.config.ranges import real
 from experiments.config.spec import Spec
 from experiments.tasks.base import Task
 from search_spaces.recipe import BIASED, INITS, KNOWN, OPTIMIZERS, Recipe, inits
+from tracking.errors import BadInput
 
 OWN = "default"  # of --bias: each cell's own
 SWITCH = {"no": 0, "yes": 1}
@@ -20,26 +21,26 @@ def opened(task: Task, cells: list[str]) -> dict[str, str]:
 
 
 def recipe(spec: Spec, task: Task) -> Recipe:
-    """The recipe dimensions of a search. Raises ValueError."""
+    """The recipe dimensions of a search. Raises BadInput."""
     found = dimensions(spec)
     if any(found["bidirectional"]) and not _ends_alone(task):
         expected = "no for a task that is answered at every step: it would see what follows"
-        raise ValueError(f"--bidirectional: expected {expected}, got {spec.bidirectional!r}")
+        raise BadInput(f"--bidirectional: expected {expected}, got {spec.bidirectional!r}")
     return Recipe(**found, longest=max(2, task.reach) if "chrono" in found["inits"] else None)
 
 
 def dimensions(spec: Spec) -> dict[str, Any]:
-    """Arguments of `Recipe`, as far as they need no task. Raises ValueError."""
+    """Arguments of `Recipe`, as far as they need no task. Raises BadInput."""
     how = _words("--init", spec.init, list(KNOWN))
     for cell in spec.cells:
         if not inits(cell, how):
             expected = f"one of {', '.join(INITS.get(cell, [OWN]))} for {cell}"
-            raise ValueError(f"--init: expected {expected}, got {spec.init!r}")
+            raise BadInput(f"--init: expected {expected}, got {spec.init!r}")
     if spec.bias != OWN and not set(spec.cells) & set(BIASED):
-        raise ValueError(f"--bias: expected a cell that has it, {' or '.join(BIASED)}, got {','.join(spec.cells)!r}")
+        raise BadInput(f"--bias: expected a cell that has it, {' or '.join(BIASED)}, got {','.join(spec.cells)!r}")
     clips = real("--clip", spec.clip, 0)
     if isinstance(clips, tuple) and clips[0] == 0:
-        raise ValueError(f"--clip: expected A:B with A above 0, or a list with 0 for none, got {spec.clip!r}")
+        raise BadInput(f"--clip: expected A:B with A above 0, or a list with 0 for none, got {spec.clip!r}")
     return {
         "inits": how,
         "biases": None if spec.bias == OWN else real("--bias", spec.bias, 0),
@@ -59,7 +60,7 @@ def _words(flag: str, text: str, known: list[str]) -> list[str]:
     found = list(dict.fromkeys(text.split(",")))
     for word in found:
         if word not in known:
-            raise ValueError(f"{flag}: expected some of {', '.join(known)}, got {word!r}")
+            raise BadInput(f"{flag}: expected some of {', '.join(known)}, got {word!r}")
     return found
 
 

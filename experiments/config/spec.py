@@ -10,6 +10,7 @@ from typing import Any
 from experiments.config.folders import SearchFolder
 from experiments.system.files import write_json
 from experiments.system.versions import commit, versions
+from tracking.errors import BadInput
 
 LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit")
 MAY_CHANGE = ("trials", "id", *LIMITS)  # on --resume; workers and the tracking URI are no part of the spec at all
@@ -95,7 +96,7 @@ class Spec:
         try:
             content = json.loads(folder.spec.read_text("utf-8"))
         except ValueError as error:
-            raise ValueError(f"{folder.spec}: expected the spec of a search, got a damaged file: {error}") from None
+            raise BadInput(f"{folder.spec}: expected the spec of a search, got a damaged file: {error}") from None
         return cls(**{field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content})
 
 

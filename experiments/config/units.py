@@ -8,6 +8,8 @@ none                    no limit
 import math
 import re
 
+from tracking.errors import BadInput
+
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 BYTES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 NONE = "none"
@@ -17,44 +19,44 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def parse_name(text: str) -> str:
-    """The name of a search. Raises ValueError."""
+    """The name of a search. Raises BadInput."""
     if not NAME.fullmatch(text):
-        raise ValueError(f"expected letters, digits, '.', '_' and '-', got {text!r}")
+        raise BadInput(f"expected letters, digits, '.', '_' and '-', got {text!r}")
     return text
 
 
 def parse_whole(text: str, least: int, below: int = MOST) -> int:
-    """A whole number from `least` to under `below`. Raises ValueError."""
+    """A whole number from `least` to under `below`. Raises BadInput."""
     if not re.fullmatch(r"-?\d{1,20}", text, re.ASCII) or not least <= int(text) < below:
         bound = "" if below == MOST_SEED else f" below {below:,}"
-        raise ValueError(f"expected a whole number from {least}{bound}, got {text[:60]!r}")
+        raise BadInput(f"expected a whole number from {least}{bound}, got {text[:60]!r}")
     return int(text)
 
 
 def parse_duration(argument: str, text: str) -> float | None:
-    """Seconds above 0; None for "none". Raises ValueError."""
+    """Seconds above 0; None for "none". Raises BadInput."""
     if text == NONE:
         return None
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", text.lower())
     seconds = sum(float(number) * SECONDS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != text.lower() or not 0 < seconds < math.inf:
-        raise ValueError(f"{argument}: expected a duration like 90s, 45m or 1h30m, or none; got {text!r}")
+        raise BadInput(f"{argument}: expected a duration like 90s, 45m or 1h30m, or none; got {text!r}")
     return seconds
 
 
 def parse_size(argument: str, text: str) -> int | None:
-    """Bytes above 0; None for "none". Raises ValueError."""
+    """Bytes above 0; None for "none". Raises BadInput."""
     if text == NONE:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT])(?:I?B)?", text.upper())
     count = int(float(found[1]) * BYTES[found[2]]) if found else 0
     if count < 1:
-        raise ValueError(f"{argument}: expected a size like 4G or 512M, or none; got {text!r}")
+        raise BadInput(f"{argument}: expected a size like 4G or 512M, or none; got {text!r}")
     return count
 
 
 def parse_number(argument: str, text: str) -> float | None:
-    """A finite number; None for "none". Raises ValueError."""
+    """A finite number; None for "none". Raises BadInput."""
     if text == NONE:
         return None
     try:
@@ -62,5 +64,5 @@ def parse_number(argument: str, text: str) -> float | None:
     except ValueError:
         found = math.nan
     if not math.isfinite(found):
-        raise ValueError(f"{argument}: expected a number, or none; got {text!r}")
+        raise BadInput(f"{argument}: expected a number, or none; got {text!r}")
     return found

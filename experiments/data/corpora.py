@@ -23,6 +23,7 @@ import numpy as np
 
 from experiments.data import cache
 from experiments.data.published import DATASETS, Dataset, texts
+from tracking.errors import DataError
 
 BUNDLED = "python-reference"
 LIBRARY = "python-library"
@@ -67,7 +68,7 @@ def load(source: str = BUNDLED) -> Corpus:
     A file is read once per process, and again when it has changed.
 
     Raises:
-        ValueError: in one line, for what is missing, no file, unreadable, not UTF-8, empty or too short, for what
+        DataError: in one line, for what is missing, no file, unreadable, not UTF-8, empty or too short, for what
             cannot be downloaded, and for a Python without `pydoc_data` or the source code of its modules.
     """
     if source == BUNDLED:
@@ -81,16 +82,16 @@ def load(source: str = BUNDLED) -> Corpus:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(
+        raise DataError(
             f"corpus: expected {', '.join(names())} or the path of a UTF-8 text file, "
             f"got {source!r}, which does not exist"
         ) from None
     except (OSError, ValueError) as error:
-        raise ValueError(_unreadable(source, error)) from None
+        raise DataError(_unreadable(source, error)) from None
     if path.is_dir():
-        raise ValueError(f"corpus: expected a text file, got the folder {source!r}")
+        raise DataError(f"corpus: expected a text file, got the folder {source!r}")
     if not path.is_file():
-        raise ValueError(f"corpus: expected a regular text file, got {source!r}")
+        raise DataError(f"corpus: expected a regular text file, got {source!r}")
     return _from_file(path, source, status.st_mtime_ns, status.st_size)
 
 
@@ -107,7 +108,7 @@ def encode(text: str, vocabulary: str) -> np.ndarray:
         ValueError: when `vocabulary` does not begin with U+FFFD or names a character twice.
     """
     if not vocabulary.startswith(UNKNOWN) or len(set(vocabulary)) < len(vocabulary):
-        raise ValueError(f"vocabulary: expected U+FFFD and then distinct characters, got {vocabulary[:20]!r}")
+        raise DataError(f"vocabulary: expected U+FFFD and then distinct characters, got {vocabulary[:20]!r}")
     ids = np.zeros(0x110000, np.int32)
     ids[_code_points(vocabulary)] = np.arange(len(vocabulary))
     return ids[_code_points(text)]
@@ -120,7 +121,7 @@ def decode(ids: np.ndarray, vocabulary: str) -> str:
         ValueError: when an id is negative or not below the number of symbols.
     """
     if len(ids) and not 0 <= ids.min() <= ids.max() < len(vocabulary):
-        raise ValueError(f"ids: expected 0 to {len(vocabulary) - 1}, got {ids.min()} to {ids.max()}")
+        raise DataError(f"ids: expected 0 to {len(vocabulary) - 1}, got {ids.min()} to {ids.max()}")
     return _code_points(vocabulary)[ids.astype(np.int64)].tobytes().decode("utf-32-le", "surrogatepass")
 
 
@@ -135,7 +136,7 @@ def _bundled() -> Corpus:
     try:
         from pydoc_data.topics import topics
     except ImportError:
-        raise ValueError(
+        raise DataError(
             f"corpus: expected a Python with pydoc_data for {BUNDLED!r}, got one without it: "
             "give a text file of your own with -o corpus=PATH"
         ) from None
@@ -151,7 +152,7 @@ def _library() -> Corpus:
             with tokenize.open(folder / path) as file:  # knows the encoding that a source file declares
                 text += ("\n\n" if text else "") + file.read()
     if len(text) < SHORTEST:
-        raise ValueError(f"corpus: expected a Python with its source code in {folder} for {LIBRARY!r}, got none")
+        raise DataError(f"corpus: expected a Python with its source code in {folder} for {LIBRARY!r}, got none")
     return _corpus(LIBRARY, split(text[:LIBRARY_SIZE]))
 
 
@@ -181,14 +182,14 @@ def _from_file(path: Path, source: str, modified: int, size: int) -> Corpus:
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ValueError(f"corpus: expected UTF-8 text, got other bytes at byte {error.start} of {source!r}") from None
+        raise DataError(f"corpus: expected UTF-8 text, got other bytes at byte {error.start} of {source!r}") from None
     except OSError as error:
-        raise ValueError(_unreadable(source, error)) from None
+        raise DataError(_unreadable(source, error)) from None
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     if not text:
-        raise ValueError(f"corpus: expected at least {SHORTEST:,} characters, got the empty file {source!r}")
+        raise DataError(f"corpus: expected at least {SHORTEST:,} characters, got the empty file {source!r}")
     if len(text) < SHORTEST:
-        raise ValueError(f"corpus: expected at least {SHORTEST:,} characters, got {len(text):,} in {source!r}")
+        raise DataError(f"corpus: expected at least {SHORTEST:,} characters, got {len(text):,} in {source!r}")
     return _corpus(path.name, split(text))
 
 

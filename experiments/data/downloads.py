@@ -19,6 +19,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from experiments.data import cache
+from tracking.errors import DataError
 
 CHUNK = 1 << 16  # bytes
 TIMEOUT = 30  # seconds in which nothing arrives
@@ -32,14 +33,14 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> P
     it is, since a user may have put it there. Once found right, a file is not read again by this process.
 
     Raises:
-        ValueError: in one line, for a server that is not reached, refuses or breaks off twice, for a wrong sum, and for
+        DataError: in one line, for a server that is not reached, refuses or breaks off twice, for a wrong sum, and for
             a cache folder that cannot be used.
     """
     from filelock import FileLock  # the list of tasks answers without it
 
     folder = cache.folder("downloads")
     if folder is None:
-        raise ValueError(f"corpus: expected a cache folder for {name}, got no home folder: set RECURRENT_SEARCH_CACHE")
+        raise DataError(f"corpus: expected a cache folder for {name}, got no home folder: set RECURRENT_SEARCH_CACHE")
     path, pin = folder / name, folder / f"{name}.sha256"
     where = "" if sha256 else f" (pinned in {pin})"
     try:
@@ -52,7 +53,7 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> P
                     got = _sha256(part)
                     if got != (expected or got):
                         part.unlink()
-                        raise ValueError(f"corpus: expected {url} with sha256 {expected}{where}, got sha256 {got}")
+                        raise DataError(f"corpus: expected {url} with sha256 {expected}{where}, got sha256 {got}")
                     part.replace(path)
                 if not expected:
                     expected = _sha256(path)
@@ -60,9 +61,9 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> P
         status = path.stat()
         got = _sha256_once(path, status.st_mtime_ns, status.st_size)
     except OSError as error:
-        raise ValueError(f"corpus: expected to keep {name} in {folder}, got {_reason(error)}") from None
+        raise DataError(f"corpus: expected to keep {name} in {folder}, got {_reason(error)}") from None
     if got != expected:
-        raise ValueError(
+        raise DataError(
             f"corpus: expected {path} with sha256 {expected}{where}, got sha256 {got}; delete it to download it again"
         )
     return path
@@ -92,7 +93,7 @@ def _download(url: str, path: Path, size: int | None) -> Path:
         failure = _reason(error)
     if failure:
         again = "run it again to resume, " if part.exists() and part.stat().st_size else ""
-        raise ValueError(
+        raise DataError(
             f"corpus: expected to download {path.name} from {url}, got {failure}; "
             f"{again}or put the file at {path} by hand"
         )

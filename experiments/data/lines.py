@@ -10,6 +10,8 @@ import functools
 
 import numpy as np
 
+from tracking.errors import DataError
+
 FEWEST = 10  # different lines: a tenth of less is no validation split
 LONGEST = 2_000  # characters of a line
 
@@ -19,10 +21,10 @@ def cut(text: str) -> tuple[list[str], list[str], list[str]]:
     """The different lines that are not empty, in one fixed random order: 80% to train, 10% to validate, 10% to test."""
     found = sorted({line.strip() for line in text.splitlines()} - {""})
     if len(found) < FEWEST:
-        raise ValueError(f"corpus: expected at least {FEWEST} different lines, got {len(found)}")
+        raise DataError(f"corpus: expected at least {FEWEST} different lines, got {len(found)}")
     longest = max(map(len, found))
     if longest > LONGEST:
-        raise ValueError(f"corpus: expected lines of at most {LONGEST:,} characters with lines=true, got {longest:,}")
+        raise DataError(f"corpus: expected lines of at most {LONGEST:,} characters with lines=true, got {longest:,}")
     drawn = [found[place] for place in np.random.default_rng(0).permutation(len(found))]
     first, second = len(drawn) * 8 // 10, len(drawn) * 9 // 10
     return drawn[:first], drawn[first:second], drawn[second:]

@@ -21,6 +21,7 @@ from math import isfinite
 import numpy as np
 
 from experiments.data.cache import kept
+from tracking.errors import DataError
 
 FORMAT = 1  # raise it when a change here changes the numbers
 ORDERS = 6
@@ -40,11 +41,11 @@ def bars(
         ValueError: when ids are empty, not one-dimensional, not integers or out of range, or `orders` is below 1.
     """
     if orders < 1:
-        raise ValueError(f"orders: expected at least 1, got {orders}")
+        raise DataError(f"orders: expected at least 1, got {orders}")
     train, evaluated = _checked("train", train, symbols), _checked("evaluated", evaluated, symbols)
     known, asked = (_reach(ids, newline) for ids in (train, evaluated))
     if not (asked >= 0).any():
-        raise ValueError(f"evaluated: expected symbols behind the first newline, got {len(evaluated)}")
+        raise DataError(f"evaluated: expected symbols behind the first newline, got {len(evaluated)}")
     found = _probabilities(train, evaluated, symbols, orders, known, asked)
     return [float(np.log2(1 / p[asked >= 0]).mean()) for p in found]
 
@@ -79,9 +80,9 @@ def _valid(bits: object) -> bool:
 
 def _checked(name: str, ids: np.ndarray, symbols: int) -> np.ndarray:
     if ids.ndim != 1 or ids.size == 0 or ids.dtype.kind not in "iu":
-        raise ValueError(f"{name}: expected integers (characters,), at least one, got {ids.dtype} {ids.shape}")
+        raise DataError(f"{name}: expected integers (characters,), at least one, got {ids.dtype} {ids.shape}")
     if ids.min() < 0 or ids.max() >= symbols:
-        raise ValueError(f"{name}: expected ids from 0 to {symbols - 1}, got {ids.min()} to {ids.max()}")
+        raise DataError(f"{name}: expected ids from 0 to {symbols - 1}, got {ids.min()} to {ids.max()}")
     return ids.astype(np.int64)
 
 

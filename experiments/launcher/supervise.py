@@ -16,6 +16,7 @@ from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, tak
 from experiments.engines.local import LocalWorker
 from experiments.worker.build import make_tuner
 from experiments.worker.process import work
+from tracking.errors import SearchStateError
 
 if TYPE_CHECKING:
     from experiments.launcher.limits import Watch
@@ -66,10 +67,12 @@ class Search:
             tick: called four times a second.
             last: called with the record when all trials are sent, before the search's run ends.
 
-        Raises ValueError if another launcher runs this search, WorkersDied if no worker can run.
+        Raises SearchStateError if another launcher runs this search, WorkersDied if no worker can run.
         """
         if not taken(self.folder.launcher_lock, OTHER_LAUNCHER):
-            raise ValueError(f"name: expected a search that is not running, got {self.folder.path.name!r}, which is")
+            raise SearchStateError(
+                f"name: expected a search that is not running, got {self.folder.path.name!r}, which is"
+            )
         try:
             with self._signals():
                 self._wait_for_old_workers()
@@ -84,7 +87,7 @@ class Search:
         except Timeout as error:
             got = ", ".join(f"process {pid}" for pid in _holders(Path(error.lock_file))) or "one"
             got += ", which does not end"
-            raise ValueError(f"name: expected no worker of an earlier launcher, got {got}") from None
+            raise SearchStateError(f"name: expected no worker of an earlier launcher, got {got}") from None
 
     def _run(self, open_record: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any) -> str:
         self.workers = [self._start(index) for index in range(self.count)]

@@ -20,6 +20,7 @@ from experiments.strategy.points import distribution, key
 from experiments.strategy.proposals import Proposals
 from experiments.strategy.pruning import given_up
 from experiments.strategy.study import open_study, tell
+from tracking.errors import BadInput
 from tracking.journal import Event
 
 DEATHS = 3  # a trial whose worker died so often, without a new epoch in between, is not tried again
@@ -51,7 +52,7 @@ class StudyOracle(keras_tuner.Oracle):
         pruner: optuna.pruners.BasePruner | None = None,
     ) -> None:
         if strategy not in STRATEGIES:
-            raise ValueError(f"oracle: expected one of {', '.join(STRATEGIES)}, got {strategy!r}")
+            raise BadInput(f"oracle: expected one of {', '.join(STRATEGIES)}, got {strategy!r}")
         super().__init__(objective=objective, max_trials=max_trials, hyperparameters=hyperparameters)
         self.verbose, self.pruner = 0, pruner or optuna.pruners.NopPruner()
         self.folder, self.strategy, self.search_seed, self.session = folder, strategy, seed, session

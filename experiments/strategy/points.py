@@ -7,6 +7,8 @@ from typing import Any
 from keras_tuner.engine import hyperparameters as kt
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from tracking.errors import BadInput
+
 Values = dict[str, Any]
 
 
@@ -94,7 +96,7 @@ def distribution(parameter: kt.HyperParameter) -> BaseDistribution:
         return CategoricalDistribution([parameter.value])
     log = parameter.sampling == "log"
     if parameter.sampling == "reverse_log" or (log and parameter.step not in (None, 1)):
-        raise ValueError(f"{parameter.name}: expected linear sampling, or log sampling without a step, got neither")
+        raise BadInput(f"{parameter.name}: expected linear sampling, or log sampling without a step, got neither")
     if isinstance(parameter, kt.Int):
         step = 1 if log else parameter.step or 1
         high = parameter.min_value + (parameter.max_value - parameter.min_value) // step * step

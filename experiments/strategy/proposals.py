@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 
 from experiments.strategy import tpe
 from experiments.strategy.points import Values, distribution, finite, key, points, size, walk
+from tracking.errors import BadInput
 
 FEW = 5_000  # points of a space whose untried ones are all compared
 PROPOSAL_SEEDS = 2  # spawn key: apart from the seeds of data (0) and training (1)
@@ -28,12 +29,12 @@ class Proposals:
         seed: of random and tpe; 0 is a seed.
         minimize: a lower score is better.
 
-    Raises ValueError for a grid over a range of real numbers.
+    Raises BadInput for a grid over a range of real numbers.
     """
 
     def __init__(self, strategy: str, space: kt.HyperParameters, seed: int, minimize: bool = True) -> None:
         if strategy == "grid" and not finite(space):
-            raise ValueError("oracle: expected lists of values for a grid, got a range of real numbers")
+            raise BadInput("oracle: expected lists of values for a grid, got a range of real numbers")
         self.strategy, self.space, self.seed, self.minimize = strategy, space, seed, minimize
         self.size, self.groups = size(space), tpe.groups(space)
         self.grid = points(space, backwards=True)

@@ -16,6 +16,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 
 from experiments.config.spec import PRUNERS
+from tracking.errors import BadInput
 
 GIVEN_UP = "given_up"  # attribute of a trial that is given up: what its pruner keeps of it
 FIRST = 3  # epochs that every trial gets
@@ -31,7 +32,7 @@ def pruner(name: str, epochs: int) -> optuna.pruners.BasePruner:
         epochs: of a trial that is not pruned.
     """
     if name not in PRUNERS:
-        raise ValueError(f"pruner: expected one of {', '.join(PRUNERS)}, got {name!r}")
+        raise BadInput(f"pruner: expected one of {', '.join(PRUNERS)}, got {name!r}")
     if name == "none" or epochs <= FIRST:
         return optuna.pruners.NopPruner()
     if name == "median":

@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tracking.errors import RecurrentError
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
@@ -20,7 +22,7 @@ def quiet() -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            if not isinstance(error, ValueError):  # those are ours, and say all in a line
+            if not isinstance(error, RecurrentError):  # those say all in a line
                 file.seek(0)
                 os.write(kept, file.read())
             raise

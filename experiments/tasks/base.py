@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tracking.errors import BadInput
+
 Arrays = tuple[np.ndarray, np.ndarray]
 Draw = Callable[[int, int], list[str]]
 SPLITS = ("train", "val", "test")
@@ -26,7 +28,7 @@ def option(default: Any, text: str, minimum: int | None = None, choices: tuple[A
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Task:
-    """What every task has. Raises ValueError for an option out of its range."""
+    """What every task has. Raises BadInput for an option out of its range."""
 
     metric: ClassVar[str]  # what the score is
     direction: ClassVar[str] = "min"  # which scores are better
@@ -45,9 +47,9 @@ class Task:
         for field in dataclasses.fields(self):
             least, value, choices = field.metadata["minimum"], getattr(self, field.name), field.metadata["choices"]
             if least is not None and value < least:
-                raise ValueError(f"{field.name}: expected {least} or more, got {value}")
+                raise BadInput(f"{field.name}: expected {least} or more, got {value}")
             if choices and value not in choices:
-                raise ValueError(f"{field.name}: expected one of {', '.join(map(str, choices))}, got {value!r}")
+                raise BadInput(f"{field.name}: expected one of {', '.join(map(str, choices))}, got {value!r}")
 
     @property
     def stream(self) -> bool:
@@ -97,7 +99,7 @@ class Task:
     def longer(self, factor: int) -> "Task":
         """The same task at `factor` times the length or lag: for models that were trained on this one."""
         if not self.lengthens:
-            raise ValueError(f"longer: expected a task whose knob is a length or a lag, got {self.knob}")
+            raise BadInput(f"longer: expected a task whose knob is a length or a lag, got {self.knob}")
         return dataclasses.replace(self, **{self.knob: factor * getattr(self, self.knob)})
 
     def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ import numpy as np
 
 from experiments.data import corpora, lines, ngrams
 from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, Draw, Task, cross_entropy, option
+from tracking.errors import BadInput
 
 BARS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")
 SAMPLES = 500  # lines
@@ -48,9 +49,9 @@ class CharLM(Task):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.online:
-            raise ValueError("train: expected a number, got online: a text has only so many characters")
+            raise BadInput("train: expected a number, got online: a text has only so many characters")
         if 1 in (self.train, self.val, self.test):
-            raise ValueError("train, val, test: expected 0 for all, or 2 or more, got 1")
+            raise BadInput("train, val, test: expected 0 for all, or 2 or more, got 1")
 
     @property
     def stream(self) -> bool:

@@ -21,6 +21,7 @@ import numpy as np
 
 from experiments.data.cache import kept
 from experiments.tasks.base import Arrays, Task, option
+from tracking.errors import BadInput
 
 MIN, MAX, MED, SM, CLOSE = range(11, 16)  # digits are 1 to 10, padding is 0
 P_OPERATION = 1 / 4
@@ -49,7 +50,7 @@ class ListOps(Task):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.shortest > self.longest:
-            raise ValueError(f"shortest: expected at most {self.longest}, got {self.shortest}")
+            raise BadInput(f"shortest: expected at most {self.longest}, got {self.shortest}")
 
     @property
     def least(self) -> int:
@@ -76,7 +77,7 @@ class ListOps(Task):
         found: list[np.ndarray] = []
         while (kept := sum(map(len, found))) < count:
             if len(found) == TRIES and kept < RARE * TRIES * AT_ONCE:
-                raise ValueError(
+                raise BadInput(
                     f"shortest, longest: expected lengths that depth={self.depth} and arguments={self.arguments} often"
                     f" give, got {self.least} to {self.longest}: {kept} of {TRIES * AT_ONCE:,} expressions"
                 )

@@ -19,6 +19,7 @@ from typing import ClassVar
 import numpy as np
 
 from experiments.tasks.base import NOT_SCORED, Arrays, Task, option
+from tracking.errors import BadInput
 
 POWER = 0.01  # P(slot i) is proportional to i ** (POWER - 1), i = 1, 2, ...
 
@@ -40,10 +41,10 @@ class MQAR(Task):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.length < 4 * self.pairs:
-            raise ValueError(f"length: expected at least 4 * pairs = {4 * self.pairs}, got {self.length}")
+            raise BadInput(f"length: expected at least 4 * pairs = {4 * self.pairs}, got {self.length}")
         if self.vocabulary % 2 or self.vocabulary // 2 - 1 < self.pairs:
             least = 2 * self.pairs + 2
-            raise ValueError(f"vocabulary: expected an even number from {least}, got {self.vocabulary}")
+            raise BadInput(f"vocabulary: expected an even number from {least}, got {self.vocabulary}")
 
     @property
     def tokens(self) -> int:

@@ -20,6 +20,7 @@ from typing import ClassVar
 import numpy as np
 
 from experiments.tasks.base import Arrays, Task, option
+from tracking.errors import BadInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,7 @@ class Parity(Task):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.shortest > self.length:
-            raise ValueError(f"shortest: expected at most length={self.length}, got {self.shortest}")
+            raise BadInput(f"shortest: expected at most length={self.length}, got {self.shortest}")
 
     @property
     def tokens(self) -> int:

@@ -23,6 +23,7 @@ from typing import ClassVar
 import numpy as np
 
 from experiments.tasks.base import SPLITS, Arrays, Task, option
+from tracking.errors import BadInput
 
 SOURCES = ("digits", "mnist1d", "mnist")
 CLASSES = 10
@@ -50,11 +51,11 @@ class Pixels(Task):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.online:
-            raise ValueError("train: expected a number, got online: there are only so many images")
+            raise BadInput("train: expected a number, got online: there are only so many images")
         for name, size in zip(SPLITS, SIZES[self.source], strict=True):
             if getattr(self, name) > size:
                 count = getattr(self, name)
-                raise ValueError(f"{name}: expected at most the {size} images of {self.source}, got {count}")
+                raise BadInput(f"{name}: expected at most the {size} images of {self.source}, got {count}")
 
     @property
     def features(self) -> int:

@@ -20,6 +20,7 @@ from typing import ClassVar
 import numpy as np
 
 from experiments.tasks.base import NOT_SCORED, Arrays, Task, option
+from tracking.errors import BadInput
 
 B, T, P, S, X, V, E = range(7)
 SYMBOLS = np.array([[B, B], [T, P], [S, X], [T, V], [X, S], [P, V], [E, E]], np.int32)  # [state, way out]
@@ -46,7 +47,7 @@ class Reber(Task):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.longest < INNER + 4 * self.depth:
-            raise ValueError(f"longest: expected at least {INNER + 4 * self.depth}, got {self.longest}")
+            raise BadInput(f"longest: expected at least {INNER + 4 * self.depth}, got {self.longest}")
 
     @property
     def tokens(self) -> int:

@@ -21,6 +21,7 @@ import numpy as np
 
 from experiments.data import corpora, ngrams, words
 from experiments.tasks.base import SPLITS, Arrays, Task, cross_entropy, option
+from tracking.errors import BadInput
 
 BARS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")
 
@@ -44,9 +45,9 @@ class WordLM(Task):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.online:
-            raise ValueError("train: expected a number, got online: a text has only so many words")
+            raise BadInput("train: expected a number, got online: a text has only so many words")
         if 1 in (self.train, self.val, self.test):
-            raise ValueError("train, val, test: expected 0 for all, or 2 or more, got 1")
+            raise BadInput("train, val, test: expected 0 for all, or 2 or more, got 1")
 
     @property
     def stream(self) -> bool:

@@ -20,6 +20,7 @@ import numpy as np
 
 from experiments.data import corpora, words
 from experiments.tasks.base import Task
+from tracking.errors import BadInput
 
 if TYPE_CHECKING:
     import keras
@@ -29,13 +30,13 @@ ROUNDING = 1e-12  # a mass that misses top-p by less than this part has reached 
 
 
 def check(temperature: float, top_k: int, top_p: float) -> None:
-    """Raises ValueError for a value that `probabilities` cannot use."""
+    """Raises BadInput for a value that `probabilities` cannot use."""
     if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature: expected a finite number from 0, got {temperature}")
+        raise BadInput(f"temperature: expected a finite number from 0, got {temperature}")
     if top_k < 0:
-        raise ValueError(f"top-k: expected 0 (all symbols) or more, got {top_k}")
+        raise BadInput(f"top-k: expected 0 (all symbols) or more, got {top_k}")
     if not 0 < top_p <= 1:
-        raise ValueError(f"top-p: expected a number above 0 and up to 1, got {top_p}")
+        raise BadInput(f"top-p: expected a number above 0 and up to 1, got {top_p}")
 
 
 def probabilities(logits: np.ndarray, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> np.ndarray:
@@ -44,13 +45,13 @@ def probabilities(logits: np.ndarray, temperature: float = 1.0, top_k: int = 0, 
     First the temperature, then the `top_k` most likely symbols are kept, then of these (their sum made 1 again) the
     fewest whose mass reaches `top_p`. Symbols of equal logits rank by id, lowest first: exactly `top_k` stay, and
     temperature 0 is top_k 1. A logit of -inf rules its symbol out.
-    Raises ValueError as `check` does, and when a row's highest logit is not finite.
+    Raises BadInput as `check` does, and when a row's highest logit is not finite.
     """
     check(temperature, top_k, top_p)
     logits = np.asarray(logits, np.float64)
     highest = logits.max(axis=-1, keepdims=True)
     if not np.isfinite(highest).all():
-        raise ValueError(f"logits: expected a finite highest one, got {highest[~np.isfinite(highest)][0]}")
+        raise BadInput(f"logits: expected a finite highest one, got {highest[~np.isfinite(highest)][0]}")
     if temperature == 0:
         temperature, top_k = 1.0, 1
     order = np.argsort(-logits, axis=-1, kind="stable")
@@ -68,24 +69,24 @@ def load(folder: Path) -> tuple["keras.Sequential", dict[str, Any]]:
     """The language model that `recurrent export` wrote to `folder`, and what its model.json says.
 
     Raises:
-        ValueError: in one line, for a missing folder or file, a broken file and a model that does not write text.
+        BadInput: in one line, for a missing folder or file, a broken file and a model that does not write text.
     """
     if not folder.is_dir():
-        raise ValueError(f"{folder}: expected the folder of an exported model, got no folder")
+        raise BadInput(f"{folder}: expected the folder of an exported model, got no folder")
     for name in FILES:
         if not (folder / name).is_file():
-            raise ValueError(f"{folder}: expected {' and '.join(FILES)}, got no {name}")
+            raise BadInput(f"{folder}: expected {' and '.join(FILES)}, got no {name}")
     about = _read(folder / "model.json", lambda path: dict(json.loads(path.read_text(encoding="utf-8"))))
     preprocessing = about.get("preprocessing")
     vocabulary = preprocessing.get("vocabulary") if isinstance(preprocessing, dict) else None
     if not isinstance(vocabulary, str | list):
-        raise ValueError(f"{folder}: expected a language model, got one of the task {about.get('task')!r}")
+        raise BadInput(f"{folder}: expected a language model, got one of the task {about.get('task')!r}")
     import keras
 
     _read(folder / "model.keras", zipfile.ZipFile).close()  # of a file that is no archive Keras says: not found
     model = _read(folder / "model.keras", lambda path: keras.saving.load_model(path, compile=False))
     if (symbols := model.output_shape[-1]) != len(vocabulary):
-        raise ValueError(f"{folder}: expected a model of the {len(vocabulary)} symbols in model.json, got {symbols}")
+        raise BadInput(f"{folder}: expected a model of the {len(vocabulary)} symbols in model.json, got {symbols}")
     return model, about
 
 
@@ -94,7 +95,7 @@ def _read(path: Path, read: Callable[[Path], Any]) -> Any:
         return read(path)
     except Exception as error:  # what Keras raises for a broken file depends on where it is broken
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ValueError(f"{path}: expected a file as it was exported, got a broken one: {reason}") from None
+        raise BadInput(f"{path}: expected a file as it was exported, got a broken one: {reason}") from None
 
 
 class Stepper:
@@ -146,12 +147,12 @@ def generate(
 
     A symbol of the prompt that is not in the vocabulary is read as the unknown; the unknown is never written. A model
     of `lines` starts anew with every line.
-    Raises ValueError as `check` does, and for a negative length or seed.
+    Raises BadInput as `check` does, and for a negative length or seed.
     """
     check(temperature, top_k, top_p)
     for name, value in (("length", length), ("seed", seed)):
         if value < 0:
-            raise ValueError(f"{name}: expected 0 or more, got {value}")
+            raise BadInput(f"{name}: expected 0 or more, got {value}")
     rng, stepper = np.random.default_rng(seed), Stepper(model)
     read = _prompt(prompt, vocabulary, lines)
     written = np.zeros(length, np.int32)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.tasks.base import Arrays, Task
+from tracking.errors import BadInput
 
 
 def streams(arrays: Arrays, count: int) -> Arrays:
@@ -52,14 +53,14 @@ def rows(arrays: Arrays, count: int, window: int) -> Rows:
 
 
 def check(task: Task, train: Arrays, val: Arrays, batch: int) -> None:
-    """Raises ValueError if the data are too few to train and score on."""
+    """Raises BadInput if the data are too few to train and score on."""
     if not task.stream:
         return
     needed = batch * task.steps
     if len(train[0]) < needed:
-        raise ValueError(
+        raise BadInput(
             f"batch, window: expected at least batch x window = {needed} characters to train on, got {len(train[0])};"
             " take a smaller --batch, a smaller -o window or a longer text"
         )
     if not len(val[0]):
-        raise ValueError("val: expected at least 2 characters to score, got fewer")
+        raise BadInput("val: expected at least 2 characters to score, got fewer")

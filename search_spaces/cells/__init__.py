@@ -10,6 +10,8 @@ import importlib
 from pathlib import Path
 from types import ModuleType
 
+from search_spaces.errors import SpaceError
+
 
 def names() -> list[str]:
     """Every cell there is, plainest first."""
@@ -20,5 +22,5 @@ def names() -> list[str]:
 def load(name: str) -> ModuleType:
     """The cell's module; imports Keras."""
     if name not in names():
-        raise ValueError(f"cells: expected some of {', '.join(names())}, got {name!r}")
+        raise SpaceError(f"cells: expected some of {', '.join(names())}, got {name!r}")
     return importlib.import_module(f"search_spaces.cells.{name}")

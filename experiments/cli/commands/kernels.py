@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from experiments.cli.parsing import console, wholes
+from tracking.errors import BadInput
 
 EXAMPLE = "recurrent kernels --cells gru --lengths 100"
 
@@ -30,7 +31,7 @@ def run(parsed: argparse.Namespace) -> int:
     chosen = parsed.cells.split(",") if parsed.cells else list(kernel_speed.CELLS)
     for name in chosen:
         if name not in cells.names():
-            raise ValueError(f"--cells: expected some of {', '.join(cells.names())}, got {name!r}")
+            raise BadInput(f"--cells: expected some of {', '.join(cells.names())}, got {name!r}")
     screen, found = console(), list[dict[str, Any]]()
     cases = len(chosen) * len(parsed.lengths) * len(parsed.widths)
     with quiet(), screen.status(f"measuring {cases} cases ...") as status:

@@ -9,6 +9,7 @@ from typing import Any
 from experiments.cli.commands import results
 from experiments.cli.parsing import add_seed, add_tracking_uri, console, search_name, whole
 from experiments.config.spec import Spec
+from tracking.errors import BadInput, RecurrentError
 
 EXAMPLE = "recurrent search adding -o length=50 --cells lstm,gru --depth 1:2 --trials 6 --workers 2 --name add50"
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(Spec)}
@@ -126,7 +127,7 @@ def _options(words: list[str]) -> dict[str, str]:
     """{"length": "50"} of ["length=50"]."""
     for word in words:
         if "=" not in word.removeprefix("="):
-            raise ValueError(f"-o: expected KEY=VALUE, got {word!r}")
+            raise BadInput(f"-o: expected KEY=VALUE, got {word!r}")
     return dict(word.split("=", 1) for word in words)
 
 
@@ -142,7 +143,7 @@ def _show(name: str, uri: str, sent: bool) -> int:
 
     try:
         shown = results.show(name, uri, hints=True)
-    except ValueError as error:  # the server has gone meanwhile
+    except RecurrentError as error:  # the server has gone meanwhile
         sync = shlex.join(["recurrent", "sync", name, *words(uri)])
         print(f"recurrent search: the search is done, but {error}; to send it:\n  {sync}", file=sys.stderr)
         return 1

@@ -3,6 +3,7 @@
 import argparse
 
 from experiments.cli.parsing import add_tracking_uri, console, search_name
+from tracking.errors import BadInput
 
 EXAMPLE = "recurrent sync add50"
 
@@ -21,9 +22,8 @@ def run(parsed: argparse.Namespace) -> int:
 
     uri, folder = resolve(parsed.tracking_uri), SearchFolder(SEARCHES / parsed.name)
     if not folder.spec.exists():
-        raise ValueError(f"NAME: expected a search in {SEARCHES}/, got {parsed.name!r}")
+        raise BadInput(f"NAME: expected a search in {SEARCHES}/, got {parsed.name!r}")
     spec = Spec.read(folder)
-    parsed.task = spec.task  # a user's file may raise whatever it likes
     if not Launch(spec, True, 0, uri, console()).sync():
         return 1
     print(f"{parsed.name}: {uri} has all that its journals say")

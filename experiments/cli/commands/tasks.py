@@ -15,6 +15,7 @@ from experiments.data.cache import kept
 from experiments.tasks import base
 from experiments.tasks.loading import find
 from experiments.training.windows import windows
+from tracking.errors import BadInput
 from tracking.text import floors_line
 
 EXAMPLE = "recurrent tasks adding --show 3"
@@ -28,7 +29,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     if parsed.show and not parsed.name:
-        raise ValueError("--show: expected NAME with it, got none")
+        raise BadInput("--show: expected NAME with it, got none")
     found = entries([parsed.name] if parsed.name else None)
     if parsed.json:
         print(json.dumps(found[0] if parsed.name else found, indent=1))

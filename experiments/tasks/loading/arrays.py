@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tracking.errors import DataError
+
 FEWEST = 10  # samples
 SUFFIXES = {"train": "", "val": "_val", "test": "_test"}
 KNOWN = tuple(f"{part}{suffix}" for suffix in SUFFIXES.values() for part in ("x", "y", "lengths"))
@@ -19,15 +21,15 @@ Split = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # x, y, lengths
 
 
 def read(path: Path) -> dict[str, Split]:
-    """Checked arrays of the splits train, val and test: float32 or int32. Raises ValueError."""
+    """Checked arrays of the splits train, val and test: float32 or int32. Raises DataError."""
     found = _load(path)
     for name in ("x", "y"):
         if name not in found:
-            raise ValueError(f"{name}: expected an array {name!r} in {path.name}, got {', '.join(found) or 'none'}")
+            raise DataError(f"{name}: expected an array {name!r} in {path.name}, got {', '.join(found) or 'none'}")
     own = [name for name in found if name.endswith(("_val", "_test"))]
     needed = [f"{part}{suffix}" for suffix in ("_val", "_test") for part in ("x", "y")]
     if own and (missing := [name for name in needed if name not in found]):
-        raise ValueError(f"{missing[0]}: expected {', '.join(needed)} together, got {', '.join(own)}")
+        raise DataError(f"{missing[0]}: expected {', '.join(needed)} together, got {', '.join(own)}")
     splits = {name: _checked(found, suffix) for name, suffix in SUFFIXES.items() if own or name == "train"}
     _alike(splits)
     return splits if own else _drawn(splits["train"])
@@ -38,15 +40,15 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             unknown = [name for name in file.files if name not in KNOWN]
             if unknown:
-                raise ValueError(f"{path.name}: expected arrays called {', '.join(KNOWN)}, got {unknown[0]!r}")
+                raise DataError(f"{path.name}: expected arrays called {', '.join(KNOWN)}, got {unknown[0]!r}")
             return {name: _array(file, name) for name in file.files}
     except DAMAGED as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         reason = "a single array" if isinstance(error, TypeError) else reason  # numpy.save
-        raise ValueError(f"{path.name}: expected a file made with numpy.savez, got another: {reason}") from None
+        raise DataError(f"{path.name}: expected a file made with numpy.savez, got another: {reason}") from None
     except ValueError as error:
         if "allow_pickle" in str(error):
-            raise ValueError(f"{path.name}: expected a file made with numpy.savez, got a pickle or no arrays") from None
+            raise DataError(f"{path.name}: expected a file made with numpy.savez, got a pickle or no arrays") from None
         raise
 
 
@@ -55,17 +57,17 @@ def _array(file: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
         array = file[name]
     except ValueError as error:
         if "allow_pickle" not in str(error):
-            raise ValueError(f"{name}: expected a whole array, got a damaged one: {error}") from None
-        raise ValueError(f"{name}: expected an array of numbers, got Python objects (a pickle)") from None
+            raise DataError(f"{name}: expected a whole array, got a damaged one: {error}") from None
+        raise DataError(f"{name}: expected an array of numbers, got Python objects (a pickle)") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-        raise ValueError(f"{name}: expected integers or floats, got {getattr(array, 'dtype', 'other bytes')}")
+        raise DataError(f"{name}: expected integers or floats, got {getattr(array, 'dtype', 'other bytes')}")
     if array.dtype.kind == "f":
         with np.errstate(over="ignore"):
             array = array.astype(np.float32)
         if odd := np.count_nonzero(~np.isfinite(array)):
-            raise ValueError(f"{name}: expected finite numbers of 32 bits, got {odd} NaN, infinite or too large")
+            raise DataError(f"{name}: expected finite numbers of 32 bits, got {odd} NaN, infinite or too large")
     if array.dtype.kind != "f" and array.size and not -1 <= int(array.min()) <= int(array.max()) < MOST:
-        raise ValueError(
+        raise DataError(
             f"{name}: expected integers from 0 below {MOST:,} (floats, where they are numbers),"
             f" got {array.min()} to {array.max()}"
         )
@@ -75,16 +77,16 @@ def _array(file: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
 def _checked(found: dict[str, np.ndarray], suffix: str) -> Split:
     x, y, lengths = (found.get(f"{part}{suffix}") for part in ("x", "y", "lengths"))
     if x is None or y is None:
-        raise ValueError(f"x{suffix}, y{suffix}: expected both, got one")
+        raise DataError(f"x{suffix}, y{suffix}: expected both, got one")
     if x.ndim != (3 if x.dtype.kind == "f" else 2) or 0 in x.shape[1:]:
-        raise ValueError(
+        raise DataError(
             f"x{suffix}: expected floats (n, time, features) or integer tokens (n, time), got {x.dtype} {x.shape}"
         )
     if x.dtype.kind == "i" and x.min(initial=0) < 0:
-        raise ValueError(f"x{suffix}: expected tokens from 0, got {x.min()}")
+        raise DataError(f"x{suffix}: expected tokens from 0, got {x.min()}")
     if not y.ndim or len(x) != len(y):
         got = len(y) if y.ndim else "a single number"
-        raise ValueError(f"y{suffix}: expected one for each of the {len(x)} samples of x{suffix}, got {got}")
+        raise DataError(f"y{suffix}: expected one for each of the {len(x)} samples of x{suffix}, got {got}")
     y = _answers(y, x, f"y{suffix}")
     if lengths is not None:
         _check_lengths(lengths, x, y, f"lengths{suffix}")
@@ -97,22 +99,22 @@ def _answers(y: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
         y = y[:, None]
     dimensions = (1, 2) if y.dtype.kind == "i" else (2, 3)
     if y.ndim not in dimensions or 0 in y.shape[1:] or (y.ndim == dimensions[1] and y.shape[1] != x.shape[1]):
-        raise ValueError(
+        raise DataError(
             f"{name}: expected classes (n,) or (n, time={x.shape[1]}), or floats (n,), (n, values) or"
             f" (n, time={x.shape[1]}, values), got {y.dtype} {y.shape}"
         )
     if y.dtype.kind == "i" and y.ndim == 1 and y.min(initial=0) < 0:
-        raise ValueError(f"{name}: expected classes from 0, got {y.min()}")
+        raise DataError(f"{name}: expected classes from 0, got {y.min()}")
     return y
 
 
 def _check_lengths(lengths: np.ndarray, x: np.ndarray, y: np.ndarray, name: str) -> None:
     if lengths.shape != (len(x),) or lengths.dtype.kind != "i":
-        raise ValueError(f"{name}: expected integers ({len(x)},), got {lengths.dtype} {lengths.shape}")
+        raise DataError(f"{name}: expected integers ({len(x)},), got {lengths.dtype} {lengths.shape}")
     if len(lengths) and not 1 <= lengths.min() <= lengths.max() <= x.shape[1]:
-        raise ValueError(f"{name}: expected 1 to {x.shape[1]}, got {lengths.min()} to {lengths.max()}")
+        raise DataError(f"{name}: expected 1 to {x.shape[1]}, got {lengths.min()} to {lengths.max()}")
     if y.ndim == 3:
-        raise ValueError(f"{name}: expected none where y is floats at every step: those behind the end would be scored")
+        raise DataError(f"{name}: expected none where y is floats at every step: those behind the end would be scored")
 
 
 def _alike(splits: dict[str, Split]) -> None:
@@ -120,19 +122,19 @@ def _alike(splits: dict[str, Split]) -> None:
     train = splits["train"]
     for name, (x, y, lengths) in splits.items():
         if not len(x):
-            raise ValueError(f"x{SUFFIXES[name]}: expected samples, got none")
+            raise DataError(f"x{SUFFIXES[name]}: expected samples, got none")
         if not _scored(y, lengths).any():
-            raise ValueError(f"y{SUFFIXES[name]}: expected a class somewhere, got none: all are -1")
+            raise DataError(f"y{SUFFIXES[name]}: expected a class somewhere, got none: all are -1")
         for part, mine, first in (("x", x, train[0]), ("y", y, train[1])):
             if (mine.dtype, mine.shape[1:]) != (first.dtype, first.shape[1:]):
                 expected, got = f"{first.dtype} {first.shape[1:]}", f"{mine.dtype} {mine.shape[1:]}"
-                raise ValueError(f"{part}{SUFFIXES[name]}: expected samples as in {part}, {expected}, got {got}")
+                raise DataError(f"{part}{SUFFIXES[name]}: expected samples as in {part}, {expected}, got {got}")
         if (lengths is None) != (train[2] is None):
-            raise ValueError(f"lengths{SUFFIXES[name]}: expected lengths for every split or for none")
+            raise DataError(f"lengths{SUFFIXES[name]}: expected lengths for every split or for none")
     if len(splits) == 1 and len(train[0]) < FEWEST:
-        raise ValueError(f"x: expected at least {FEWEST} samples to split 80/10/10, got {len(train[0])}")
+        raise DataError(f"x: expected at least {FEWEST} samples to split 80/10/10, got {len(train[0])}")
     if train[1].dtype.kind == "i" and len(np.unique(train[1][train[1] >= 0])) < 2:
-        raise ValueError("y: expected at least two classes, got one")
+        raise DataError("y: expected at least two classes, got one")
 
 
 def _scored(y: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:

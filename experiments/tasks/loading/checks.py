@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import re
+import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,24 @@ from typing import Any
 import numpy as np
 
 from experiments.tasks.base import LOSSES, NOT_SCORED, Task
+from tracking.errors import DataError
 
+PREFIX = "recurrent_search_task_"  # of the names of modules that users' files become
+HOUSE, OURS = Path(__file__).parents[3], ("experiments", "search_spaces", "tracking")
 METRIC = r"[A-Za-z0-9_]+"  # it becomes a part of MLflow's metric names
 
 
 def check_class(kind: type[Task], file: str) -> None:
-    """Raises ValueError for a class that cannot be a task."""
+    """Raises DataError for a class that cannot be a task."""
     if "__dataclass_params__" not in vars(kind):
         expected = f"class {kind.__name__} under @dataclass(frozen=True, kw_only=True)"
-        raise ValueError(f"{file}: expected {expected}, got none")
+        raise DataError(f"{file}: expected {expected}, got none")
     options = {field.name: field for field in dataclasses.fields(kind)}
     for name, field in options.items():
         if not {"help", "minimum", "choices"} <= set(field.metadata):
-            raise ValueError(f"{file}: expected {name} = option(…), got no option")
+            raise DataError(f"{file}: expected {name} = option(…), got no option")
         if type(field.default) not in (int, float, str, bool):
-            raise ValueError(f"{file}: expected a default that is a number, a text or a truth of {name}")
+            raise DataError(f"{file}: expected a default that is a number, a text or a truth of {name}")
     for name, fits, expected in (
         ("metric", lambda value: isinstance(value, str) and re.fullmatch(METRIC, value), "letters, digits and _"),
         ("direction", lambda value: value in ("min", "max"), "min or max"),
@@ -34,28 +38,28 @@ def check_class(kind: type[Task], file: str) -> None:
     ):
         value = getattr(kind, name, None)
         if not fits(value):
-            raise ValueError(f"{file}: {name}: expected {expected}, got {value!r}")
+            raise DataError(f"{file}: {name}: expected {expected}, got {value!r}")
     for name in ("outputs", "floors", *(() if kind.split is not Task.split else ("sample",))):
         if getattr(kind, name) is getattr(Task, name):
-            raise ValueError(f"{file}: expected {name} in class {kind.__name__}, got none")
+            raise DataError(f"{file}: expected {name} in class {kind.__name__}, got none")
 
 
 def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
-    """Raises ValueError if what `task.split(split, seed)` gave is not what its properties promise."""
+    """Raises DataError if what `task.split(split, seed)` gave is not what its properties promise."""
     where = f"{file}: {split}"
     if not (isinstance(arrays, tuple) and len(arrays) == 2 and all(isinstance(part, np.ndarray) for part in arrays)):
-        raise ValueError(f"{where}: expected two NumPy arrays (x, y), got {_kind(arrays)}")
+        raise DataError(f"{where}: expected two NumPy arrays (x, y), got {_kind(arrays)}")
     x, y = arrays
     for name in ("outputs", "steps", "features", "tokens"):
         value = getattr(task, name)
         if type(value) is not int and (value is not None or name in ("outputs", "steps")):  # NumPy's are none for JSON
-            raise ValueError(f"{where}: {name}: expected an int, got {type(value).__name__} {value!r}")
+            raise DataError(f"{where}: {name}: expected an int, got {type(value).__name__} {value!r}")
     if (task.features is None) == (task.tokens is None):
-        raise ValueError(f"{where}: expected features or tokens, got {task.features} and {task.tokens}")
+        raise DataError(f"{where}: expected features or tokens, got {task.features} and {task.tokens}")
     samples = () if task.stream else (len(x),)
     steps = x.shape[len(samples) : len(samples) + 1]
     if not task.stream and x.ndim > 1 and x.shape[1] > task.steps:
-        raise ValueError(f"{where}: expected x of {task.steps} steps, as the property steps says, got {x.shape[1]}")
+        raise DataError(f"{where}: expected x of {task.steps} steps, as the property steps says, got {x.shape[1]}")
     _shape(f"{where}: x", x, (*samples, *steps, *([task.features] if task.features else [])), 1 if task.stream else 2)
     answers = (*samples, *(steps if task.per_step else ()))
     _shape(f"{where}: y", y, answers if task.loss == "categorical" else (*answers, task.outputs), 1)
@@ -65,30 +69,37 @@ def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
     else:
         _values(f"{where}: y", y, NOT_SCORED if task.per_step else 0, task.outputs)
         if not (y != NOT_SCORED).any():
-            raise ValueError(f"{where}: y: expected a step that is scored, got none")
+            raise DataError(f"{where}: y: expected a step that is scored, got none")
 
 
 def check_floors(floors: Any, file: str) -> None:
-    """Raises ValueError if they are no names with finite numbers."""
+    """Raises DataError if they are no names with finite numbers."""
     fit = isinstance(floors, dict) and all(isinstance(name, str) for name in floors)
     fit = fit and all(isinstance(value, int | float) for value in floors.values())
     if not fit or not all(math.isfinite(value) for value in floors.values()):
-        raise ValueError(f"{file}: floors: expected names with finite numbers, got {floors!r}")
+        raise DataError(f"{file}: floors: expected names with finite numbers, got {floors!r}")
 
 
 def check_preprocessing(preprocessing: Any, file: str) -> None:
-    """Raises ValueError if a model's card, which is JSON, cannot hold it."""
+    """Raises DataError if a model's card, which is JSON, cannot hold it."""
     try:
         json.dumps(preprocessing)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{file}: preprocessing: expected what JSON can hold, got: {error}") from None
+        raise DataError(f"{file}: preprocessing: expected what JSON can hold, got: {error}") from None
 
 
-def fault(error: Exception, file: str) -> str:
-    """One line for an exception that a user's file has raised; "" for one that it has not."""
-    path = str(Path(file).expanduser().absolute())
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    return f"{file}, line {lines[-1]}: {type(error).__name__}: {error}" if lines else ""
+def fault(error: Exception) -> str:
+    """One line for an exception that comes from a user's file of a task; "" for one that does not.
+
+    It comes from there if that file stands last in the traceback, but for libraries that it calls.
+    """
+    files = {str(module.__file__) for name, module in list(sys.modules.items()) if name.startswith(PREFIX)}
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename in files:
+            return f"{frame.filename}, line {frame.lineno}: {type(error).__name__}: {error}"
+        if Path(frame.filename).is_relative_to(HOUSE) and Path(frame.filename).relative_to(HOUSE).parts[0] in OURS:
+            return ""
+    return ""
 
 
 def _kind(found: Any) -> str:
@@ -97,14 +108,14 @@ def _kind(found: Any) -> str:
 
 def _shape(name: str, array: np.ndarray, shape: tuple[int, ...], least: int) -> None:
     if array.ndim < least or array.shape != shape or 0 in array.shape:
-        raise ValueError(f"{name}: expected shape {shape}, no side of it 0, got {array.shape}")
+        raise DataError(f"{name}: expected shape {shape}, no side of it 0, got {array.shape}")
 
 
 def _values(name: str, array: np.ndarray, least: int, below: int | None) -> None:
     """Integers from `least` to under `below`; without that finite floats."""
     if array.dtype.kind not in ("f" if below is None else "iu"):
-        raise ValueError(f"{name}: expected {'floats' if below is None else 'integers'}, got {array.dtype}")
+        raise DataError(f"{name}: expected {'floats' if below is None else 'integers'}, got {array.dtype}")
     if below is None and not np.isfinite(array).all():
-        raise ValueError(f"{name}: expected finite numbers, got NaN or infinite ones")
+        raise DataError(f"{name}: expected finite numbers, got NaN or infinite ones")
     if below is not None and not least <= array.min() <= array.max() < below:
-        raise ValueError(f"{name}: expected {least} to {below - 1}, got {array.min()} to {array.max()}")
+        raise DataError(f"{name}: expected {least} to {below - 1}, got {array.min()} to {array.max()}")

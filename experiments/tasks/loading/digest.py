@@ -5,13 +5,14 @@ import hashlib
 import numpy as np
 
 from experiments.tasks.base import Arrays
+from tracking.errors import DataError
 
 
 def check_digest(arrays: list[Arrays], expected: str) -> None:
-    """Raises ValueError if train and validation data are not those of a search, whose digest is `expected`."""
+    """Raises DataError if train and validation data are not those of a search, whose digest is `expected`."""
     found = digest_of(arrays)
     if found != expected:
-        raise ValueError(
+        raise DataError(
             f"data: expected those of the search, digest {expected[:12]}, got {found[:12]};"
             " another corpus, or another Python's language reference?"
         )

@@ -12,7 +12,8 @@ from typing import Any
 from experiments.tasks import base
 from experiments.tasks.base import Task
 from experiments.tasks.loading import npz
-from experiments.tasks.loading.checks import check_class
+from experiments.tasks.loading.checks import PREFIX, check_class
+from tracking.errors import BadInput
 
 TASKS = Path(base.__file__).parent
 ONLINE = "online"  # -o train=online, -o train=online:5000
@@ -34,7 +35,7 @@ def task_class(name: str) -> type[Task]:
         check_class(found, name)
         return found
     if name not in names():
-        raise ValueError(f"task: expected one of {', '.join(names())}, or a file .npz or .py, got {name!r}")
+        raise BadInput(f"task: expected one of {', '.join(names())}, or a file .npz or .py, got {name!r}")
     return _in_module(importlib.import_module(f"experiments.tasks.{name}"), name)
 
 
@@ -42,22 +43,22 @@ def _in_module(module: ModuleType, otherwise: str) -> type[Task]:
     for found in vars(module).values():
         if isinstance(found, type) and issubclass(found, Task) and found.__module__ == module.__name__:
             return found
-    raise ValueError(f"{otherwise}, got none")
+    raise BadInput(f"{otherwise}, got none")
 
 
 @functools.cache
 def _run(path: Path) -> ModuleType:
     """The module in a user's file. Whatever goes wrong in it is one line."""
     # A name of its own: the file may be called as a module that others import, queue.py say.
-    spec = importlib.util.spec_from_file_location(f"recurrent_search_task_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{PREFIX}{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
-        raise ValueError(f"task: expected a file, got {str(path)!r}, which does not exist")
+        raise BadInput(f"task: expected a file, got {str(path)!r}, which does not exist")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise ValueError(f"{path}: expected a file that Python can run, got {type(error).__name__}: {error}") from error
+        raise BadInput(f"{path}: expected a file that Python can run, got {type(error).__name__}: {error}") from error
     return module
 
 
@@ -78,7 +79,7 @@ def make(name: str, options: dict[str, str]) -> Task:
     options = _online(options)
     for key in options:
         if key not in fields:
-            raise ValueError(f"-o: expected one of {', '.join(sorted(fields))}, got {key!r}")
+            raise BadInput(f"-o: expected one of {', '.join(sorted(fields))}, got {key!r}")
     return kind(**{key: _convert(key, text, type(fields[key].default)) for key, text in options.items()})
 
 
@@ -96,7 +97,7 @@ def _convert(key: str, text: str, kind: type) -> Any:
         value = TRUTH[text.lower()] if kind is bool else kind(text)
     except (ValueError, KeyError):
         word = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
-        raise ValueError(f"-o {key}: expected {word}, got {text!r}") from None
+        raise BadInput(f"-o {key}: expected {word}, got {text!r}") from None
     if kind is int and abs(value) >= MOST:
-        raise ValueError(f"-o {key}: expected a whole number below {MOST:,}, got {text!r}")
+        raise BadInput(f"-o {key}: expected a whole number below {MOST:,}, got {text!r}")
     return value

@@ -18,6 +18,7 @@ import numpy as np
 
 from experiments.tasks.base import NOT_SCORED, Arrays, Task, option
 from experiments.tasks.loading.arrays import Split, read
+from tracking.errors import DataError
 
 SHOWN = 10  # classes whose shares are shown
 
@@ -41,12 +42,10 @@ class OwnData(Task):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.online:
-            raise ValueError("train: expected a number, got online: a file has only so many samples")
+            raise DataError("train: expected a number, got online: a file has only so many samples")
         for name, (x, _, _) in self.splits.items():
             if getattr(self, name) > len(x):
-                raise ValueError(
-                    f"{name}: expected at most the {len(x)} samples of the file, got {getattr(self, name)}"
-                )
+                raise DataError(f"{name}: expected at most the {len(x)} samples of the file, got {getattr(self, name)}")
 
     @property
     def _x(self) -> np.ndarray:
@@ -133,12 +132,12 @@ class OwnData(Task):
 
 
 def task(name: str) -> type[OwnData]:
-    """The task of the file with this path. Raises ValueError, in one line, for a file that is none."""
+    """The task of the file with this path. Raises DataError, in one line, for a file that is none."""
     path = Path(name).expanduser().absolute()
     try:
         status = path.stat()
     except OSError:
-        raise ValueError(f"task: expected a file, got {name!r}, which does not exist") from None
+        raise DataError(f"task: expected a file, got {name!r}, which does not exist") from None
     return _task(path, status.st_mtime_ns, status.st_size)
 
 
