@@ -8,10 +8,10 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-pytest.register_assert_rewrite("searching", "servers")
+pytest.register_assert_rewrite("support")
 
-from searching import exported, exported_language, language, recurrent, searched, served  # noqa: E402
-from servers import servers  # noqa: E402
+from support.searching import exported, exported_language, language, recurrent, searched, served  # noqa: E402
+from support.servers import servers  # noqa: E402
 
 __all__ = ["exported", "exported_language", "language", "recurrent", "searched", "served", "servers"]
 

@@ -1,0 +1,92 @@
+"""What `recurrent doctor` finds, and what it says of what is missing."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from support.searching import Recurrent, Searched
+
+from experiments.launcher import doctor
+
+
+def test_nothing_is_missing(recurrent: Recurrent, tmp_path: Path) -> None:
+    done = recurrent("doctor", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.split()[1] for line in lines] == ["versions", "machine", "disk", "gpu", "kernels", "tracking"]
+    assert f"python {sys.version.split()[0]}, tensorflow 2.21" in lines[0]
+    assert lines[-1] == f"ok  tracking  sqlite:///{tmp_path}/mlflow.db: none yet, the first search makes it"
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_record_that_is_there(recurrent: Recurrent, searched: Searched) -> None:
+    done = recurrent("doctor", "--json", cwd=searched.folder)
+    found = {one["what"]: one for one in json.loads(done.stdout)}
+    assert done.returncode == 0 and all(one["fit"] for one in found.values())
+    assert found["tracking"]["found"].endswith(
+        "mlflow.db: answers, 2 experiments"
+    )  # MLflow's default one is there, too
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_record_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    locked = tmp_path / "mlflow.db" if there else tmp_path
+    if there:
+        locked.touch()
+    monkeypatch.setattr(doctor.os, "access", lambda place, mode: place != locked)  # root may write everywhere
+    found = doctor._store(f"sqlite:///{tmp_path}/mlflow.db")
+    assert (found.fit, found.advice) == (False, "name another --tracking-uri")
+    assert found.found == f"sqlite:///{tmp_path}/mlflow.db: cannot be written"
+
+
+def test_a_record_in_no_folder(tmp_path: Path) -> None:
+    found = doctor._store(f"sqlite:///{tmp_path}/none/mlflow.db")
+    assert not found.fit and "cannot be written" not in found.found and "none" in found.found
+
+
+def test_a_server_that_is_away(recurrent: Recurrent, tmp_path: Path) -> None:
+    done = recurrent("doctor", "--tracking-uri", "http://127.0.0.1:9", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "\nno  tracking  tracking-uri: expected an MLflow store that works, got http://127.0.0.1:9" in done.stdout
+    assert done.stdout.endswith("start the server, or name another --tracking-uri\n")
+
+
+def test_a_card_without_its_libraries() -> None:
+    missing, whole = (doctor.gpu(1, seen, "CUDA 12.5.1, cuDNN 9") for seen in (0, 1))
+    assert missing.advice == f"for cuDNN: {doctor.INSTALL}" and "[gpu]" in missing.advice
+    assert (whole.advice, doctor.gpu(0, 0, "no CUDA").advice) == ("", "")
+    assert missing.found == "1 NVIDIA card(s), 0 seen by TensorFlow (built for CUDA 12.5.1, cuDNN 9)"
+
+
+def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "SPACE", 2**60)
+    found = doctor._disk(Path.cwd())
+    assert not found.fit and found.advice.startswith("make room")
+    assert doctor.text([found]).startswith("no  disk      ") and doctor.text([found]).count("\n") == 1
+
+
+def test_cards_that_are_hidden_need_no_libraries() -> None:
+    found = doctor.gpu(4, 1, "CUDA 12.5.1, cuDNN 9", hidden=3)
+    assert found.advice == ""
+    assert found.found.startswith("4 NVIDIA card(s), 3 hidden by CUDA_VISIBLE_DEVICES, 1 seen by TensorFlow")
+    assert doctor.gpu(4, 0, "CUDA 12.5.1, cuDNN 9", hidden=3).advice == f"for cuDNN: {doctor.INSTALL}"
+
+
+@pytest.mark.parametrize(("package", "what"), [("tensorflow", "kernels"), ("mlflow", "tracking")])
+def test_a_package_that_cannot_be_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, what: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    (tmp_path / "mlflow.db").touch()
+    (found,) = [one for one in doctor.findings(f"sqlite:///{tmp_path}/mlflow.db") if one.what == what]
+    assert (found.fit, found.advice) == (False, f"install again: {doctor.AGAIN}")
+    assert found.found == f"import of {package} halted; None in sys.modules"
+
+
+def test_the_cause_in_an_error_that_is_a_traceback() -> None:
+    def look() -> list[doctor.Finding]:
+        raise ImportError("Traceback (most recent call last):\n  File x\nImportError: libcudart.so\n\nFailed to load")
+
+    (found,) = doctor.importable("kernels", look)
+    assert found.found == "ImportError: libcudart.so"

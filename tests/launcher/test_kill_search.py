@@ -1,0 +1,133 @@
+"""kill -9 of real searches: resumed until done, they end as the search that nobody killed."""
+
+import random
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import optuna
+import psutil
+import pytest
+from support.searching import Searched, begin, events, finished, run
+
+RUNS, KILLS = 20, 2  # kills of a run
+TRIALS, EPOCHS = 5, 6
+WORDS = (
+    *("search", "adding", "-o", "length=10", "-o", "train=512", "-o", "val=64", "-o", "test=64", "--batch", "16"),
+    *("--cells", "simple_rnn,gru", "--depth", "1:2", "--width", "4,8", "--dropout", "0:0.5", "--epochs", str(EPOCHS)),
+    *("--trials", str(TRIALS), "--workers", "1", "--seed", "0", "--name", "killed", "--resume"),
+)
+
+
+Outcome = tuple[float, list[dict[str, Any]]]
+
+
+def outcome(folder: Path) -> Outcome:
+    """The best score, and all that must be the same of every trial, as MLflow has it, with each epoch once."""
+    searched = Searched(folder, "killed", subprocess.CompletedProcess(WORDS, 0, "", ""))
+    assert searched.parent.info.status == "FINISHED"
+    trials = searched.trials()
+    assert [trial.data.tags["trial"] for trial in trials] == [f"{number:04d}" for number in range(TRIALS)], "each once"
+    assert {trial.data.tags["outcome"] for trial in trials} <= {"completed", "pruned"}, "all planned trials finished"
+    found = []
+    for trial in trials:
+        curve = [(point.step, point.value) for point in searched.curve(trial, "val_mse")]
+        assert [step for step, _ in curve] == list(range(len(curve))), "each epoch once, none missing"
+        lines = [line for line in events(folder, "killed", trial.data.tags["trial"]) if line["event"] == "epoch"]
+        assert [(line["epoch"], line["metrics"]["val_mse"]) for line in lines] == curve
+        kept = {
+            key: value for key, value in trial.data.metrics.items() if not key.startswith(("cost/seconds", "cost/ms"))
+        }
+        ending = (trial.info.status, trial.data.tags["outcome"])
+        found.append({"params": trial.data.params, "metrics": kept, "curve": curve, "ending": ending})
+    check_study(folder, found)
+    best = searched.parent.data.metrics["best/mse"]
+    assert best == min(one["metrics"]["best/mse"] for one in found if one["ending"][1] == "completed")
+    return best, found
+
+
+def check_study(folder: Path, found: list[dict[str, Any]]) -> None:
+    """Optuna's own reader says of every trial what MLflow says."""
+    backend = optuna.storages.journal.JournalFileBackend(str(folder / "searches" / "killed" / "study.journal"))
+    study = optuna.load_study(study_name="search", storage=optuna.storages.JournalStorage(backend))
+    assert len(study.trials) == len(found)
+    states = {"COMPLETE": ("FINISHED", "completed"), "PRUNED": ("KILLED", "pruned")}
+    for trial, told in zip(study.trials, found, strict=True):
+        assert states[trial.state.name] == told["ending"]
+        assert [(step - 1, value) for step, value in trial.intermediate_values.items()] == told["curve"]
+        if trial.state.name == "COMPLETE":
+            assert trial.value == told["metrics"]["best/mse"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, float]:
+    """The search that nobody kills, and its seconds."""
+    folder = tmp_path_factory.mktemp("whole").resolve()
+    began = time.monotonic()
+    done = run(*WORDS, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    return outcome(folder), time.monotonic() - began
+
+
+@pytest.fixture(scope="module")
+def kills(request: pytest.FixtureRequest) -> Iterator[list[int]]:
+    """Of each run; said at the end in the terminal, which pytest keeps from a test that passes."""
+    found: list[int] = []
+    yield found
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print(f"\nkill test: {len(found)} runs, {sum(found)} kills: {found}")
+    assert all(found), "every run was killed"
+
+
+def kill(process: subprocess.Popen[str], victim: str) -> bool:
+    """True if there was somebody to kill."""
+    victims = []
+    with suppress(psutil.NoSuchProcess):
+        launcher = psutil.Process(process.pid)
+        workers = [child for child in launcher.children() if "spawn_main" in " ".join(child.cmdline())]
+        victims = {"worker": workers, "launcher": [launcher], "both": [launcher, *workers]}[victim]
+    for one in victims:
+        with suppress(psutil.NoSuchProcess):
+            one.send_signal(signal.SIGKILL)
+    return bool(victims)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(RUNS))
+def test_a_killed_search_ends_as_if_nothing_had_been(
+    tmp_path: Path, whole: tuple[Outcome, float], kills: list[int], number: int
+) -> None:
+    rng, victim = random.Random(number), ("worker", "launcher", "both")[number % 3]
+    folder, killed = tmp_path, 0
+    while not killed:  # a search that is over before its moment comes is begun anew
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        done, killed = killed_search(folder, victim, rng, whole[1])
+        assert (done.returncode, done.stderr) == (0, ""), done
+    kills.append(killed)
+    best, trials = outcome(folder)
+    assert best == whole[0][0]
+    assert trials == whole[0][1]
+
+
+def killed_search(
+    folder: Path, victim: str, rng: random.Random, seconds: float
+) -> tuple[subprocess.CompletedProcess[str], int]:
+    """Runs the search until it is done, killing up to KILLS times within `seconds`; returns its end and the kills."""
+    killed = 0
+    while True:
+        process = begin(*WORDS, cwd=folder)
+        while process.poll() is None and killed < KILLS:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(rng.uniform(1, seconds))
+            if process.poll() is None and kill(process, victim):
+                killed += 1
+                if victim != "worker":  # else the launcher replaces it
+                    process.wait()
+        done = finished(process)
+        if done.returncode != -signal.SIGKILL:
+            return done, killed

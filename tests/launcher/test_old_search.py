@@ -1,0 +1,140 @@
+"""A search of an earlier version is listed, exported and gone on with: tests/fixtures/old_search/README.md says which."""
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.searching import Searched, events, run
+
+OLD = Path(__file__).parents[1] / "fixtures" / "old_search"
+BINARY = (".npz", ".keras")
+SEARCH = (
+    *("search", "data.npz", "--cells", "gru,lstm", "--depth", "1", "--width", "8", "--learning-rate", "0.01"),
+    *("--batch", "2", "--oracle", "grid", "--trials", "2", "--epochs", "6", "--workers", "1", "--seed", "0"),
+    *("--pruner", "none", "--name", "old"),
+)
+EPOCHS = 6
+FLOORS = {"constant": 27 / 60, "last_step": 26 / 60}
+SCORE, TEST_SCORE = 58 / 60, 53 / 60  # of the first trial, right out of 60
+INTERRUPTED_SCORE = 52 / 60  # of the second one, in its second epoch; none of the later ones is near it
+DONE = 3  # epochs of the second trial when it was interrupted
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    """The folder in which the search was made, at another place."""
+    folder = tmp_path.resolve() / "old"
+    shutil.copytree(OLD, folder, ignore=shutil.ignore_patterns("make.py", "README.md", "mlflow.sql", "__pycache__"))
+    for path in folder.rglob("*"):
+        if path.is_file() and path.suffix not in BINARY:
+            path.write_text(moved(path.read_text("utf-8"), folder), "utf-8")
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
+        connection.executescript(moved((OLD / "mlflow.sql").read_text("utf-8"), folder))
+    return folder
+
+
+def moved(text: str, folder: Path) -> str:
+    return text.replace("file://@ROOT@", folder.as_uri()).replace("@ROOT@", str(folder))
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """What `recurrent results old --json` prints."""
+    done = run("results", "old", "--json", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def epochs(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [line for line in lines if line["event"] == "epoch"]
+
+
+def test_it_is_listed(old: Path) -> None:
+    done = run("results", cwd=old)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.split() == ["old", str(old / "data.npz"), "accuracy", "0.9667", "KILLED"]
+
+    found = results(old)
+    about = {key: found[key] for key in ("search", "task", "metric", "direction", "status")}
+    assert about == {
+        "search": "old",
+        "task": str(old / "data.npz"),
+        "metric": "accuracy",
+        "direction": "max",
+        "status": "KILLED",
+    }
+    assert found["floors"] == pytest.approx(FLOORS)
+    first, second = found["trials"]
+    shown = ("trial", "architecture", "parameters", "kernel", "status", "outcome", "score", "epoch", "executions")
+    assert [first[key] for key in shown] == ["0000", "lstm-8", 588, "xla", "FINISHED", "completed", SCORE, 4, [SCORE]]
+    assert [second[key] for key in shown] == ["0001", "gru-8", 484, "xla", "KILLED", "interrupted", None, None, []]
+    assert first["values"] == {"cell": "lstm", "depth": 1, "width": 8, "learning_rate": 0.01, "dropout": 0}
+    assert (first["horizon"]["task_lag"], second["horizon"]) == (11, {})
+
+
+def test_it_is_exported(old: Path) -> None:
+    """The model is reloaded, and scores what the earlier version has written down."""
+    done = run("export", "old", "--to", "best", cwd=old)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("exported lstm-8 (trial 0000, 588 parameters) to best/\n")
+    card = json.loads((old / "best" / "model.json").read_text("utf-8"))
+    assert (card["search"], card["trial"], card["task"]) == ("old", "0000", str(old / "data.npz"))
+    assert (card["score"], card["epoch"], card["floors"]) == (SCORE, 4, pytest.approx(FLOORS))
+    assert (card["rescored"], card["test_score"]) == pytest.approx((SCORE, TEST_SCORE))
+    (kept,) = (old / "mlartifacts").rglob("model.keras")
+    assert (old / "best" / "model.keras").read_bytes() == kept.read_bytes()
+    assert results(old)["trials"][0]["test_score"] == pytest.approx(TEST_SCORE)
+
+
+def test_it_is_gone_on_with(old: Path) -> None:
+    """The second trial continues from its checkpoint; its best epoch stays the one whose weights it had kept before."""
+    first, before = events(old, "old", "0000"), events(old, "old", "0001")
+    assert [line["event"] for line in before] == ["start", "built", *["epoch"] * DONE]
+    search = Searched(old, "old", run(*SEARCH, "--resume", cwd=old))
+    assert (search.done.returncode, search.done.stderr) == (0, "")
+    assert "the search has ended: all 2 trials are done\n" in search.done.stdout
+
+    assert events(old, "old", "0000") == first
+    after = events(old, "old", "0001")
+    assert after[: len(before)] == before
+    new = [line["event"] for line in after[len(before) :]]
+    assert new == ["start", "built", *["epoch"] * (EPOCHS - DONE), "trained", "execution", "end"]
+    check_epochs(epochs(after), old)
+    assert (after[-1]["outcome"], after[-1]["score"], after[-1]["epoch"]) == ("completed", INTERRUPTED_SCORE, 1)
+
+    check_record(search, epochs(after))
+    left = {path.name for path in (old / "searches" / "old" / "trials" / "0001").iterdir()}
+    assert left == {"journal.jsonl", "lock"}, "the other trial has the better model"
+
+
+def check_epochs(lines: list[dict[str, Any]], folder: Path) -> None:
+    """They are those of the same search that was left alone, as far as processors agree, and none was trained twice.
+
+    Without the optimizer's state, or in another order of samples, the losses would be off by some per cent.
+    """
+    text = (folder / "uninterrupted.jsonl").read_text("utf-8")
+    alone = epochs([json.loads(line) for line in text.splitlines()])
+    assert [line["epoch"] for line in lines] == [line["epoch"] for line in alone] == list(range(EPOCHS))
+    losses = [[line["metrics"]["loss"] for line in some] for some in (lines, alone)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    first = [line["epoch"] for line in lines if line["traced"]]  # of a process
+    assert first == [0, DONE], "without the checkpoint the second process would begin with epoch 0, and write no line"
+
+
+def check_record(search: Searched, lines: list[dict[str, Any]]) -> None:
+    """Each trial stands in MLflow once and is done; the curves are those of the journals."""
+    assert search.parent.info.status == "FINISHED"
+    trials = search.trials()
+    ends = [(run.info.status, run.data.tags["outcome"], run.data.tags["attempts"]) for run in trials]
+    assert ends == [("FINISHED", "completed", "1"), ("FINISHED", "completed", "2")]
+    assert [run.data.metrics["best/accuracy"] for run in trials] == [SCORE, INTERRUPTED_SCORE]
+    for name in ("loss", "val_accuracy"):
+        curve = [(point.step, point.value) for point in search.curve(trials[1], name)]
+        assert curve == [(line["epoch"], line["metrics"][name]) for line in lines]
+    client = search.client
+    models = client.search_logged_models([search.parent.info.experiment_id])
+    assert [model.source_run_id for model in models] == [trials[0].info.run_id]

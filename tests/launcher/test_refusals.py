@@ -1,0 +1,123 @@
+"""A store that fails or refuses at the beginning or the end of a search: what was trained stays, and is sent later."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from support.searching import IMPATIENT, Searched, begin, finished, run, wait_until
+from support.servers import WORDS, curves, ended, in_journals
+
+from tracking import store
+from tracking.store import connect
+
+# Its record opens at the second attempt; when it is opened once more at the end, its experiment has been deleted.
+REFUSED_AT_LAST = """
+import sys
+from experiments.cli.main import main
+from experiments.launcher.launch import Launch
+from tracking.store import Unreachable
+
+opened, tries = Launch._open_in, []
+
+
+def open_in(self, client, session):
+    tries.append(1)
+    if len(tries) == 1:
+        raise Unreachable("no answer")
+    if len(tries) == 3:
+        client.delete_experiment(client.get_experiment_by_name("adding").experiment_id)
+    return opened(self, client, session)
+
+
+Launch._open_in = open_in
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_search_that_is_refused_at_its_end_keeps_what_it_has_trained(tmp_path: Path) -> None:
+    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", REFUSED_AT_LAST))
+    assert done.returncode == 1
+    assert "MLflow is not told all of this search: task: expected an experiment 'adding' in use, got a " in done.stdout
+    assert ended(tmp_path, 0) and (tmp_path / "searches" / "away" / "trials" / "0000" / "model.keras").exists()
+    client = connect(f"sqlite:///{tmp_path}/mlflow.db")
+    client.restore_experiment(client.get_experiment_by_name("adding").experiment_id)
+    synced = run("sync", "away", cwd=tmp_path)
+    assert (synced.returncode, synced.stderr) == (0, "")
+    assert curves(Searched(tmp_path, "away", done)) == in_journals(tmp_path, 1)
+
+
+def test_a_store_that_cannot_be_written_says_how_to_go_on(tmp_path: Path) -> None:
+    """The run may be there all the same, so the search stays."""
+    connect(f"sqlite:///{tmp_path}/mlflow.db", create=True)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        database.execute("CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
+    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "disk is full" in done.stderr and done.stderr.endswith("; --resume goes on with 'away'\n")
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        database.execute("DROP TRIGGER full")
+    again = run(*WORDS, "--trials", "1", cwd=tmp_path)
+    assert (again.returncode, again.stderr) == (0, "")
+
+
+# A file's server takes no models.
+NO_MODELS = """
+import sys
+import tracking.models
+from experiments.cli.main import main
+
+
+def refuses(*words):
+    raise ModuleNotFoundError("No module named 'boto3'")
+
+
+tracking.models.log_best = refuses
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_search_whose_model_is_not_logged_does_not_end_well(tmp_path: Path) -> None:
+    """Who says `recurrent search … && recurrent export …` must not get another model, or none."""
+    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", NO_MODELS))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "the best model: ModuleNotFoundError: No module named 'boto3'" in done.stdout
+    assert "Best by cell" in done.stdout
+    synced = run("sync", "away", cwd=tmp_path)
+    assert (synced.returncode, synced.stderr) == (0, "")
+
+
+def test_a_process_that_stops_while_it_makes_the_database_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAKING", 0.1)
+    held = tmp_path / "mlflow.db.lock"
+    with FileLock(held), pytest.raises(store.Unreachable, match=f"another process holds {held}$"):
+        connect(f"sqlite:///{tmp_path}/mlflow.db", create=True)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_a_file_that_somebody_else_writes_is_waited_for(tmp_path: Path, resumed: bool) -> None:
+    """Longer than SQLite waits: a new search keeps its name, one that goes on trains."""
+    if resumed:
+        assert run(*WORDS, "--trials", "1", cwd=tmp_path).returncode == 0
+    else:
+        connect(f"sqlite:///{tmp_path}/mlflow.db", create=True).create_experiment("adding")
+    with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        process = begin(*WORDS, "--trials", "2", cwd=tmp_path, program=("-c", IMPATIENT))
+        if resumed:
+            wait_until(lambda: ended(tmp_path, 1), process)
+            other.execute("ROLLBACK")
+        done = finished(process)
+    if resumed:
+        assert (done.returncode, done.stderr) == (0, "")
+    else:
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+        assert done.stderr.endswith("/mlflow.db: database is locked; --resume goes on with 'away'\n")
+        done = run(*WORDS, "--trials", "2", cwd=tmp_path)
+        assert (done.returncode, done.stderr) == (0, "")
+    searched = Searched(tmp_path, "away", done)
+    assert searched.parent.info.status == "FINISHED"
+    assert curves(searched) == in_journals(tmp_path, 2) and len(curves(searched)) == 2

@@ -1,0 +1,183 @@
+"""The record survives its server: stopped in mid-search and restarted, or away until `recurrent sync`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.artifacts import download_artifacts
+from support.searching import IMPATIENT, Recurrent, Searched, begin, events, finished, run, text, wait_until
+from support.servers import WORDS, Servers, curves, ended, in_journals
+
+from experiments.config.folders import SearchFolder
+from experiments.config.spec import Spec
+from experiments.tasks.loading.digest import digest_of
+from experiments.tasks.loading.find import make
+from tracking.searches import find_search
+from tracking.store import connect
+
+
+def test_a_server_that_goes_and_comes_back(tmp_path: Path, servers: Servers) -> None:
+    words = ("--trials", "3", "--tracking-uri", servers.url)
+    process = begin(*WORDS, *words, cwd=tmp_path)
+    wait_until(lambda: ended(tmp_path, 0), process)
+    servers.stop()
+    wait_until(lambda: ended(tmp_path, 1), process)  # training goes on
+    servers.start()
+    done = finished(process)
+    assert done.returncode == 0, done
+    searched = Searched(tmp_path, "away", done)
+    assert curves(searched) == in_journals(tmp_path, 3) and len(curves(searched)) == 3
+
+    servers.stop()
+    process = begin_impatient(*WORDS, "--trials", "4", "--tracking-uri", servers.url, cwd=tmp_path, servers=servers)
+    done = finished(process)
+    assert done.returncode == 1 and ended(tmp_path, 3)
+    assert f"recurrent sync away --tracking-uri {servers.url}" in done.stderr.replace("\n", " ")
+    assert len(curves(searched)) < 4 or curves(searched)[3][1] != "FINISHED"
+
+    servers.start()
+    for _ in range(2):  # the second time changes nothing
+        synced = run("sync", "away", "--tracking-uri", servers.url, cwd=tmp_path)
+        assert (synced.returncode, synced.stderr) == (0, "")
+        assert synced.stdout == f"away: {servers.url} has all that its journals say\n"
+        assert curves(searched) == in_journals(tmp_path, 4)
+        assert searched.parent.info.status == "FINISHED"
+
+
+def begin_impatient(*words: str, cwd: Path, servers: Servers) -> Any:
+    """A search whose server goes as soon as its workers begin."""
+    servers.start()
+    process = begin(*words, cwd=cwd, program=("-c", IMPATIENT))
+    wait_until(lambda: bool(events(cwd, "away", "0003")), process)
+    servers.stop()
+    return process
+
+
+def test_a_server_that_is_away_at_the_start(tmp_path: Path, servers: Servers) -> None:
+    words = ("--tracking-uri", servers.url)
+    servers.stop()
+    done = run(*WORDS, "--trials", "1", *words, cwd=tmp_path, program=("-c", IMPATIENT))
+    assert done.returncode == 2
+    expected = f"tracking-uri: expected an MLflow store that works, got {servers.url}: no answer"
+    assert done.stderr == f"recurrent search: {expected}\n"
+    assert not (tmp_path / "searches").exists(), "a new search that its store has never seen leaves nothing behind"
+
+    servers.start()
+    assert run(*WORDS, "--trials", "1", *words, cwd=tmp_path).returncode == 0
+    servers.stop()
+    process = begin(*WORDS, "--trials", "2", *words, cwd=tmp_path)
+    wait_until(lambda: ended(tmp_path, 1), process)  # training does not wait
+    servers.start()
+    done = finished(process)
+    assert (done.returncode, done.stderr) == (0, "")
+    searched = Searched(tmp_path, "away", done)
+    assert curves(searched) == in_journals(tmp_path, 2) and len(curves(searched)) == 2
+    assert searched.parent.info.status == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("events", "status", "stopped"),
+    [
+        ([], "KILLED", "its launcher was killed"),
+        ([("start", {}), ("end", {"status": "FINISHED", "why": "the target"})], "FINISHED", "the target"),
+        ([("start", {}), ("end", {"status": "FAILED", "why": "workers end"})], "FAILED", "workers end"),
+        ([("end", {"status": "FINISHED", "why": "the target"}), ("start", {})], "KILLED", "its launcher was killed"),
+    ],
+)
+def test_sync_leaves_a_search_as_it_ended(
+    tmp_path: Path, recurrent: Recurrent, events: list[tuple[str, dict[str, str]]], status: str, stopped: str
+) -> None:
+    folder = SearchFolder(tmp_path / "searches" / "away")
+    folder.path.mkdir(parents=True)
+    options = {"length": "5", "train": "16", "val": "16", "test": "16"}
+    task = make("adding", options)
+    found = digest_of([task.split(name, 0) for name in ("train", "val")])
+    Spec(name="away", task="adding", options=options, cells=["gru"], digest=found, id="1").write(folder)
+    for event, fields in events:
+        folder.journal.append(event, **fields)
+    done = recurrent("sync", "away", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    parent = find_search(connect(f"sqlite:///{tmp_path}/mlflow.db"), "away")
+    assert parent is not None
+    assert (parent.info.status, parent.data.tags["stopped"]) == (status, stopped)
+
+
+def test_sync_says_what_the_search_was_run_with_and_refuses_other_data(tmp_path: Path, recurrent: Recurrent) -> None:
+    folder = SearchFolder(tmp_path / "searches" / "away")
+    folder.path.mkdir(parents=True)
+    (tmp_path / "text.txt").write_text(text(42_000, seed=0), encoding="utf-8")
+    options = {"corpus": str(tmp_path / "text.txt"), "window": "16"}
+    task = make("char_lm", options)
+    found = digest_of([task.split(name, 0) for name in ("train", "val")])
+    Spec(name="away", task="char_lm", options=options, cells=["gru"], digest=found, id="1").write(folder)
+    earlier = {**json.loads(folder.spec.read_text()), "commit": "earlier", "versions": {"keras": "3.0.0"}}
+    folder.spec.write_text(json.dumps(earlier))
+    assert recurrent("sync", "away", cwd=tmp_path).returncode == 0
+    parent = find_search(connect(f"sqlite:///{tmp_path}/mlflow.db"), "away")
+    assert parent is not None
+    assert (parent.data.tags["commit"], parent.data.tags["version.keras"]) == ("earlier", "3.0.0")
+    (tmp_path / "text.txt").write_text(text(42_000, seed=1), encoding="utf-8")
+    done = recurrent("sync", "away", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"recurrent sync: data: expected those of the search, digest {found[:12]}, got ")
+    floors = find_search(connect(f"sqlite:///{tmp_path}/mlflow.db"), "away").data.metrics  # type: ignore[union-attr]
+    assert floors == parent.data.metrics
+
+
+def curves_of(searched: Searched, metric: str) -> list[tuple[int, float]]:
+    (run,) = searched.trials()
+    return [(one.step, one.value) for one in searched.curve(run, metric)]
+
+
+def test_data_that_have_changed_keep_no_search_from_being_sent(
+    tmp_path: Path, servers: Servers, recurrent: Recurrent
+) -> None:
+    """Its floors, and the vocabulary of its model, are those that it was run with; the text itself is not needed."""
+    corpus = tmp_path / "text.txt"
+    corpus.write_text(text(42_000, seed=0), encoding="utf-8")
+    words = ("search", "char_lm", "-o", "corpus=text.txt", "-o", "train=9600", "-o", "window=16", "--cells", "gru")
+    words += ("--depth", "1", "--width", "16", "--oracle", "grid", "--learning-rate", "0.02", "--epochs", "2")
+    words += ("--batch", "8", "--workers", "1", "--name", "away", "--tracking-uri", servers.url)
+    process = begin(*words, cwd=tmp_path, program=("-c", IMPATIENT))
+    wait_until(lambda: bool(events(tmp_path, "away", "0000")), process)
+    servers.stop()
+    done = finished(process)
+    assert done.returncode == 1 and ended(tmp_path, 0), done
+    corpus.unlink()
+    servers.start()
+    synced = recurrent("sync", "away", "--tracking-uri", servers.url, cwd=tmp_path)
+    assert (synced.returncode, synced.stderr) == (0, "")
+    searched = Searched(tmp_path, "away", done)
+    assert curves_of(searched, "val_bits_per_character") == [
+        (one["epoch"], one["metrics"]["val_bits_per_character"])
+        for one in events(tmp_path, "away", "0000")
+        if one["event"] == "epoch"
+    ]
+    described = json.loads((tmp_path / "searches" / "away" / "task.json").read_text())
+    floors = {name.removeprefix("floor/"): value for name, value in searched.parent.data.metrics.items()}
+    assert {name: floors[name] for name in described["floors"]} == described["floors"] and len(described["floors"]) > 1
+    (model,) = searched.client.search_logged_models([searched.parent.info.experiment_id])
+    folder = download_artifacts(artifact_uri=model.artifact_location, tracking_uri=servers.uri, dst_path=str(tmp_path))
+    card = json.loads((Path(folder) / "model.json").read_text())
+    assert card["preprocessing"]["vocabulary"] == described["preprocessing"]["vocabulary"]
+    assert (card["metric"], card["direction"], card["shapes"]) == (
+        "bits_per_character",
+        "min",
+        {
+            "input": {"shape": [None, None], "dtype": "int32"},
+            "output": {"shape": [None, None, len(card["preprocessing"]["vocabulary"])], "dtype": "float32"},
+        },
+    )
+
+
+def test_a_search_that_runs_is_not_sent_by_two(tmp_path: Path) -> None:
+    folder = SearchFolder(tmp_path / "searches" / "away")
+    folder.path.mkdir(parents=True)
+    spec = {"name": "away", "task": "adding", "options": {"length": "5"}, "cells": ["gru"]}
+    folder.spec.write_text(json.dumps(spec))
+    with folder.launcher_lock:
+        done = run("sync", "away", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "recurrent sync: NAME: expected a search that is not running, got 'away', which is\n"
+    assert not (tmp_path / "mlflow.db").exists()

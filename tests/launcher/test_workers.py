@@ -1,0 +1,412 @@
+"""How workers end, and what their launcher does then."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+from keras_tuner.engine.trial import Trial
+from support.fakes import FakeTuner, descendants, kill, make_fake, make_spec, start, wait_for_trials
+
+from experiments.config.folders import SearchFolder, TrialFolder, lock
+from experiments.config.spec import Spec
+from experiments.launcher import limits
+from experiments.launcher import supervise as module
+from experiments.launcher.limits import Limits, Watch
+from experiments.launcher.progress import Progress, TrialState
+from experiments.launcher.supervise import Search, WorkersDied
+from experiments.worker import tuner
+from tracking.journal import Tail
+
+pytestmark = pytest.mark.usefixtures("before_fork")
+
+TRIALS = 4
+
+
+def making(kind: type[FakeTuner]) -> Callable[..., FakeTuner]:
+    """What makes a worker's tuner of that kind."""
+
+    def make(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+        fake = make_fake(search, spec, index, session)
+        return kind(fake.oracle, fake.hypermodel, 1, index)
+
+    return make
+
+
+class LeavingTuner(FakeTuner):
+    """Two of its trials end their process as if all were well."""
+
+    def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> dict[str, Any]:
+        if folder.number == 1:
+            sys.exit(0)
+        if folder.number == 2:
+            os._exit(0)
+        return super().run_execution(trial, folder, execution)
+
+
+def test_a_trial_that_ends_its_process_well_does_not_end_the_search(tmp_path: Path) -> None:
+    search = SearchFolder(tmp_path)
+    make_spec(trials=TRIALS).write(search)
+    assert Search(search, 1, [], making(LeavingTuner), "fork").run(lambda session: None, lambda: None) == "done"
+    ends = [trial.journal.events()[-1] for trial in search.trials()]
+    assert [end["outcome"] for end in ends] == ["completed", "failed", "failed", "completed"]
+    assert [ends[number]["reason"] for number in (1, 2)] == ["killed its worker 3 times"] * 2
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> SearchFolder:
+    folder = SearchFolder(tmp_path)
+    make_spec(trials=TRIALS).write(folder)
+    return folder
+
+
+def patience(ticks: int = 100) -> Callable[[], None]:
+    """A tick that does not wait for ever."""
+    left = iter(range(ticks))
+
+    def tick() -> None:
+        if next(left, None) is None:
+            pytest.fail("the search does not end")
+
+    return tick
+
+
+def make_sleeping(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+    time.sleep(600)
+    raise AssertionError
+
+
+def test_workers_that_are_too_large_by_themselves_end_the_search(search: SearchFolder, tmp_path: Path) -> None:
+    one = Search(search, 1, [], make_sleeping, "fork")
+    one.watch = Watch(Limits(memory=2**20), Progress(tmp_path / "trials", "min", 1, 1), one.session)
+    with pytest.raises(WorkersDied, match="^--memory-limit: expected more than a worker needs by itself"):
+        one.run(lambda session: None, patience())
+    assert one.why.startswith("--memory-limit")
+
+
+def test_the_journals_are_read_before_anybody_is_judged(search: SearchFolder) -> None:
+    said: list[str] = []
+
+    def offence(worker: Any) -> tuple[None, str]:
+        said.append("judged")
+        return None, ""
+
+    one = Search(search, 1, [], make_sleeping, "fork")
+    over = {"over": lambda: "over" if len(said) > 5 else "", "ended": lambda: False}
+    watch: Any = SimpleNamespace(limits=Limits(), offence=offence, **over)
+    one.watch = watch
+    one.run(lambda session: None, lambda: said.append("read"))
+    assert said[:4] == ["read", "judged"] * 2
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGINT"])
+def test_a_signal_that_is_ignored_stays_ignored(search: SearchFolder, name: str) -> None:
+    """nohup ignores the closed terminal, and a shell's & in a script Ctrl-C."""
+    number = getattr(signal, name)
+    one, before = Search(search, 0, []), signal.signal(number, signal.SIG_IGN)
+    try:
+        with one._signals():
+            os.kill(os.getpid(), number)
+            time.sleep(0.01)
+            assert signal.getsignal(number) is signal.SIG_IGN and not one.interrupted
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+            assert one.interrupted
+    finally:
+        signal.signal(number, before)
+
+
+@pytest.mark.parametrize(
+    ("error", "interrupted", "status", "why"),
+    [
+        (SystemExit(1), False, "FAILED", "SystemExit"),  # what rich raises when nobody reads its output any more
+        (KeyboardInterrupt(), True, "KILLED", "interrupted"),
+        (RuntimeError("bad"), False, "FAILED", "bad"),
+    ],
+    ids=["output closed", "second Ctrl-C", "error"],
+)
+def test_the_end_is_written_down_whatever_ends_the_search(
+    search: SearchFolder, error: BaseException, interrupted: bool, status: str, why: str
+) -> None:
+    one, errors = Search(search, 1, [], make_sleeping, "fork"), iter([error])
+
+    def tick() -> None:
+        for error in errors:
+            one.interrupted = interrupted
+            raise error
+
+    with pytest.raises(type(error)):
+        one.run(lambda session: None, tick)
+    end = search.journal.events()[-1]
+    assert (end["event"], end["status"], end["why"]) == ("end", status, why)
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), OSError(5, "Input/output error")])
+def test_a_reader_that_has_gone_at_the_last_line_changes_nothing(search: SearchFolder, error: BaseException) -> None:
+    """The last trial's line is mostly printed when its worker has ended: the record must be told all the same."""
+    one = Search(search, 1, [], make_sleeping, "fork")
+    told: list[str] = []
+
+    def tick() -> None:
+        if one.interrupted:
+            raise error
+        one.interrupted = True
+
+    def finish(status: str, last: Any, stopped: str) -> bool:
+        told.append(status)
+        return False
+
+    record: Any = SimpleNamespace(start=lambda: None, finish=finish)
+    assert one.run(lambda session: record, tick) == "interrupted"
+    assert told == ["KILLED"] and one.sent is False
+    assert search.journal.events()[-1]["event"] == "end"
+
+
+class Ended:
+    """A worker that can be stopped and renewed."""
+
+    index, pid = 0, 1
+
+    def stop(self) -> None:
+        """Nothing runs."""
+
+
+@pytest.fixture
+def enforcing(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> tuple[Search, TrialState, list[int]]:
+    """A search, the state of its trial 0 with a checkpoint, and the places of workers that were renewed."""
+    one, renewed = Search(search, 1, []), []
+    workers: Any = [Ended()]
+    one.workers = workers
+    monkeypatch.setattr(one, "_renew", renewed.append)
+    trial = search.trial(0)
+    trial.path.mkdir(parents=True)
+    trial.journal.append("start")
+    trial.checkpoint.touch()
+    return one, TrialState(Tail(trial.journal.path), "0000"), renewed
+
+
+def test_a_freed_trial_that_another_worker_has_claimed_is_left_to_it(
+    enforcing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, state, renewed = enforcing
+    monkeypatch.setattr(module, "FREED", 0.1)
+    with one.folder.trial(0).lock:
+        thread = threading.Thread(target=one._enforce, args=(0, state, "hung"), daemon=True)
+        thread.start()
+        thread.join(10)
+        assert not thread.is_alive(), "it waits for ever"
+    assert renewed == [0]
+    assert [event["event"] for event in one.folder.trial(0).journal.events()] == ["start"]
+
+
+@pytest.mark.parametrize(("late", "last", "left"), [(False, "end", False), (True, "stop", True)])
+def test_a_trial_that_must_end_fails_and_a_late_one_is_stopped(
+    enforcing: Any, late: bool, last: str, left: bool
+) -> None:
+    one, state, renewed = enforcing
+    state.late = late
+    one._enforce(0, state, "why")
+    trial = one.folder.trial(0)
+    event = trial.journal.events()[-1]
+    assert (event["event"], event["reason"], renewed) == (last, "why", [0])
+    assert trial.checkpoint.exists() == left
+    with trial.lock.acquire(timeout=0):
+        one._end(trial, state, "again")
+    assert len(trial.journal.events()) == (3 if late else 2)
+
+
+def test_an_end_by_the_launcher_is_written_before_anything_is_cleared(
+    enforcing: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, state, _ = enforcing
+    seen: list[str] = []
+    monkeypatch.setattr(TrialFolder, "clear", lambda self: seen.append(self.journal.events()[-1]["event"]))
+    one._enforce(0, state, "why")
+    assert seen == ["end"]
+
+
+@pytest.fixture
+def children() -> Iterator[list[int]]:
+    """Processes that are killed at the end, whatever the test says."""
+    found: list[int] = []
+    yield found
+    for pid in found:
+        kill(pid)
+
+
+def gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
+def test_a_stopped_worker_ends_with_its_launcher(tmp_path: Path, children: list[int]) -> None:
+    make_spec().write(SearchFolder(tmp_path))
+    launcher = start(tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
+    children.append(launcher.pid)
+    wait_for_trials(launcher, tmp_path)
+    workers = descendants(launcher.pid)
+    children += workers
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    kill(launcher.pid)
+    launcher.join()
+    deadline = time.monotonic() + 10
+    while not all(map(gone, workers)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(workers) == 2 and all(map(gone, workers))
+
+
+def test_a_worker_that_does_not_end_is_named(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OLD_WORKERS", 0.1)
+    (search.path / "workers").mkdir()
+    line = f"^name: expected no worker of an earlier launcher, got process {os.getpid()}, which does not end$"
+    with lock(search.path / "workers" / "0.lock"), pytest.raises(ValueError, match=line):
+        Search(search, 1, []).run(lambda session: None, lambda: None)
+
+
+GIGABYTE = 2**30
+
+
+@pytest.mark.parametrize(
+    ("limit", "sizes", "stays"),
+    [
+        (None, (2, 3, 3.1), 2),
+        (100, (2, 3, 3.1), 2),
+        (3, (2, 2.4, 2.5, 2.6), 3),  # half way to the limit
+        (2, (2.5, 2.5), 0),  # it is over the limit already: always a fresh one
+    ],
+)
+def test_a_worker_that_has_grown_makes_room(
+    search: SearchFolder, monkeypatch: pytest.MonkeyPatch, limit: float | None, sizes: tuple[float, ...], stays: int
+) -> None:
+    one, left = make_fake(search, make_spec(), 0, "A"), iter(sizes)
+    info = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=int(next(left) * GIGABYTE)))
+    monkeypatch.setattr(tuner, "psutil", SimpleNamespace(Process=lambda: info))
+    one.memory_limit = None if limit is None else int(limit * GIGABYTE)
+    for _ in range(stays):
+        one._retire()
+    with pytest.raises(SystemExit) as ended:
+        one._retire()
+    assert ended.value.code == tuner.RETIRED
+
+
+def test_a_search_goes_on_with_a_fresh_worker(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuner, "GROWN", -1)  # every worker has grown after its first trial
+    started: list[int] = []
+    begin = Search._start
+    monkeypatch.setattr(Search, "_start", lambda self, index: started.append(index) or begin(self, index))
+    assert Search(search, 1, [], make_fake, "fork").run(lambda session: None, patience()) == "done"
+    assert [trial.journal.events()[-1]["outcome"] for trial in search.trials()] == ["completed"] * TRIALS
+    assert len(started) == TRIALS + 1
+
+
+def test_the_launcher_tells_its_workers_the_memory_limit(search: SearchFolder, tmp_path: Path) -> None:
+    one = Search(search, 1, [], making(TellingTuner), "fork")
+    limit = 100 * GIGABYTE
+    one.watch = Watch(Limits(memory=limit), Progress(tmp_path / "trials", "min", TRIALS, 1), one.session)
+    assert one.run(lambda session: None, patience()) == "done"
+    assert (tmp_path / "limit").read_text() == str(limit)
+
+
+class TellingTuner(FakeTuner):
+    def _retire(self) -> None:
+        (self.oracle.folder.path / "limit").write_text(str(self.memory_limit))
+
+
+class DyingTuner(FakeTuner):
+    """Worker 1 dies before it asks for a trial."""
+
+    def search(self, *words: Any, **more: Any) -> None:
+        if self.worker == 1:
+            os._exit(1)
+        super().search(*words, **more)
+
+
+def test_a_worker_that_cannot_start_is_left_out(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its GPU is broken, say."""
+    make_spec(trials=300).write(search)
+    started, said = [], []
+    begin = Search._start
+    monkeypatch.setattr(Search, "_start", lambda self, index: started.append(index) or begin(self, index))
+    one = Search(search, 2, [], making(DyingTuner), "fork")
+    one.warn = said.append
+    assert one.run(lambda session: None, patience(1_000)) == "done"
+    assert [trial.journal.events()[-1]["event"] for trial in search.trials()] == ["end"] * 300
+    (line,) = said
+    assert started.count(0) == 1 and started.count(1) == module.USELESS_DEATHS + 1
+    assert line.startswith("worker 1 ends before it can run a trial") and line.endswith("workers/1.log says why")
+
+
+class HangingTuner(FakeTuner):
+    """Worker 1 hangs before it asks for a trial: its GPU is wedged, say."""
+
+    def search(self, *words: Any, **more: Any) -> None:
+        if self.worker == 1:
+            time.sleep(600)
+        super().search(*words, **more)
+
+
+def test_a_worker_that_hangs_does_not_keep_a_search_that_is_done(
+    search: SearchFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LAST", 0.5)
+    one, progress = (
+        Search(search, 2, [], making(HangingTuner), "fork"),
+        Progress(search.path / "trials", "min", TRIALS, 1),
+    )
+    one.watch = Watch(Limits(), progress, one.session)
+    ticking = patience()
+    assert one.run(lambda session: None, lambda: (ticking(), progress.update())) == "done"  # type: ignore[func-returns-value]
+    assert [trial.journal.events()[-1]["event"] for trial in search.trials()] == ["end"] * TRIALS
+
+
+def test_a_worker_that_hangs_without_a_trial_is_left_out(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_spec(trials=300).write(search)
+    monkeypatch.setattr(module, "USELESS_DEATHS", 1)
+    one, progress = Search(search, 2, [], making(HangingTuner), "fork"), Progress(search.path / "trials", "min", 300, 1)
+    one.watch = Watch(Limits(hung=1.0), progress, one.session)
+    said: list[str] = []
+    one.warn, ticking = said.append, patience(1_000)
+    assert one.run(lambda session: None, lambda: (ticking(), progress.update())) == "done"  # type: ignore[func-returns-value]
+    (line,) = said
+    assert line.startswith("worker 1 was ended (hung: no trial for 1 s) before it can run a trial, and is left out; ")
+
+
+def test_a_search_whose_workers_all_hang_has_failed(search: SearchFolder, tmp_path: Path) -> None:
+    one = Search(search, 1, [], make_sleeping, "fork")
+    one.watch = Watch(Limits(hung=0.5), Progress(tmp_path / "trials", "min", 1, 1), one.session)
+    with pytest.raises(WorkersDied, match="^hung: no trial for 0 s"):
+        one.run(lambda session: None, patience())
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_search_that_nobody_can_go_on_with_has_failed(search: SearchFolder, count: int) -> None:
+    """Some of its trials have ended: the others are not done for that."""
+    search.trial(0).path.mkdir(parents=True)
+    search.trial(0).journal.append("start", pid=1, session="earlier")
+    search.trial(0).journal.append("end", outcome="failed", score=None)
+    with pytest.raises(WorkersDied, match="^workers end before they can run a trial"):
+        Search(search, count, [], make_dead, "fork").run(lambda session: None, patience())
+
+
+def make_dead(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+    raise RuntimeError("no such GPU")
+
+
+def test_who_has_begun_what(search: SearchFolder) -> None:
+    assert not search.all_ended() and not search.begun_by(7, "A")
+    for number in range(2):
+        search.trial(number).path.mkdir(parents=True)
+        search.trial(number).journal.append("start", pid=7, session="A")
+    assert search.begun_by(7, "A") and not search.begun_by(8, "A") and not search.begun_by(7, "B")
+    search.trial(0).journal.append("end", outcome="failed")
+    assert not search.all_ended()
+    search.trial(1).journal.append("end", outcome="failed")
+    assert search.all_ended()

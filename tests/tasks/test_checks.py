@@ -1,0 +1,163 @@
+"""A task in a user's file: whatever is wrong with it is one line, before anything is trained or written."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.searching import NotRefused, Recurrent, listing
+
+from experiments.tasks import base
+from experiments.tasks.loading import find
+from experiments.tasks.loading.checks import check_data, check_floors
+
+GOOD = '''"""The first of some letters.
+
+    x  a b c     y  a
+"""
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from experiments.tasks.base import Task, option
+
+
+@dataclass(frozen=True, kw_only=True)
+class First(Task):
+    metric: ClassVar[str] = "accuracy"
+    direction: ClassVar[str] = "max"
+    knob: ClassVar[str] = "length"
+    loss: ClassVar[str] = "categorical"
+
+    length: int = option(5, "letters", 1)
+
+    @property
+    def tokens(self) -> int:
+        return 4
+
+    @property
+    def outputs(self) -> int:
+        return 4
+
+    def sample(self, rng, count):
+        x = rng.integers(0, 4, (count, self.length))
+        return x, x[:, 0]
+
+    def floors(self, split="val"):
+        return {"no_memory": 0.25, "half_memory": 0.5}
+'''
+
+WRONG = {
+    "no dataclass": ("@dataclass(frozen=True, kw_only=True)", "", "expected class First under @dataclass("),
+    "no option": ('option(5, "letters", 1)', "5", "expected length = option(…), got no option"),
+    "metric": ('"accuracy"', '"my metric %"', "metric: expected letters, digits and _, got 'my metric %'"),
+    "direction": ('"max"', '"up"', "direction: expected min or max, got 'up'"),
+    "loss": ('"categorical"', '"hinge"', "loss: expected one of mse, categorical, got 'hinge'"),
+    "knob": (
+        '"length"',
+        '"size"',
+        "knob: expected the name of an option, one of train, val, ",
+    ),
+    "no metric": ('    metric: ClassVar[str] = "accuracy"\n', "", "metric: expected letters, digits and _, got None"),
+    "no floors": ("def floors", "def bars", "expected floors in class First, got none"),
+    "no sample": ("def sample", "def samples_of", "expected sample in class First, got none"),
+    "sample raises": (
+        "        return x, x[:, 0]",
+        "        return x, x[:, 99]",
+        "line 32: IndexError: index 99 is",
+    ),
+    "lists": ("return x, x[:, 0]", "return x.tolist(), 1", "train: expected two NumPy arrays (x, y), got tuple"),
+    "one array": ("return x, x[:, 0]", "return x", "train: expected two NumPy arrays (x, y), got ndarray"),
+    "short y": ("return x, x[:, 0]", "return x, x[:9, 0]", "train: y: expected shape (64,), no side of it 0, got (9,)"),
+    "steps": (
+        "(count, self.length)",
+        "(count, self.length + 1)",
+        "train: expected x of 5 steps, as the property steps",
+    ),
+    "token": ("0, 4, (count", "0, 5, (count", "train: x: expected 0 to 3, got 0 to 4"),
+    "class": ("return x, x[:, 0]", "return x, x[:, 0] + 1", "train: y: expected 0 to 3, got 1 to 4"),
+    "floats": ("return x, x[:, 0]", "return x / 1, x[:, 0]", "train: x: expected integers, got float64"),
+    "neither": ("def tokens", "def token", "train: expected features or tokens, got None and None"),
+    "floors": ("0.25,", "float('nan'),", "floors: expected names with finite numbers, got {'no_memory': nan, "),
+    "preprocessing": (
+        "    def sample",
+        "    def preprocessing(self):\n        return np.zeros(1)\n\n    def sample",
+        "preprocessing: expected what JSON can hold, got: Object of type ndarray is not",
+    ),
+    "outputs": (
+        "outputs(self) -> int:\n        return 4",
+        "outputs(self):\n        return np.int64(4)",
+        "train: outputs: ",
+    ),
+    "steps of NumPy": (
+        "    def sample",
+        "    steps = np.int64(5)\n\n    def sample",
+        "train: steps: expected an int, got int64",
+    ),
+    "names": (
+        '"no_memory": 0.25',
+        '("no", "memory"): 0.25',
+        "floors: expected names with finite numbers, got {('no', ",
+    ),
+    "no floor": ('return {"no_memory": 0.25, "half_memory": 0.5}', "return 3", "floors: expected names with finite"),
+}
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    (tmp_path / "first.py").write_text(GOOD)
+    return tmp_path
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_task_that_is_wrong(recurrent: Recurrent, small: Path, what: str) -> None:
+    old, new, line = WRONG[what]
+    assert GOOD.count(old) == 1
+    (small / "first.py").write_text(GOOD.replace(old, new))
+    before = listing(small)
+    done = recurrent("search", "first.py", "-o", "train=64", cwd=small)
+    assert (done.returncode, done.stdout) == (2, "")
+    (said,) = done.stderr.splitlines()
+    assert re.match(r"recurrent search: (\S+/)?first\.py[:,] ", said) and line in said
+    assert listing(small) == before
+
+
+def test_a_task_that_is_right_begins(recurrent: Recurrent, small: Path) -> None:
+    with pytest.raises(NotRefused):
+        recurrent("search", "first.py", "-o", "train=64", cwd=small)
+
+
+@pytest.mark.parametrize("name", ["queue", "tracking", "numpy"])
+def test_a_file_may_be_called_as_a_module_is(recurrent: Recurrent, tmp_path: Path, name: str) -> None:
+    import queue
+
+    (tmp_path / f"{name}.py").write_text(GOOD)
+    done = recurrent("tasks", f"{name}.py", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "The first of some letters." in done.stdout
+    assert queue.LifoQueue and np.arange(1).size == 1
+
+
+def test_tasks_says_in_one_line_what_a_file_does_wrong(recurrent: Recurrent, small: Path) -> None:
+    (small / "first.py").write_text(GOOD.replace('return {"no_memory"', 'return 1 / 0, {"no_memory"'))
+    done = recurrent("tasks", "first.py", cwd=small)
+    assert done.returncode == 2
+    assert done.stderr.endswith("first.py, line 35: ZeroDivisionError: division by zero\n")
+
+
+@pytest.mark.parametrize("name", find.names())
+def test_our_own_tasks_keep_the_contract(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path))
+    task = find.make(name, {"train": "400", "val": "160", "test": "150"})
+    for split in base.SPLITS:
+        check_data(task, name, split, task.split(split, 0))
+    check_floors(task.floors(), name)
+
+
+def test_what_does_not_fit_into_memory(recurrent: Recurrent, tmp_path: Path) -> None:
+    done = recurrent("search", "adding", "-o", "length=1000000000", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("recurrent search: expected what fits into memory, got: Unable to allocate")
+    done = recurrent("search", "adding", "-o", "length=99999999999", cwd=tmp_path)
+    assert "-o length: expected a whole number below 2,147,483,648, got '99999999999'" in done.stderr

@@ -1,0 +1,136 @@
+"""MLflow's own server, started for real."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import record
+
+from tracking import ui
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import sys
+from tracking import ui
+with ui.server(sys.argv[1]) as running:
+    print(running.url, running.process.pid, flush=True)
+    running.wait()
+print("ended", flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A record whose last run has an artifact, written without a server."""
+    folder = tmp_path_factory.mktemp("record")
+    client, experiment_id = record.write_record(folder)
+    client.log_text(client.search_runs([experiment_id])[0].info.run_id, "hello", "note.txt")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def program(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
+    """A process of its own that serves the record: (process, address, process id of the server)."""
+    arguments = [sys.executable, "-c", PROGRAM, f"sqlite:///{folder}/mlflow.db"]
+    here = folder / "elsewhere"
+    here.mkdir()
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(arguments, cwd=here, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url, _, server = process.stdout.readline().partition(" ")
+        yield process, url, int(server)
+        process.kill()
+
+
+def get(url: str, body: dict[str, Any] | None = None) -> str:
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        return str(reply.read().decode())
+
+
+def group_lives(leader: int) -> bool:
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_the_server_shows_the_record_and_leaves_nothing_behind(
+    folder: Path, program: tuple[subprocess.Popen[str], str, int]
+) -> None:
+    process, url, server = program
+    assert get(f"{url}/health") == "OK"
+    query = {"experiment_ids": ["1"], "filter": "tags.kind = 'trial' and tags.search_id = 'adding-50'"}
+    runs = json.loads(get(f"{url}/api/2.0/mlflow/runs/search", query))["runs"]
+    assert len(runs) == record.TRIALS
+    newest = json.loads(get(f"{url}/api/2.0/mlflow/runs/search", {"experiment_ids": ["1"]}))["runs"][0]["info"][
+        "run_id"
+    ]
+    assert get(f"{url}/get-artifact?path=note.txt&run_uuid={newest}") == "hello"
+
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=30)[0] == "ended\n"
+    assert process.returncode == 0
+    assert not group_lives(server)
+    with pytest.raises(OSError):
+        get(f"{url}/health")
+    assert {path.name for path in folder.iterdir()} <= {
+        *("mlflow.db", "mlflow.db-shm", "mlflow.db-wal", "mlartifacts", "mlflow-server.log", "elsewhere")
+    }
+    assert not list((folder / "elsewhere").iterdir())
+
+
+def test_a_server_that_ends_at_start_says_why_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("not a database, although it is long enough to be read as the head of one" * 9)
+    seen: list[float] = []
+    with (
+        pytest.raises(ValueError, match="server: expected it to run, got exit code") as caught,
+        ui.server(f"sqlite:///{tmp_path}/mlflow.db", progress=seen.append),
+    ):
+        pass
+    assert "\n" not in str(caught.value)
+    assert "mlflow-server.log" in str(caught.value)
+    assert seen == sorted(seen) and seen
+
+
+def test_taken_port_is_refused(folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(ValueError, match=f"port: expected a free one, .* got {port}"),
+            ui.server(f"sqlite:///{folder}/mlflow.db", port),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("port", [-1, 70_000])
+def test_impossible_port_is_refused(folder: Path, port: int) -> None:
+    with pytest.raises(ValueError, match="port: expected"), ui.server(f"sqlite:///{folder}/mlflow.db", port):
+        pass
+
+
+def test_missing_database_is_named_and_not_created(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match=r"no record here: expected .*mlflow\.db, run `recurrent search` first"),
+        ui.server(f"sqlite:///{tmp_path}/mlflow.db"),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_elsewhere_is_used_as_it_is() -> None:
+    with ui.server("https://mlflow.example.org/") as running:
+        assert running.url == "https://mlflow.example.org"
+        running.wait()
