@@ -7,10 +7,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.downloads import BODY, Server, server  # noqa: F401  a fixture
+from support import downloads as serving
+from support.downloads import BODY, Server
 
 from experiments.data import downloads
 from experiments.data.downloads import fetch
+
+server = serving.server  # the fixture
 
 SUM = hashlib.sha256(BODY).hexdigest()
 OTHER = hashlib.sha256(b"other").hexdigest()

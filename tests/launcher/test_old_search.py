@@ -1,4 +1,4 @@
-"""A search of an earlier version is listed, exported and gone on with: tests/fixtures/old_search/README.md says which."""
+"""A search of an earlier version is listed, exported and resumed: tests/fixtures/old_search/README.md says which."""
 
 import json
 import shutil

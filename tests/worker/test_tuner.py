@@ -8,7 +8,8 @@ import keras_tuner
 import optuna
 import psutil
 import pytest
-from support.tuners import EPOCHS, kill, killed, make  # noqa: F401  kill is a fixture
+from support import tuners
+from support.tuners import EPOCHS, killed, make
 
 from experiments.config.folders import TrialFolder
 from experiments.strategy.oracle import StudyOracle
@@ -16,6 +17,8 @@ from experiments.training.scoring import scorer
 from experiments.training.training import Training, read_state
 from experiments.worker.execution import RecurrentTuner
 from tracking.journal import Journal
+
+kill = tuners.kill  # the fixture
 
 
 class Noting(optuna.pruners.BasePruner):
