@@ -113,6 +113,24 @@ class Tail:
         return [json.loads(line) for line in whole.splitlines()]
 
 
+class TrialsReader:
+    """Reads the journals of a search's trials as they grow."""
+
+    def __init__(self, trials: Path) -> None:
+        self.folders = TrialFolders(trials)
+        self.open: dict[str, Tail] = {}  # by trial, without those that have ended
+
+    def read(self) -> list[tuple[str, list[Event]]]:
+        """(trial, events) of each trial that has new events; a trial that has ended is not looked at again."""
+        for path in self.folders.new():
+            self.open[path.name] = Tail(path / "journal.jsonl")
+        found = [(trial, events) for trial, tail in self.open.items() if (events := tail.read())]
+        for trial, events in found:
+            if events[-1]["event"] == "end":
+                del self.open[trial]
+        return found
+
+
 def cut_torn_line(path: Path) -> bool:
     """Cuts the file back to its last newline; True if there was something to cut."""
     if not path.exists() or _ends_whole(path):

@@ -17,7 +17,7 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from tracking.journal import Event, Tail, TrialFolders, now
+from tracking.journal import Event, TrialsReader, now
 from tracking.searches import child_tags, trial_runs
 
 End = tuple[int, str, float]  # time, trial, score
@@ -33,7 +33,6 @@ STATUSES = {"completed": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "in
 @dataclass
 class _Trial:
     name: str
-    tail: Tail
     run_id: str | None = None
     status: str = ""  # MLflow's
     outcome: str = ""  # the tag
@@ -77,12 +76,12 @@ class Projection:
         session: str,
         floors: dict[str, float],
     ) -> None:
-        self.client, self.parent, self.folder, self.session, self.floors = client, parent, folder, session, floors
+        self.client, self.parent, self.session, self.floors = client, parent, session, floors
         self.dropped: list[str] = []  # trials that MLflow refuses, and why
         self.metric, self.direction = metric, direction
         self.trials: dict[str, _Trial] = {}
-        self.folders = TrialFolders(folder)
-        self.open: list[_Trial] = []  # those that have a folder and have not ended
+        self.reader = TrialsReader(folder)
+        self.open: list[_Trial] = []  # those that have begun and have not ended
         self.doubtful = False  # the store may have made a run without saying so
         self.ends: list[End] = []
         self.logged: set[End] = set()
@@ -107,7 +106,7 @@ class Projection:
 
     def _trial(self, name: str) -> _Trial:
         if name not in self.trials:
-            self.trials[name] = _Trial(name, Tail(self.folder / name / "journal.jsonl"))
+            self.trials[name] = _Trial(name)
         return self.trials[name]
 
     def sync(self, over: bool = False, hold: float = 0.0) -> None:
@@ -118,7 +117,10 @@ class Projection:
             hold: seconds that a trial's epochs may wait for more of them.
         """
         settled = now() - SETTLING if not over else now()
-        self.open += [self._trial(path.name) for path in self.folders.new()]
+        for name, events in self.reader.read():
+            trial = self._trial(name)
+            self.open += [] if trial in self.open or trial.ended else [trial]
+            trial.pending += events
         for trial in self.open:
             if not trial.ended:
                 self._send_or_drop(trial, over, hold)
@@ -138,7 +140,6 @@ class Projection:
             self.dropped.append(f"trial {trial.name} is not in MLflow: {str(error).splitlines()[0][:120]}")
 
     def _send(self, trial: _Trial, over: bool, hold: float) -> None:
-        trial.pending += trial.tail.read()
         if trial.due(0.0 if over else hold):
             self._log(trial)
             trial.pending, trial.sent = [], time.monotonic()

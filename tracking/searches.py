@@ -93,7 +93,14 @@ def open_search(
     spec: dict[str, Any],
     floors: dict[str, float],
 ) -> Run:
-    """Finds or makes the parent run and sets it RUNNING.
+    """Finds or makes the parent run, and sets it RUNNING. Raises as `find_or_make_search` does."""
+    return describe_search(client, find_or_make_search(client, name, experiment, artifacts, spec), spec, floors)
+
+
+def find_or_make_search(
+    client: MlflowClient, name: str, experiment: str, artifacts: str | None, spec: dict[str, Any]
+) -> Run:
+    """The parent run of the search with this spec; made if it is not there.
 
     Raises SearchStateError if another search has the name, or if MLflow has deleted the experiment.
     """
@@ -104,6 +111,11 @@ def open_search(
     for other in found[1:]:
         if spec_id(other) == spec_id(parent):
             client.delete_run(other.info.run_id)
+    return parent
+
+
+def describe_search(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> Run:
+    """Writes what the search is into its parent run, and sets it RUNNING; returns it as it is then."""
     _describe(client, parent, spec, floors)
     client.set_tag(parent.info.run_id, "spec", json.dumps(spec))
     client.update_run(parent.info.run_id, status="RUNNING")

@@ -141,7 +141,7 @@ class Watch:
         return f"hung: no trial for {format_duration(patience)}" if hung else ""
 
     def _time(self, trial: TrialState) -> str:
-        waiting = self._waiting(trial.worker, (trial.number, trial.tail.offset))
+        waiting = self._waiting(trial.worker, (trial.number, trial.lines))
         limit = self.limits.trial_time
         before = 0.0 if limit is None or trial.spent > limit else trial.spent  # if above, the worker itself ends it
         if limit is not None and not trial.stopped and not trial.trained and before + waiting > limit:

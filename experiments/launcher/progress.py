@@ -4,15 +4,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tracking.journal import Event, Tail, TrialFolders, now
+from tracking.journal import Event, TrialsReader, now
 
 
 @dataclass
 class TrialState:
     """What is known of one trial."""
 
-    tail: Tail
     number: str
+    lines: int = 0  # of its journal
     architecture: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     worker: int = -1
@@ -36,11 +36,12 @@ class TrialState:
     last: int = 0  # time of the last event, milliseconds
     paces: list[float] = field(default_factory=list)  # seconds of each epoch, as its worker has counted them
 
-    def read(self) -> bool:
+    def take(self, events: list[Event]) -> bool:
         """Takes in what is new; True if the trial has just ended."""
         before = self.outcome
-        for event in self.tail.read():
+        for event in events:
             self._take(event)
+        self.lines += len(events)
         return self.outcome != before
 
     def _take(self, event: Event) -> None:
@@ -79,9 +80,9 @@ class Progress:
     """
 
     def __init__(self, trials: Path, direction: str, planned: int, epochs: int) -> None:
-        self.folders, self.direction, self.planned, self.epochs = TrialFolders(trials), direction, planned, epochs
+        self.reader, self.direction, self.planned, self.epochs = TrialsReader(trials), direction, planned, epochs
         self.trials: dict[str, TrialState] = {}
-        self.open: list[TrialState] = []  # those that have not ended
+        self.open: list[TrialState] = []  # those that have begun and have not ended
         self.outcomes: dict[str, list[TrialState]] = {}  # those that have
         self._best: TrialState | None = None
         self.started, self.done_before = now(), 0
@@ -90,10 +91,13 @@ class Progress:
 
     def update(self) -> list[TrialState]:
         """Returns the trials that have ended since the last call."""
-        for path in self.folders.new():
-            self.trials[path.name] = TrialState(Tail(path / "journal.jsonl"), path.name)
-            self.open.append(self.trials[path.name])
-        ended = [trial for trial in self.open if trial.read()]
+        ended = []
+        for name, events in self.reader.read():
+            if name not in self.trials:
+                self.trials[name] = TrialState(name)
+                self.open.append(self.trials[name])
+            if self.trials[name].take(events):
+                ended.append(self.trials[name])
         if ended:
             self.open = [trial for trial in self.open if not trial.outcome]
         for trial in ended:

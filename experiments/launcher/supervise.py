@@ -14,6 +14,7 @@ from filelock import Timeout
 
 from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, taken
 from experiments.engines.local import LocalWorker
+from experiments.launcher.claim import OTHER_LAUNCHER_SECONDS
 from experiments.worker.build import make_tuner
 from experiments.worker.process import work
 from tracking.errors import SearchStateError
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from tracking.record import Record
 
 TICK = 0.25  # seconds between two looks at the workers
-OTHER_LAUNCHER = 3.0  # seconds after which another launcher of this search is believed to live
 OLD_WORKERS = 60.0  # seconds that workers of a killed launcher get to end; it takes them milliseconds
 FREED = 5.0  # seconds in which the system takes a lock from a process that it has ended
 USELESS_DEATHS = 3  # processes of one worker that may die one after the other before they begin a trial
@@ -43,40 +43,50 @@ class Search:
         gpus: names of GPUs for CUDA_VISIBLE_DEVICES, dealt out to the workers.
         make: makes a worker's tuner; a fake one in tests.
         method: how processes start, "spawn" or, for tests, "fork".
+        watch: says when the search, or a worker's trial, must end before its time.
+        session: names this launcher.
+        warn: shows a line to the user.
     """
 
     def __init__(
-        self, folder: SearchFolder, workers: int, gpus: list[str], make: Any = make_tuner, method: str = "spawn"
+        self,
+        folder: SearchFolder,
+        workers: int,
+        gpus: list[str],
+        make: Any = make_tuner,
+        method: str = "spawn",
+        watch: "Watch | None" = None,
+        session: str = "",
+        warn: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.folder, self.count, self.gpus, self.make, self.method = folder, workers, gpus, make, method
-        self.watch: Watch | None = None  # says when the search, or a worker's trial, must end before its time
         self.why = ""
-        self.session = uuid.uuid4().hex
+        self.watch, self.session, self.warn = watch, session or uuid.uuid4().hex, warn
         self.workers: list[LocalWorker] = []
         self.interrupted = False
         self.sent = True  # the record has all there is
         self.useless: dict[int, int] = {}  # by place: processes that died, one after the other, before any trial
         self.left_out: set[int] = set()  # places of workers that are not replaced any more
-        self.warn: Callable[[str], None] = lambda text: None
 
-    def run(self, open_record: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any = None) -> str:
+    def run(self, begin: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any = None) -> str:
         """Returns "done", "interrupted", or why the search ended before its time.
 
         Args:
-            open_record: called with the session while the workers import TensorFlow; what it raises ends the search.
+            begin: called with the session while the workers import TensorFlow; returns the record. What it raises
+                ends the search.
             tick: called four times a second.
             last: called with the record when all trials are sent, before the search's run ends.
 
         Raises SearchStateError if another launcher runs this search, WorkersDied if no worker can run.
         """
-        if not taken(self.folder.launcher_lock, OTHER_LAUNCHER):
+        if not taken(self.folder.launcher_lock, OTHER_LAUNCHER_SECONDS):
             raise SearchStateError(
                 f"name: expected a search that is not running, got {self.folder.path.name!r}, which is"
             )
         try:
             with self._signals():
                 self._wait_for_old_workers()
-                return self._run(open_record, tick, last)
+                return self._run(begin, tick, last)
         finally:
             self._stop()
             self.folder.launcher_lock.release()
@@ -89,9 +99,9 @@ class Search:
             got += ", which does not end"
             raise SearchStateError(f"name: expected no worker of an earlier launcher, got {got}") from None
 
-    def _run(self, open_record: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any) -> str:
+    def _run(self, begin: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any) -> str:
         self.workers = [self._start(index) for index in range(self.count)]
-        record = open_record(self.session)
+        record = begin(self.session)
         status = "FAILED"
         try:
             self._watch_disk(record, tick)

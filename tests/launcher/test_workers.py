@@ -23,7 +23,6 @@ from experiments.launcher.limits import Limits, Watch
 from experiments.launcher.progress import Progress, TrialState
 from experiments.launcher.supervise import Search, WorkersDied
 from experiments.worker import tuner
-from tracking.journal import Tail
 
 pytestmark = pytest.mark.usefixtures("before_fork")
 
@@ -189,7 +188,7 @@ def enforcing(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> tuple[Se
     trial.path.mkdir(parents=True)
     trial.journal.append("start")
     trial.checkpoint.touch()
-    return one, TrialState(Tail(trial.journal.path), "0000"), renewed
+    return one, TrialState("0000"), renewed
 
 
 def test_a_freed_trial_that_another_worker_has_claimed_is_left_to_it(
