@@ -205,7 +205,7 @@ class Record:
                 last()
         except (*FAILURES, RecurrentError):
             raise
-        except Exception as error:  # of a library for the server's files, say, which is missing or has no key to them
+        except Exception as error:  # a library for the server's files may be missing, or have no key to them
             raise SearchStateError(f"the best model: {type(error).__name__}: {in_a_line(error)}") from error
         finally:
             projection.client.set_terminated(parent_id, status, now())

@@ -1,6 +1,6 @@
-"""MLflow is a projection: one function, `Projection.sync`, brings it to what the trials' journals say.
+"""MLflow is a projection of the journals: `Projection.sync` brings it to what they say.
 
-Calling it again changes nothing: a run is found by its tags, every value carries the time of its journal line, and
+Calling it again changes nothing. A run is found by its tags, every value carries the time of its journal line, and
 MLflow takes the same value at the same step and time only once.
 """
 
@@ -21,7 +21,7 @@ from tracking.journal import Event, TrialsReader, now
 from tracking.searches import child_tags, trial_runs
 
 End = tuple[int, str, float]  # time, trial, score
-SETTLING = 1_000  # milliseconds after which the end of a trial has certainly been written
+SETTLING_MILLISECONDS = 1_000  # after which the end of a trial has certainly been written
 REFUSED = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
 COSTS = ("parameters", "flops_per_token", "flops_per_step")
 HOW = ("kernel", "kernel_reason", "steps_per_execution")  # a trial is computed
@@ -41,15 +41,15 @@ class _Trial:
     start: int = 0  # time of the first event
     last: int = 0  # time of the last event
     session: str = ""  # of the last start
-    asked: bool = False  # for a run, whatever came of it
+    asked: bool = False  # MLflow was asked to make its run, and may have made it without an answer
     ended: bool = False
 
     def settled(self, outcome: str) -> bool:
-        """MLflow knows already that the trial ended so."""
+        """True if MLflow knows already that the trial has ended with this outcome."""
         return self.outcome == outcome and self.status == STATUSES[outcome]
 
     def due(self, hold: float) -> bool:
-        """Begins and ends are sent at once, the rest waits until something has been sent `hold` seconds ago."""
+        """True if the trial has begun or ended, or if its last lines were sent `hold` seconds ago."""
         return any(event["event"] in ("start", "end") for event in self.pending) or (
             bool(self.pending) and time.monotonic() - self.sent >= hold
         )
@@ -62,7 +62,7 @@ class Projection:
         parent: the search's run.
         folder: holds one folder per trial, each with a `journal.jsonl`.
         metric, direction: of the score.
-        session: names the launcher that calls; a trial that another one started is not running.
+        session: names this launcher; a trial that another launcher has started is not running.
         floors: what models with less memory score, logged beside every trial.
     """
 
@@ -82,14 +82,14 @@ class Projection:
         self.trials: dict[str, _Trial] = {}
         self.reader = TrialsReader(folder)
         self.open: list[_Trial] = []  # those that have begun and have not ended
-        self.doubtful = False  # the store may have made a run without saying so
+        self.doubtful = False  # the store may have made a second run of a trial without an answer
         self.ends: list[End] = []
         self.logged: set[End] = set()
         self.settled = True  # all improvements are logged
         self._adopt()
 
     def _adopt(self) -> None:
-        """Takes over the runs that are there, one for each trial: further ones, of a server that was slow, go."""
+        """Takes over the runs that are there, one for each trial; further ones, made by a slow server, are deleted."""
         parent_id = self.parent.info.run_id
         for name, runs in trial_runs(self.client, self.parent).items():
             trial = self._trial(name)
@@ -116,7 +116,7 @@ class Projection:
             over: no worker lives: what has not ended is closed as interrupted.
             hold: seconds that a trial's epochs may wait for more of them.
         """
-        settled = now() - SETTLING if not over else now()
+        settled = now() - SETTLING_MILLISECONDS if not over else now()
         for name, events in self.reader.read():
             trial = self._trial(name)
             self.open += [] if trial in self.open or trial.ended else [trial]
@@ -136,7 +136,7 @@ class Projection:
         except MlflowException as error:
             if error.error_code not in REFUSED:
                 raise
-            trial.ended = True  # somebody has deleted its run, or there is a value that MLflow does not take
+            trial.ended = True  # its run was deleted, or MLflow does not take one of its values
             self.dropped.append(f"trial {trial.name} is not in MLflow: {str(error).splitlines()[0][:120]}")
 
     def _send(self, trial: _Trial, over: bool, hold: float) -> None:
@@ -169,10 +169,10 @@ class Projection:
                 self.settled = False
 
     def _create(self, trial: _Trial) -> None:
-        if trial.run_id is None and trial.asked:  # the run may be there, only the answer was lost
+        if trial.run_id is None and trial.asked:  # the answer was lost, but the run may be there
             self._adopt()
         if trial.run_id is None:
-            self.doubtful |= trial.asked  # a slow server may still be at the run that was asked for before
+            self.doubtful |= trial.asked  # a slow server may still make the run that was asked for before
             trial.asked = True
             name = f"{trial.name} {trial.pending[0]['parameters']['architecture']}"
             tags = child_tags(self.parent, trial.name, name)
@@ -199,10 +199,10 @@ class Projection:
         trial.status, trial.outcome = "RUNNING", ""
 
     def _send_best(self, settled: int) -> None:
-        """The search's best score so far, over the number of trials that had ended.
+        """Logs the best score so far as a curve over the number of trials that have ended.
 
-        MLflow shows the value of the highest step, so steps go by the order of ends; ends younger than `settled` wait,
-        since an earlier one may not have been read yet.
+        MLflow shows the value of the highest step, therefore steps follow the order of ends. An end that is younger
+        than `settled` waits, since an earlier one may not have been read yet.
         """
         ready = [(step, end) for step, end in self._improvements() if end[0] <= settled and end not in self.logged]
         if ready:
@@ -212,7 +212,7 @@ class Projection:
         self.settled = max(self.ends)[0] <= settled
 
     def _improvements(self) -> list[tuple[int, End]]:
-        """(how many had ended, end) of every trial that was the best when it ended."""
+        """(trials ended by then, end) of every trial that was the best when it ended."""
         sign = 1 if self.direction == "min" else -1
         found: list[tuple[int, End]] = []
         for step, end in enumerate(sorted(self.ends), start=1):

@@ -90,7 +90,7 @@ def test_a_search_whose_model_is_not_logged_does_not_end_well(tmp_path: Path) ->
 def test_a_process_that_stops_while_it_makes_the_database_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "MAKING", 0.1)
+    monkeypatch.setattr(store, "MAKING_SECONDS", 0.1)
     held = tmp_path / "mlflow.db.lock"
     with FileLock(held), pytest.raises(store.Unreachable, match=f"another process holds {held}$"):
         connect(f"sqlite:///{tmp_path}/mlflow.db", create=True)

@@ -195,7 +195,7 @@ def test_a_freed_trial_that_another_worker_has_claimed_is_left_to_it(
     enforcing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, state, renewed = enforcing
-    monkeypatch.setattr(module, "FREED", 0.1)
+    monkeypatch.setattr(module, "FREED_SECONDS", 0.1)
     with one.folder.trial(0).lock:
         thread = threading.Thread(target=one._enforce, args=(0, state, "hung"), daemon=True)
         thread.start()
@@ -263,7 +263,7 @@ def test_a_stopped_worker_ends_with_its_launcher(tmp_path: Path, children: list[
 
 
 def test_a_worker_that_does_not_end_is_named(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "OLD_WORKERS", 0.1)
+    monkeypatch.setattr(module, "OLD_WORKERS_SECONDS", 0.1)
     (search.path / "workers").mkdir()
     line = f"^name: expected no worker of an earlier launcher, got process {os.getpid()}, which does not end$"
     with lock(search.path / "workers" / "0.lock"), pytest.raises(ValueError, match=line):
