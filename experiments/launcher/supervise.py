@@ -1,11 +1,10 @@
 """Supervises the workers of one search: starts them, replaces those that die, and ends when nothing is left to do."""
 
 import os
-import signal
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,6 +14,7 @@ from filelock import Timeout
 from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, taken
 from experiments.engines.local import LocalWorker
 from experiments.launcher.claim import OTHER_LAUNCHER_SECONDS
+from experiments.launcher.signals import signals
 from experiments.worker.build import make_tuner
 from experiments.worker.process import work
 from tracking.errors import SearchStateError
@@ -84,7 +84,7 @@ class Search:
                 f"name: expected a search that is not running, got {self.folder.path.name!r}, which is"
             )
         try:
-            with self._signals():
+            with signals(self._hear):
                 self._wait_for_old_workers()
                 return self._run(begin, tick, last)
         finally:
@@ -194,7 +194,7 @@ class Search:
         self._renew(place)
 
     def _end(self, trial: TrialFolder, state: "TrialState", reason: str) -> None:
-        """Ends the trial as failed. A trial that is late and has finished an epoch is stopped: its best epoch counts."""
+        """Ends the trial as failed. One that is late and has finished an epoch is stopped: its best epoch counts."""
         trial.journal.repair()
         if trial.journal.events()[-1]["event"] == "end":
             return
@@ -238,26 +238,11 @@ class Search:
         for worker in self.workers:
             worker.stop()
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """The first Ctrl-C, SIGTERM or closed terminal ends the search cleanly; a second one ends it at once.
-
-        A signal that this process was started to ignore, for example under nohup, stays ignored.
-        """
-
-        def note(signum: int, frame: Any) -> None:
-            if self.interrupted:
-                raise KeyboardInterrupt
-            self.interrupted = True
-
-        signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        heard = [signum for signum in signals if signal.getsignal(signum) is not signal.SIG_IGN]
-        before = {signum: signal.signal(signum, note) for signum in heard}
-        try:
-            yield
-        finally:
-            for signum, handler in before.items():
-                signal.signal(signum, handler)
+    def _hear(self) -> None:
+        """The first signal ends the search cleanly; a second one ends it at once."""
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
 
 
 def _holders(path: Path) -> list[int]:
