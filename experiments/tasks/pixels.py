@@ -1,11 +1,11 @@
-"""Pixels: read an image (or a signal) one value a step, name its class at the end.
+"""Pixels: read an image (or a signal), one value at each step, and name its class at the end.
 
     digits   64 steps, 8x8 pixels row by row, / 16      mnist1d  40 steps      mnist  784 steps, / 255
 
 `digits` are scikit-learn's 1,797 handwritten digits, `mnist1d` 4,000 + 1,000 signals made by the authors' own
 generator, `mnist` is downloaded and verified. `permuted` shuffles the steps, by one permutation for all splits.
-`repeat` shows every value so many times. Scored by accuracy. No memory: the most frequent class of the split; half of
-the memory: of the second half of the steps, the class whose mean is nearest.
+Each value is shown `repeat` times. Scored by accuracy. No memory: the most frequent class of the split; half of the
+memory: the class whose mean over the training images is nearest in the second half of the steps.
 
 Solved: report it; no number counts as solved.
 Published, mnist in order / permuted: Arjovsky et al. 2016, arXiv:1511.06464, uRNN 95.1 / 91.4; Cooijmans et al. 2017,
@@ -40,6 +40,7 @@ class Pixels(Task):
     direction: ClassVar[str] = "max"
     knob: ClassVar[str] = "repeat"
     loss: ClassVar[str] = "categorical"
+    finite_data: ClassVar[str] = "there are only so many images"
 
     source: str = option("digits", "digits, mnist1d or mnist", choices=SOURCES)
     permuted: bool = option(False, "the steps in one fixed random order")
@@ -50,8 +51,6 @@ class Pixels(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.online:
-            raise BadInput("train: expected a number, got online: there are only so many images")
         for name, size in zip(SPLITS, SIZES[self.source], strict=True):
             if getattr(self, name) > size:
                 count = getattr(self, name)
@@ -77,9 +76,9 @@ class Pixels(Task):
         return np.repeat(images[:count], self.repeat, axis=1)[:, :, None], classes[:count]
 
     def floors(self, split: str = "val") -> dict[str, float]:
-        (seen, known), (x, y) = self.split("train", 0), self.split(split, 0)
+        (x_train, y_train), (x, y) = self.split("train", 0), self.split(split, 0)
         half = slice(self.steps // 2, None)
-        means = np.stack([seen[known == label][:, half, 0].mean(axis=0) for label in range(CLASSES)])
+        means = np.stack([x_train[y_train == label][:, half, 0].mean(axis=0) for label in range(CLASSES)])
         nearest = ((x[:, None, half, 0] - means) ** 2).sum(axis=-1).argmin(axis=1)
         return {"no_memory": float(np.bincount(y).max() / len(y)), "half_memory": float(np.mean(y == nearest))}
 

@@ -143,7 +143,7 @@ def test_offline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_server_that_does_not_answer(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "TIMEOUT", 0.1)
+    monkeypatch.setattr(downloads, "SILENCE_SECONDS", 0.1)
     server.stuck.clear()
     assert f"from {server.url}, got timed out; or put" in failure(server.url)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.cli.commands.tasks import samples
+from experiments.cli.commands.tasks import shown_samples
 from experiments.tasks import base
 from experiments.tasks.base import NOT_SCORED, SPLITS, Task
 from experiments.tasks.loading import find
@@ -327,7 +327,7 @@ def test_longer_data_for_the_same_model(name: str, factor: int) -> None:
 
 @every_task
 def test_a_sample_is_shown_readably(name: str) -> None:
-    text = samples(name, 3)
+    text = shown_samples(name, 3)
     blocks = text.split("\n\n")
     assert len(blocks) == 3
     assert all(block.startswith("x ") and "\ny " in block for block in blocks)

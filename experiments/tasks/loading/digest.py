@@ -9,7 +9,7 @@ from tracking.errors import DataError
 
 
 def check_digest(arrays: list[Arrays], expected: str) -> None:
-    """Raises DataError if train and validation data are not those of a search, whose digest is `expected`."""
+    """Raises DataError if the digest of the train and validation data is not that of the search, `expected`."""
     found = digest_of(arrays)
     if found != expected:
         raise DataError(
@@ -19,9 +19,9 @@ def check_digest(arrays: list[Arrays], expected: str) -> None:
 
 
 def digest_of(arrays: list[Arrays]) -> str:
-    """sha256 over shapes, dtypes and values: what a search was really trained and scored on."""
-    found = hashlib.sha256()
+    """sha256 over the shapes, dtypes and values of the arrays that a search was trained and scored on."""
+    digest = hashlib.sha256()
     for array in (part for pair in arrays for part in pair):
-        found.update(f"{array.shape}{array.dtype}".encode())
-        found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()
+        digest.update(f"{array.shape}{array.dtype}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
