@@ -52,8 +52,7 @@ class Pixels(Task):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, size in zip(SPLITS, SIZES[self.source], strict=True):
-            if getattr(self, name) > size:
-                count = getattr(self, name)
+            if (count := getattr(self, name)) > size:
                 raise BadInput(f"{name}: expected at most the {size} images of {self.source}, got {count}")
 
     @property
@@ -91,20 +90,21 @@ def _load(source: str) -> tuple[Arrays, Arrays, Arrays]:
 
         x, y = load_digits(return_X_y=True)
         order = np.random.default_rng(0).permutation(len(x))
-        return _cut(x[order] / 16, y[order], len(x) * 8 // 10, len(x) * 9 // 10)
+        return _cut(x[order] / 16, y[order], source)
     if source == "mnist1d":
         from mnist1d.data import get_dataset_args, make_dataset
 
         made = make_dataset(get_dataset_args())
         x, y = (np.concatenate([made[first], made[second]]) for first, second in (("x", "x_test"), ("y", "y_test")))
-        return _cut(x, y, 3_600, 4_000)
+        return _cut(x, y, source)
     from experiments.data.downloads import fetch
 
     with np.load(fetch(MNIST, MNIST_SHA256, "mnist.npz"), allow_pickle=False) as file:
         x, y = (np.concatenate([file[f"{part}_train"], file[f"{part}_test"]]) for part in "xy")
-    return _cut(x.reshape(len(x), -1) / 255, y, 54_000, 60_000)
+    return _cut(x.reshape(len(x), -1) / 255, y, source)
 
 
-def _cut(x: np.ndarray, y: np.ndarray, first: int, second: int) -> tuple[Arrays, Arrays, Arrays]:
+def _cut(x: np.ndarray, y: np.ndarray, source: str) -> tuple[Arrays, Arrays, Arrays]:
     x, y = x.astype(np.float32), y.astype(np.int32)
+    first, second, _ = np.cumsum(SIZES[source])
     return (x[:first], y[:first]), (x[first:second], y[first:second]), (x[second:], y[second:])
