@@ -36,8 +36,8 @@ def cached(name: str, key: str, compute: Callable[[], Any], valid: Callable[[Any
         if entry["key"] == key and valid(entry["value"]):
             return entry["value"]
     value = compute()
-    # A full disk or a read-only folder costs the next process time alone. Nor is the file worth waiting for the disk:
-    # a power cut can only take away what can be computed.
+    # A full disk or a read-only folder costs later processes time alone, so it is no error. The write does not wait for
+    # the disk either, since a lost value is computed again.
     with suppress(OSError):
         parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"key": key, "value": value}, durable=False)

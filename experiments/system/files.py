@@ -54,7 +54,7 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
                 with suppress(OSError):
                     _fsync(path.parent, os.O_RDONLY)
     except BaseException:
-        # The first error says what went wrong. That the temporary file cannot be removed either must not hide it.
+        # The first error says what went wrong. A failure to remove the temporary file must not hide it.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
@@ -71,7 +71,7 @@ def _remove_leftovers(path: Path) -> None:
         if match := pattern.fullmatch(leftover.name):
             import psutil  # imported here, since it is hardly ever needed
 
-            # A writer that lives still needs its temporary file. Two processes may remove that of a dead one at once.
+            # A living writer still needs its temporary file. Two processes may remove the same leftover at once.
             if not psutil.pid_exists(int(match[1])):
                 leftover.unlink(missing_ok=True)
 

@@ -179,7 +179,7 @@ class Task:
 
 
 def chance_floors(choices: int) -> dict[str, float]:
-    """Floors of a task whose answers are uniform over `choices`, one for each symbol that has to be remembered.
+    """Floors of a task that asks for several symbols, each of them uniform over `choices`.
 
     Without memory every answer is a guess. With half of the memory every other answer is known and the rest is guessed.
     """

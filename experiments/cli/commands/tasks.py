@@ -82,7 +82,7 @@ def shown_samples(name: str, count: int) -> str:
     task = find.make(name, {})
     x, y = task.split("train", 0)
     if task.stream:
-        x, y = (windows(part[None, : count * task.steps], task.steps) for part in (x, y))
+        x, y = (windows(array[None, : count * task.steps], task.steps) for array in (x, y))
     return "\n\n".join(task.show(*sample) for sample in zip(x[:count], y[:count], strict=True))
 
 

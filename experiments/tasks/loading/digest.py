@@ -1,6 +1,7 @@
 """The digest of a search's data: results are compared only where it is the same."""
 
 import hashlib
+import itertools
 
 import numpy as np
 
@@ -10,10 +11,10 @@ from tracking.errors import DataError
 
 def check_digest(arrays: list[Arrays], expected: str) -> None:
     """Raises DataError if the digest of the train and validation data is not that of the search, `expected`."""
-    found = digest_of(arrays)
-    if found != expected:
+    digest = digest_of(arrays)
+    if digest != expected:
         raise DataError(
-            f"data: expected those of the search, digest {expected[:12]}, got {found[:12]};"
+            f"data: expected those of the search, digest {expected[:12]}, got {digest[:12]};"
             " another corpus, or another Python's language reference?"
         )
 
@@ -21,7 +22,7 @@ def check_digest(arrays: list[Arrays], expected: str) -> None:
 def digest_of(arrays: list[Arrays]) -> str:
     """sha256 over the shapes, dtypes and values of the arrays that a search was trained and scored on."""
     digest = hashlib.sha256()
-    for array in (part for pair in arrays for part in pair):
+    for array in itertools.chain.from_iterable(arrays):
         digest.update(f"{array.shape}{array.dtype}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

@@ -31,9 +31,9 @@ def task_class(name: str) -> type[Task]:
     if name.endswith(".npz"):
         return npz.task(name)
     if name.endswith(".py"):
-        found = _in_module(_run(Path(name)), f"{name}: expected a class that extends experiments.tasks.base.Task")
-        check_class(found, name)
-        return found
+        task_type = _in_module(_run(Path(name)), f"{name}: expected a class that extends experiments.tasks.base.Task")
+        check_class(task_type, name)
+        return task_type
     if name not in names():
         raise BadInput(f"task: expected one of {', '.join(names())}, or a file .npz or .py, got {name!r}")
     return _in_module(importlib.import_module(f"experiments.tasks.{name}"), name)

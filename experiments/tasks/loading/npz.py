@@ -96,10 +96,10 @@ class OwnData(Task):
 
     def floors(self, split: str = "val") -> dict[str, float]:
         (x, y), (x_scored, y_scored) = self.split("train", 0), self.split(split, 0)
-        last, scored = (self._last(part, name) for part, name in ((x, "train"), (x_scored, split)))
+        last, scored = (self._last(array, name) for array, name in ((x, "train"), (x_scored, split)))
         if self.per_step:  # the step of the answer takes the place of the last step
-            last, scored = (part.reshape(-1, *part.shape[2:]) for part in (x, x_scored))
-            y, y_scored = (part.reshape(-1, *part.shape[2:]) for part in (y, y_scored))
+            last, scored = (array.reshape(-1, *array.shape[2:]) for array in (x, x_scored))
+            y, y_scored = (array.reshape(-1, *array.shape[2:]) for array in (y, y_scored))
         if self.loss == "mse":
             fitted = (_means if self.tokens else _fit)(last, y.astype(np.float64), scored)
             errors = y_scored - y.mean(axis=0, dtype=np.float64), y_scored - fitted
