@@ -8,15 +8,14 @@ import json
 import platform
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.cli.parsing import whole
-from experiments.data.cache import cached
-from experiments.tasks import base
-from experiments.tasks.loading import find
-from experiments.training.windows import windows
 from tracking.errors import BadInput
 from tracking.text import floors_line
+
+if TYPE_CHECKING:  # tasks load NumPy, which the help texts of other commands need not wait for
+    from experiments.tasks.base import Task
 
 EXAMPLE = "recurrent tasks adding --show 3"
 
@@ -42,11 +41,12 @@ def run(parsed: argparse.Namespace) -> int:
 
 def entries(names: list[str] | None = None) -> list[dict[str, Any]]:
     """The knob, metric, direction, floors and options of each task; of all tasks by default."""
-    return [_entry(name) for name in names or find.names()]
+    from experiments.tasks.loading import find
+
+    return [_entry(name, find.task_class(name), name in find.names()) for name in names or find.names()]
 
 
-def _entry(name: str) -> dict[str, Any]:
-    task_type = find.task_class(name)
+def _entry(name: str, task_type: "type[Task]", ours: bool) -> dict[str, Any]:
     task = task_type()
     return {
         "task": name,
@@ -54,7 +54,7 @@ def _entry(name: str) -> dict[str, Any]:
         "knob": task_type.knob,
         "metric": task_type.metric,
         "direction": task_type.direction,
-        "floors": _floors(name, task),
+        "floors": _cached_floors(task) if ours else task.floors(),  # a user's file may change
         "options": {
             field.name: {"default": field.default, "help": field.metadata["help"]}
             for field in dataclasses.fields(task_type)
@@ -63,22 +63,25 @@ def _entry(name: str) -> dict[str, Any]:
     }
 
 
-def _floors(name: str, task: base.Task) -> dict[str, float]:
-    """The floors of the task with its default options. They are kept in the cache, since some take long to count."""
-    if name not in find.names():  # a user's file may change
-        return task.floors()
+def _cached_floors(task: "Task") -> dict[str, float]:
+    """The floors of a task, from the cache if they are there: some take long to count."""
+    from experiments.data.cache import cached
+
     code = Path(inspect.getfile(type(task))).read_bytes()
     key = f"{task!r} Python {platform.python_version()} {hashlib.sha256(code).hexdigest()}"
     return dict(cached("floors", key, task.floors))
 
 
-def _definition(task_type: type[base.Task]) -> str:
+def _definition(task_type: "type[Task]") -> str:
     """The docstring of the task's module."""
     return inspect.cleandoc(sys.modules[task_type.__module__].__doc__ or "")
 
 
 def shown_samples(name: str, count: int) -> str:
     """The first training samples of the task with its default options, or the first windows of its long sequence."""
+    from experiments.tasks.loading import find
+    from experiments.training.windows import windows
+
     task = find.make(name, {})
     x, y = task.split("train", 0)
     if task.stream:
