@@ -50,7 +50,7 @@ def line_quality(samples: list[str], text: str) -> dict[str, float]:
     """The shares of sampled lines that are valid, unique and novel, as in MOSES (Polykovskiy 2020, arXiv:1811.12823).
 
     A sample is valid if it ends with a newline and is not empty. `unique` is the share of different lines among the
-    valid ones. `novel` is the share of the different lines that are not in `text`.
+    valid ones. `novel` is the share of these different lines that are not in `text`.
     """
     valid = [sample[:-1] for sample in samples if sample.endswith("\n") and len(sample) > 1]
     unique, trained = set(valid), set(text.splitlines())
