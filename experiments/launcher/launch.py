@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from experiments.config import estimate
-from experiments.config.folders import SEARCHES, SearchFolder, taken
+from experiments.config.folders import SEARCHES, SearchFolder, try_acquire
 from experiments.config.spec import Spec, leftovers
 from experiments.launcher.card import card, describe
 from experiments.launcher.display import Display
@@ -215,7 +215,7 @@ class Launch:
         Raises SearchStateError if the search is running, or if it has not written down what its floors are, and the
         vocabulary of its models, and the data that say so are no longer those of the search.
         """
-        if not taken(self.folder.launcher_lock):
+        if not try_acquire(self.folder.launcher_lock):
             raise SearchStateError(f"NAME: expected a search that is not running, got {self.spec.name!r}, which is")
         try:
             if self.folder.task.exists():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import psutil
 from filelock import Timeout
 
-from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, taken
+from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, try_acquire
 from experiments.engines.local import LocalWorker
 from experiments.worker.build import make_tuner
 from experiments.worker.process import work
@@ -69,7 +69,7 @@ class Search:
 
         Raises SearchStateError if another launcher runs this search, WorkersDied if no worker can run.
         """
-        if not taken(self.folder.launcher_lock, OTHER_LAUNCHER):
+        if not try_acquire(self.folder.launcher_lock, OTHER_LAUNCHER):
             raise SearchStateError(
                 f"name: expected a search that is not running, got {self.folder.path.name!r}, which is"
             )
@@ -122,10 +122,10 @@ class Search:
         """A worker that was ended between the last line of its trial and that of the study has left one behind."""
         if not self.workers or not all(worker.done() for worker in self.workers):
             from experiments.strategy.study import (
-                settle,  # Optuna takes half a second, which most searches need not wait for
+                tell_ends,  # Optuna takes half a second, which most searches need not wait for
             )
 
-            settle(self.folder)
+            tell_ends(self.folder)
 
     def _watch_disk(self, record: "Record | None", tick: Callable[[], None]) -> None:
         try:
@@ -174,7 +174,7 @@ class Search:
             self._replace(place, reason)
             return
         trial = self.folder.trial(int(state.number))
-        if taken(trial.lock, FREED):  # else another worker has begun it anew, and is judged by what it does
+        if try_acquire(trial.lock, FREED):  # else another worker has begun it anew, and is judged by what it does
             try:
                 self._end(trial, state, reason)
             finally:
