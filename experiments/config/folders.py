@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from tracking.journal import Journal
 
 SEARCHES = Path("searches")
-POLL_SECONDS = 0.002
+POLL_SECONDS = 0.002  # between two looks of a process that waits for a lock
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, no larger file
 
 

@@ -135,7 +135,7 @@ def test_a_trial_is_given_up_whenever_a_kill_came(
     first.claimed[number].lock.release(force=True)
     second = opened(tmp_path, "halving")
     assert second.create_trial("worker0").trial_id == number
-    assert second.should_prune(number) and second.prunes(number)
+    assert second.should_prune(number) and second.should_prune(number)
     assert second.study.get_trials()[-1].system_attrs == {"completed_rung_0": 4.0}
 
 
@@ -151,5 +151,5 @@ def test_a_trial_that_goes_on_does_so_after_a_kill(
     with pytest.raises(Killed):
         first.should_prune(number)
     second = opened(tmp_path, "halving")
-    assert not second.should_prune(number) and not second.prunes(number)
+    assert not second.should_prune(number) and not second.should_prune(number)
     assert second.study.get_trials()[-1].system_attrs == {"completed_rung_0": 0.5}
