@@ -33,7 +33,9 @@ def test_the_horizon_at_first_is_of_the_weights_before_training(tmp_path: Path, 
     make(tmp_path / "killed").search()
     ends = [one.journal.events()[-1]["horizon"] for one in (whole.oracle.folder.trial(0), trial)]
     assert ends[0] == ends[1]
-    training = whole._training(whole.oracle.trials["0000"], TrialFolder(tmp_path / "killed" / "trials" / "0000"), 0)
+    training = whole._build_training(
+        whole.oracle.trials["0000"], TrialFolder(tmp_path / "killed" / "trials" / "0000"), 0
+    )
     first = measure(training.model, training.model.get_weights(), TASK.steps)
     assert ends[0]["init"] == first["init"] == first["trained"] != ends[0]["trained"]
 
