@@ -13,7 +13,7 @@ from tracking.errors import BadInput
 UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 UNIT_BYTES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 NONE = "none"
-MOST = 2**31  # above every sensible value; an axis of a NumPy array may have so many entries
+MOST = 2**31  # above every sensible value, and below the limit of NumPy's shapes
 MOST_SEED = 2**63
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 

@@ -105,7 +105,7 @@ class StudyOracle(keras_tuner.Oracle):
         return None
 
     def _end_of(self, trial_folder: TrialFolder) -> Event | None:
-        """The "end" event of a lost trial, or None if it goes on. A trial that has killed DEATHS workers has failed."""
+        """The "end" event of a lost trial, or None if it is to run again. After DEATHS dead workers it has failed."""
         journal = trial_folder.journal
         events = journal.events()
         if events and events[-1]["event"] == "end":

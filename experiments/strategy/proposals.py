@@ -15,7 +15,7 @@ from experiments.strategy import tpe
 from experiments.strategy.points import Values, distribution, finite, key, points, size, walk
 from tracking.errors import BadInput
 
-FEW = 5_000  # TPE compares all untried points of a space with at most so many points
+FEW = 5_000  # in a space with at most 5,000 points TPE compares all untried ones
 PROPOSAL_SEEDS = 2  # spawn key; data have 0, training has 1
 
 

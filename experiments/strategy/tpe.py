@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from experiments.strategy.points import Values, distribution
 
-BEST, LATEST = 200, 800  # trials that are looked at when there are more than both together
+BEST, LATEST = 200, 800  # trials that `split` reads when there are more than 1,000
 STARTUP = 10  # trials that are drawn at random before the first estimate
 CANDIDATES = 24  # draws from the better trials' density; the one with the largest ratio is taken
 PARAMETERS = _ParzenEstimatorParameters(1.0, True, False, default_weights, True)
@@ -61,8 +61,8 @@ def split(trials: list[FrozenTrial], minimize: bool) -> tuple[list[FrozenTrial],
     it has reported. Failed and running trials have no score and are never better. Otherwise TPE would propose points
     near a failure, or near the point that another worker is trying, again and again.
 
-    If there are more than BEST + LATEST trials, only two kinds of them are looked at: the newest LATEST trials, and the
-    BEST best completed trials among the older ones. Looking at all trials would make proposals slower and slower.
+    If there are more than BEST + LATEST trials, only two kinds of them are read: the newest LATEST trials, and the BEST
+    best completed trials among the older ones. Reading all trials would make proposals slower and slower.
 
     Args:
         trials: in the order of their numbers.

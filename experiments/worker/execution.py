@@ -88,7 +88,7 @@ class RecurrentTuner(SearchTuner):
         save_model(plain(with_weights(model, path)), folder.model)
 
     def _stop_reason(self, training: Training, seconds: float) -> str:
-        """Why the training ends after this epoch: the patience or the time limit. "" if it goes on.
+        """Why the training ends after this epoch: the patience or the time limit. "" if it continues.
 
         Args:
             seconds: since the execution began, without the time between a kill and the resumption.
