@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import psutil
 from filelock import Timeout
 
-from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, taken
+from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, try_acquire
 from experiments.engines.local import LocalWorker
 from experiments.launcher.claim import OTHER_LAUNCHER_SECONDS
 from experiments.launcher.signals import signals
@@ -79,7 +79,7 @@ class Search:
 
         Raises SearchStateError if another launcher runs this search, WorkersDied if no worker can run.
         """
-        if not taken(self.folder.launcher_lock, OTHER_LAUNCHER_SECONDS):
+        if not try_acquire(self.folder.launcher_lock, OTHER_LAUNCHER_SECONDS):
             raise SearchStateError(
                 f"name: expected a search that is not running, got {self.folder.path.name!r}, which is"
             )
@@ -131,11 +131,10 @@ class Search:
     def _tell_study(self) -> None:
         """Tells the study of trials that have ended, where a worker was killed before it could do so."""
         if not self.workers or not all(worker.done() for worker in self.workers):
-            from experiments.strategy.study import (
-                settle,  # Optuna takes half a second, which most searches need not wait for
-            )
+            # Optuna takes half a second, which most searches need not wait for.
+            from experiments.strategy.study import tell_ends
 
-            settle(self.folder)
+            tell_ends(self.folder)
 
     def _watch_disk(self, record: "Record | None", tick: Callable[[], None]) -> None:
         try:
@@ -184,9 +183,8 @@ class Search:
             self._replace(place, reason)
             return
         trial = self.folder.trial(int(state.number))
-        if taken(
-            trial.lock, FREED_SECONDS
-        ):  # otherwise another worker has begun it again: that one is judged by itself
+        # Otherwise another worker has begun the trial again: that one is judged by itself.
+        if try_acquire(trial.lock, FREED_SECONDS):
             try:
                 self._end(trial, state, reason)
             finally:

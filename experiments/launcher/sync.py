@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from experiments.config import estimate
-from experiments.config.folders import SearchFolder, taken
+from experiments.config.folders import SearchFolder, try_acquire
 from experiments.config.spec import Spec
 from experiments.launcher.card import describe
 from experiments.launcher.opening import Opening
@@ -22,7 +22,7 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> bool:
     Raises SearchStateError if the search is running. Raises DataError if the search has not written down its floors and
     the vocabulary of its models, and the data that say so are no longer those of the search.
     """
-    if not taken(folder.launcher_lock):
+    if not try_acquire(folder.launcher_lock):
         raise SearchStateError(f"NAME: expected a search that is not running, got {folder.path.name!r}, which is")
     try:
         spec = Spec.read(folder)

@@ -107,7 +107,7 @@ def test_sampled_lines_follow_the_model() -> None:
 
 def test_a_text_of_lines_starts_anew_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
     resets: list[Any] = []
-    monkeypatch.setattr(sampling.Stepper, "reset", lambda self: resets.append(1))
+    monkeypatch.setattr(sampling.StatefulReader, "reset", lambda self: resets.append(1))
     text = sampling.generate(markov_chain(), "\ufffd\nbc", "b", 60, lines=True)
     assert len(resets) == text.count("\n") > 0
 
@@ -122,7 +122,7 @@ def test_a_task_says_what_the_lines_of_a_model_are_like() -> None:
         def preprocessing(self) -> dict[str, Any]:
             return {"vocabulary": "\ufffd\nbc"}
 
-    found = sampling.shares(cast(Any, Short()), markov_chain(), 3)
+    found = sampling.sample_shares(cast(Any, Short()), markov_chain(), 3)
     assert 0 < found["short"] < 1 and type(found["short"]) is float
 
 
@@ -131,7 +131,7 @@ def test_a_users_task_may_draw_by_itself() -> None:
         def samples(self, model: Any, seed: int) -> dict[str, float]:
             return {"seed": seed, "symbols": model.output_shape[-1]}
 
-    assert sampling.shares(cast(Any, Own()), markov_chain(), 3) == {"seed": 3.0, "symbols": 4.0}
+    assert sampling.sample_shares(cast(Any, Own()), markov_chain(), 3) == {"seed": 3.0, "symbols": 4.0}
 
 
 @pytest.mark.slow

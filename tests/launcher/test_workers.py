@@ -290,14 +290,14 @@ def test_a_worker_that_has_grown_makes_room(
     monkeypatch.setattr(tuner, "psutil", SimpleNamespace(Process=lambda: info))
     one.memory_limit = None if limit is None else int(limit * GIGABYTE)
     for _ in range(stays):
-        one._retire()
+        one._retire_if_grown()
     with pytest.raises(SystemExit) as ended:
-        one._retire()
+        one._retire_if_grown()
     assert ended.value.code == tuner.RETIRED
 
 
 def test_a_search_goes_on_with_a_fresh_worker(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuner, "GROWN", -1)  # every worker has grown after its first trial
+    monkeypatch.setattr(tuner, "MAX_GROWTH", -1)  # every worker has grown after its first trial
     started: list[int] = []
     begin = Search._start
     monkeypatch.setattr(Search, "_start", lambda self, index: started.append(index) or begin(self, index))
@@ -315,7 +315,7 @@ def test_the_launcher_tells_its_workers_the_memory_limit(search: SearchFolder, t
 
 
 class TellingTuner(FakeTuner):
-    def _retire(self) -> None:
+    def _retire_if_grown(self) -> None:
         (self.oracle.folder.path / "limit").write_text(str(self.memory_limit))
 
 
