@@ -19,6 +19,7 @@ HOLD_SECONDS = 10.0  # that epochs may wait: a call costs nearly as much for one
 RETRY_SECONDS = 2.0  # until a store that did not answer is asked again
 SERVER_SECONDS = 15.0  # that a server is waited for at the beginning and at the end
 FILE_SECONDS = 60.0  # the same for a file that another process writes: that process will soon be done
+PATIENT_SECONDS = 3.0  # after which a user is told what is waited for
 LOOK_SECONDS = 0.05  # between two looks at what the thread has reached
 TUNE_AFTER = 100  # trials, after which the database's statistics are made again
 FAILURES = (MlflowException, SQLAlchemyError, OSError, Unreachable)
@@ -75,9 +76,12 @@ class Record:
 
         If it is not open then, the user is told, and the thread goes on to ask. Raises the store's refusal.
         """
-        self.awaited, deadline = True, time.monotonic() + self.patience
+        self.awaited, began, said = True, time.monotonic(), False
         self.start()
-        while self._undecided() and not enough() and time.monotonic() < deadline:
+        while self._undecided() and not enough() and (waited := time.monotonic() - began) < self.patience:
+            if waited > PATIENT_SECONDS and not said:
+                said = True
+                self._say(f"waiting up to {self.patience:.0f} s for the tracking store {self.uri}")
             time.sleep(LOOK_SECONDS)
         self.awaited = False
         if self.refusal:
@@ -123,14 +127,10 @@ class Record:
             self._say(f"MLflow is not told all of this search: {error}")
 
     def _complain(self, error: Exception) -> None:
-        """Says once that the store has failed; while somebody waits, only what a file is waited for."""
+        """Says once that the store has failed; whoever waits for the record to open says it then."""
         self.failure = error
-        if not self.reachable:
-            return
-        if not self.awaited:
+        if self.reachable and not self.awaited:
             self._say(f"the tracking store failed: {in_a_line(error)}; it is asked again")
-        elif database(self.uri):
-            self._say(f"waiting up to {self.patience:.0f} s for the tracking store: {in_a_line(error)}")
 
     def _say(self, text: str) -> None:
         """Printing can fail when the terminal is closed; that must not stop this thread."""
