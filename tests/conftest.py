@@ -1,8 +1,9 @@
-"""TensorFlow's start-up chatter has no place in a test's output."""
+"""What holds for all tests: a quiet TensorFlow, the order of the files, the fixtures that many rooms use."""
 
 import gc
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,9 @@ pytest.register_assert_rewrite("support")
 
 from support.searching import exported, exported_language, language, recurrent, searched, served  # noqa: E402
 from support.servers import servers  # noqa: E402
+
+# Files of these rooms run whole searches and take minutes. They begin, so that the processes of pytest end together.
+LONG = ("launcher", "worker", "tracking", "config", "cli", "search_spaces", "training", "strategy")
 
 __all__ = ["exported", "exported_language", "language", "recurrent", "searched", "served", "servers"]
 
@@ -23,3 +27,17 @@ def before_fork() -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config.option, "loadscopereorder"):  # pytest-xdist would begin with the files that have the most tests
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: place(item.path))
+
+
+def place(file: Path) -> int:
+    room = file.relative_to(Path(__file__).parent).parts[0]
+    return LONG.index(room) if room in LONG else len(LONG)

@@ -44,7 +44,9 @@ class Record:
         self.patience = FILE_SECONDS if database(uri) else SERVER_SECONDS
         self.opened: Projection | None = None
         self.refusal: RecurrentError | None = None
-        self.failure: Exception = Unreachable("no answer")  # the last one
+        self.failure: Exception = Unreachable(
+            f"tracking-uri: expected an MLflow store, got {uri}: no answer yet"
+        )  # the last one
         self.awaited = False  # somebody waits for it to open, and will say what comes of that
         self.doubtful = False  # an attempt to open it has failed: the store may have made a run without saying so
         self.reachable = True

@@ -1,12 +1,16 @@
-"""What is shown at the end, where there is little room."""
+"""What a person sees while a search runs, and at its end, where there is little room."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
 from experiments.cli.tables import leaderboard
+from experiments.launcher.display import Display
+from experiments.launcher.progress import Progress
+from tracking.journal import Journal
 from tracking.text import format_amount
 
 
@@ -71,3 +75,70 @@ def test_pruned_and_failed_trials_are_told_of() -> None:
 
 def test_a_search_without_a_score() -> None:
     assert "no trial has completed" in shown([trial(0, "gru-16", None, "failed")])
+
+
+def test_lines_count_up(tmp_path: Path) -> None:
+    told = io.StringIO()
+    progress = Progress(tmp_path, "min", planned=2, epochs=1)
+    display = Display(Console(file=told, width=100), progress, "mse", {"no_memory": 1 / 6}, epochs=1)
+    for number, score in enumerate((0.25, None)):
+        (tmp_path / f"{number:04d}").mkdir()
+        journal = Journal(tmp_path / f"{number:04d}" / "journal.jsonl")
+        journal.append("start", session="s", worker=0, parameters={"architecture": "gru-16"})
+        journal.append("built", parameters=1_234)
+        outcome = "failed" if score is None else "completed"
+        journal.append("end", outcome=outcome, score=score, seconds=61.0, reason="no [bold]memory")
+    with display:
+        display.tick()
+        display.tick()
+    first, second = sorted(told.getvalue().splitlines(), key=lambda line: "0001" in line)
+    assert sorted(line.split()[0] for line in (first, second)) == ["1/2", "2/2"]
+    assert first.split()[1:] == ["0000", "gru-16", "MSE", "0.25", "1,234", "parameters", "1", "min", "1", "s"]
+    assert second.split()[1:] == ["0001", "gru-16", "failed:", "no", "[bold]memory"]
+
+
+def test_a_terminal_shows_who_does_what(tmp_path: Path) -> None:
+    told = io.StringIO()
+    console = Console(file=told, width=120, force_terminal=True, color_system=None)
+    journals = [Journal(tmp_path / name / "journal.jsonl") for name in ("0000", "0001")]
+    for journal in journals:
+        journal.path.parent.mkdir()
+    values = {"architecture": "gru-16x2", "learning_rate": 0.0125}
+    journals[0].append("start", session="s", worker=1, parameters=values)
+    journals[0].append("epoch", execution=0, epoch=0, metrics={"loss": 1.0, "val_mse": 0.125})
+    progress = Progress(tmp_path, "min", planned=8, epochs=3)
+    with Display(console, progress, "mse", {"no_memory": 1 / 6}, epochs=3) as display:
+        display.session = "s"
+        journals[1].append("start", session="killed launcher", worker=0, parameters=values)
+        journals[0].append("epoch", execution=0, epoch=1, metrics={"loss": 0.5, "val_mse": 0.0625})
+        display.tick()
+        screen = Console(file=(drawn := io.StringIO()), width=120)
+        screen.print(display.screen())
+    lines = drawn.getvalue().splitlines()
+    assert "0/8 trials" in lines[0] and "1 running" in lines[0] and "left" in lines[0]
+    assert lines[1].split() == ["worker", "trial", "candidate", "learning", "rate", "epoch", "MSE"]
+    assert lines[2].split() == ["1", "0000", "gru-16x2", "0.0125", "3/3", "0.0625"]
+    assert lines[3].startswith("best MSE -") and "no memory 0.1667" in lines[3]
+
+
+def test_the_display_counts_the_epochs_of_the_execution_that_runs(tmp_path: Path) -> None:
+    (tmp_path / "0000").mkdir()
+    journal = Journal(tmp_path / "0000" / "journal.jsonl")
+    values = {"architecture": "gru-16", "learning_rate": 0.1}
+    journal.append("start", session="s", worker=0, parameters=values)
+    display = Display(Console(), Progress(tmp_path, "min", 1, 20), "mse", {}, 10)
+    display.session = "s"
+
+    def shown() -> str:
+        display.progress.update()
+        screen = Console(file=(drawn := io.StringIO()), width=120)
+        screen.print(display.screen())
+        return drawn.getvalue().splitlines()[2].split()[-2]
+
+    for epoch in range(4):  # then patience ends the first execution
+        journal.append("epoch", execution=0, epoch=epoch, metrics={"loss": 0.5, "val_mse": 0.25})
+    assert shown() == "5/10"
+    journal.append("execution", execution=0, score=0.25)
+    assert shown() == "1/10"
+    journal.append("epoch", execution=1, epoch=0, metrics={"loss": 0.5, "val_mse": 0.25})
+    assert shown() == "2/10"

@@ -21,7 +21,7 @@ from experiments.launcher.supervise import Search
 
 experiments.launcher.launch.Search = functools.partial(Search, make=troubles.trouble_tuner)
 limits = experiments.launcher.limits.limits
-experiments.launcher.launch.limits = lambda *words: dataclasses.replace(limits(*words), hung=troubles.HUNG)
+experiments.launcher.launch.limits = lambda *words: dataclasses.replace(limits(*words), hung=troubles.HUNG_SECONDS)
 sys.exit(main(sys.argv[1:]))
 """
 WORDS = (
@@ -34,7 +34,7 @@ REASONS = {
     troubles.FIT: "ValueError: no third epoch",
     troubles.NAN: "diverged in epoch 2: val_mse is nan",
     troubles.INFINITE: "diverged in epoch 2: val_mse is inf",
-    troubles.SLEEP: "hung: no epoch for 45 s",
+    troubles.SLEEP: "hung: no epoch for 30 s",
     troubles.MEMORY: "GiB of memory, limit 4 GiB",
     troubles.ABORT: "killed its worker 3 times",
 }

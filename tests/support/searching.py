@@ -1,6 +1,7 @@
 """Searches as users run them: the command line in a process of its own, in a folder of its own.
 
-The fixtures here are shared by all tests (tests/conftest.py names them): a search takes half a minute.
+The fixtures here are shared by all tests (tests/conftest.py names them): a search takes half a minute, and is run once
+for all processes of pytest. Each process has its own copy, which its tests may change.
 """
 
 import glob
@@ -13,19 +14,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.once import copied, once
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
 
-    from experiments.config.folders import SearchFolder
-    from experiments.config.spec import Spec
-    from experiments.worker.tuner import SearchTuner
 
 Recurrent = Callable[..., subprocess.CompletedProcess[str]]  # the fixture `recurrent`: (*words, cwd=folder)
 TEMPORARY = ".temporary"
@@ -69,11 +69,17 @@ LANGUAGE = (
 
 @dataclass(frozen=True)
 class Searched:
-    """A search that was run in `folder`, and what its command said."""
+    """A search that was run in `folder`, and what its command said, and that of its export if there was one."""
 
     folder: Path
     name: str
     done: subprocess.CompletedProcess[str]
+    export: subprocess.CompletedProcess[str] | None = None
+
+    def exported(self) -> Path:
+        """What `recurrent export` has written."""
+        assert self.export and (self.export.returncode, self.export.stderr) == (0, "")
+        return self.folder / "best"
 
     @property
     def uri(self) -> str:
@@ -124,7 +130,9 @@ def environment(folder: Path) -> dict[str, str]:
     return {**kept, "RECURRENT_SEARCH_CACHE": str(folder / ".cache"), "COLUMNS": "100"}
 
 
-def run(*words: str, cwd: Path, program: tuple[str, ...] = ("-m", "experiments")) -> subprocess.CompletedProcess[str]:
+def run(
+    *words: str, cwd: Path, program: tuple[str, ...] = ("-m", "experiments"), seconds: int = SECONDS
+) -> subprocess.CompletedProcess[str]:
     """`recurrent WORDS` to its end."""
     return subprocess.run(
         [sys.executable, *program, *words],
@@ -133,7 +141,7 @@ def run(*words: str, cwd: Path, program: tuple[str, ...] = ("-m", "experiments")
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=seconds,
     )
 
 
@@ -202,22 +210,6 @@ def text(characters: int, seed: int) -> str:
     return " ".join(rng.choice(words) for _ in range(characters))[:characters]
 
 
-def failing_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str) -> "SearchTuner":
-    """A worker's tuner that cannot build a model of width 32."""
-    from experiments.worker.build import make_tuner
-
-    tuner = make_tuner(search, spec, index, session)
-    build = tuner.hypermodel.build
-
-    def fail(hyperparameters: Any) -> Any:
-        if hyperparameters.values["width"] == 32:
-            raise RuntimeError("no such width\nin this house")
-        return build(hyperparameters)
-
-    tuner.hypermodel.build = fail
-    return tuner
-
-
 class NotRefused(BaseException):
     """The search would begin."""
 
@@ -259,35 +251,50 @@ def _run_apart(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         return run(*words, cwd=cwd)
 
 
+def searched_and_exported(folder: Path, words: tuple[str, ...], name: str) -> Searched:
+    """A search whose best model is exported."""
+    done = _run_apart(*words, cwd=folder)
+    assert done.returncode == 0, done
+    return Searched(folder, name, done, run("export", name, "--to", "best", cwd=folder))
+
+
+def adding(folder: Path) -> Searched:
+    return searched_and_exported(folder, SEARCH, "t")
+
+
+def words(folder: Path) -> Searched:
+    (folder / "text.txt").write_text(text(42_000, seed=0), encoding="utf-8")
+    return searched_and_exported(folder, LANGUAGE, "words")
+
+
+def copy(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Searched]) -> Searched:
+    """A search that is made once in a run of the tests, as a copy that no other process of pytest sees."""
+    made = once(factory, name, make)
+    return replace(made, folder=copied(made.folder, factory.mktemp(name).resolve()))
+
+
 @pytest.fixture(scope="session")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     """The search `t`: six trials on two workers."""
-    folder = tmp_path_factory.mktemp("searched").resolve()
-    return Searched(folder, "t", _run_apart(*SEARCH, cwd=folder))
+    return copy(tmp_path_factory, "searched", adding)
 
 
 @pytest.fixture(scope="session")
 def language(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     """The search `words`: two language models of text.txt."""
-    folder = tmp_path_factory.mktemp("language").resolve()
-    (folder / "text.txt").write_text(text(42_000, seed=0), encoding="utf-8")
-    return Searched(folder, "words", _run_apart(*LANGUAGE, cwd=folder))
+    return copy(tmp_path_factory, "language", words)
 
 
 @pytest.fixture(scope="session")
 def exported(searched: Searched) -> Path:
     """What `recurrent export t` has written."""
-    done = run("export", searched.name, "--to", "best", cwd=searched.folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    return searched.folder / "best"
+    return searched.exported()
 
 
 @pytest.fixture(scope="session")
 def exported_language(language: Searched) -> Path:
     """What `recurrent export words` has written."""
-    done = run("export", language.name, "--to", "best", cwd=language.folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    return language.folder / "best"
+    return language.exported()
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Widths, and what a model of that width does; a grid begins with the largest.
 BUILD, FIT, NAN, INFINITE, SLEEP, MEMORY, ABORT, FINE = range(8, 0, -1)
-HUNG = 45.0  # seconds
+HUNG_SECONDS = 30.0  # more than a worker needs to import TensorFlow on a busy machine
 
 
 def trouble_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str) -> "SearchTuner":
@@ -48,4 +48,20 @@ def trouble_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str
 
     tuner.hypermodel.build = broken_build
     Training.run_epoch = broken_epoch  # type: ignore[method-assign]
+    return tuner
+
+
+def failing_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str) -> "SearchTuner":
+    """A worker's tuner that cannot build a model of width 32."""
+    from experiments.worker.build import make_tuner
+
+    tuner = make_tuner(search, spec, index, session)
+    build = tuner.hypermodel.build
+
+    def fail(hyperparameters: Any) -> Any:
+        if hyperparameters.values["width"] == 32:
+            raise RuntimeError("no such width\nin this house")
+        return build(hyperparameters)
+
+    tuner.hypermodel.build = fail
     return tuner

@@ -99,11 +99,12 @@ sys.exit(main())
 
 def test_a_search_over_large_data(tmp_path: Path) -> None:
     words = ("search", "adding", "-o", "length=5", "-o", "train=64", "-o", "val=16", "-o", "test=16")
-    more = ("--width", "16", "--depth", "1", "--trials", "2", "--workers", "2", "--epochs", "1")
+    more = ("--oracle", "grid", "--cells", "simple_rnn", "--width", "16,32", "--depth", "1", "--learning-rate", "0.01")
     results = {}
-    for name, how in (("mapped", ("-c", MAPPED)), ("made", ("-m", "experiments"))):
+    for name, how, workers in (("mapped", ("-c", MAPPED), "2"), ("made", ("-m", "experiments"), "1")):
         (tmp_path / name).mkdir()
-        done = run(*words, *more, "--name", name, cwd=tmp_path / name, program=how)
+        last = ("--epochs", "1", "--trials", "2", "--workers", workers, "--name", name)
+        done = run(*words, *more, *last, cwd=tmp_path / name, program=how)
         assert (done.returncode, done.stderr) == (0, "")
         found = Searched(tmp_path / name, name, done).results()
         results[name] = sorted(trial["score"] for trial in found["trials"])

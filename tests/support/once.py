@@ -1,0 +1,56 @@
+"""What is made once in a run of the tests, by whichever of pytest's processes needs it first."""
+
+import os
+import pickle
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+LOCKED_SECONDS = 1_200  # more than whatever is made here takes, also on a busy machine
+# Every column in which MLflow keeps the place of a file.
+PLACES = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Any:
+    """What `make(folder)` has returned, with a folder `name` that all processes of pytest share.
+
+    A `make` that raises is not called again: each test that needs it fails with the same words.
+    """
+    place = _shared(factory) / name
+    result, failure = place.with_suffix(".pickle"), place.with_suffix(".failed")
+    # The processes of pytest-xdist need the same search at the same time, and only one of them may make it.
+    # The system frees the lock of a process that dies, and the timeout ends the wait for a process that hangs.
+    with FileLock(place.with_suffix(".lock"), timeout=LOCKED_SECONDS):
+        if failure.exists():
+            pytest.fail(failure.read_text("utf-8"))
+        if not result.exists():
+            shutil.rmtree(place, ignore_errors=True)  # of a process that died while it was making it
+            place.mkdir()
+            try:
+                made = pickle.dumps(make(place))
+            except BaseException as error:
+                failure.write_text(f"{name} cannot be made: {error!r}", "utf-8")
+                raise
+            result.write_bytes(made)
+    return pickle.loads(result.read_bytes())
+
+
+def _shared(factory: pytest.TempPathFactory) -> Path:
+    """The temporary folder that all processes of this run of pytest share."""
+    mine = factory.getbasetemp().resolve()
+    return mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """A copy of a folder with a store, whose artifacts lie in the copy: a test may change it, and disturbs no other."""
+    shutil.copytree(folder, to, dirs_exist_ok=True)
+    with closing(sqlite3.connect(to / "mlflow.db")) as database, database:
+        for table, column in PLACES.items():
+            database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(folder), str(to)))
+    return to

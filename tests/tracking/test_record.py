@@ -1,0 +1,347 @@
+"""The record: the thread of a launcher that brings MLflow to what the journals say."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from support.desk import CALLS, COMPLETED, FLOORS, SESSION, START, Desk
+
+import tracking.record
+import tracking.runs
+from tracking.errors import SearchStateError, StoreError
+from tracking.record import Record
+from tracking.runs import Projection
+from tracking.store import Unreachable
+
+
+@dataclass
+class Written:
+    record: Record
+    warnings: list[str]
+
+
+def recorded(desk: Desk, client: Any, monkeypatch: pytest.MonkeyPatch) -> Written:
+    monkeypatch.setattr(tracking.record, "EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(tracking.record, "RETRY_SECONDS", 0.01)
+    warnings: list[str] = []
+
+    def make() -> Projection:
+        return Projection(client, desk.parent, desk.folder, "mse", "min", SESSION, FLOORS)
+
+    name = desk.parent.data.tags["search_id"]
+    return Written(Record(desk.uri, name, make, warnings.append), warnings)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_record_follows_the_journals_by_itself(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+    threads = threading.active_count()
+    written.record.start()
+    desk.write("0000", *COMPLETED[:3])
+    until(lambda: [run.info.status for run in desk.trials()] == ["RUNNING"])
+    desk.write("0000", *COMPLETED[3:])
+    until(lambda: [run.info.status for run in desk.trials()] == ["FINISHED"])
+    assert desk.refreshed().info.status == "RUNNING"
+    assert written.record.finish("FINISHED") is True
+    assert desk.refreshed().info.status == "FINISHED"
+    assert written.warnings == []
+    assert threading.active_count() == threads, "its thread has ended"
+
+
+def test_finish_sends_the_rest_then_the_model_then_ends_the_search(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+    written.record.start()
+    desk.write("0000", *COMPLETED)
+    desk.write("0001", *COMPLETED[:3])
+    seen: list[Any] = []
+
+    def last() -> None:
+        seen.append([run.info.status for run in desk.trials()])
+        seen.append(desk.refreshed().info.status)
+
+    assert written.record.finish("KILLED", last) is True
+    assert seen == [["FINISHED", "KILLED"], "RUNNING"]
+    parent = desk.refreshed()
+    assert parent.info.status == "KILLED" and parent.info.end_time > START
+
+
+def test_a_record_outlives_a_store_that_is_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = threading.Event()
+    away.set()
+    client = Away(desk.client, away)
+    written = recorded(desk, client, monkeypatch)
+    written.record.start()
+    desk.write("0000", *COMPLETED)
+    until(lambda: client.refused > 3)
+    assert len(written.warnings) == 1, "once, not every time"
+    assert "the store is away" in written.warnings[0] and "\n" not in written.warnings[0]
+    away.clear()
+    until(lambda: [run.info.status for run in desk.trials()] == ["FINISHED"])
+    assert written.record.finish("FINISHED") is True
+
+
+def test_finish_says_what_is_missing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = threading.Event()
+    written = recorded(desk, Away(desk.client, away), monkeypatch)
+    desk.write("0000", *COMPLETED)
+    written.record.start()
+    until(lambda: [run.info.status for run in desk.trials()] == ["FINISHED"])
+    away.set()
+    desk.write("0001", *COMPLETED)
+    assert written.record.finish("FINISHED") is False
+    assert f"recurrent sync {desk.parent.data.tags['search_id']}" in written.warnings[-1]
+    away.clear()
+    assert [run.data.tags["trial"] for run in desk.sync(over=True)] == ["0000", "0001"], "the next launcher sends it"
+
+
+def test_a_trial_that_the_store_refuses_costs_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Choosy:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(desk.client, name)
+
+        def log_batch(self, run_id: str, *words: Any, **more: Any) -> None:
+            if desk.client.get_run(run_id).data.tags.get("trial") == "0000":
+                raise MlflowException("no such value\nhere", INVALID_PARAMETER_VALUE)
+            desk.client.log_batch(run_id, *words, **more)
+
+    written = recorded(desk, Choosy(), monkeypatch)
+    desk.write("0000", *COMPLETED)
+    desk.write("0001", *COMPLETED)
+    assert written.record.finish("FINISHED") is False
+    (line,) = written.warnings
+    assert line.startswith("trial 0000 is not in MLflow: ") and line.endswith("no such value")
+    assert [run.info.status for run in desk.trials() if run.data.tags["trial"] == "0001"] == ["FINISHED"]
+    assert desk.refreshed().info.status == "FINISHED"
+
+
+def test_a_server_that_is_away_at_the_end_is_asked_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = threading.Event()
+    away.set()
+    client = Away(desk.client, away)
+    written = recorded(desk, client, monkeypatch)
+    written.record.uri = "http://127.0.0.1:9"
+    desk.write("0000", *COMPLETED)
+    waiting = threading.Thread(target=lambda: (until(lambda: client.refused > 3), away.clear()))
+    waiting.start()
+    assert written.record.finish("FINISHED", stopped="all 1 trials are done") is True
+    waiting.join()
+    assert [run.info.status for run in desk.trials()] == ["FINISHED"] and len(written.warnings) == 1
+    assert desk.client.get_run(desk.parent.info.run_id).data.tags["stopped"] == "all 1 trials are done"
+
+
+def test_a_record_opens_when_the_server_is_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, away = recorded(desk, desk.client, monkeypatch), threading.Event()
+    make, tries = written.record.make, []
+
+    def fails() -> Projection:
+        tries.append(len(tries))
+        if not away.is_set():
+            raise Unreachable("no answer")
+        return make()
+
+    written.record.make = fails
+    written.record.wait(lambda: len(tries) > 1)
+    assert written.record.opened is None
+    desk.write("0000", *COMPLETED)
+    until(lambda: len(tries) > 5)
+    assert written.warnings == ["no answer; the search goes on without its store, which is asked again"]
+    assert desk.trials() == []
+    away.set()
+    until(lambda: [run.info.status for run in desk.trials()] == ["FINISHED"])
+    assert written.record.finish("FINISHED") is True
+
+
+def test_a_record_that_never_opens_says_what_is_missing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+    written.record.uri, written.record.patience = "http://127.0.0.1:9", 0.1
+
+    def fails() -> Projection:
+        raise Unreachable("no answer")
+
+    written.record.make = fails
+    written.record.wait(lambda: False)
+    assert written.record.opened is None
+    assert written.record.finish("FINISHED") is False
+    command = f"recurrent sync {written.record.name} --tracking-uri http://127.0.0.1:9"
+    assert written.warnings[-1] == f"MLflow lacks the last results; `{command}` sends them"
+
+
+def test_a_store_that_is_slow_is_named_and_waited_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+    monkeypatch.setattr(tracking.record, "PATIENT_SECONDS", 0.1)
+    make = written.record.make
+
+    def slowly() -> Projection:
+        time.sleep(0.5)
+        return make()
+
+    written.record.make = slowly
+    written.record.wait(lambda: False)
+    assert written.record.opened is not None
+    assert written.warnings == [f"waiting up to 60 s for the tracking store {desk.uri}"]
+    assert written.record.finish("FINISHED") is True
+
+
+@pytest.mark.parametrize(("uri", "seconds"), [("http://127.0.0.1:9", 15.0), ("sqlite:////x/mlflow.db", 60.0)])
+def test_how_long_a_store_is_waited_for(uri: str, seconds: float) -> None:
+    def make() -> Projection:
+        raise Unreachable("no answer")
+
+    assert Record(uri, "s", make, print).patience == seconds
+
+
+def test_what_a_store_refuses_is_raised(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+
+    def refuses() -> Projection:
+        raise SearchStateError("--name: expected a new name")
+
+    written.record.make = refuses
+    with pytest.raises(SearchStateError, match="a new name"):
+        written.record.wait(lambda: False)
+    assert written.warnings == []
+
+
+def test_what_a_store_refuses_when_nobody_waits_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, waited = recorded(desk, desk.client, monkeypatch), threading.Event()
+
+    def refuses() -> Projection:
+        waited.wait()
+        raise SearchStateError("--name: expected a new name")
+
+    written.record.make = refuses
+    written.record.wait(lambda: True)
+    assert len(written.warnings) == 1 and "no answer yet; the search goes on without its store" in written.warnings[0]
+    waited.set()
+    until(lambda: len(written.warnings) > 1)
+    assert written.warnings[1] == "MLflow is not told all of this search: --name: expected a new name"
+    assert written.record.finish("FINISHED") is False
+    assert written.warnings[2].startswith("MLflow lacks the last results; `recurrent sync ")
+    assert len(written.warnings) == 3, "the refusal is said once"
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_what_a_store_refuses_at_the_end_is_said_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, reachable: bool
+) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+    written.record.uri, tried = "http://127.0.0.1:9", []  # a server that is away would be asked again
+    written.record.reachable = reachable
+
+    def last() -> None:
+        tried.append(True)
+        raise StoreError("the model: expected a file")
+
+    assert written.record.finish("FINISHED", last) is False
+    assert written.warnings[0] == "MLflow is not told all of this search: the model: expected a file"
+    assert written.warnings[1].startswith("MLflow lacks the last results; `recurrent sync ")
+    assert written.warnings[1].endswith(" sends them once that is put right")
+    assert len(written.warnings) == 2 and tried == [True]
+
+
+def test_a_records_thread_outlives_whatever_is_raised(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, failures = recorded(desk, desk.client, monkeypatch), [ZeroDivisionError("what?"), KeyError("x")]
+    sync = written.record.projection.sync
+
+    def failing(**options: Any) -> None:
+        if failures:
+            raise failures.pop(0)
+        sync(**options)
+
+    monkeypatch.setattr(written.record.projection, "sync", failing)
+    desk.write("0000", *COMPLETED)
+    written.record.start()
+    until(lambda: [run.info.status for run in desk.trials()] == ["FINISHED"])
+    assert written.warnings == ["the tracking store failed: what?; it is asked again"], "once"
+    assert written.record.finish("FINISHED") is True
+
+
+class Away:
+    """A client of a store that does not answer while `away` is set."""
+
+    def __init__(self, client: MlflowClient, away: threading.Event) -> None:
+        self.client, self.away, self.refused = client, away, 0
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self.client, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if self.away.is_set():
+                self.refused += 1
+                raise MlflowException("the store is away\nfor today")
+            return real(*args, **kwargs)
+
+        return call if name in CALLS else real
+
+
+def test_a_model_that_cannot_be_logged_costs_nothing_else(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library for the server's files is missing, say: it is named, the search ends, and its run too."""
+    written = recorded(desk, desk.client, monkeypatch)
+    written.record.start()
+    desk.write("0000", *COMPLETED)
+
+    def last() -> None:
+        raise ModuleNotFoundError("No module named 'boto3'")
+
+    assert written.record.finish("FINISHED", last) is False
+    failed = "MLflow is not told all of this search: the best model: ModuleNotFoundError: No module named 'boto3'"
+    assert written.warnings[0] == failed
+    assert [run.info.status for run in desk.trials()] == ["FINISHED"] and desk.refreshed().info.status == "FINISHED"
+
+
+def test_a_file_that_is_locked_at_the_end_is_asked_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, tried = recorded(desk, desk.client, monkeypatch), []
+
+    def last() -> None:
+        tried.append(True)
+        if len(tried) < 3:
+            raise MlflowException("(sqlite3.OperationalError) database is locked\n[SQL: UPDATE]")
+
+    assert written.record.finish("FINISHED", last) is True
+    assert written.warnings == ["the tracking store failed: database is locked; it is asked again"] and len(tried) == 3
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), SystemExit(1)])
+def test_a_reader_that_has_gone_ends_no_record(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+    make, tries = written.record.make, []
+
+    def fails() -> Projection:
+        tries.append(True)
+        if len(tries) < 3:
+            raise Unreachable("no answer")
+        return make()
+
+    def gone(text: str) -> None:
+        raise error
+
+    written.record.make, written.record.warn = fails, gone
+    written.record.wait(lambda: False)
+    assert written.record.opened is not None
+    assert written.record.finish("FINISHED") is True
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_is_not_waited_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+
+    def dies() -> Projection:
+        raise SystemExit
+
+    written.record.make = dies
+    written.record.wait(lambda: False)
+    assert written.record.opened is None and not written.record.thread.is_alive()
