@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -42,9 +43,15 @@ MANY = 10**12  # models that are not counted one by one for a reader
 WAITING = 15.0  # seconds that a search which goes on waits for its record; workers import TensorFlow meanwhile
 
 
+def make_record(*arguments: Any) -> "Record":
+    from tracking.record import Record
+
+    return Record(*arguments)
+
+
 @dataclasses.dataclass
 class Launch:
-    """One call of `recurrent search`. `tracked` is False only where the cost of tracking is measured."""
+    """One call of `recurrent search`. `tracked` and `make_record` are for measurements of what tracking costs."""
 
     spec: Spec
     resume: bool
@@ -52,6 +59,7 @@ class Launch:
     uri: str
     console: Console
     tracked: bool = True
+    make_record: "Callable[..., Record]" = make_record
 
     def __post_init__(self) -> None:
         self.folder = SearchFolder(SEARCHES / self.spec.name)
@@ -271,9 +279,7 @@ class Launch:
             raise SearchStateError(f"{error}{again}") from None
 
     def _record(self, session: str) -> "Record":
-        from tracking.record import Record
-
-        return Record(self.uri, self.spec.name, lambda: self._projection(session), self._warn)
+        return self.make_record(self.uri, self.spec.name, lambda: self._projection(session), self._warn)
 
     def _projection(self, session: str) -> "Projection":
         """Opens the search in the store. Raises SearchStateError or a StoreError."""
