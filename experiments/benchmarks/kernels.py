@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--lengths", default=",".join(map(str, LENGTHS)), help="default: %(default)s")
     parser.add_argument("--widths", default=",".join(map(str, WIDTHS)), help="default: %(default)s")
     parser.add_argument(
-        "--steps", type=int, default=304, help="timed steps; ours rounds up to a multiple of 16 (default: 304)"
+        "--steps", type=int, default=304, help="timed steps, rounded up to sixteens for ours (default: 304)"
     )
     chosen = parser.parse_args()
     use_one_core()
