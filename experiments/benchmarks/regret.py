@@ -15,8 +15,8 @@ than the best score of the table. The printed regrets are medians over the seeds
 Our strategies run in the real loop of our tuner with oracle, pruner and journals, with one worker. Keras Tuner's run in
 its own search. A trial that its Hyperband promotes pays only for its new epochs.
 
-"2 + 8 seen" is a TPE that sees the best 2 and the latest 8 trials. It stands for a search of 10,000 trials, where TPE sees
-the best 200 and the latest 800. "drawn" is a TPE that draws points. TPE does so in a space of more than 5,000
+"2 + 8 seen" is a TPE that sees the best 2 and the latest 8 trials. It stands for a search of 10,000 trials, of which
+TPE sees the best 200 and the latest 800. "drawn" is a TPE that draws points. TPE does so in a space of more than 5,000
 points. In a smaller space it compares all untried points.
 """
 
