@@ -1,1 +1,1 @@
-"""Benchmarks: each runs ours and what it is compared with in one go, interleaved, and prints the ratio."""
+"""Benchmarks. Each runs ours and its peers in turn, in one command, and prints how they compare."""

@@ -1,25 +1,25 @@
-"""How fast the tasks make their samples: sequence steps a second on one core, the median of several rounds.
+"""How fast the tasks make their samples: sequence steps a second on one core.
 
     python -m experiments.benchmarks.generators
     python -m experiments.benchmarks.generators --rounds 9 --steps 5000000
 
-The goal is 5 million steps a second for the simple tasks, 0.3 million for the grammars.
+Each number is the median of several rounds. The goal is 5 million steps a second. For the tasks with a grammar it is
+0.3 million.
 """
 
-import argparse
 import statistics
 import time
 
 import numpy as np
 
-from experiments.benchmarks.processes import setting
+from experiments.benchmarks.rounds import make_parser, setting
 from experiments.tasks import base
 from experiments.tasks.loading import find
 
 MILLION = 1_000_000
-GOALS = {"dyck": 0.3, "listops": 0.3, "reber": 0.3}  # million steps a second; 5 for all others
+GOALS = {"dyck": 0.3, "listops": 0.3, "reber": 0.3}  # million steps a second; all others have GOAL
 GOAL = 5.0
-PADDED = ("listops", "parity", "reber", "temporal_order")  # only their real steps count
+PADDED = ("listops", "parity", "reber", "temporal_order")  # padding, which is 0, does not count
 OPTIONS = [
     *((name, {}) for name in find.names() if find.task_class(name).split is base.Task.split),
     ("adding", {"variant": "anywhere"}),
@@ -29,7 +29,7 @@ OPTIONS = [
 
 
 def million_steps_a_second(name: str, options: dict[str, str], steps: int) -> float:
-    """One call of `sample` for about so many steps."""
+    """The speed of one call of `sample` that makes about `steps` steps."""
     task = find.make(name, options)
     began = time.perf_counter()
     x, _ = task.sample(np.random.default_rng(0), max(1, steps // task.steps))
@@ -39,16 +39,14 @@ def million_steps_a_second(name: str, options: dict[str, str], steps: int) -> fl
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="of which the median counts (default: 5)")
-    parser.add_argument("--steps", type=int, default=2 * MILLION, help="of a round (default: 2,000,000)")
+    parser = make_parser(__doc__, rounds=5)
+    parser.add_argument("--steps", type=int, default=2 * MILLION, help="sequence steps a round (default: 2,000,000)")
     chosen = parser.parse_args()
     print(setting("numpy"))
     for name, options in OPTIONS:
-        found = [million_steps_a_second(name, options, chosen.steps) for _ in range(chosen.rounds)]
-        speed, goal = statistics.median(found), GOALS.get(name, GOAL)
-        words = " ".join([name, *options.values()])
-        print(f"{words:<24} {speed:8.2f} million steps/s, {speed / goal:6.2f} of the goal")
+        speeds = [million_steps_a_second(name, options, chosen.steps) for _ in range(chosen.rounds)]
+        speed, title = statistics.median(speeds), " ".join([name, *options.values()])
+        print(f"{title:<24} {speed:8.2f} million steps/s, {speed / GOALS.get(name, GOAL):6.2f} of the goal")
 
 
 if __name__ == "__main__":

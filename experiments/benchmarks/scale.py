@@ -3,31 +3,53 @@
     python -m experiments.benchmarks.scale                                three rounds of 10,000 trials; takes an hour
     python -m experiments.benchmarks.scale --trials 1000 --rounds 1
 
-The objective is a formula and costs nothing: what is left is proposing, writing down and, on our side, MLflow (SQLite).
-Each search is a process of its own with one worker, all sides in turn. Printed are the milliseconds per trial over the
-last hundred of the first 100, 1,000 and 10,000 trials, the process's memory, and how long the finished search takes to
-list (all trials with their values and scores) and to report (what `results` prints, list included). All are medians of
-the rounds, but Keras Tuner's at 10,000 trials, which are of the first round alone: its searches of that length take as
-long as all else together, and our target is about ours.
+The objective is a formula, which costs nothing. What is left is the cost of proposing and recording trials. Ours are
+also recorded in MLflow, on SQLite. Each search is a process with one worker, and the sides take turns.
+
+ms at N     milliseconds of one trial, over the last hundred of the first N trials
+memory      MB of the process at the end
+list        seconds to list the finished search: all trials with their values and scores
+report      seconds to print what `recurrent results` prints, list included
+
+All numbers are medians of the rounds. Keras Tuner's searches of 10,000 trials take as long as everything else together,
+so they run in the first round only. Its searches in later rounds have 1,000 trials. Its list, report and memory are
+those of the first round.
 """
 
-import argparse
 import io
-import json
 import math
-import statistics
 import time
 from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from experiments.benchmarks.processes import measured, setting
+from experiments.benchmarks.rounds import (
+    Run,
+    call_in_process,
+    make_parser,
+    medians,
+    print_head,
+    print_row,
+    run_rounds,
+    setting,
+)
+
+if TYPE_CHECKING:
+    import keras_tuner
+    from keras_tuner.engine.trial import Trial
+    from mlflow import MlflowClient
+
+    from experiments.config.folders import SearchFolder, TrialFolder
+    from experiments.strategy.oracle import StudyOracle
+    from tracking.runs import Projection
 
 SIDES = ("ours, random", "ours, tpe", "keras tuner, random", "keras tuner, hyperband")
 POINTS = (100, 1_000, 10_000)
+PEERS_LATER = 1_000  # trials of Keras Tuner's searches from the second round on
 LAST = 100  # trials over which the time of one is taken
 DEPTHS, WIDTHS, RATES = 3, 512, (1e-5, 1e-1)
+FLOORS = {"none": 1.0}
 
 
 def declare(hp: Any) -> None:
@@ -38,67 +60,85 @@ def declare(hp: Any) -> None:
 
 
 def objective(values: dict[str, Any]) -> float:
-    """Smooth, with one best point."""
+    """A smooth function with one best point."""
     rate = math.log10(values["learning_rate"]) + 2.5
     return float(rate**2 + ((values["width"] - 300) / 300) ** 2 + 0.1 * (values["depth"] - 2) ** 2)
 
 
-def ours(strategy: str, trials: int) -> dict[str, Any]:
+def ours(strategy: str, trials: int) -> Run:
     """Our oracle, journals and projection in one process, as a worker and its launcher use them."""
     import keras_tuner
-    from keras_tuner.engine.trial import Trial
     from rich.console import Console
 
     from experiments.cli.tables import leaderboard
-    from experiments.config.folders import SearchFolder, TrialFolder
+    from experiments.config.folders import SearchFolder
     from experiments.strategy.oracle import StudyOracle
-    from experiments.worker.tuner import SearchTuner
     from tracking.results import ranked, results
+    from tracking.store import connect, resolve, tune
+
+    folder, uri = SearchFolder(Path("searches/s").absolute()), resolve(None)
+    folder.path.mkdir(parents=True)
+    client = connect(uri, create=True)
+    projection = open_projection(client, uri, folder)
+
+    def end_trial(done: int) -> None:
+        if done % LAST == 0:
+            projection.sync()
+        if done % 1_000 == 0:
+            tune(Path("mlflow.db").absolute())
+        clock.append(time.perf_counter())
+
+    space, wanted = keras_tuner.HyperParameters(), keras_tuner.Objective("val_mse", "min")
+    declare(space)
+    tuner = our_tuner(StudyOracle(folder, wanted, strategy, trials, 0, space, "session"), end_trial)
+    clock = [time.perf_counter()]
+    tuner.search()
+    projection.sync(over=True)
+
+    def report() -> None:
+        found = results(client, projection.parent)
+        leaderboard(Console(file=io.StringIO()), found, ranked(found))
+
+    listing = seconds(lambda: results(client, projection.parent))
+    return {**costs(clock), "list": listing, "report": seconds(report)}
+
+
+def open_projection(client: "MlflowClient", uri: str, folder: "SearchFolder") -> "Projection":
     from tracking.runs import Projection
     from tracking.searches import open_search
-    from tracking.store import artifacts, connect, resolve, tune
+    from tracking.store import artifacts
+
+    spec = {"name": "s", "task": "adding", "options": {}, "seed": 0, "digest": "0", "versions": {}}
+    facts = {**spec, "metric": "mse", "direction": "min"}
+    parent = open_search(client, "s", "adding", artifacts(uri, "adding"), facts, FLOORS)
+    return Projection(client, parent, folder.path / "trials", "mse", "min", "session", FLOORS)
+
+
+def our_tuner(oracle: "StudyOracle", end_trial: Callable[[int], None]) -> "keras_tuner.Tuner":
+    """A tuner that takes scores from `objective` and calls `end_trial` with the number of ended trials."""
+    import keras_tuner
+
+    from experiments.worker.tuner import SearchTuner
 
     class Space(keras_tuner.HyperModel):
         def declare_hyperparameters(self, hp: Any) -> None:
             declare(hp)
 
     class Tuner(SearchTuner):
-        def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> dict[str, Any]:
+        def run_execution(self, trial: "Trial", folder: "TrialFolder", execution: int) -> dict[str, Any]:
             score = objective(trial.hyperparameters.values)
             folder.journal.append("epoch", execution=0, epoch=0, metrics={"val_mse": score})
             self.oracle.update_trial(trial.trial_id, {"val_mse": score}, 0)
             return {"score": score, "epoch": 0, "seconds": 0.0}
 
-        def on_trial_end(self, trial: Trial) -> None:
+        def on_trial_end(self, trial: "Trial") -> None:
             super().on_trial_end(trial)
-            done = int(trial.trial_id) + 1
-            if done % LAST == 0:
-                projection.sync()
-            if done % 1_000 == 0:
-                tune(Path("mlflow.db").absolute())
-            clock.append(time.perf_counter())
+            end_trial(int(trial.trial_id) + 1)
 
-    folder, uri = SearchFolder(Path("searches/s").absolute()), resolve(None)
-    folder.path.mkdir(parents=True)
-    client = connect(uri, create=True)
-    spec = {"name": "s", "task": "adding", "options": {}, "seed": 0, "digest": "0", "versions": {}, "metric": "mse"}
-    parent = open_search(client, "s", "adding", artifacts(uri, "adding"), {**spec, "direction": "min"}, {"none": 1.0})
-    projection = Projection(client, parent, folder.path / "trials", "mse", "min", "session", {"none": 1.0})
-    space, wanted = keras_tuner.HyperParameters(), keras_tuner.Objective("val_mse", "min")
-    declare(space)
-    tuner = Tuner(StudyOracle(folder, wanted, strategy, trials, 0, space, "session"), Space(), 1, 0)
-    clock = [time.perf_counter()]
-    tuner.search()
-    projection.sync(over=True)
-
-    def report() -> None:
-        found = results(client, parent)
-        leaderboard(Console(file=io.StringIO()), found, ranked(found))
-
-    return {**_result(clock), "list": _seconds(lambda: results(client, parent)), "report": _seconds(report)}
+    return Tuner(oracle, Space(), 1, 0)
 
 
-def peer(strategy: str, trials: int) -> dict[str, Any]:
+def peer(strategy: str, trials: int) -> Run:
     """Keras Tuner's own search over the same space, without MLflow."""
     import keras_tuner
 
@@ -118,72 +158,71 @@ def peer(strategy: str, trials: int) -> dict[str, Any]:
             if len(clock) > trials:
                 raise StopIteration
 
+    base, length = {
+        "random": (keras_tuner.RandomSearch, {"max_trials": trials}),
+        "hyperband": (keras_tuner.Hyperband, {"max_epochs": 100, "hyperband_iterations": 1_000}),
+    }[strategy]
     wanted = keras_tuner.Objective("val_mse", "min")
     where = {"directory": "kt", "project_name": "s", "overwrite": True}
-    if strategy == "random":
-        made = type("Random", (Clocked, keras_tuner.RandomSearch), {})
-        tuner = made(Space(), objective=wanted, max_trials=trials, **where)
-    else:
-        made = type("Hyperband", (Clocked, keras_tuner.Hyperband), {})
-        tuner = made(Space(), objective=wanted, max_epochs=100, hyperband_iterations=1_000, **where)
+    tuner = type(base.__name__, (Clocked, base), {})(Space(), objective=wanted, **length, **where)
     clock = [time.perf_counter()]
     with suppress(StopIteration):
-        tuner.search(verbose=0)  # its display would sort all trials twice for each
+        tuner.search(verbose=0)  # the display of verbose=1 would sort all trials twice for each trial
     with redirect_stdout(io.StringIO()):
-        report = _seconds(lambda: tuner.results_summary(num_trials=12))
-    return {**_result(clock), "list": _seconds(lambda: tuner.oracle.get_best_trials(trials)), "report": report}
+        report = seconds(lambda: tuner.results_summary(num_trials=12))
+    return {**costs(clock), "list": seconds(lambda: tuner.oracle.get_best_trials(trials)), "report": report}
 
 
-def _result(clock: list[float]) -> dict[str, Any]:
+def costs(clock: list[float]) -> Run:
+    """What the trials cost. The clock has the time before the first trial and the time after each trial."""
     import psutil
 
-    costs = {str(point): 1000 * (clock[point] - clock[point - LAST]) / LAST for point in POINTS if point < len(clock)}
-    return {"milliseconds": costs, "memory": psutil.Process().memory_info().rss / 2**20}
+    points = [point for point in POINTS if point < len(clock)]
+    times = {column(point): 1000 * (clock[point] - clock[point - LAST]) / LAST for point in points}
+    return {"trials": len(clock) - 1, **times, "memory": psutil.Process().memory_info().rss / 2**20}
 
 
-def _seconds(what: Callable[[], Any]) -> float:
+def column(point: int) -> str:
+    return f"ms at {point}"
+
+
+def seconds(what: Callable[[], Any]) -> float:
     began = time.perf_counter()
     what()
     return time.perf_counter() - began
 
 
-def rounds(sides: list[str], trials: int, count: int) -> dict[str, list[dict[str, Any]]]:
-    """What each side's searches have cost."""
-    found: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
-    for number in range(count):
-        for side in sides if number % 2 == 0 else reversed(sides):
-            wanted = trials if side.startswith("ours") or number == 0 else min(trials, 1_000)
-            found[side].append(measured(__spec__.name, "--once", side, "--trials", str(wanted)))
-            print(f"{side:<24} {wanted:>6} trials {json.dumps(found[side][-1])}", flush=True)
-    return found
+def run(side: str, number: int, trials: int) -> Run:
+    who, strategy = side.split(", ")
+    if who == "ours":
+        return call_in_process(ours, strategy, trials)
+    found = call_in_process(peer, strategy, trials if number == 0 else min(trials, PEERS_LATER))
+    whole = number == 0 or trials <= PEERS_LATER
+    return found if whole else {name: value for name, value in found.items() if name.startswith("ms at")}
 
 
-def show(found: dict[str, list[dict[str, Any]]], trials: int) -> None:
+def report(found: dict[str, list[Run]], trials: int) -> None:
     print(f"\n{setting('keras-tuner', 'optuna', 'mlflow')}\n")
-    points = [str(point) for point in POINTS if point <= trials]
-    print(f"| | {' | '.join(f'ms at {point}' for point in points)} | last / first | memory | list | report |")
-    print(f"|---|{'---|' * (len(points) + 4)}")
-    for side, runs in found.items():
-        costs = [[run["milliseconds"][point] for run in runs if point in run["milliseconds"]] for point in points]
-        medians = [statistics.median(cost) for cost in costs if cost]
-        whole = [run for run in runs if len(run["milliseconds"]) == len(medians)]  # of full length
-        memory, listed, report = (statistics.median(run[key] for run in whole) for key in ("memory", "list", "report"))
-        shown = [*(f"{cost:.1f}" for cost in medians), f"{medians[-1] / medians[0]:.1f}"]
-        print(f"| {side} | {' | '.join(shown)} | {memory:.0f} MB | {listed:.2f} s | {report:.2f} s |")
+    columns = [column(point) for point in POINTS if point <= trials]
+    print_head("", *columns, "last / first", "memory", "list", "report")
+    for side, median in medians(found).items():
+        times = [median[name] for name in columns if name in median]
+        print_row(
+            side,
+            *(f"{one:.1f}" for one in times),
+            f"{times[-1] / times[0]:.1f}",
+            f"{median['memory']:.0f} MB",
+            f"{median['list']:.2f} s",
+            f"{median['report']:.2f} s",
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trials", type=int, default=POINTS[-1], help="of each search (default: 10000)")
-    parser.add_argument("--rounds", type=int, default=3, help="of all sides (default: 3)")
-    parser.add_argument("--sides", default=";".join(SIDES), help="which searches, with ; between (default: all)")
-    parser.add_argument("--once", choices=SIDES, help=argparse.SUPPRESS)
+    parser = make_parser(__doc__, rounds=3, sides=SIDES)
+    parser.add_argument("--trials", type=int, default=POINTS[-1], help="trials of each search (default: 10000)")
     chosen = parser.parse_args()
-    if chosen.once:
-        side, strategy = chosen.once.split(", ")
-        print(json.dumps((ours if side == "ours" else peer)(strategy, chosen.trials)))
-        return
-    show(rounds(chosen.sides.split(";"), chosen.trials, chosen.rounds), chosen.trials)
+    found = run_rounds(chosen.sides, chosen.rounds, lambda side, number: run(side, number, chosen.trials))
+    report(found, chosen.trials)
 
 
 if __name__ == "__main__":

@@ -3,25 +3,35 @@
     python -m experiments.benchmarks.throughput                three rounds of 12 candidates, five epochs each
     python -m experiments.benchmarks.throughput --epochs 20 --rounds 1 --only ours
 
-The 12 candidates of the grid 3 cells x depth 1-2 x width 32, 64 on adding, length 100, with the same sizes of data,
-batch, epochs and learning rate on both sides, each search a process of its own, interleaved. `search` is the time
-without imports: for us from the first trial's start until the record is closed. `busy` is the share of the workers'
-time that is spent inside training steps, `compiling` that of tracing and compiling them: what a process's first epoch
-of a trial takes beyond the median of the others.
+The task is adding with length 100. The 12 candidates are a grid: 3 cells x depth 1-2 x width 32, 64. Both sides have
+the same data, batch size, epochs and learning rate. Each search is a process, and the sides take turns.
+
+search      seconds of the search without imports; ours are from the start of the first trial until the record is closed
+whole       seconds of the whole command, with imports
+busy        the share of our workers' time that they spend in training steps
+compiling   the share of our workers' time that they spend in tracing and compiling these steps; it is what the first
+            epoch of each trial in a process takes longer than the median of its other epochs
 """
 
-import argparse
-import json
 import statistics
 import sys
 import time
 from typing import Any
 
-from experiments.benchmarks.processes import measured, setting
+from experiments.benchmarks import keras_tuner_search
+from experiments.benchmarks.rounds import (
+    Run,
+    call_in_process,
+    make_parser,
+    medians,
+    print_head,
+    print_row,
+    run_rounds,
+    setting,
+)
 from experiments.config.spec import Spec
 from tracking.journal import Event
 
-PEER = "experiments.benchmarks.keras_tuner_search"
 WORKERS, LENGTH, TRAIN, BATCH = 2, 100, 2048, 64
 SIDES = ("ours", "keras tuner", "keras tuner, autologging")
 
@@ -43,21 +53,24 @@ def spec(epochs: int) -> Spec:
     )
 
 
-def ours(epochs: int) -> dict[str, float]:
+def ours(epochs: int) -> Run:
     """Runs our search in the current folder."""
     from rich.console import Console
 
     from experiments.config.folders import SEARCHES, SearchFolder
     from experiments.launcher.launch import Launch
+    from experiments.tasks.loading import find
     from tracking.store import resolve
 
     began = time.perf_counter()
-    Launch(spec(epochs), False, WORKERS, resolve(None), Console(file=sys.stderr)).run()
+    wanted = spec(epochs)
+    task = find.make(wanted.task, wanted.options)
+    Launch(wanted, task, False, WORKERS, resolve(None), Console(file=sys.stderr)).run()
     ended = time.time()
     journals = [trial.journal.events() for trial in SearchFolder(SEARCHES / "measured").trials()]
     search = ended - min(events[0]["time"] for events in journals) / 1000
     lines = [event for events in journals for event in events if event["event"] == "epoch"]
-    compiling, available = sum(_compiling(events) for events in journals), WORKERS * search
+    compiling, available = sum(compiling_seconds(events) for events in journals), WORKERS * search
     return {
         "search": search,
         "whole": time.perf_counter() - began,
@@ -69,54 +82,47 @@ def ours(epochs: int) -> dict[str, float]:
     }
 
 
-def _compiling(events: list[Event]) -> float:
-    """Seconds of a trial's training that went into tracing and compiling; with one epoch they cannot be told apart."""
+def compiling_seconds(events: list[Event]) -> float:
+    """Seconds of a trial that went into tracing and compiling; 0 for a trial of one epoch, which cannot tell."""
     lines = [event for event in events if event["event"] == "epoch"]
     first, others = ([line["training"] for line in lines if line["traced"] is traced] for traced in (True, False))
     return sum(first) - len(first) * statistics.median(others) if others else 0.0
 
 
-def run(side: str, epochs: int) -> dict[str, float]:
+def run(side: str, epochs: int) -> Run:
     if side == "ours":
-        return measured(__spec__.name, "--once", "--epochs", str(epochs))
-    how = "autolog" if side.endswith("autologging") else "off"
-    return measured(PEER, "--mlflow", how, "--epochs", str(epochs), "--length", str(LENGTH), "--train", str(TRAIN))
+        return call_in_process(ours, epochs)
+    mlflow = "autolog" if side.endswith("autologging") else "off"
+    return call_in_process(keras_tuner_search.search, mlflow, LENGTH, epochs, TRAIN)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="of all sides (default: 3)")
-    parser.add_argument("--epochs", type=int, default=5, help="of each trial (default: 5)")
-    parser.add_argument("--only", choices=["ours", "untracked"], help="ours alone, or without autologging")
-    parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
+    parser = make_parser(__doc__, rounds=3)
+    parser.add_argument("--epochs", type=int, default=5, help="epochs of each trial (default: 5)")
+    parser.add_argument(
+        "--only",
+        choices=["ours", "untracked"],
+        help="ours: without Keras Tuner; untracked: without the autologging side",
+    )
     chosen = parser.parse_args()
-    if chosen.once:
-        print(json.dumps(ours(chosen.epochs)))
-        return
     sides = SIDES[: {"ours": 1, "untracked": 2, None: 3}[chosen.only]]
-    found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
-    for number in range(chosen.rounds):
-        for side in sides if number % 2 == 0 else reversed(sides):
-            found[side].append(run(side, chosen.epochs))
-            print(f"{side:<26} {json.dumps(found[side][-1])}", flush=True)
-    report(found)
+    report(run_rounds(sides, chosen.rounds, lambda side, _: run(side, chosen.epochs)))
 
 
-def report(found: dict[str, list[dict[str, float]]]) -> None:
-    """The medians, and how many times faster we are."""
+def report(found: dict[str, list[Run]]) -> None:
+    """The medians, and how many times faster ours is."""
     if len({run["steps"] for runs in found.values() for run in runs}) > 1:
         raise SystemExit("the sides made different numbers of training steps: nothing can be compared")
     print(setting("keras-tuner", "keras", "tensorflow", "mlflow"))
-    median = {
-        side: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for side, runs in found.items()
-    }
-    mine = median["ours"]
-    print("\n| | search | whole command | we are faster by, search | whole |\n|---|---|---|---|---|")
-    for side, seconds in median.items():
-        ratios = (f"{seconds[key] / mine[key]:.2f}" for key in ("search", "whole"))
-        print(f"| {side} | {seconds['search']:.1f} s | {seconds['whole']:.1f} s | {' | '.join(ratios)} |")
-    print(f"\n{mine['steps']:.0f} training steps on each side; of our workers' time {mine['busy']:.0%} is inside them")
-    print(f"and {mine['compiling']:.0%} in tracing and compiling them")
+    sides = medians(found)
+    mine = sides["ours"]
+    print()
+    print_head("", "search", "whole command", "ours is faster by: search", "whole command")
+    for side, seconds in sides.items():
+        ratios = (f"{seconds[name] / mine[name]:.2f}" for name in ("search", "whole"))
+        print_row(side, f"{seconds['search']:.1f} s", f"{seconds['whole']:.1f} s", *ratios)
+    print(f"\nEach side made {mine['steps']:.0f} training steps. Our workers spent {mine['busy']:.0%} of their time in")
+    print(f"these steps and {mine['compiling']:.0%} in tracing and compiling them.")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -16,7 +17,7 @@ from experiments.launcher.card import describe
 from experiments.launcher.claim import abandon, check_name, claim
 from experiments.launcher.display import Display
 from experiments.launcher.limits import Watch, limits
-from experiments.launcher.opening import Opening
+from experiments.launcher.opening import Opening, make_record
 from experiments.launcher.progress import Progress, TrialState
 from experiments.launcher.supervise import NO_SPACE, Search
 from experiments.system.files import write_json
@@ -42,7 +43,7 @@ class Launch:
     Args:
         task: that of the spec.
         resume: go on with the search of that name, if there is one.
-        tracked: False only where the cost of tracking is measured.
+        tracked, make_record: for measurements of what tracking costs.
     """
 
     spec: Spec
@@ -52,6 +53,7 @@ class Launch:
     uri: str
     console: Console
     tracked: bool = True
+    make_record: "Callable[..., Record]" = make_record
 
     def __post_init__(self) -> None:
         self.folder = SearchFolder(SEARCHES / self.spec.name)
@@ -129,7 +131,8 @@ class Launch:
         watch = Watch(limits(spec, self.workers, seconds), progress, self.session, epoch)
         count = min(self.workers, progress.left())
         search = Search(self.folder, count, gpus(), watch=watch, session=self.session, warn=self._warn)
-        opening = Opening(self.uri, self.folder, spec.facts(), described, self.session, new, self._warn)
+        told = self._warn, self.make_record
+        opening = Opening(self.uri, self.folder, spec.facts(), described, self.session, new, *told)
 
         def begin(session: str) -> "Record | None":
             return self._begin(arrays, described, opening, models, search)

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from tracking.runs import Projection
 
 
+def make_record(*arguments: Any) -> "Record":
+    from tracking.record import Record
+
+    return Record(*arguments)
+
+
 class Opening:
     """What the record of one search needs.
 
@@ -27,6 +33,7 @@ class Opening:
         session: of the launcher.
         new: the search has never been in a store: one that denies it refuses it.
         warn: shows a line to the user.
+        make_record: makes the record of its arguments; another one measures what tracking costs.
     """
 
     def __init__(
@@ -38,15 +45,14 @@ class Opening:
         session: str,
         new: bool,
         warn: Callable[[str], None],
+        make_record: "Callable[..., Record]" = make_record,
     ) -> None:
         self.uri, self.folder, self.facts, self.described = uri, folder, facts, described
-        self.session, self.new, self.warn = session, new, warn
+        self.session, self.new, self.warn, self.make_record = session, new, warn, make_record
         self.asked = False  # the store may have made the search's run, whatever it has answered
 
     def record(self) -> "Record":
-        from tracking.record import Record
-
-        return Record(self.uri, self.facts["name"], self.projection, self.warn)
+        return self.make_record(self.uri, self.facts["name"], self.projection, self.warn)
 
     def projection(self) -> "Projection":
         """Opens the search in the store. Raises Unreachable if asking again may help, else what refuses the search.

@@ -2,7 +2,7 @@
 
 import re
 
-from experiments.benchmarks.processes import setting
+from experiments.benchmarks.rounds import setting
 
 
 def test_commit_machine_and_versions() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.benchmarks import regret
-from experiments.benchmarks.regret import Budget, Spent, Table, build, regrets, target
+from experiments.benchmarks import regret, regret_searches
+from experiments.benchmarks.regret import target
+from experiments.benchmarks.regret_searches import Budget, Spent, regrets
+from experiments.benchmarks.regret_table import Table, build
 from experiments.config.folders import SearchFolder
 
 EPOCHS, EXECUTIONS = 9, 2
@@ -41,7 +43,7 @@ def test_a_table(table: Table) -> None:
 
 
 def test_a_budget_counts_epochs_and_knows_what_has_been_found(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(regret, "TRAININGS", (1,))
+    monkeypatch.setattr(regret_searches, "TRAININGS", (1,))
     budget = Budget(table, 0)
     for values, epoch in (({"cell": "gru", "width": 1}, 0), ({"cell": "gru", "width": 3}, 0)):
         budget.train(values, 0, epoch)
