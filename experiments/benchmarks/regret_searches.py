@@ -100,7 +100,7 @@ def our_tuner(table: Table, budget: Budget, oracle: "StudyOracle") -> "keras_tun
                 logs = {OBJECTIVE: scores[-1]}
                 folder.journal.append("epoch", execution=0, epoch=epoch, metrics=logs)
                 self.oracle.update_trial(trial.trial_id, logs, epoch)
-                if epoch + 1 < table.epochs and self.oracle.prunes(trial.trial_id):
+                if epoch + 1 < table.epochs and self.oracle.should_prune(trial.trial_id):
                     raise Pruned(epoch=int(np.argmin(scores)))
             return {"score": min(scores), "epoch": int(np.argmin(scores))}
 
