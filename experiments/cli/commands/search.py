@@ -120,7 +120,7 @@ def run(parsed: argparse.Namespace) -> int:
 def _given(parsed: argparse.Namespace) -> dict[str, Any]:
     """The fields of a spec that the command line gives."""
     given = {name: getattr(parsed, name, None) for name in DEFAULTS if name not in ("name", "task", "options")}
-    return given | {"cells": parsed.cells and parsed.cells.split(",")}
+    return given | {"cells": None if parsed.cells is None else parsed.cells.split(",")}
 
 
 def _options(words: list[str]) -> dict[str, str]:
