@@ -26,7 +26,7 @@ from typing import Any
 
 from experiments.benchmarks.processes import measured, setting
 from experiments.data.cache import folder
-from experiments.training.kernel_speed import BATCH, CELLS, FEATURES, LENGTHS, WARM, WIDTHS, data
+from experiments.training.kernel_speed import BATCH, FEATURES, LENGTHS, WARM, WIDTHS, data
 
 STEPS = 2_000
 TORCH = "torch==2.13.0"
@@ -141,7 +141,7 @@ def summary(cell: str, pairs: list[tuple[float, float]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cells", default=",".join(CELLS))
+    parser.add_argument("--cells", default=",".join(GOALS))
     parser.add_argument("--lengths", default=",".join(map(str, LENGTHS)))
     parser.add_argument("--widths", default=",".join(map(str, WIDTHS)))
     parser.add_argument("--steps", type=int, default=304, help="timed, in sixteens (default: 304)")

@@ -1,12 +1,12 @@
 """The points of a space: Keras Tuner's hyperparameters, of which each has a value where its conditions hold."""
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from keras_tuner.engine import hyperparameters as kt
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from search_spaces import size as counting
 from tracking.errors import BadInput
 
 Values = dict[str, Any]
@@ -43,23 +43,14 @@ def points(
 
 def size(space: kt.HyperParameters) -> float:
     """The number of points, without listing them; infinite with a range of real numbers."""
-    names = [{condition.name for condition in parameter.conditions} for parameter in space.space]
-    counts: dict[frozenset[tuple[str, Any]], int] = {frozenset(): 1}  # by the values that later conditions ask for
-    for index, parameter in enumerate(space.space):
-        found, asked = domain(parameter), {name for later in names[index + 1 :] for name in later}
-        following: dict[frozenset[tuple[str, Any]], int] = {}
-        for chosen, count in counts.items():
-            values = dict(chosen)
-            branches = [values]
-            if _active(parameter, values):
-                if found is None:
-                    return math.inf
-                branches = [{**values, parameter.name: value} for value in found]
-            for branch in branches:
-                kept = frozenset((name, value) for name, value in branch.items() if name in asked)
-                following[kept] = following.get(kept, 0) + count
-        counts = following
-    return sum(counts.values())
+    return counting.size(
+        counting.Parameter(
+            parameter.name,
+            domain(parameter),
+            [(condition.name, condition.values) for condition in parameter.conditions],
+        )
+        for parameter in space.space
+    )
 
 
 def domain(parameter: kt.HyperParameter) -> list[Any] | None:

@@ -34,7 +34,7 @@ from experiments.tasks.loading import find
 from search_spaces import cells
 from search_spaces.architecture import architecture, parameters
 from search_spaces.plain import plain
-from search_spaces.recipe import BIASED, INITS, OPTIMIZERS, Recipe
+from search_spaces.recipe import OPTIMIZERS, Recipe
 from search_spaces.scan import Scanned
 from search_spaces.streams import carrying, reset
 
@@ -73,10 +73,10 @@ def test_the_dimensions_and_what_they_depend_on() -> None:
         *("learning_rate", "dropout", "optimizer", "clip", "bidirectional", "residual"),
     ]
     for cell in cells.names():
-        assert tuple(found[f"init_{cell}"].values) == INITS[cell]
+        assert tuple(found[f"init_{cell}"].values) == cells.facts(cell).inits
         assert conditions(found[f"init_{cell}"]) == [("cell", [cell])]
-    for cell in BIASED:
-        without = [name for name in INITS[cell] if name != "chrono"]
+    for cell in cells.with_keep_gate():
+        without = [name for name in cells.facts(cell).inits if name != "chrono"]
         assert conditions(found[f"bias_{cell}"]) == [("cell", [cell]), (f"init_{cell}", without)]
         assert found[f"bias_{cell}"].values == [0.0, 2.0]
     assert conditions(found["residual"]) == [("depth", [2])]
@@ -162,9 +162,9 @@ def test_a_recipe_that_is_as_by_default_declares_nothing() -> None:
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"inits": ["chaos"]}, "inits: expected some of default, orthogonal, identity, chrono, got chaos"),
+        ({"inits": ["chaos"]}, "inits: expected some of default, orthogonal, identity, chrono, got 'chaos'"),
         ({"inits": []}, "inits: expected some of default, orthogonal, identity, chrono, got none"),
-        ({"optimizers": ["sgd"]}, "optimizers: expected some of adam, rmsprop, got sgd"),
+        ({"optimizers": ["sgd"]}, "optimizers: expected some of adam, rmsprop, got 'sgd'"),
         ({"residual": [2]}, "residual: expected 0, 1 or both, got [2]"),
         ({"bidirectional": []}, "bidirectional: expected 0, 1 or both, got []"),
         ({"inits": ["chrono"]}, "longest: expected a whole number from 2 for chrono, got None"),
@@ -184,7 +184,7 @@ def test_biases_and_clips_that_cannot_be(changes: dict[str, Any]) -> None:
 
 
 def test_what_does_not_fit_the_space() -> None:
-    with pytest.raises(ValueError, match="^recipe: expected an initialisation that simple_rnn knows, got chrono$"):
+    with pytest.raises(ValueError, match="^inits: expected one of default, identity for simple_rnn, got 'chrono'$"):
         space(recipe=Recipe(inits=["chrono"], longest=9))
     with pytest.raises(ValueError, match="^bidirectional: expected 0 with an output at every step"):
         space(recipe=Recipe(bidirectional=[0, 1]), per_step=True)
@@ -409,7 +409,7 @@ def test_reading_from_both_ends() -> None:
 @pytest.mark.parametrize("cell", cells.names())
 @pytest.mark.parametrize("init", ["default", "chrono", "identity"])
 def test_a_stream_is_carried_through_every_recipe(cell: str, init: str) -> None:
-    if init not in INITS[cell]:
+    if init not in cells.facts(cell).inits:
         return
     for residual in (0, 1):
         values = {"depth": 2, "cell": cell, "width": 4, f"init_{cell}": init, "residual": residual}
