@@ -6,7 +6,18 @@ compilation takes, and `loop`, Keras' own, where it does not. A cell's facts say
 
 from collections.abc import Callable, Sequence
 
-from search_spaces.cells import Facts, facts
+from search_spaces.cells import Facts, facts, names
+
+HAS: dict[str, Callable[[Facts], bool]] = {
+    "cudnn": lambda cell: cell.cudnn,
+    "xla": lambda cell: cell.xla_compile_seconds is not None,
+    "loop": lambda cell: True,
+}
+
+
+def cells_with(kernel: str) -> list[str]:
+    """The cells that the kernel can compute."""
+    return [name for name in names() if HAS[kernel](facts(name))]
 
 
 def kernel(used: Sequence[str], gpus: int, work: int, sizes: int = 1) -> tuple[str, str]:
@@ -18,11 +29,11 @@ def kernel(used: Sequence[str], gpus: int, work: int, sizes: int = 1) -> tuple[s
         sizes: of batches in training, 2 where the last batch is smaller: XLA compiles for each size.
     """
     if gpus:
-        without = _without(used, lambda cell: cell.cudnn)
+        without = _without(used, "cudnn")
         if without:
             return "loop", f"there is no cuDNN path for {without}"
         return "cudnn", "GPU found; cuDNN computes every recurrent layer"
-    without = _without(used, lambda cell: cell.xla_compile_seconds is not None)
+    without = _without(used, "xla")
     if without:
         return "loop", f"no GPU found; there is no compiled scan for {without}"
     takes = sizes * sum(facts(name).xla_compile_seconds or 0.0 for name in used)
@@ -31,5 +42,5 @@ def kernel(used: Sequence[str], gpus: int, work: int, sizes: int = 1) -> tuple[s
     return ("xla" if saves > takes else "loop"), reason
 
 
-def _without(used: Sequence[str], has: Callable[[Facts], bool]) -> str:
-    return ", ".join(sorted({name for name in used if not has(facts(name))}))
+def _without(used: Sequence[str], kernel: str) -> str:
+    return ", ".join(sorted({name for name in used if not HAS[kernel](facts(name))}))

@@ -73,12 +73,6 @@ def fast_kernel(gpus: int) -> str:
     return "cudnn" if gpus else "xla"
 
 
-def cells_with(kernel: str) -> list[str]:
-    """The cells that `cudnn`, or `xla`, can compute."""
-    known = {name: cells.facts(name) for name in cells.names()}
-    return [name for name, of in known.items() if (of.cudnn if kernel == "cudnn" else of.xla_compile_seconds)]
-
-
 def rows(chosen: list[str], lengths: list[int], widths: list[int], gpus: int) -> Iterator[Row]:
     """Each case of the cells `chosen` with what `loop` and the fast kernel take; each cell has the fast kernel."""
     other = fast_kernel(gpus)

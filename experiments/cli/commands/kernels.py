@@ -48,7 +48,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _chosen(typed: str | None, kernel: str) -> list[str]:
     """The cells to measure, all that have the kernel by default. Raises BadInput for one that does not have it."""
-    from experiments.training.kernel_speed import cells_with
+    from search_spaces.kernels import cells_with
 
     fit = cells_with(kernel)
     chosen = typed.split(",") if typed else fit
