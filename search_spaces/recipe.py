@@ -21,7 +21,7 @@ OPTIMIZERS = ("adam", "rmsprop")
 NO = (0,)
 
 
-def inits(cell: str, among: Sequence[str]) -> list[str]:
+def inits_of(cell: str, among: Sequence[str]) -> list[str]:
     """Those of `among` that the cell knows, in the cell's order."""
     return [name for name in known_cells.facts(cell).inits if name in among]
 
@@ -29,7 +29,7 @@ def inits(cell: str, among: Sequence[str]) -> list[str]:
 def check_inits(cells: Sequence[str], among: Sequence[str]) -> None:
     """Raises SpaceError for a cell that knows none of the initialisations `among`."""
     for cell in cells:
-        if not inits(cell, among):
+        if not inits_of(cell, among):
             known = ", ".join(known_cells.facts(cell).inits)
             raise SpaceError(f"inits: expected one of {known} for {cell}, got {','.join(among)!r}")
 
@@ -67,7 +67,7 @@ class Recipe:
     longest: int | None = None
 
     def __post_init__(self) -> None:
-        check_words("inits", self.inits, known_cells.inits())
+        check_words("inits", self.inits, known_cells.all_inits())
         check_words("optimizers", self.optimizers, OPTIMIZERS)
         for field, switch in (("residual", self.residual), ("bidirectional", self.bidirectional)):
             if not switch or not set(switch) <= {0, 1}:
@@ -94,7 +94,7 @@ class Recipe:
     def declare_starts(self, hp: "keras_tuner.HyperParameters", cells: Sequence[str], layer: str = "") -> None:
         """Declares each cell's initialisation and bias under that cell; `layer` is "_1", "_2", … in a mixed space."""
         for cell in cells:
-            known = inits(cell, self.inits)
+            known = inits_of(cell, self.inits)
             with hp.conditional_scope(f"cell{layer}", [cell]):
                 if known != ["default"]:
                     hp.Choice(f"init_{cell}{layer}", known)

@@ -9,13 +9,19 @@ Chosen = frozenset[tuple[str, Any]]
 
 
 class Parameter(NamedTuple):
-    """One hyperparameter of a space."""
+    """One hyperparameter of a space.
+
+    Args:
+        values: all that it can have; None for an interval of real numbers.
+        conditions: (name, values) pairs. The parameter is active where each name has one of its values.
+    """
 
     name: str
-    values: Sequence[Any] | None  # None for an interval of real numbers
-    conditions: Sequence[tuple[str, Sequence[Any]]]  # active where each of these names has one of these values
+    values: Sequence[Any] | None
+    conditions: Sequence[tuple[str, Sequence[Any]]]
 
     def active(self, chosen: dict[str, Any]) -> bool:
+        """Whether the parameter has a value at a point where `chosen` has been chosen."""
         return all(name in chosen and chosen[name] in values for name, values in self.conditions)
 
 
@@ -56,12 +62,11 @@ def size(parameters: Iterable[Parameter]) -> float:
     for parameter, asked in zip(parameters, _asked_later(parameters), strict=True):
         following: dict[Chosen, int] = {}
         for chosen, count in counts.items():
-            point = dict(chosen)
-            values = parameter.values if parameter.active(point) else ()
+            values = parameter.values if parameter.active(dict(chosen)) else ()
             if values is None:
                 return math.inf
-            for branch, times in _branches(parameter.name, values, point, parameter.name in asked):
-                kept = frozenset((name, value) for name, value in branch.items() if name in asked)
+            for point, times in _extended(dict(chosen), parameter.name, values, parameter.name in asked):
+                kept = frozenset((name, value) for name, value in point.items() if name in asked)
                 following[kept] = following.get(kept, 0) + count * times
         counts = following
     return sum(counts.values())
@@ -70,15 +75,15 @@ def size(parameters: Iterable[Parameter]) -> float:
 def _asked_later(parameters: Sequence[Parameter]) -> list[set[str]]:
     """For each parameter the names that the conditions of later parameters ask for."""
     found: list[set[str]] = [set()]
-    for parameter in reversed(parameters[1:]):
+    for parameter in reversed(parameters):
         found.append(found[-1] | {name for name, _ in parameter.conditions})
-    return found[::-1]
+    return found[:-1][::-1]
 
 
-def _branches(
-    name: str, values: Sequence[Any], point: dict[str, Any], asked: bool
+def _extended(
+    point: dict[str, Any], name: str, values: Sequence[Any], asked: bool
 ) -> Iterator[tuple[dict[str, Any], int]]:
-    """(point, times) for what a point becomes with these values; without values it stays the same."""
+    """(point, number of points) for each way to go on from a point; a value that nobody asks for is only counted."""
     if not (values and asked):
         yield point, len(values) or 1
         return

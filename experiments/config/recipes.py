@@ -14,14 +14,22 @@ from tracking.errors import BadInput
 
 OWN = "default"  # of --bias: each cell's own
 SWITCH = {"no": 0, "yes": 1}
-FLAGS = {"cells": "--cells", "inits": "--init", "optimizers": "--optimizer"}  # of the arguments of a space
+FLAGS = {  # of the arguments of a space and of a recipe
+    "cells": "--cells",
+    "inits": "--init",
+    "biases": "--bias",
+    "clips": "--clip",
+    "optimizers": "--optimizer",
+    "residual": "--residual",
+    "bidirectional": "--bidirectional",
+}
 SHORTEST_REACH = 2  # the least that chrono takes
 
 
 def opened(task: Task, cells: Sequence[str]) -> dict[str, str]:
     """The spec's values with `--recipe`: every dimension that the task allows and that one of the cells has."""
     both = ",".join(SWITCH)
-    inits, optimizers = ",".join(known_cells.inits()), ",".join(OPTIMIZERS)
+    inits, optimizers = ",".join(known_cells.all_inits()), ",".join(OPTIMIZERS)
     found = {"init": inits, "clip": "0.25,1,5", "optimizer": optimizers, "residual": both}
     found |= {"bias": "0,1,2,5,10"} if set(cells) & set(known_cells.with_keep_gate()) else {}
     return found | ({"bidirectional": both} if _answers_at_the_end(task) else {})
@@ -29,7 +37,7 @@ def opened(task: Task, cells: Sequence[str]) -> dict[str, str]:
 
 def check_cells(cells: Sequence[str]) -> None:
     """Raises BadInput for a cell that there is not."""
-    with named_by_flags():
+    with _named_by_flags():
         for cell in cells:
             known_cells.facts(cell)
 
@@ -58,7 +66,7 @@ def recipe(spec: Spec, task: Task) -> Recipe:
 def recipe_of(spec: Spec, longest: int = SHORTEST_REACH) -> Recipe:
     """The recipe dimensions for a task whose longest dependency spans `longest` steps. Raises BadInput."""
     inits = _words(spec.init)
-    with named_by_flags():
+    with _named_by_flags():
         found = Recipe(
             inits=inits,
             biases=None if spec.bias == OWN else real("--bias", spec.bias, 0),
@@ -76,7 +84,7 @@ def recipe_of(spec: Spec, longest: int = SHORTEST_REACH) -> Recipe:
 
 
 @contextmanager
-def named_by_flags() -> Iterator[None]:
+def _named_by_flags() -> Iterator[None]:
     """Turns a SpaceError, whose message begins with an argument, into BadInput with the name of the flag."""
     try:
         yield

@@ -8,7 +8,9 @@ The layer reads `(batch, time, features)` and returns `(batch, time, width)`, or
 for "loop". `start` says how the weights begin, see `Recipe.starts`: `init` is one of the cell's initialisations. A cell
 with a keep gate also takes `bias`, the first bias of that gate, and `longest`, the steps that chrono spans.
 
-The command line reads FACTS. A cell's file therefore imports Keras and TensorFlow inside functions only.
+The command line reads FACTS. A cell's file therefore imports Keras and TensorFlow inside functions only. A layer with
+the kernel `xla` stands in scans/, in a file with the cell's name. With the kernel `loop` the layer and all its parts
+should be stock Keras classes: `recurrent export` takes only models that can be loaded without this project.
 """
 
 import dataclasses
@@ -61,7 +63,7 @@ def facts(name: str) -> Facts:
     return found
 
 
-def inits() -> list[str]:
+def all_inits() -> list[str]:
     """Every initialisation that a cell knows; the cell that knows most gives the order."""
     of_cells = sorted((facts(name).inits for name in names()), key=len, reverse=True)
     return list(dict.fromkeys(init for of_cell in of_cells for init in of_cell))

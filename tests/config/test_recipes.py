@@ -531,11 +531,11 @@ def test_both_ends_only_where_nothing_can_be_seen_too_early(task: str, folder: P
         (("--init", "xavier"), "--init: expected some of default, orthogonal, identity, chrono, got 'xavier'"),
         (("--init", "default,"), "--init: expected some of default, orthogonal, identity, chrono, got ''"),
         (
-            ("--init", "chrono", "--cells", "simple_rnn,lstm"),
+            ("--init", "chrono"),
             "--init: expected one of default, identity for simple_rnn, got 'chrono'",
         ),
         (
-            ("--init", "identity", "--cells", "simple_rnn,gru"),
+            ("--init", "identity"),
             "--init: expected one of default, orthogonal, chrono for gru, got 'identity'",
         ),
         (("--optimizer", "sgd"), "--optimizer: expected some of adam, rmsprop, got 'sgd'"),

@@ -61,7 +61,7 @@ def _space(parser: argparse.ArgumentParser) -> None:
 
 def _recipe(parser: argparse.ArgumentParser) -> None:
     _switch(parser, "--recipe", RECIPE)
-    text = f"initialisations: {', '.join(cells.inits())}, for the cells that have it; orthogonal is per gate"
+    text = f"initialisations: {', '.join(cells.all_inits())}, for the cells that have it; orthogonal is per gate"
     _add(parser, "--init", "A,B", text)
     gates = " and ".join(f"{name}'s {cells.facts(name).keep_gate}" for name in cells.with_keep_gate())
     _add(parser, "--bias", "A:B", f"of {gates} gate, an interval or a list like 0,1,5")
