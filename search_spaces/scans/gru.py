@@ -11,7 +11,7 @@ from search_spaces.scan import Tensors
 
 @keras.saving.register_keras_serializable("recurrent_search")
 class ScannedGRU(scan.Scanned, keras.layers.GRU):
-    """`keras.layers.GRU` with the kernel `xla`; gates in Keras' order z, r, n, and what r resets of n."""
+    """`keras.layers.GRU` with the kernel `xla`. It keeps z, r, n, in Keras' order, and the part of n that r scales."""
 
     gates_of_inputs, gates_of_states = (0, 1, 2), (0, 1, 3)
 
@@ -22,10 +22,10 @@ class ScannedGRU(scan.Scanned, keras.layers.GRU):
         def step(inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
             (x,), (h,) = inputs, states
             of_z, of_r, of_n = tf.split(tf.matmul(x, kernel) + bias[0], 3, 1)
-            z, r, unreset = tf.split(tf.matmul(h, recurrent) + bias[1], 3, 1)
+            z, r, scaled = tf.split(tf.matmul(h, recurrent) + bias[1], 3, 1)
             z, r = tf.sigmoid(of_z + z), tf.sigmoid(of_r + r)
-            n = tf.tanh(of_n + r * unreset)
-            return (z * h + (1 - z) * n,), (z, r, n, unreset)
+            n = tf.tanh(of_n + r * scaled)
+            return (z * h + (1 - z) * n,), (z, r, n, scaled)
 
         return scan.forward(step, [x], states, 4, mask)
 
@@ -37,9 +37,9 @@ class ScannedGRU(scan.Scanned, keras.layers.GRU):
         back = tf.transpose(recurrent)
 
         def step(inputs: Tensors, gradients: Tensors) -> tuple[Tensors, Tensors]:
-            (h, z, r, n, unreset), (dh,) = inputs, gradients
+            (h, z, r, n, scaled), (dh,) = inputs, gradients
             dn = dh * (1 - z) * (1 - n * n)
-            dz, dr, dunreset = dh * (h - n) * z * (1 - z), dn * unreset * r * (1 - r), dn * r
-            return (dh * z + tf.matmul(tf.concat([dz, dr, dunreset], 1), back),), (dz, dr, dn, dunreset)
+            dz, dr, dscaled = dh * (h - n) * z * (1 - z), dn * scaled * r * (1 - r), dn * r
+            return (dh * z + tf.matmul(tf.concat([dz, dr, dscaled], 1), back),), (dz, dr, dn, dscaled)
 
         return scan.backward(step, [scan.before(states[0], hs), *gates], ends, outputs, 4, mask)

@@ -11,7 +11,7 @@ from search_spaces.scan import Tensors
 
 @keras.saving.register_keras_serializable("recurrent_search")
 class ScannedLSTM(scan.Scanned, keras.layers.LSTM):
-    """`keras.layers.LSTM` with the kernel `xla`; gates in Keras' order i, f, g, o."""
+    """`keras.layers.LSTM` with the kernel `xla`. It keeps i, f, g, o, in Keras' order."""
 
     gates_of_inputs = gates_of_states = 0, 1, 2, 3
 

@@ -10,7 +10,8 @@ from search_spaces import scan
 from search_spaces.scan import Tensors
 
 SQUASH = {"tanh": tf.tanh, "relu": tf.nn.relu}
-SLOPE = {"tanh": lambda h: 1 - h * h, "relu": lambda h: tf.cast(h > 0, h.dtype)}  # at the output h
+# The derivative of each, as a function of its output h.
+SLOPE = {"tanh": lambda h: 1 - h * h, "relu": lambda h: tf.cast(h > 0, h.dtype)}
 
 
 @keras.saving.register_keras_serializable("recurrent_search")
