@@ -1,4 +1,4 @@
-"""A trial's values in words: one architecture string, and one value for every stable parameter name.
+"""A trial's values in words: one architecture string, and a value for each parameter name that all trials share.
 
 {"cell": "gru", "depth": 2, "width": 64, …}                           gru-64x2
 {"depth": 2, "cell_1": "lstm", "width_1": 64, "cell_2": "gru", …}     lstm-64+gru-32
@@ -11,7 +11,7 @@ Values = dict[str, Any]
 
 
 def layers(values: Values) -> list[tuple[str, int]]:
-    """(cell, width) of each recurrent layer, the one next to the input first."""
+    """(cell, width) of each recurrent layer; the first layer reads the input."""
     depth = values["depth"]
     if "cell" in values:
         return [(values["cell"], values["width"])] * depth
@@ -19,7 +19,7 @@ def layers(values: Values) -> list[tuple[str, int]]:
 
 
 def suffix(values: Values, layer: int) -> str:
-    """What the names of a layer, counted from 1, end with: nothing if all layers are alike."""
+    """The end of a layer's names, "_1" for the first layer; "" where all layers share one cell and width."""
     return "" if "cell" in values else f"_{layer}"
 
 
@@ -29,17 +29,18 @@ def init(values: Values, cell: str, layer: str) -> str:
 
 
 def bias(values: Values, cell: str, layer: str) -> float | None:
-    """The bias that its keeping gate begins with; None where its initialisation says it."""
+    """The first bias of the layer's keep gate; None where its initialisation or Keras sets it."""
     return None if init(values, cell, layer) == "chrono" else values.get(f"bias_{cell}{layer}")
 
 
 def switched(values: Values) -> list[str]:
-    """Which of bidirectional and residual the model is; residual connections begin at the second layer."""
+    """Those of "bidirectional" and "residual" that the model is; a model of one layer is never residual."""
     active = {"bidirectional": bool(values.get("bidirectional")), "residual": values.get("residual")}
     return [name for name, on in active.items() if on and (name != "residual" or values["depth"] > 1)]
 
 
 def architecture(values: Values) -> str:
+    """The architecture string; see the examples above."""
     stack = [
         (f"{cell}-{width}", _start(values, cell, suffix(values, number)))
         for number, (cell, width) in enumerate(layers(values), start=1)
@@ -53,18 +54,20 @@ def architecture(values: Values) -> str:
 
 
 def _start(values: Values, cell: str, layer: str) -> str:
-    how, open_by = init(values, cell, layer), bias(values, cell, layer)
-    return ("" if how == "default" else f" {how}") + ("" if open_by is None else f" bias {open_by:.3g}")
+    name, first_bias = init(values, cell, layer), bias(values, cell, layer)
+    return ("" if name == "default" else f" {name}") + ("" if first_bias is None else f" bias {first_bias:.3g}")
 
 
 def parameters(values: Values, names: list[str]) -> Values:
-    """A value under every name of `names`, inactive ones filled, so that charts over all trials keep this one."""
+    """A value for each of `names`, and a summary of the layers.
+
+    A name without a value gets "none" or 0: charts over all trials leave out a trial that lacks a name.
+    """
     stack = layers(values)
     cells = list(dict.fromkeys(cell for cell, _ in stack))
     summary = {"architecture": architecture(values), "cell": "+".join(cells), "width": max(width for _, width in stack)}
     if any(name.startswith("init_") for name in names):
-        how = [init(values, cell, suffix(values, number)) for number, (cell, _) in enumerate(stack, start=1)]
-        summary["init"] = "+".join(dict.fromkeys(how))
-    words = ("cell", "init_")
-    filled = {name: values.get(name, "none" if name.startswith(words) else 0) for name in names}
+        inits = [init(values, cell, suffix(values, number)) for number, (cell, _) in enumerate(stack, start=1)]
+        summary["init"] = "+".join(dict.fromkeys(inits))
+    filled = {name: values.get(name, "none" if name.startswith(("cell", "init_")) else 0) for name in names}
     return {**filled, **summary}

@@ -5,15 +5,16 @@ import math
 import keras
 
 MATRICES = ("kernel", "recurrent_kernel")
-BACKWARD = 2  # the gradients of inputs and of weights: a product each for one of the forward pass
+BACKWARD = 2  # products for one product of the forward pass: the gradient of its inputs and that of its weights
 
 
 def flops(model: keras.Model, steps: int, per_step: bool) -> float:
     """Operations of the forward pass on one time step of one sequence, on average over a sequence of `steps`.
 
-    Each weight of a matrix is multiplied and added once: that is 2 k H (I + H) for a recurrent layer of width H with I
-    inputs, k = 1, 4, 3 for SimpleRNN, LSTM, GRU. Biases and element-wise operations, a few in a hundred, are left out,
-    as usual; a lookup in a table costs nothing. The last layer is computed at every step only if `per_step`.
+    Each weight of a matrix is multiplied and added once. A recurrent layer of width H with I inputs and k gates thus
+    takes 2 k H (I + H) operations; k is 1, 4, 3 for SimpleRNN, LSTM, GRU. Biases and element-wise operations, a few in
+    a hundred, are left out, as is usual; a lookup in a table costs nothing. The last layer is computed at every step
+    only if `per_step`.
     """
     sizes = [sum(2 * math.prod(one.shape) for one in layer.weights if one.name in MATRICES) for layer in model.layers]
     return sum(sizes[:-1]) + sizes[-1] / (1 if per_step else steps)

@@ -1,7 +1,8 @@
 """Initialisations that make memory. They change weights, never shapes or activations: cuDNN's kernels stay usable.
 
-Gates stand in Keras' order: LSTM i, f, c, o in a bias `(4 units,)`; GRU z, r, h in a bias `(2, 3 units)`, whose row 0
-goes with the input and row 1 with the state. LSTM's f keeps, and so does GRU's z: h[t] = z h[t-1] + (1 - z) n.
+Gates stand in Keras' order. LSTM has i, f, c, o in a bias `(4 units,)`. GRU has z, r, h in a bias `(2, 3 units)`, whose
+row 0 is added to the input's products and row 1 to the state's. The keep gate is LSTM's f and GRU's z:
+h[t] = z h[t-1] + (1 - z) n.
 """
 
 from collections.abc import Sequence
@@ -9,26 +10,29 @@ from typing import Any
 
 import keras
 
-ours = keras.saving.register_keras_serializable("recurrent_search")  # layers are copied by their configuration
+# Keras copies a layer by its configuration, in which it looks initialisers up by their registered names.
+ours = keras.saving.register_keras_serializable("recurrent_search")
 
 
 @ours
 class OrthogonalPerGate(keras.initializers.Orthogonal):
-    """Recurrent weights `(units, gates units)` of separate orthogonal blocks, one a gate, of singular values `gain`, 1.
+    """Recurrent weights `(units, gates units)` with an orthogonal block for each gate, times `gain`, 1 by default.
 
-    Keras draws `(units, gates units)` as a whole: its rows are orthonormal, its blocks are not orthogonal.
+    Keras draws the whole matrix `(units, gates units)` at once: its rows are orthonormal, its blocks are not
+    orthogonal.
     """
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
         units, gates = shape[0], shape[1] // shape[0]
         q, r = keras.ops.qr(keras.random.normal((gates, units, units), dtype=dtype, seed=self.seed))
-        q = q * keras.ops.sign(keras.ops.diagonal(r, axis1=1, axis2=2))[:, None]  # else not uniform (Mezzadri 2007)
+        # Without these signs the matrices are not drawn uniformly (Mezzadri 2007).
+        q = q * keras.ops.sign(keras.ops.diagonal(r, axis1=1, axis2=2))[:, None]
         return keras.ops.reshape(keras.ops.transpose(self.gain * q, (1, 0, 2)), shape)
 
 
 @ours
 class IdentityPerGate(keras.initializers.Initializer):
-    """Recurrent weights `(units, gates units)` of identity blocks (Cooijmans et al. 2017, arXiv:1603.09025)."""
+    """Recurrent weights `(units, gates units)`: an identity per gate (Cooijmans et al. 2017, arXiv:1603.09025)."""
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
         return keras.ops.tile(keras.ops.eye(shape[0], dtype=dtype), (1, shape[1] // shape[0]))
@@ -50,7 +54,7 @@ class ForgetBias(keras.initializers.Initializer):
 
 @ours
 class KeepBias(ForgetBias):
-    """GRU's bias: `value` for the gate that keeps, in row 0 alone, else z would get it twice; 0 for the others."""
+    """GRU's bias: `value` for the keep gate, 0 for the others. Only row 0 has it, since the rows are added up."""
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
         return _gru(keras.ops.full((shape[1] // 3,), self.value, dtype))
@@ -58,7 +62,7 @@ class KeepBias(ForgetBias):
 
 @ours
 class Chrono(keras.initializers.RandomUniform):
-    """LSTM's bias: ln U[1, longest - 1] for the forget gate, minus that for the input gate, 0 for the others.
+    """LSTM's bias: b = ln U[1, longest - 1] for the forget gate, -b for the input gate, 0 for the others.
 
     A unit with forget bias ln T keeps for about T steps (Tallec & Ollivier 2018, arXiv:1804.11188).
 
@@ -71,10 +75,10 @@ class Chrono(keras.initializers.RandomUniform):
         self.longest = longest
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
-        keeps = self._keeps(shape[0] // 4, dtype)
-        return _lstm(-keeps, keeps)
+        bias = self._keep_bias(shape[0] // 4, dtype)
+        return _lstm(-bias, bias)
 
-    def _keeps(self, units: int, dtype: Any) -> Any:
+    def _keep_bias(self, units: int, dtype: Any) -> Any:
         return keras.ops.log(super().__call__((units,), dtype))
 
     def get_config(self) -> dict[str, Any]:
@@ -83,16 +87,37 @@ class Chrono(keras.initializers.RandomUniform):
 
 @ours
 class KeepChrono(Chrono):
-    """GRU's bias: ln U[1, longest - 1] for the gate that keeps, in row 0; 0 for the others."""
+    """GRU's bias: ln U[1, longest - 1] in row 0 for the keep gate, 0 for the others."""
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
-        return _gru(self._keeps(shape[1] // 3, dtype))
+        return _gru(self._keep_bias(shape[1] // 3, dtype))
 
 
-def per_gate(init: str) -> dict[str, Any]:
-    """What a gated layer's recurrent weights begin as, as an argument of the Keras layer; Keras' default is {}."""
-    kinds = {"orthogonal": OrthogonalPerGate, "identity": IdentityPerGate}
-    return {"recurrent_initializer": kinds[init]()} if init in kinds else {}
+PER_GATE = {"orthogonal": OrthogonalPerGate, "identity": IdentityPerGate}  # recurrent weights of a gated cell
+
+
+def gated(
+    bias_kind: type[keras.initializers.Initializer],
+    chrono_kind: type[keras.initializers.Initializer],
+    init: str = "default",
+    bias: float | None = None,
+    longest: int = 2,
+) -> dict[str, Any]:
+    """How the weights of a gated layer begin, as arguments of the Keras layer; {} is Keras' default.
+
+    Args:
+        bias_kind: makes the bias from `bias`, the first bias of the keep gate; None leaves Keras' bias.
+        chrono_kind: makes the bias from `longest`, where `init` is chrono; `bias` is not used then.
+        init: default, orthogonal, identity or chrono.
+    """
+    found: dict[str, Any] = {}
+    if init in PER_GATE:
+        found["recurrent_initializer"] = PER_GATE[init]()
+    if init == "chrono":
+        found["bias_initializer"] = chrono_kind(longest)
+    elif bias is not None:
+        found["bias_initializer"] = bias_kind(bias)
+    return found
 
 
 def _lstm(of_input: Any, of_forget: Any) -> Any:

@@ -1,26 +1,46 @@
 """Which kernel computes a candidate's recurrent layers on this machine, and why.
 
-`cudnn` on a GPU. Elsewhere `xla`, the compiled scan of scan.py, where it saves more than its compilation costs, else
-`loop`, Keras' own. What it saves and costs stands in the cells' files, as `recurrent kernels` measures it.
+A GPU takes `cudnn`. Elsewhere `xla`, the compiled scan of scan.py, is taken where it saves more time than its
+compilation takes, and `loop`, Keras' own, where it does not. A cell's facts say what `xla` takes and saves.
 """
 
-from search_spaces import cells
+from collections.abc import Callable, Sequence
+
+from search_spaces.cells import Facts, facts, names
+
+HAS: dict[str, Callable[[Facts], bool]] = {
+    "cudnn": lambda cell: cell.cudnn,
+    "xla": lambda cell: cell.xla_compile_seconds is not None,
+    "loop": lambda cell: True,
+}
 
 
-def kernel(used: list[str], gpus: int, work: int, sizes: int = 1) -> tuple[str, str]:
-    """(kernel, reason) for a model of the cells `used`, one a layer.
+def cells_with(kernel: str) -> list[str]:
+    """The cells that the kernel can compute."""
+    return [name for name in names() if HAS[kernel](facts(name))]
+
+
+def kernel(used: Sequence[str], gpus: int, work: int, sizes: int = 1) -> tuple[str, str]:
+    """(kernel, reason) for a model of the cells `used`, one for each layer.
 
     Args:
         gpus: that the model may use.
         work: time steps that each layer is trained on: training steps times the length of a sequence.
-        sizes: of batches in training, 2 where the last one is smaller: XLA compiles each by itself.
+        sizes: of batches in training, 2 where the last batch is smaller: XLA compiles for each size.
     """
-    known = [cells.load(name) for name in used]
     if gpus:
-        without = sorted({name for name, cell in zip(used, known, strict=True) if not cell.CUDNN})
+        without = _without(used, "cudnn")
         if without:
-            return "loop", f"there is no cuDNN path for {', '.join(without)}"
+            return "loop", f"there is no cuDNN path for {without}"
         return "cudnn", "GPU found; cuDNN computes every recurrent layer"
-    costs, saves = sizes * sum(cell.XLA_COSTS for cell in known), work * sum(cell.XLA_SAVES for cell in known)
-    reason = f"no GPU found; compiling takes about {costs:.1f} s and saves about {saves:.1f} s"
-    return ("xla" if saves > costs else "loop"), reason
+    without = _without(used, "xla")
+    if without:
+        return "loop", f"no GPU found; there is no compiled scan for {without}"
+    takes = sizes * sum(facts(name).xla_compile_seconds or 0.0 for name in used)
+    saves = work * sum(facts(name).xla_saved_seconds for name in used)
+    reason = f"no GPU found; compiling takes about {takes:.1f} s and saves about {saves:.1f} s"
+    return ("xla" if saves > takes else "loop"), reason
+
+
+def _without(used: Sequence[str], kernel: str) -> str:
+    return ", ".join(sorted({name for name in used if not HAS[kernel](facts(name))}))

@@ -1,15 +1,15 @@
-"""A model as anybody can load it: of stock Keras layers and initialisers alone."""
+"""A model that anybody can load: it has only stock Keras layers and initialisers."""
 
 from typing import Any
 
 import keras
 
-# What stands for an initialiser of ours: the weights that it has made are in the model.
+# These replace initialisers of ours. The model holds the weights, so its initialisers are not called again.
 STOCK = {"recurrent_initializer": "orthogonal", "bias_initializer": "zeros"}
 
 
 def plain(model: keras.Model) -> keras.Model:
-    """A copy of `model` with the same weights, compiled as it is, that needs nothing of this project."""
+    """A copy of `model` with the same weights and the same compilation that needs nothing of this project."""
     copy = keras.models.clone_model(model, clone_function=stock)
     copy.set_weights(model.get_weights())
     if model.compiled:
@@ -18,7 +18,7 @@ def plain(model: keras.Model) -> keras.Model:
 
 
 def stock(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """The Keras layer that `layer` is, with new weights."""
+    """The Keras layer that `layer` is, or is derived from, with new weights."""
     if isinstance(layer, keras.layers.Bidirectional):
         inner, back = stock(layer.forward_layer), stock(layer.backward_layer)
         return keras.layers.Bidirectional(inner, layer.merge_mode, backward_layer=back, name=layer.name)

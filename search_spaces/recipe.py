@@ -1,14 +1,15 @@
-"""Recipes: how a candidate begins and is trained, beside its cell, depth and width; searchable as these are.
+"""Recipes: how a candidate begins and is trained. Each dimension can be searched, like cell, depth and width.
 
 The initialisation depends on the cell, the bias on the initialisation, residual connections on the depth. Keras Tuner
-drops a name that is used in two branches: each cell has names of its own, init_lstm and bias_lstm say, and in a mixed
-space each layer, init_lstm_1 say.
+drops a name that is used in two branches. Each cell therefore has names of its own, for example init_lstm and
+bias_lstm, and in a mixed space each layer has them too, for example init_lstm_1.
 """
 
 import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from search_spaces import cells as known_cells
 from search_spaces.architecture import Values, bias, init, layers, suffix
 from search_spaces.errors import SpaceError
 from search_spaces.values import Real, check_real, real
@@ -16,31 +17,39 @@ from search_spaces.values import Real, check_real, real
 if TYPE_CHECKING:
     import keras_tuner
 
-KNOWN = ("default", "orthogonal", "identity", "chrono")  # initialisations, of which each cell knows some:
-INITS = {
-    "simple_rnn": ("default", "identity"),
-    "lstm": ("default", "orthogonal", "identity", "chrono"),
-    "gru": ("default", "orthogonal", "chrono"),
-}
-BIASED = ("lstm", "gru")  # have a gate that keeps
 OPTIMIZERS = ("adam", "rmsprop")
 NO = (0,)
 
 
-def inits(cell: str, among: Sequence[str]) -> list[str]:
-    """Those of `among` that the cell knows, in its order."""
-    return [name for name in INITS.get(cell, ("default",)) if name in among]
+def inits_of(cell: str, among: Sequence[str]) -> list[str]:
+    """Those of `among` that the cell knows, in the cell's order."""
+    return [name for name in known_cells.facts(cell).inits if name in among]
+
+
+def check_inits(cells: Sequence[str], among: Sequence[str]) -> None:
+    """Raises SpaceError for a cell that knows none of the initialisations `among`."""
+    for cell in cells:
+        if not inits_of(cell, among):
+            known = ", ".join(known_cells.facts(cell).inits)
+            raise SpaceError(f"inits: expected one of {known} for {cell}, got {','.join(among)!r}")
+
+
+def check_words(argument: str, words: Sequence[str], known: Sequence[str]) -> None:
+    """Raises SpaceError for no words, and for a word that is not known."""
+    unknown = [repr(word) for word in words if word not in known] or ([] if words else ["none"])
+    if unknown:
+        raise SpaceError(f"{argument}: expected some of {', '.join(known)}, got {unknown[0]}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The values of each dimension; the defaults open none.
+    """The values of each dimension; by default each dimension has a single value, and nothing is searched.
 
     Args:
-        inits: initialisations, each for the cells that know it (see INITS). orthogonal is per gate, so is identity;
-            SimpleRNN's identity is the IRNN; chrono needs `longest` and has biases of its own.
-        biases: of LSTM's forget gate and of GRU's keep gate; None: Keras' 1 and 0.
-        clips: the norm of all gradients together that is clipped to (Pascanu et al. 2013, arXiv:1211.5063); 0: none.
+        inits: initialisations, each for the cells that know it. orthogonal and identity are per gate; identity of
+            SimpleRNN is the IRNN; chrono needs `longest` and sets the biases itself.
+        biases: first biases of the keep gate, for the cells that have one; None leaves Keras' biases.
+        clips: norms that all gradients together are clipped to (Pascanu et al. 2013, arXiv:1211.5063); 0 clips none.
         optimizers: adam, rmsprop.
         residual: 1 adds to each layer's output, from the second on, its input; 0 does not.
         bidirectional: 1 reads every sequence from both ends.
@@ -58,22 +67,20 @@ class Recipe:
     longest: int | None = None
 
     def __post_init__(self) -> None:
-        for field, names, among in (("inits", self.inits, KNOWN), ("optimizers", self.optimizers, OPTIMIZERS)):
-            if not names or not set(names) <= set(among):
-                raise SpaceError(f"{field}: expected some of {', '.join(among)}, got {', '.join(names) or 'none'}")
+        check_words("inits", self.inits, known_cells.all_inits())
+        check_words("optimizers", self.optimizers, OPTIMIZERS)
         for field, switch in (("residual", self.residual), ("bidirectional", self.bidirectional)):
             if not switch or not set(switch) <= {0, 1}:
                 raise SpaceError(f"{field}: expected 0, 1 or both, got {list(switch)}")
         if self.biases is not None:
             check_real("biases", self.biases, all(value >= 0 for value in self.biases), "from 0")
-        least = "from 0, an interval's above 0"
         fit = all(value >= 0 for value in self.clips) and not (isinstance(self.clips, tuple) and self.clips[0] == 0)
-        check_real("clips", self.clips, fit, least)
+        check_real("clips", self.clips, fit, "from 0, an interval's above 0")
         if "chrono" in self.inits and (self.longest is None or self.longest < 2):
             raise SpaceError(f"longest: expected a whole number from 2 for chrono, got {self.longest}")
 
     def declare(self, hp: "keras_tuner.HyperParameters", depths: Sequence[int]) -> None:
-        """Declares what all cells have in common, as far as it is not as by default."""
+        """Declares the dimensions that all cells have in common; a dimension at its default value is left out."""
         if list(self.optimizers) != ["adam"]:
             hp.Choice("optimizer", list(self.optimizers))
         if self.clips != [1.0]:
@@ -85,9 +92,9 @@ class Recipe:
                 hp.Choice("residual", list(self.residual))
 
     def declare_starts(self, hp: "keras_tuner.HyperParameters", cells: Sequence[str], layer: str = "") -> None:
-        """Declares initialisation and bias of the cells, each under the cell; `layer` is "_1", "_2", … if mixed."""
+        """Declares each cell's initialisation and bias under that cell; `layer` is "_1", "_2", … in a mixed space."""
         for cell in cells:
-            known = inits(cell, self.inits)
+            known = inits_of(cell, self.inits)
             with hp.conditional_scope(f"cell{layer}", [cell]):
                 if known != ["default"]:
                     hp.Choice(f"init_{cell}{layer}", known)
@@ -95,7 +102,7 @@ class Recipe:
 
     def _declare_bias(self, hp: "keras_tuner.HyperParameters", cell: str, known: list[str], layer: str) -> None:
         without = [name for name in known if name != "chrono"]
-        if self.biases is None or cell not in BIASED or not without:
+        if self.biases is None or not known_cells.facts(cell).keep_gate or not without:
             return
         if known == ["default"]:
             real(hp, f"bias_{cell}{layer}", self.biases, "linear")
@@ -104,12 +111,12 @@ class Recipe:
             real(hp, f"bias_{cell}{layer}", self.biases, "linear")
 
     def starts(self, values: Values) -> list[dict[str, Any]]:
-        """Arguments of each layer's cell (see cells/__init__.py) at a point of the space; {} is Keras' default."""
+        """The arguments `start` of each layer (see cells/__init__.py) at a point of the space; {} is Keras' default."""
         found = []
         for number, (cell, _) in enumerate(layers(values), start=1):
             layer = suffix(values, number)
-            how, open_by = init(values, cell, layer), bias(values, cell, layer)
-            start: dict[str, Any] = {} if how == "default" else {"init": how}
-            start |= {"longest": self.longest} if how == "chrono" else {}
-            found.append(start | ({} if open_by is None else {"bias": open_by}))
+            name, first_bias = init(values, cell, layer), bias(values, cell, layer)
+            start: dict[str, Any] = {} if name == "default" else {"init": name}
+            start |= {"longest": self.longest} if name == "chrono" else {}
+            found.append(start | ({} if first_bias is None else {"bias": first_bias}))
         return found

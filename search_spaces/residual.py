@@ -1,7 +1,7 @@
-"""Recurrent layers with residual connections: from the second on, a layer's output and its input are added.
+"""Recurrent layers with residual connections: from the second layer on, a layer's input is added to its output.
 
-As in Wu et al. 2016, arXiv:1609.08144. Where two layers differ in width, a linear map without bias lies between (He et
-al. 2016, arXiv:1512.03385).
+The connections are those of Wu et al. 2016, arXiv:1609.08144. Where two layers differ in width, a linear map without
+bias brings the input to the width of the output (He et al. 2016, arXiv:1512.03385).
 """
 
 from typing import Any
@@ -13,11 +13,12 @@ def add_up(x: Any, stack: list[keras.layers.Layer]) -> Any:
     """The output of a stack of layers for x `(batch, time, features)`.
 
     Args:
-        stack: layers that make features of x, recurrent ones with dropout between them, and a head. Of recurrent
-            layers whose last one returns no sequence the others return their state, too. What dropout takes from
-            the input of a layer is still added to its output.
+        stack: layers that make features of x, recurrent layers with dropout between them, and a head. If the last
+            recurrent layer returns no sequence, the others also return their state.
+
+    Dropout acts on the input of a layer. The connection adds the input without dropout.
     """
-    read, end, number = x, None, 0  # `end` is x at the last real step, to which the output at that step is added
+    read, end, number = x, None, 0  # `read` is x after dropout; `end` is x at the last real step
     for layer in stack:
         if not isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional):
             read = layer(x)
@@ -35,11 +36,12 @@ def add_up(x: Any, stack: list[keras.layers.Layer]) -> Any:
 
 
 def _end(layer: keras.layers.Layer, states: list[Any]) -> Any:
-    """The output at the last real step, padding or not: the state."""
+    """The output at the last real step, also of a padded sequence: it is the state."""
     if not isinstance(layer, keras.layers.Bidirectional):
         return states[0]
     return keras.layers.Concatenate(name=f"{layer.name}_end")([states[0], states[len(states) // 2]])
 
 
 def _skip(number: int, width: int, wanted: int) -> Any:
+    """Brings the input of a layer to the width that is wanted."""
     return keras.layers.Dense(wanted, use_bias=False, name=f"skip_{number}") if width != wanted else lambda x: x

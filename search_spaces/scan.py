@@ -1,10 +1,10 @@
 """Recurrent layers as loops that XLA compiles, gradients included: the kernel `xla`.
 
-Keras computes a recurrent layer step by step, each product and each gate an operation of its own, and on the way back
-two products more at every step for the gradients of the weights. Here a loop is one program. The gradients are written
-by hand: the loops keep no more than they need, and those of the weights are taken once for all steps. The products of
-the inputs could be too, but in the loop they are still in the processor's cache when the gates need them: an LSTM of
-width 128 goes forward in 27 instead of 33 ms. All tensors are `(time, batch, …)`.
+Keras computes a recurrent layer step by step. Each product and each gate is a separate operation, and the backward
+pass takes two more products at every step for the gradients of the weights. Here a loop is one program. The gradients
+are written by hand: the loops keep only what the gradients need, and the gradients of the weights are computed once for
+all steps. The products with the inputs are computed inside the loop, since they are then still in the processor's cache
+when the gates need them: an LSTM of width 128 takes 27 ms forward instead of 33. All tensors are `(time, batch, …)`.
 """
 
 import functools
@@ -19,20 +19,25 @@ Step = Callable[[Tensors, Tensors], tuple[Tensors, Tensors]]
 
 
 class Scanned:
-    """Goes before a Keras recurrent layer among the bases of a cell's layer: computes it with a scan.
+    """Computes a Keras recurrent layer with a scan. A subclass names this class first and the Keras layer second.
 
-    Subclasses have `forward_pass(x, states, weights, mask)`, which returns the last states and what to keep, first the
-    states at every step; `backward_pass(states, recurrent, mask, kept, ends, outputs)`, which turns the gradients
-    of the last states and of the outputs at every step (or None) into those of the first states and of the gates; and
-    which of these gates, in Keras' order, hold products with the inputs and which with the states. The way back knows
-    nothing of the inputs: layers of one width share its program, the last ones one and those below another.
+    A subclass has:
+        forward_pass(x, states, weights, mask): returns the last states and what to keep. The states at every step come
+            first among what is kept.
+        backward_pass(states, recurrent, mask, kept, ends, outputs): takes the gradients of the last states and of the
+            outputs at every step, or None for these. Returns the gradients of the first states and of the gates.
+        gates_of_inputs, gates_of_states: places, among the gates of backward_pass and in Keras' order, of the gates
+            with products with the inputs, and of those with products with the states.
+
+    The backward pass does not depend on the size of the input, so layers of one width share its program. Only a layer
+    that returns its last output alone has another one.
     """
 
     gates_of_inputs: tuple[int, ...]
     gates_of_states: tuple[int, ...]
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
-        """What Keras' layers call between the checks of their inputs and those of their outputs."""
+        """Keras' layers call this after they have checked their inputs and before they check their outputs."""
         outputs, states = self._scan(self._by_time(sequences), self._by_time(mask), initial_state)
         return states[0], states[0][:, None] if outputs is None else tf.transpose(outputs, (1, 0, 2)), states
 
@@ -43,59 +48,65 @@ class Scanned:
         return tf.reverse(part, [0]) if self.go_backwards else part  # type: ignore[attr-defined]
 
     def _scan(self, x: tf.Tensor, mask: tf.Tensor | None, states: Tensors) -> tuple[tf.Tensor | None, list[tf.Tensor]]:
+        """(outputs at every step, or None; the last states) for x `(time, batch, features)`."""
         forward, backward = _compiled(self.forward_pass), _compiled(self.backward_pass)  # type: ignore[attr-defined]
-        cell, count = self.cell, len(states)  # type: ignore[attr-defined]
+        cell, count, sequences = self.cell, len(states), self.return_sequences  # type: ignore[attr-defined]
         weights = [tf.convert_to_tensor(part.value) for part in (cell.kernel, cell.recurrent_kernel, cell.bias)]
 
-        def run(x: tf.Tensor, *more: tf.Tensor) -> tuple[Tensors, Tensors, Callable[..., Tensors]]:
-            # An eager tape must not look inside: what loops keep cannot leave what XLA has compiled.
-            x, *given = (tf.stop_gradient(part) for part in (x, *more))
-            states, weights = given[:count], given[count:]
+        @tf.custom_gradient
+        def run(*arguments: tf.Tensor) -> tuple[Tensors, Callable[..., Tensors]]:
+            # An eager tape must not look inside: what the loops keep cannot leave the program that XLA has compiled.
+            x, *more = (tf.stop_gradient(part) for part in arguments)
+            states, weights = more[:count], more[count:]
             ends, kept = forward(x, states, weights, mask)
 
-            def back(ends: Tensors, outputs: tf.Tensor | None) -> Tensors:
-                first, gates = backward(states, weights[1], mask, kept, ends, outputs)
-                places = self.gates_of_inputs, self.gates_of_states
-                outer, inner = ([gates[place] for place in part] for part in places)
-                # Left to TensorFlow, which is faster than XLA at large products and leaves out that of x if it can.
-                of_weights = weight_gradient(x, outer), recurrent_gradient(states[0], kept[0], inner)
-                biases = [outer, inner] if weights[2].shape.rank == 2 else [outer]
-                of_bias = tf.reshape([bias_gradient(part) for part in biases], weights[2].shape)
-                return input_gradient(outer, weights[0], tf.shape(x)), *first, *of_weights, of_bias
+            def gradients(*of_results: tf.Tensor) -> Tensors:
+                of_outputs, of_ends = (of_results[0], of_results[1:]) if sequences else (None, of_results)
+                of_states, gates = backward(states, weights[1], mask, kept, of_ends, of_outputs)
+                of_x, *of_weights = self._layer_gradients(x, states[0], kept[0], weights, gates)
+                return of_x, *of_states, *of_weights
 
-            return ends, kept, back
+            return (kept[0], *ends) if sequences else tuple(ends), gradients
 
-        @tf.custom_gradient
-        def every(*given: tf.Tensor) -> Any:
-            ends, kept, back = run(*given)
-            return (kept[0], *ends), lambda outputs, *ends: back(ends, outputs)
+        results = list(run(x, *states, *weights))
+        return (results.pop(0) if sequences else None), results
 
-        @tf.custom_gradient
-        def last(*given: tf.Tensor) -> Any:
-            ends, _, back = run(*given)
-            return tuple(ends), lambda *ends: back(ends, None)
+    def _layer_gradients(
+        self, x: tf.Tensor, first: tf.Tensor, hs: tf.Tensor, weights: Tensors, gates: Tensors
+    ) -> tuple[tf.Tensor, ...]:
+        """Gradients of x, kernel, recurrent kernel and bias, from those of the gates at every step.
 
-        if self.return_sequences:  # type: ignore[attr-defined]
-            outputs, *ends = every(x, *states, *weights)
-            return outputs, ends
-        return None, list(last(x, *states, *weights))
+        TensorFlow computes them, not XLA: it is faster at large products and leaves out the gradient of x where nobody
+        needs it.
+        """
+        kernel, _, bias = weights
+        by_inputs = [gates[place] for place in self.gates_of_inputs]
+        by_states = [gates[place] for place in self.gates_of_states]
+        biases = [by_inputs, by_states] if bias.shape.rank == 2 else [by_inputs]
+        return (
+            input_gradient(by_inputs, kernel, tf.shape(x)),
+            weight_gradient(x, by_inputs),
+            recurrent_gradient(first, hs, by_states),
+            tf.reshape([bias_gradient(part) for part in biases], bias.shape),
+        )
 
 
 @functools.cache
 def _compiled(function: Callable[..., Any]) -> Any:
-    """One for all models of a process: what has been compiled for a shape is there for the next trial."""
+    """One program for all models of a process: the next trial finds what has been compiled for a shape."""
     return tf.function(function, jit_compile=True, autograph=False)
 
 
 def forward(step: Step, inputs: Tensors, states: Tensors, gates: int, mask: Any) -> tuple[Tensors, Tensors]:
-    """Goes over time once.
+    """Goes over time once, from the first step to the last.
 
     Args:
         step: takes the inputs of a time step and the states; returns the next states and `gates` tensors to keep.
-        states: at the beginning, each `(batch, width)`.
-        mask: `(time, batch)`; where it is False the states stay as they are.
+        gates: the number of tensors that a step keeps beside the states.
+        states: the states before the first step, each `(batch, width)`.
+        mask: `(time, batch)`; where it is False the states do not change.
 
-    Returns the last states, and what was kept, each `(time, batch, width)`: the states, then the gates.
+    Returns the last states and what was kept, the states first, then the gates, each `(time, batch, width)`.
     """
 
     def masked(parts: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
@@ -110,15 +121,16 @@ def forward(step: Step, inputs: Tensors, states: Tensors, gates: int, mask: Any)
 def backward(
     step: Step, inputs: Tensors, ends: Tensors, outputs: Any, gates: int, mask: Any
 ) -> tuple[Tensors, Tensors]:
-    """Goes back over time once.
+    """Goes over time once, from the last step to the first.
 
     Args:
         step: takes the inputs of a time step and the gradients of the states after it; returns those of the states
             before it and the gradients of `gates` gates.
         ends: gradients of the last states.
-        outputs: gradients of the first state at every step, or None.
+        outputs: gradients of the layer's outputs at every step, or None.
+        gates, mask: as for `forward`.
 
-    Returns the gradients of the first states, and those of the gates, each `(time, batch, width)`.
+    Returns the gradients of the first states and those of the gates, each `(time, batch, width)`.
     """
 
     def masked(parts: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
@@ -141,7 +153,7 @@ def _with(mask: Any, inputs: Tensors) -> Tensors:
 
 def _loop(step: Step, inputs: Tensors, states: Tensors, kept: int, backwards: bool) -> tuple[Tensors, Tensors]:
     steps = tf.shape(inputs[-1])[0]
-    # Arrays of their own instead of one that they are joined in: XLA would compute the whole of it for every part.
+    # Each tensor has its own array. XLA would compute a joined array as a whole for each part that is read of it.
     arrays = [tf.TensorArray(states[0].dtype, steps, element_shape=states[0].shape) for _ in range(kept)]
 
     def body(done: tf.Tensor, states: Tensors, arrays: Sequence[tf.TensorArray]) -> tuple[Any, Any, Any]:
@@ -155,29 +167,34 @@ def _loop(step: Step, inputs: Tensors, states: Tensors, kept: int, backwards: bo
 
 
 def before(first: tf.Tensor, sequence: tf.Tensor) -> tf.Tensor:
-    """The states before each step: `first`, then all of `sequence` but its last."""
+    """The states before each step: `first`, then all of `sequence` without its last."""
     return tf.concat([first[None], sequence[:-1]], 0)
 
 
 def input_gradient(gates: Tensors, kernel: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-    """That of the inputs, of `shape`, where the gates hold their products with `kernel` `(features, k·width)`."""
+    """The gradient of the inputs, of this shape; k gates hold their products with `kernel` `(features, k·width)`."""
     parts = zip(gates, tf.split(kernel, len(gates), 1), strict=True)
     return tf.reshape(tf.add_n([tf.matmul(_rows(gate), part, transpose_b=True) for gate, part in parts]), shape)
 
 
 def weight_gradient(x: tf.Tensor, gates: Tensors) -> tf.Tensor:
-    """That of the weights `(m, k·width)` by which x `(time, batch, m)` comes into the k gates."""
+    """The gradient of the weights `(m, k·width)`; k gates hold products of x `(time, batch, m)` with these weights."""
     return tf.concat([tf.matmul(_rows(x), _rows(gate), transpose_a=True) for gate in gates], 1)
 
 
 def recurrent_gradient(first: tf.Tensor, hs: tf.Tensor, gates: Tensors) -> tf.Tensor:
-    """That of the weights by which the states before each step, `first` and then `hs`, come into the gates."""
-    later = weight_gradient(hs[:-1], [gate[1:] for gate in gates])  # views, but for very small layers
+    """The gradient of the recurrent weights; the gates hold products of the states before each step with them.
+
+    Args:
+        first: the state before the first step `(batch, width)`.
+        hs: the states after each step `(time, batch, width)`.
+    """
+    later = weight_gradient(hs[:-1], [gate[1:] for gate in gates])  # slices without a copy, except in small layers
     return later + weight_gradient(first[None], [gate[:1] for gate in gates])
 
 
 def bias_gradient(gates: Tensors) -> tf.Tensor:
-    """A product with ones: at width 128 `tf.reduce_sum` takes four times as long."""
+    """The gradient of the bias, as a product with ones: at width 128 `tf.reduce_sum` takes four times as long."""
     return weight_gradient(tf.ones_like(gates[0][..., :1]), gates)[0]
 
 
@@ -187,5 +204,5 @@ def _rows(x: tf.Tensor) -> tf.Tensor:
 
 def scanned(model: keras.Model) -> bool:
     """Whether the kernel `xla` computes a layer of the model."""
-    layers = (getattr(layer, "forward_layer", layer) for layer in model.layers)  # of Bidirectional, one of its sides
+    layers = (getattr(layer, "forward_layer", layer) for layer in model.layers)  # one side of Bidirectional will do
     return any(isinstance(layer, Scanned) for layer in layers)

@@ -4,10 +4,10 @@ import keras
 
 
 def carrying(model: keras.Model, streams: int, steps: int | None) -> keras.Model:
-    """A copy of `model` whose recurrent layers keep their state between calls; compiled as `model` is.
+    """A copy of `model` whose recurrent layers keep their state between calls, with the same compilation.
 
-    It reads `(streams, steps)` or `(streams, steps, features)`, row i of a call going on where row i of the last call
-    ended; `reset` starts the rows anew. No layer reads backwards. Weights are copied, not shared: see `copy_weights`.
+    It reads `(streams, steps)` or `(streams, steps, features)`. Row i of a call continues row i of the call before;
+    `reset` begins new rows. No layer reads backwards. The weights are copied, not shared; see `copy_weights`.
     """
     first = keras.Input(batch_shape=(streams, steps, *model.input_shape[2:]), dtype=model.inputs[0].dtype)
     if isinstance(model, keras.Sequential):
@@ -29,7 +29,7 @@ def _stateful(layer: keras.layers.Layer) -> keras.layers.Layer:
 
 
 def states(model: keras.Model) -> list[keras.Variable]:
-    """The states of the recurrent layers of a `carrying` model, each `(streams, width)`."""
+    """The states of the recurrent layers of a model made by `carrying`, each `(streams, width)`."""
     return [state for layer in model.layers if isinstance(layer, keras.layers.RNN) for state in layer.states]
 
 
@@ -41,6 +41,6 @@ def reset(model: keras.Model) -> None:
 
 
 def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Gives `target` the trained weights of `source`; states and random seeds stay its own."""
+    """Gives `target` the trained weights of `source`, but not its states and random seeds."""
     for old, new in zip(source.trainable_variables, target.trainable_variables, strict=True):
         new.assign(old)

@@ -1,4 +1,4 @@
-"""The values that a hyperparameter can take, a list or the two ends of an interval: checked, and declared."""
+"""The values that a hyperparameter can take: a list, or the two ends of an interval. They are checked and declared."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,11 @@ Real = list[float] | Interval
 
 
 def check_real(name: str, values: Real, fit: bool, which: str) -> None:
-    """Raises SpaceError for what is no list and no interval of finite numbers, or does not `fit`."""
+    """Raises SpaceError unless `values` are a list or an interval of finite numbers, and `fit`.
+
+    Args:
+        which: says which numbers fit.
+    """
     ends = not isinstance(values, tuple) or (len(values) == 2 and values[0] < values[1])
     if not (values and fit and ends and all(math.isfinite(value) for value in values)):
         raise SpaceError(f"{name}: expected a list of numbers {which}, or the two ends of an interval, got {values}")

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tracking.errors import DataError
+
 Event = dict[str, Any]
 
 
@@ -110,7 +112,10 @@ class Tail:
             return []
         whole = data[: data.rfind(b"\n") + 1]
         self.offset += len(whole)
-        return [json.loads(line) for line in whole.splitlines()]
+        try:
+            return [json.loads(line) for line in whole.splitlines()]
+        except ValueError as error:
+            raise DataError(f"{self.path}: expected a journal, got a damaged line: {error}") from None
 
 
 class TrialsReader:

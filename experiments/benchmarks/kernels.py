@@ -28,7 +28,7 @@ from pathlib import Path
 
 from experiments.benchmarks.rounds import Run, call_in_process, make_parser, print_head, print_row, run_rounds, setting
 from experiments.benchmarks.torch_steps import TORCH, torch_python, torch_steps
-from experiments.training.kernel_speed import BATCH, CELLS, FEATURES, LENGTHS, WARM, WIDTHS, data
+from experiments.training.kernel_speed import BATCH, FEATURES, LENGTHS, WARM, WIDTHS, data
 
 Case = tuple[str, int, int]  # cell, length, width
 STEPS = 2_000
@@ -130,7 +130,7 @@ def use_one_core() -> None:
 
 def main() -> None:
     parser = make_parser(__doc__, rounds=1)
-    parser.add_argument("--cells", default=",".join(CELLS), help="default: %(default)s")
+    parser.add_argument("--cells", default=",".join(GOALS), help="default: %(default)s")
     parser.add_argument("--lengths", default=",".join(map(str, LENGTHS)), help="default: %(default)s")
     parser.add_argument("--widths", default=",".join(map(str, WIDTHS)), help="default: %(default)s")
     parser.add_argument(

@@ -1,68 +1,116 @@
-"""Recipes as typed on the command line: what `--recipe` opens, and what the words mean."""
+"""Spaces and recipes as typed on the command line: what `--recipe` opens, and what the words mean."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from experiments.config.ranges import real
+from experiments.config.ranges import WIDTH_STEP, real, whole
 from experiments.config.spec import Spec
 from experiments.tasks.base import Task
-from search_spaces.recipe import BIASED, INITS, KNOWN, OPTIMIZERS, Recipe, inits
+from search_spaces import cells as known_cells
+from search_spaces.errors import SpaceError
+from search_spaces.recipe import OPTIMIZERS, Recipe, check_inits
 from tracking.errors import BadInput
 
 OWN = "default"  # of --bias: each cell's own
 SWITCH = {"no": 0, "yes": 1}
+FLAGS = {  # of the arguments of a space and of a recipe
+    "cells": "--cells",
+    "inits": "--init",
+    "biases": "--bias",
+    "clips": "--clip",
+    "optimizers": "--optimizer",
+    "residual": "--residual",
+    "bidirectional": "--bidirectional",
+}
+SHORTEST_REACH = 2  # the least that chrono takes
 
 
-def opened(task: Task, cells: list[str]) -> dict[str, str]:
+def opened(task: Task, cells: Sequence[str]) -> dict[str, str]:
     """The spec's values with `--recipe`: every dimension that the task allows and that one of the cells has."""
     both = ",".join(SWITCH)
-    found = {"init": ",".join(KNOWN), "clip": "0.25,1,5", "optimizer": ",".join(OPTIMIZERS), "residual": both}
-    found |= {"bias": "0,1,2,5,10"} if set(cells) & set(BIASED) else {}
-    return found | ({"bidirectional": both} if _ends_alone(task) else {})
+    inits, optimizers = ",".join(known_cells.all_inits()), ",".join(OPTIMIZERS)
+    found = {"init": inits, "clip": "0.25,1,5", "optimizer": optimizers, "residual": both}
+    found |= {"bias": "0,1,2,5,10"} if set(cells) & set(known_cells.with_keep_gate()) else {}
+    return found | ({"bidirectional": both} if _answers_at_the_end(task) else {})
+
+
+def check_cells(cells: Sequence[str]) -> None:
+    """Raises BadInput for a cell that there is not."""
+    with _named_by_flags():
+        for cell in cells:
+            known_cells.facts(cell)
+
+
+def dimensions(spec: Spec) -> dict[str, Any]:
+    """`RecurrentSpace`'s arguments that say what is searched, without the recipe. Raises BadInput."""
+    return {
+        "cells": spec.cells,
+        "depths": whole("--depth", spec.depth),
+        "widths": whole("--width", spec.width, WIDTH_STEP),
+        "mixed": spec.mixed,
+        "learning_rate": real("--learning-rate", spec.learning_rate, 0, above=True),
+        "dropout": real("--dropout", spec.dropout, 0, 1),
+    }
 
 
 def recipe(spec: Spec, task: Task) -> Recipe:
     """The recipe dimensions of a search. Raises BadInput."""
-    found = dimensions(spec)
-    if any(found["bidirectional"]) and not _ends_alone(task):
+    found = recipe_of(spec, max(SHORTEST_REACH, task.reach))
+    if any(found.bidirectional) and not _answers_at_the_end(task):
         expected = "no for a task that is answered at every step: it would see what follows"
         raise BadInput(f"--bidirectional: expected {expected}, got {spec.bidirectional!r}")
-    return Recipe(**found, longest=max(2, task.reach) if "chrono" in found["inits"] else None)
-
-
-def dimensions(spec: Spec) -> dict[str, Any]:
-    """Arguments of `Recipe`, as far as they need no task. Raises BadInput."""
-    how = _words("--init", spec.init, list(KNOWN))
-    for cell in spec.cells:
-        if not inits(cell, how):
-            expected = f"one of {', '.join(INITS.get(cell, [OWN]))} for {cell}"
-            raise BadInput(f"--init: expected {expected}, got {spec.init!r}")
-    if spec.bias != OWN and not set(spec.cells) & set(BIASED):
-        raise BadInput(f"--bias: expected a cell that has it, {' or '.join(BIASED)}, got {','.join(spec.cells)!r}")
-    clips = real("--clip", spec.clip, 0)
-    if isinstance(clips, tuple) and clips[0] == 0:
-        raise BadInput(f"--clip: expected A:B with A above 0, or a list with 0 for none, got {spec.clip!r}")
-    return {
-        "inits": how,
-        "biases": None if spec.bias == OWN else real("--bias", spec.bias, 0),
-        "clips": clips,
-        "optimizers": _words("--optimizer", spec.optimizer, list(OPTIMIZERS)),
-        "residual": _switch("--residual", spec.residual),
-        "bidirectional": _switch("--bidirectional", spec.bidirectional),
-    }
-
-
-def _ends_alone(task: Task) -> bool:
-    """Whether the answer is asked for at the end alone, where a layer may read from both ends."""
-    return not (task.per_step or task.stream)
-
-
-def _words(flag: str, text: str, known: list[str]) -> list[str]:
-    found = list(dict.fromkeys(text.split(",")))
-    for word in found:
-        if word not in known:
-            raise BadInput(f"{flag}: expected some of {', '.join(known)}, got {word!r}")
     return found
 
 
+def recipe_of(spec: Spec, longest: int = SHORTEST_REACH) -> Recipe:
+    """The recipe dimensions for a task whose longest dependency spans `longest` steps. Raises BadInput."""
+    inits = _words(spec.init)
+    with _named_by_flags():
+        found = Recipe(
+            inits=inits,
+            biases=None if spec.bias == OWN else real("--bias", spec.bias, 0),
+            clips=_clips(spec.clip),
+            optimizers=_words(spec.optimizer),
+            residual=_switch("--residual", spec.residual),
+            bidirectional=_switch("--bidirectional", spec.bidirectional),
+            longest=longest if "chrono" in inits else None,
+        )
+        check_inits(spec.cells, inits)
+    gated = known_cells.with_keep_gate()
+    if spec.bias != OWN and not set(spec.cells) & set(gated):
+        raise BadInput(f"--bias: expected a cell that has it, {' or '.join(gated)}, got {','.join(spec.cells)!r}")
+    return found
+
+
+@contextmanager
+def _named_by_flags() -> Iterator[None]:
+    """Turns a SpaceError, whose message begins with an argument, into BadInput with the name of the flag."""
+    try:
+        yield
+    except SpaceError as error:
+        argument, _, message = str(error).partition(":")
+        raise BadInput(f"{FLAGS[argument]}:{message}") from None
+
+
+def _answers_at_the_end(task: Task) -> bool:
+    """Whether the task is answered at the end alone; only then a layer may read from both ends."""
+    return not (task.per_step or task.stream)
+
+
+def _clips(text: str) -> tuple[float, float] | list[float]:
+    clips = real("--clip", text, 0)
+    if isinstance(clips, tuple) and clips[0] == 0:
+        raise BadInput(f"--clip: expected A:B with A above 0, or a list with 0 for none, got {text!r}")
+    return clips
+
+
+def _words(text: str) -> list[str]:
+    return list(dict.fromkeys(text.split(",")))
+
+
 def _switch(flag: str, text: str) -> list[int]:
-    return [SWITCH[word] for word in _words(flag, text, list(SWITCH))]
+    for word in _words(text):
+        if word not in SWITCH:
+            raise BadInput(f"{flag}: expected some of {', '.join(SWITCH)}, got {word!r}")
+    return [SWITCH[word] for word in _words(text)]

@@ -7,7 +7,6 @@ from typing import Any
 
 from experiments.config import estimate, recipes
 from experiments.config.folders import SEARCHES, SearchFolder
-from experiments.config.ranges import WIDTH_STEP, real, whole
 from experiments.config.spec import PRUNERS, SCHEDULES, STRATEGIES, Spec
 from experiments.config.units import MOST, parse_duration, parse_number, parse_size
 from experiments.data import corpora
@@ -71,9 +70,7 @@ def _free_name(task: str) -> str:
 
 
 def _check(spec: Spec, task: Task) -> None:
-    for cell in spec.cells:
-        if cell not in cells.names():
-            raise BadInput(f"--cells: expected some of {', '.join(cells.names())}, got {cell!r}")
+    recipes.check_cells(spec.cells)
     if len(set(spec.cells)) < len(spec.cells):
         raise BadInput(f"--cells: expected each cell once, got {','.join(spec.cells)!r}")
     if spec.oracle not in STRATEGIES:
@@ -87,14 +84,11 @@ def _check(spec: Spec, task: Task) -> None:
     parse_number("--target", spec.target)
     if spec.memory_limit != "auto":
         parse_size("--memory-limit", spec.memory_limit)
-    whole("--depth", spec.depth)
-    whole("--width", spec.width, WIDTH_STEP)
-    rates = real("--learning-rate", spec.learning_rate, 0, above=True)
-    dropouts = real("--dropout", spec.dropout, 0, 1)
+    dimensions = recipes.dimensions(spec)
     recipe = recipes.recipe(spec, task)
     for flag, values, example in (
-        ("--learning-rate", rates, "0.001,0.01"),
-        ("--dropout", dropouts, "0,0.5"),
+        ("--learning-rate", dimensions["learning_rate"], "0.001,0.01"),
+        ("--dropout", dimensions["dropout"], "0,0.5"),
         ("--bias", recipe.biases, "0,1,5"),
         ("--clip", recipe.clips, "0.25,1,5"),
     ):

@@ -1,12 +1,12 @@
 """The points of a space. A point has a value for each Keras Tuner hyperparameter whose conditions hold."""
 
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from keras_tuner.engine import hyperparameters as kt
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from search_spaces import size as counting
 from tracking.errors import BadInput
 
 Values = dict[str, Any]  # a point: the values by the names of the hyperparameters
@@ -48,27 +48,15 @@ def points(
 
 
 def size(space: kt.HyperParameters) -> float:
-    """The number of points, counted without listing them; infinite if there is a range of real numbers.
-
-    Points that agree in the values that later conditions ask for are counted together.
-    """
-    names = [{condition.name for condition in parameter.conditions} for parameter in space.space]
-    counts: dict[frozenset[tuple[str, Any]], int] = {frozenset(): 1}
-    for index, parameter in enumerate(space.space):
-        found, asked = domain(parameter), {name for later in names[index + 1 :] for name in later}
-        following: dict[frozenset[tuple[str, Any]], int] = {}
-        for chosen, count in counts.items():
-            values = dict(chosen)
-            branches = [values]
-            if _active(parameter, values):
-                if found is None:
-                    return math.inf
-                branches = [{**values, parameter.name: value} for value in found]
-            for branch in branches:
-                kept = frozenset((name, value) for name, value in branch.items() if name in asked)
-                following[kept] = following.get(kept, 0) + count
-        counts = following
-    return sum(counts.values())
+    """The number of points, without listing them; infinite with a range of real numbers."""
+    return counting.size(
+        counting.Parameter(
+            parameter.name,
+            domain(parameter),
+            [(condition.name, condition.values) for condition in parameter.conditions],
+        )
+        for parameter in space.space
+    )
 
 
 def domain(parameter: kt.HyperParameter) -> list[Any] | None:

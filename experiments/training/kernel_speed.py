@@ -4,45 +4,41 @@ import math
 import statistics
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-CELLS, LENGTHS, WIDTHS = ("simple_rnn", "gru", "lstm"), (30, 100, 200), (32, 128)
+from search_spaces import cells
+
+if TYPE_CHECKING:
+    import keras
+
+LENGTHS, WIDTHS = (30, 100, 200), (32, 128)
 BATCH, FEATURES = 64, 2
 WARM, STEPS = 16, 48  # training steps: the first ones, and those that are timed
 Row = dict[str, Any]
 
 
 def data(length: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """x `(samples, length, features)` and y `(samples, 1)` for so many training steps."""
+    """x `(samples, length, features)` and y `(samples, 1)` for this number of training steps."""
     x = np.random.default_rng(0).random((steps * BATCH, length, FEATURES), np.float32)
     return x, x[:, 0, :1] + x[:, -1, :1]
 
 
 def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS) -> dict[str, float]:
-    """Seconds of a training step of one layer and a linear head, as a worker trains it, and of compilation.
+    """Seconds of a training step of one layer and a linear head, trained as a worker trains it, and of compilation.
 
-    A step is the median of `steps` timed ones, rounded up to sixteens; compilation what the first 16 take beyond 16 of
-    these.
+    `step` is the median of `steps` timed steps, rounded up to a multiple of 16. `compile` is what the first 16 steps
+    take longer than 16 such steps.
     """
     import keras
 
     from experiments.training.batches import Batches
-    from experiments.training.tracing import rewrite_graphs, trace_as_one
     from experiments.training.training import STEPS_PER_EXECUTION
-    from search_spaces import cells
 
     times: list[float] = []
     clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: times.append(time.perf_counter()))
-    layer = cells.load(cell).layer(width, False, cell, kernel)
-    if kernel == "loop" and hasattr(layer, "use_cudnn"):
-        layer.use_cudnn = False  # on a GPU Keras' LSTM and GRU are cuDNN's else
-    model = keras.Sequential([keras.Input((None, FEATURES)), layer, keras.layers.Dense(1)])
-    model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), "mse", steps_per_execution=STEPS_PER_EXECUTION)
-    model.optimizer.build(model.trainable_variables)  # else tf.function traces twice, once to make these variables
-    trace_as_one(model)
-    rewrite_graphs(kernel != "xla")
+    model = _model(kernel, cell, width)
     timed = math.ceil(steps / STEPS_PER_EXECUTION) * STEPS_PER_EXECUTION
     first, rest = (Batches(data(length, count), BATCH).dataset for count in (WARM, timed + STEPS_PER_EXECUTION))
     began = time.perf_counter()
@@ -54,12 +50,35 @@ def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS)
     return {"step": step, "compile": max(0.0, seconds - WARM * step)}
 
 
-def rows(cells: list[str], lengths: list[int], widths: list[int], gpus: int) -> Iterator[Row]:
-    """Each case with what its kernels take: `loop`, and `cudnn` on a GPU or `xla` elsewhere."""
-    other = "cudnn" if gpus else "xla"
-    for kernel in ("loop", other):  # what the first model of a process takes longer is no case's cost
-        measure(kernel, cells[0], 2, 1, WARM)
-    for cell in cells:
+def _model(kernel: str, cell: str, width: int) -> "keras.Model":
+    """A compiled model, set up as a worker sets up its models."""
+    import keras
+
+    from experiments.training.tracing import rewrite_graphs, trace_as_one
+    from experiments.training.training import STEPS_PER_EXECUTION
+
+    layer = cells.load(cell).layer(width, False, cell, kernel)
+    if kernel == "loop" and hasattr(layer, "use_cudnn"):
+        layer.use_cudnn = False  # on a GPU Keras would compute LSTM and GRU by cuDNN
+    model = keras.Sequential([keras.Input((None, FEATURES)), layer, keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), "mse", steps_per_execution=STEPS_PER_EXECUTION)
+    model.optimizer.build(model.trainable_variables)  # otherwise tf.function traces twice to make these variables
+    trace_as_one(model)
+    rewrite_graphs(kernel != "xla")
+    return model
+
+
+def fast_kernel(gpus: int) -> str:
+    """The kernel that `loop` is compared with: `cudnn` on a GPU, `xla` elsewhere."""
+    return "cudnn" if gpus else "xla"
+
+
+def rows(chosen: list[str], lengths: list[int], widths: list[int], gpus: int) -> Iterator[Row]:
+    """Each case of the cells `chosen` with what `loop` and the fast kernel take; each cell has the fast kernel."""
+    other = fast_kernel(gpus)
+    for kernel in ("loop", other):  # the first model of a process takes longer, so it is not timed
+        measure(kernel, chosen[0], 2, 1, WARM)
+    for cell in chosen:
         for length in lengths:
             for width in widths:
                 found = {kernel: measure(kernel, cell, length, width) for kernel in ("loop", other)}
@@ -69,7 +88,7 @@ def rows(cells: list[str], lengths: list[int], widths: list[int], gpus: int) -> 
 def row(
     cell: str, length: int, width: int, other: str, loop: dict[str, float], fast: dict[str, float], gpus: int
 ) -> Row:
-    """One line of the table; `pays` and `chosen` are training steps, None for never."""
+    """One line of the table. `pays` and `chosen` are training steps; `pays` is None for never."""
     saved, costs = loop["step"] - fast["step"], max(0.0, fast["compile"] - loop["compile"])
     return {
         "cell": cell,
@@ -86,8 +105,6 @@ def row(
 
 
 def _chosen(cell: str, length: int, gpus: int) -> int:
-    """Training steps, with batches of one size, from which a search takes the kernel that is not `loop`."""
-    from search_spaces import cells
-
-    known = cells.load(cell)
-    return 0 if gpus else int(known.XLA_COSTS / (known.XLA_SAVES * length)) + 1
+    """The training step from which a search takes the kernel that is not `loop`, where all batches have one size."""
+    known = cells.facts(cell)
+    return 0 if gpus else int((known.xla_compile_seconds or 0.0) / (known.xla_saved_seconds * length)) + 1

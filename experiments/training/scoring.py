@@ -10,6 +10,7 @@ from experiments.tasks.base import Arrays, Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.digest import check_digest
 from experiments.training.windows import Rows, rows
+from tracking.errors import DataError
 
 BATCH = 256
 MAX_ROWS = 16  # rows of a long sequence, at the most
@@ -120,8 +121,18 @@ def scorer(spec: dict[str, Any]) -> Callable[[Path, str], float]:
     check_digest([task.split(name, spec["seed"]) for name in ("train", "val")], spec["digest"])
 
     def score(file: Path, split: str) -> float:
-        import keras
-
-        return Scorer(task, keras.models.load_model(file), task.split(split, spec["seed"])).score()
+        return Scorer(task, _load(file), task.split(split, spec["seed"])).score()
 
     return score
+
+
+def _load(file: Path) -> Any:
+    import keras
+
+    try:
+        return keras.models.load_model(file)
+    except Exception as error:  # Keras raises many kinds of errors for broken files
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DataError(
+            f"{file.name}: expected the model's file as it was logged, got a broken one: {reason}"
+        ) from None

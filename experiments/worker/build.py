@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from experiments.config.folders import SearchFolder
-from experiments.config.ranges import WIDTH_STEP, real, whole
-from experiments.config.recipes import recipe
+from experiments.config.recipes import dimensions, recipe
 from experiments.config.spec import Spec
 from experiments.tasks.base import Task
 from experiments.tasks.loading import find
@@ -68,11 +67,6 @@ def space_arguments(spec: Spec, task: Task) -> dict[str, Any]:
         "one_hot": task.one_hot,
         "padding": task.padding,
         "per_step": task.per_step,
-        "cells": spec.cells,
-        "depths": whole("--depth", spec.depth),
-        "widths": whole("--width", spec.width, WIDTH_STEP),
-        "mixed": spec.mixed,
-        "learning_rate": real("--learning-rate", spec.learning_rate, 0),
-        "dropout": real("--dropout", spec.dropout, 0, 1),
+        **dimensions(spec),
         "recipe": recipe(spec, task),
     }

@@ -1,16 +1,47 @@
-"""The recurrent cells: one file each, found by its name.
+"""The recurrent cells: one file each, found by its name. A new cell is one new file and its test. A file has:
 
-A cell's file has `layer(width, return_sequences, name, kernel)`, which makes a Keras layer with input and output
-`(batch, time, features)` (`(batch, features)` without `return_sequences`); `CUDNN`, whether it can run on cuDNN; and
-what its kernel `xla` costs and saves (see kernels.py). What else `layer` takes says how its weights begin: `init`, and
-of a gated cell the `bias` of the gate that keeps, or for chrono the `longest` dependency (see recipe.py).
+FACTS                                                   what is known of the cell without Keras, see `Facts`
+layer(width, return_sequences, name, kernel, **start)   makes the cell's Keras layer
+
+The layer reads `(batch, time, features)` and returns `(batch, time, width)`, or `(batch, width)` without
+`return_sequences`. `kernel` is "cudnn", "xla" or "loop"; a cell is only asked for the kernels that its facts name and
+for "loop". `start` says how the weights begin, see `Recipe.starts`: `init` is one of the cell's initialisations. A cell
+with a keep gate also takes `bias`, the first bias of that gate, and `longest`, the steps that chrono spans.
+
+The command line reads FACTS. A cell's file therefore imports Keras and TensorFlow inside functions only. A layer with
+the kernel `xla` stands in scans/, in a file with the cell's name. With the kernel `loop` the layer and all its parts
+should be stock Keras classes: `recurrent export` takes only models that can be loaded without this project.
 """
 
+import dataclasses
 import importlib
 from pathlib import Path
 from types import ModuleType
 
 from search_spaces.errors import SpaceError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of a cell without Keras.
+
+    Args:
+        gates: products of a matrix with the input at each step, 1 for a cell without gates.
+        inits: the initialisations that the cell knows; Keras' own is "default".
+        keep_gate: the name of the gate that keeps the state, whose bias can be searched; "" if there is none.
+        cudnn: cuDNN can compute the cell.
+        xla_compile_seconds: what the kernel `xla` takes to compile one size of batch; None if there is no such kernel.
+        xla_saved_seconds: what the kernel `xla` saves at each time step of training at width 32.
+
+    `recurrent kernels` measures the two numbers of seconds.
+    """
+
+    gates: int
+    inits: tuple[str, ...] = ("default",)
+    keep_gate: str = ""
+    cudnn: bool = False
+    xla_compile_seconds: float | None = None
+    xla_saved_seconds: float = 0.0
 
 
 def names() -> list[str]:
@@ -20,7 +51,24 @@ def names() -> list[str]:
 
 
 def load(name: str) -> ModuleType:
-    """The cell's module; imports Keras."""
+    """The cell's module. Raises SpaceError for an unknown name."""
     if name not in names():
         raise SpaceError(f"cells: expected some of {', '.join(names())}, got {name!r}")
     return importlib.import_module(f"search_spaces.cells.{name}")
+
+
+def facts(name: str) -> Facts:
+    """What is known of a cell. Raises SpaceError for an unknown name."""
+    found: Facts = load(name).FACTS
+    return found
+
+
+def all_inits() -> list[str]:
+    """Every initialisation that a cell knows; the cell that knows most gives the order."""
+    of_cells = sorted((facts(name).inits for name in names()), key=len, reverse=True)
+    return list(dict.fromkeys(init for of_cell in of_cells for init in of_cell))
+
+
+def with_keep_gate() -> list[str]:
+    """The cells that have a keep gate, plainest last."""
+    return [name for name in reversed(names()) if facts(name).keep_gate]

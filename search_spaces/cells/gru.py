@@ -1,70 +1,33 @@
-"""Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078) in its `reset_after` form, the one cuDNN computes.
+"""Gated recurrent unit (Cho et al. 2014, arXiv:1406.1078) in its `reset_after` form, the one that cuDNN computes.
 
-z, r = sigmoid(x[t] W + b + h[t-1] U + b'); n = tanh(x[t] W + b + r (h[t-1] U + b')); h[t] = z h[t-1] + (1 - z) n: in
-Keras z keeps.
+z, r = sigmoid(x[t] W + b + h[t-1] U + b'); n = tanh(x[t] W + b + r (h[t-1] U + b')); h[t] = z h[t-1] + (1 - z) n.
+In Keras z is the gate that keeps.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-import tensorflow as tf
+from search_spaces.cells import Facts
 
-from search_spaces import initializers, scan
-from search_spaces.scan import Tensors
+if TYPE_CHECKING:
+    import keras
 
-CUDNN = True
-XLA_COSTS, XLA_SAVES = 0.6, 1.3e-4  # seconds to compile a size of batch; a time step, of training at width 32
-
-
-@keras.saving.register_keras_serializable("recurrent_search")
-class ScannedGRU(scan.Scanned, keras.layers.GRU):
-    """`keras.layers.GRU` with the kernel `xla`; gates in Keras' order z, r, n, and what r resets of n."""
-
-    gates_of_inputs, gates_of_states = (0, 1, 2), (0, 1, 3)
-
-    @staticmethod
-    def forward_pass(x: tf.Tensor, states: Tensors, weights: Tensors, mask: Any) -> tuple[Tensors, Tensors]:
-        kernel, recurrent, bias = weights
-
-        def step(inputs: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
-            (x,), (h,) = inputs, states
-            of_z, of_r, of_n = tf.split(tf.matmul(x, kernel) + bias[0], 3, 1)
-            z, r, unreset = tf.split(tf.matmul(h, recurrent) + bias[1], 3, 1)
-            z, r = tf.sigmoid(of_z + z), tf.sigmoid(of_r + r)
-            n = tf.tanh(of_n + r * unreset)
-            return (z * h + (1 - z) * n,), (z, r, n, unreset)
-
-        return scan.forward(step, [x], states, 4, mask)
-
-    @staticmethod
-    def backward_pass(
-        states: Tensors, recurrent: tf.Tensor, mask: Any, kept: Tensors, ends: Tensors, outputs: Any
-    ) -> tuple[Tensors, Tensors]:
-        hs, *gates = kept
-        back = tf.transpose(recurrent)
-
-        def step(inputs: Tensors, gradients: Tensors) -> tuple[Tensors, Tensors]:
-            (h, z, r, n, unreset), (dh,) = inputs, gradients
-            dn = dh * (1 - z) * (1 - n * n)
-            dz, dr, dunreset = dh * (h - n) * z * (1 - z), dn * unreset * r * (1 - r), dn * r
-            return (dh * z + tf.matmul(tf.concat([dz, dr, dunreset], 1), back),), (dz, dr, dn, dunreset)
-
-        return scan.backward(step, [scan.before(states[0], hs), *gates], ends, outputs, 4, mask)
+FACTS = Facts(
+    gates=3,
+    inits=("default", "orthogonal", "chrono"),
+    keep_gate="keep",
+    cudnn=True,
+    xla_compile_seconds=0.6,
+    xla_saved_seconds=1.3e-4,
+)
 
 
-def layer(
-    width: int,
-    return_sequences: bool,
-    name: str,
-    kernel: str = "loop",
-    init: str = "default",
-    bias: float | None = None,
-    longest: int = 2,
-) -> keras.layers.Layer:
-    """`bias` is that of the gate that keeps, 0 by default; chrono sets it by itself, from `longest`."""
-    made, start = ScannedGRU if kernel == "xla" else keras.layers.GRU, initializers.per_gate(init)
-    if init == "chrono":
-        start["bias_initializer"] = initializers.KeepChrono(longest)
-    elif bias is not None:
-        start["bias_initializer"] = initializers.KeepBias(bias)
-    return made(width, return_sequences=return_sequences, reset_after=True, name=name, **start)
+def layer(width: int, return_sequences: bool, name: str, kernel: str = "loop", **start: Any) -> "keras.layers.Layer":
+    """Without a bias in `start` every bias begins at 0."""
+    import keras
+
+    from search_spaces import initializers
+    from search_spaces.scans.gru import ScannedGRU
+
+    kind = ScannedGRU if kernel == "xla" else keras.layers.GRU
+    weights = initializers.gated(initializers.KeepBias, initializers.KeepChrono, **start)
+    return kind(width, return_sequences=return_sequences, reset_after=True, name=name, **weights)

@@ -83,7 +83,7 @@ def test_answers_at_once(place: Path, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("words", [["--help"], ["tasks"], ["tasks", "char_lm"], ["search", "--help"]], ids=" ".join)
 def test_answers_without_heavy_imports(place: Path, words: list[str]) -> None:
     program = (
-        "import sys\nfrom experiments.cli import main\n"
+        "import sys\nfrom experiments.cli.main import main\n"
         "try: main(sys.argv[1:])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
     )
     run(*words, cwd=place)  # counts what is kept from then on

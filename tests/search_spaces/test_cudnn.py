@@ -16,8 +16,9 @@ import tensorflow as tf
 from support import cudnn_reference as reference
 
 from search_spaces import cells, cudnn
+from search_spaces.kernels import cells_with
 from search_spaces.plain import plain
-from search_spaces.recipe import INITS, Recipe
+from search_spaces.recipe import Recipe
 from search_spaces.recurrent import RecurrentSpace
 from search_spaces.streams import carrying
 
@@ -53,7 +54,7 @@ UNITS, FEATURES, LENGTHS = 5, 2, [7, 4, 1]
 
 every_kind = pytest.mark.parametrize(("name", "more"), KINDS, ids=["lstm", "gru", "tanh", "relu"])
 every_depth = pytest.mark.parametrize("depth", RecurrentSpace(1, "mse", 1).depths)
-every_cell = pytest.mark.parametrize("cell", cells.names())
+every_cell = pytest.mark.parametrize("cell", cells_with("cudnn"))
 
 
 @pytest.fixture
@@ -123,7 +124,9 @@ def test_every_point_of_the_space_uses_cudnn(as_if_on_gpu: None, cell: str, dept
 
 
 @every_depth
-@pytest.mark.parametrize(("cell", "init"), [(cell, init) for cell, known in INITS.items() for init in known])
+@pytest.mark.parametrize(
+    ("cell", "init"), [(cell, init) for cell in cells_with("cudnn") for init in cells.facts(cell).inits]
+)
 def test_every_initialisation_uses_cudnn(as_if_on_gpu: None, cell: str, init: str, depth: int) -> None:
     space = RecurrentSpace(outputs=2, loss="mse", features=2, recipe=RECIPE, gpus=1)
     hp = point(cell, depth, **{f"init_{cell}": init})

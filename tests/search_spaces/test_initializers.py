@@ -11,7 +11,7 @@ from search_spaces import cells
 from search_spaces.initializers import Chrono, ForgetBias, IdentityPerGate, KeepBias, KeepChrono, OrthogonalPerGate
 
 UNITS = 8
-GATES = {"simple_rnn": 1, "lstm": 4, "gru": 3}
+GATES = {name: cells.facts(name).gates for name in cells.names()}
 
 
 def built(name: str, width: int = UNITS, how: str = "loop", **start: Any) -> keras.layers.Layer:

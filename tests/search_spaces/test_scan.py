@@ -9,11 +9,12 @@ import pytest
 import tensorflow as tf
 
 from search_spaces import cells
+from search_spaces.kernels import cells_with
 from search_spaces.plain import plain
 from search_spaces.recurrent import RecurrentSpace
 from search_spaces.scan import Scanned
 
-KINDS = [*((name, {}) for name in cells.names()), ("simple_rnn", {"activation": "relu"})]
+KINDS = [*((name, {}) for name in cells_with("xla")), ("simple_rnn", {"activation": "relu"})]
 UNITS, LENGTHS = 5, [7, 4, 1]
 
 
@@ -88,7 +89,7 @@ def test_gradients_are_finite_differences(name: str, more: dict[str, Any]) -> No
         assert found[place] == pytest.approx((up - down) / 2e-2, rel=0.02, abs=2e-4)
 
 
-@pytest.mark.parametrize("cell", cells.names())
+@pytest.mark.parametrize("cell", cells_with("xla"))
 @pytest.mark.parametrize("depth", [1, 2])
 def test_a_model_trains_alike_and_is_saved_as_stock_keras(cell: str, depth: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)

@@ -12,6 +12,7 @@ import pytest
 from support.spaces import at, conditions, declared, named, space
 
 from experiments.strategy.points import points
+from search_spaces import cells
 from search_spaces.architecture import architecture, layers, parameters
 from search_spaces.recurrent import EMBEDDING, RecurrentSpace
 
@@ -22,7 +23,7 @@ def expected_parameters(stack: list[tuple[str, int]], inputs: int, outputs: int)
     """By the cells' equations: every gate has W, U and a bias; GRU's `reset_after` a second bias."""
     total = 0
     for cell, width in stack:
-        gates = {"simple_rnn": 1, "lstm": 4, "gru": 3}[cell]
+        gates = cells.facts(cell).gates
         biases = 2 if cell == "gru" else 1
         total += gates * (inputs * width + width * width + biases * width)
         inputs = width
@@ -33,7 +34,7 @@ def test_the_flat_space_by_names_values_and_defaults() -> None:
     found = named(declared(space()))
     assert list(found) == ["depth", "cell", "width", "learning_rate", "dropout"]
     assert (found["depth"].values, found["depth"].default) == ([1, 2, 3], 1)
-    assert (found["cell"].values, found["cell"].default) == (["simple_rnn", "gru", "lstm"], "simple_rnn")
+    assert (found["cell"].values, found["cell"].default) == (cells.names(), "simple_rnn")
     width, rate = found["width"], found["learning_rate"]
     assert isinstance(width, keras_tuner.engine.hyperparameters.Int)
     assert (width.min_value, width.max_value, width.step, width.sampling) == (16, 128, 16, "linear")
@@ -98,12 +99,12 @@ def test_building_declares_nothing_new(mixed: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mixed", "cells", "count"), [(False, ["simple_rnn", "lstm", "gru"], 18), (True, ["lstm", "gru"], 36)]
+    ("mixed", "chosen", "count"), [(False, ["simple_rnn", "lstm", "gru"], 18), (True, ["lstm", "gru"], 36)]
 )
-def test_every_point_builds(mixed: bool, cells: list[str], count: int) -> None:
+def test_every_point_builds(mixed: bool, chosen: list[str], count: int) -> None:
     made = space(
         mixed=mixed,
-        cells=cells,
+        cells=chosen,
         depths=[1, 2],
         widths=[2, 3],
         learning_rate=[0.125],
@@ -260,7 +261,7 @@ def test_stock_random_search(mixed: bool, tmp_path: Path) -> None:
         ({"tokens": 4}, "features, tokens: expected one of the two, got 3 and 4"),
         ({"features": None}, "features, tokens: expected one of the two, got None and None"),
         ({"loss": "mae"}, "loss: expected one of mse, categorical, got 'mae'"),
-        ({"cells": ["lstm", "rnn"]}, "cells: expected some of simple_rnn, gru, lstm, got 'rnn'"),
+        ({"cells": ["lstm", "rnn"]}, f"cells: expected some of {', '.join(cells.names())}, got 'rnn'"),
         ({"depths": []}, "depths: expected whole numbers from 1, got []"),
         ({"depths": [0, 1]}, "depths: expected whole numbers from 1, got [0, 1]"),
         ({"depths": range(3, 1)}, "depths: expected whole numbers from 1, got []"),

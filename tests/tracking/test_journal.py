@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tracking.errors import DataError
 from tracking.journal import Journal, Tail, TrialFolders, cut_torn_line, now
 
 LINES = b'{"event": "start", "time": 1}\n{"event": "epoch", "time": 2}\n'
@@ -195,3 +196,11 @@ def test_folders_beyond_four_digits_and_none_yet(tmp_path: Path) -> None:
         (tmp_path / "trials" / f"{number:04d}").mkdir(parents=True)
     assert [path.name for path in folders.new()] == ["0000"]
     assert [path.name for path in TrialFolders(tmp_path / "trials").new()] == ["0000", "9999", "10000"]
+
+
+def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.append("start")
+    journal.path.write_bytes(journal.path.read_bytes() + b'{"event": "epo\n')
+    with pytest.raises(DataError, match=f"^{journal.path}: expected a journal, got a damaged line: "):
+        journal.events()

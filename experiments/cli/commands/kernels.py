@@ -5,13 +5,14 @@ import json
 from typing import Any
 
 from experiments.cli.parsing import console, wholes
+from search_spaces import cells
 from tracking.errors import BadInput
 
 EXAMPLE = "recurrent kernels --cells gru --lengths 100"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cells", metavar="A,B", help="(default: all: simple_rnn,gru,lstm)")
+    parser.add_argument("--cells", metavar="A,B", help=f"(default: all: {','.join(cells.names())})")
     for flag, default, what in (
         ("--lengths", "30,100,200", "of sequences"),
         ("--widths", "32,128", "units of the layer"),
@@ -23,19 +24,19 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     from experiments.cli.tables import kernel_table
+    from experiments.config.recipes import check_cells
     from experiments.system.quiet import quiet
     from experiments.training import kernel_speed
     from experiments.worker.process import become_worker
-    from search_spaces import cells
 
-    chosen = parsed.cells.split(",") if parsed.cells else list(kernel_speed.CELLS)
-    for name in chosen:
-        if name not in cells.names():
-            raise BadInput(f"--cells: expected some of {', '.join(cells.names())}, got {name!r}")
+    if parsed.cells:
+        check_cells(parsed.cells.split(","))
     screen, found = console(), list[dict[str, Any]]()
-    cases = len(chosen) * len(parsed.lengths) * len(parsed.widths)
-    with quiet(), screen.status(f"measuring {cases} cases ...") as status:
-        for row in kernel_speed.rows(chosen, parsed.lengths, parsed.widths, become_worker()):
+    with quiet(), screen.status("measuring ...") as status:
+        gpus = become_worker()
+        chosen = _chosen(parsed.cells, kernel_speed.fast_kernel(gpus))
+        cases = len(chosen) * len(parsed.lengths) * len(parsed.widths)
+        for row in kernel_speed.rows(chosen, parsed.lengths, parsed.widths, gpus):
             found.append(row)
             status.update(f"measured {len(found)} of {cases} cases ...")
     if parsed.json:
@@ -43,3 +44,15 @@ def run(parsed: argparse.Namespace) -> int:
     else:
         screen.print(kernel_table(found), soft_wrap=True)
     return 0
+
+
+def _chosen(typed: str | None, kernel: str) -> list[str]:
+    """The cells to measure, all that have the kernel by default. Raises BadInput for one that does not have it."""
+    from search_spaces.kernels import cells_with
+
+    fit = cells_with(kernel)
+    chosen = typed.split(",") if typed else fit
+    for name in chosen:
+        if name not in fit:
+            raise BadInput(f"--cells: expected some of {', '.join(fit)}, which have the kernel {kernel}, got {name!r}")
+    return chosen

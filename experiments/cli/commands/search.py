@@ -9,6 +9,7 @@ from typing import Any
 from experiments.cli.commands import results
 from experiments.cli.parsing import add_seed, add_tracking_uri, console, search_name, whole
 from experiments.config.spec import Spec
+from search_spaces import cells
 from tracking.errors import BadInput, RecurrentError
 
 EXAMPLE = "recurrent search adding -o length=50 --cells lstm,gru --depth 1:2 --trials 6 --workers 2 --name add50"
@@ -47,7 +48,8 @@ def _switch(parser: argparse.ArgumentParser, flag: str, text: str) -> None:
 
 
 def _space(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cells", metavar="A,B", help="cells to choose from (default: all: simple_rnn,gru,lstm)")
+    text = f"cells to choose from (default: all: {','.join(cells.names())})"
+    parser.add_argument("--cells", metavar="A,B", help=text)
     _add(parser, "--depth", "A:B", "recurrent layers: a range like 1:3, a number, or a list like 1,2")
     _add(parser, "--width", "A:B", "units of a layer: a range in steps of 16, or a list like 32,64")
     _switch(parser, "--mixed", "each layer has a cell and a width of its own")
@@ -59,9 +61,10 @@ def _space(parser: argparse.ArgumentParser) -> None:
 
 def _recipe(parser: argparse.ArgumentParser) -> None:
     _switch(parser, "--recipe", RECIPE)
-    text = "initialisations: default, orthogonal (per gate), identity, chrono, for the cells that have it"
+    text = f"initialisations: {', '.join(cells.all_inits())}, for the cells that have it; orthogonal is per gate"
     _add(parser, "--init", "A,B", text)
-    _add(parser, "--bias", "A:B", "of LSTM's forget and GRU's keep gate, an interval or a list like 0,1,5")
+    gates = " and ".join(f"{name}'s {cells.facts(name).keep_gate}" for name in cells.with_keep_gate())
+    _add(parser, "--bias", "A:B", f"of {gates} gate, an interval or a list like 0,1,5")
     text = "norm of all gradients that is clipped to, an interval or a list like 0.25,1,5; 0: none"
     _add(parser, "--clip", "A:B", text)
     _add(parser, "--optimizer", "A,B", "adam, rmsprop")

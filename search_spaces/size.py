@@ -1,0 +1,91 @@
+"""How many points a space has, counted without listing them, and without Keras and Keras Tuner."""
+
+import contextlib
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+Chosen = frozenset[tuple[str, Any]]
+
+
+class Parameter(NamedTuple):
+    """One hyperparameter of a space.
+
+    Args:
+        values: all that it can have; None for an interval of real numbers.
+        conditions: (name, values) pairs. The parameter is active where each name has one of its values.
+    """
+
+    name: str
+    values: Sequence[Any] | None
+    conditions: Sequence[tuple[str, Sequence[Any]]]
+
+    def active(self, chosen: dict[str, Any]) -> bool:
+        """Whether the parameter has a value at a point where `chosen` has been chosen."""
+        return all(name in chosen and chosen[name] in values for name, values in self.conditions)
+
+
+class Declared:
+    """Stands for `keras_tuner.HyperParameters` where a space is only counted: keeps what is declared to it."""
+
+    def __init__(self) -> None:
+        self.parameters: list[Parameter] = []
+        self._conditions: list[tuple[str, Sequence[Any]]] = []
+
+    def Choice(self, name: str, values: Sequence[Any]) -> None:
+        self._add(name, values)
+
+    def Int(self, name: str, min_value: int, max_value: int, step: int) -> None:
+        self._add(name, range(min_value, max_value + 1, step))
+
+    def Float(self, name: str, min_value: float, max_value: float, sampling: str) -> None:
+        self._add(name, None)
+
+    @contextlib.contextmanager
+    def conditional_scope(self, name: str, values: Sequence[Any]) -> Iterator[None]:
+        self._conditions.append((name, values))
+        yield
+        self._conditions.pop()
+
+    def _add(self, name: str, values: Sequence[Any] | None) -> None:
+        self.parameters.append(Parameter(name, values, tuple(self._conditions)))
+
+
+def size(parameters: Iterable[Parameter]) -> float:
+    """The number of points; infinite where an active parameter is an interval.
+
+    Goes through the parameters once, in the order of declaration. Points that agree in every value that a later
+    condition asks for are counted together.
+    """
+    parameters = list(parameters)
+    counts: dict[Chosen, int] = {frozenset(): 1}
+    for parameter, asked in zip(parameters, _asked_later(parameters), strict=True):
+        following: dict[Chosen, int] = {}
+        for chosen, count in counts.items():
+            values = parameter.values if parameter.active(dict(chosen)) else ()
+            if values is None:
+                return math.inf
+            for point, times in _extended(dict(chosen), parameter.name, values, parameter.name in asked):
+                kept = frozenset((name, value) for name, value in point.items() if name in asked)
+                following[kept] = following.get(kept, 0) + count * times
+        counts = following
+    return sum(counts.values())
+
+
+def _asked_later(parameters: Sequence[Parameter]) -> list[set[str]]:
+    """For each parameter the names that the conditions of later parameters ask for."""
+    found: list[set[str]] = [set()]
+    for parameter in reversed(parameters):
+        found.append(found[-1] | {name for name, _ in parameter.conditions})
+    return found[:-1][::-1]
+
+
+def _extended(
+    point: dict[str, Any], name: str, values: Sequence[Any], asked: bool
+) -> Iterator[tuple[dict[str, Any], int]]:
+    """(point, number of points) for each way to go on from a point; a value that nobody asks for is only counted."""
+    if not (values and asked):
+        yield point, len(values) or 1
+        return
+    for value in values:
+        yield {**point, name: value}, 1
