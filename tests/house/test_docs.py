@@ -22,7 +22,7 @@ PAGES = {
 PROSE = {**PAGES, "CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text("utf-8")}
 LONGEST = {README: 150, "CONTRIBUTING.md": 60}  # lines
 # Behind the words of a search these make it small: of two equal options the later one counts.
-SMALL = shlex.split("--epochs 1 --trials 2 --depth 1 --width 4 --batch 8 --workers 1 --executions 1 --target none")
+SMALL = shlex.split("--epochs 1 --trials 2 --depth 1 --width 4 --batch 8 --workers 1 --executions 1 --time-limit none")
 FEW = shlex.split("-o train=64 -o val=16 -o test=16")
 NAMES = [
     f"{first}{last}" for first in ("An", "Be", "Ka", "Lo", "Mi") for last in ("bel", "den", "lia", "ra", "ron", "to")
@@ -119,7 +119,7 @@ def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with the files that a reader has: texts, and what the page of own data makes."""
     folder = tmp_path.resolve()
     monkeypatch.chdir(folder)
-    (folder / "my.txt").write_text(text(3_000, seed=0), "utf-8")
+    (folder / "my.txt").write_text("The " + text(3_000, seed=0), "utf-8")
     (folder / "names.txt").write_text("\n".join(NAMES * 40), "utf-8")
     data, _, task = python("docs/own-data.md")
     exec(compile(data, "docs/own-data.md", "exec"), {})
