@@ -32,7 +32,7 @@ class Unreachable(StoreError):
     """A server gives no answer, or none in time, or a file is locked for too long: asking again later may help."""
 
 
-class Denied(Unreachable):
+class Denied(StoreError):
     """A server does not let us in, or is no MLflow."""
 
 

@@ -1,4 +1,4 @@
-"""The best model of a search as two files, verified: `model.keras` (stock Keras alone) and `model.json`."""
+"""The best model of a search as two verified files: `model.keras`, of stock Keras layers, and `model.json`."""
 
 import json
 import tempfile
@@ -15,7 +15,8 @@ from tracking.models import CARD, download, logged_model
 from tracking.results import ranked, results
 
 KERAS = "model.keras"
-TOLERANCE = 1e-4  # between the recorded score and the reloaded model's
+# The recorded score and the reloaded model's are sums in another order. Float32 then differs in its last digits.
+TOLERANCE = 1e-4
 
 Score = Callable[[Path, str], float]
 
@@ -68,7 +69,7 @@ def check_target(to: Path, name: str) -> None:
     """Raises SearchStateError unless `to` is free, or holds an export of the same search."""
     try:
         to.exists()
-    except OSError as error:  # a name that is too long
+    except OSError as error:  # for example a name that is too long
         raise BadInput(f"--to: expected a folder that can be made, got {str(to)!r}: {error.strerror}") from None
     over = next(parent for parent in to.absolute().parents if parent.exists())
     if not over.is_dir():
@@ -100,7 +101,7 @@ def _record_test(client: MlflowClient, card: dict[str, Any]) -> None:
 
 
 def _place(file: Path, card: dict[str, Any], to: Path) -> None:
-    """Each file is replaced at once: what an earlier export has left is there until then."""
+    """Replaces each file in one step: the files of an earlier export are there until then."""
     described = file.with_name(CARD)
     described.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
     to.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""How far back the cells of a search see: their horizons as MLflow has them, in one figure."""
+"""The horizons of a search's cells, read from MLflow, in one figure."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from tracking.results import ranked, results
 
 SHORT = 50  # lags, after which plain cells are said to have lost the signal
 LOST = -2  # log10 of the share of the first gain below which it counts as lost
-DEEPEST = -10  # log10: what is below is not worth the room
+DEEPEST = -10  # log10: lower gains are cut off
 MOMENTS = {"init_": ("at first", "--", 0.7), "": ("trained", "-", 1.0)}  # prefix: words, line, opacity
 
 
@@ -56,13 +56,13 @@ def draw(trials: list[dict[str, Any]], title: str, file: Path) -> None:
             lags, gains = zip(*trial["curves"][moment], strict=True)
             label = f"{trial['architecture']} {words}: half-life {half_life(trial['horizon'], moment, '_50')}"
             axes.plot(lags, gains, style, color=f"C{number}", alpha=alpha, linewidth=2, label=label)
-    _settle(axes, trials)
+    _finish_axes(axes, trials)
     axes.set_title(title)
     figure.legend(loc="outside lower center", ncols=min(len(trials), 3), frameon=False, fontsize="small")
     figure.savefig(file)
 
 
-def _settle(axes: Any, trials: list[dict[str, Any]]) -> None:
+def _finish_axes(axes: Any, trials: list[dict[str, Any]]) -> None:
     """Limits, marks and words of the axes."""
     asked = int(trials[0]["horizon"]["task_lag"])
     points = [point for trial in trials for curve in trial["curves"].values() for point in curve]
@@ -73,7 +73,7 @@ def _settle(axes: Any, trials: list[dict[str, Any]]) -> None:
     axes.axhline(LOST, color="grey", linewidth=0.8, linestyle=":")
     axes.text(right, LOST, "1% ", ha="right", va="bottom", color="grey")
     marks = {SHORT: f"{SHORT} steps", asked: f"the task's first step: {asked}"}
-    for line, (lag, words) in enumerate(marks.items()):  # one below the other: they may stand at the same place
+    for line, (lag, words) in enumerate(marks.items()):  # one text below the other: both lags may be the same
         if lag <= right:
             axes.axvline(lag, color="grey", linewidth=0.8)
             side, where = "right" if lag > 0.6 * right else "left", axes.get_xaxis_transform()

@@ -6,7 +6,7 @@ The worker that runs a trial is the only one that appends; the launcher reads wh
     {"event": "epoch", "time": 1700000004000, "execution": 0, "epoch": 0, "metrics": {"loss": 0.3, "val_mse": 0.2}}
     {"event": "end", "time": 1700000009000, "outcome": "completed", "score": 0.2}
 
-In between: "built", and for each execution, after its epochs, "trained" and, when it has been looked at, "execution".
+Between them are "built", and for each execution its epochs, then "trained", and "execution" when it has been measured.
 Times are milliseconds since 1970, MLflow's unit.
 """
 
@@ -29,7 +29,7 @@ def now() -> int:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """An OSError of what is done here names the file: that of a write has no name of its own."""
+    """Puts the file's name into an OSError that is raised here: the error of a write has none."""
     try:
         yield
     except OSError as error:
@@ -59,7 +59,7 @@ class Journal:
         return line
 
     def repair(self) -> None:
-        """Cuts off a torn last line (full disk, power cut), to which the next event would otherwise be glued."""
+        """Cuts off a torn last line, which a full disk or a power cut leaves. The next event would be glued to it."""
         cut_torn_line(self.path)
 
     def events(self) -> list[Event]:
@@ -70,8 +70,8 @@ class Journal:
 class TrialFolders:
     """Finds the folders of a search's trials as they come: `0000`, `0001`, …
 
-    Trials are numbered without gaps, so after the first look only the next number is looked for, and any that a user
-    has taken away.
+    Trials are numbered without gaps. After the first look only the next number is looked for, and numbers that a user
+    has removed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -81,7 +81,7 @@ class TrialFolders:
         self.gaps = set(range(self.next)) - set(self.found)
 
     def new(self) -> list[Path]:
-        """Those that came since the last call, at first all."""
+        """The folders that came since the last call; all of them at the first call."""
         numbers, self.found = self.found, []
         back = {number for number in self.gaps if self._path(number).exists()}
         self.gaps -= back
@@ -111,6 +111,24 @@ class Tail:
         whole = data[: data.rfind(b"\n") + 1]
         self.offset += len(whole)
         return [json.loads(line) for line in whole.splitlines()]
+
+
+class TrialsReader:
+    """Reads the journals of a search's trials as they grow."""
+
+    def __init__(self, trials: Path) -> None:
+        self.folders = TrialFolders(trials)
+        self.open: dict[str, Tail] = {}  # by trial, without those that have ended
+
+    def read(self) -> list[tuple[str, list[Event]]]:
+        """(trial, events) of each trial that has new events; a trial that has ended is not looked at again."""
+        for path in self.folders.new():
+            self.open[path.name] = Tail(path / "journal.jsonl")
+        found = [(trial, events) for trial, tail in self.open.items() if (events := tail.read())]
+        for trial, events in found:
+            if events[-1]["event"] == "end":
+                del self.open[trial]
+        return found
 
 
 def cut_torn_line(path: Path) -> bool:

@@ -36,9 +36,9 @@ def logged_model(client: MlflowClient, parent: Run) -> LoggedModel | None:
 
 
 def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> None:
-    """Logs a trial's model with its card, and takes away all others of the search with their files.
+    """Logs a trial's model with its card, and removes the search's other models with their files.
 
-    Again: does nothing. After a kill: ends what that had begun, and takes away what it had left half-made.
+    A second call changes nothing. After a kill the next call completes the work, and removes half-made models.
     """
     before = _models(client, parent)
     whole = [model for model in before if model.source_run_id == run_id and model.status == LoggedModelStatus.READY]
@@ -52,7 +52,7 @@ def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, c
 
 
 def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
-    """Of a search, the newest first, half-made ones too."""
+    """The models of a search, the newest first, with those that are half-made."""
     found = client.search_logged_models(
         [parent.info.experiment_id],
         filter_string=f"tags.search_id = '{parent.data.tags['search_id']}'",
@@ -74,7 +74,7 @@ def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card:
 
 
 def _remove(client: MlflowClient, model: LoggedModel) -> None:
-    """MLflow only hides a deleted model and leaves its files; those of a server are not ours to remove."""
+    """Deletes a model and its local files: MLflow only hides the model. Files on a server are left to the server."""
     if is_local_uri(model.artifact_location, is_tracking_or_registry_uri=False):
         folder = Path(local_file_uri_to_path(model.artifact_location)).parent  # …/models/m-…/artifacts
         if folder.name == model.model_id:
@@ -97,7 +97,7 @@ def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, An
 
 
 def _schema(shape: dict[str, Any]) -> Schema:
-    """Batch and time are free: a signature inferred from data would refuse sequences of another length."""
+    """A schema with free batch and time: one inferred from data would refuse sequences of another length."""
     sizes = tuple(-1 if size is None else size for size in shape["shape"])
     return Schema([TensorSpec(np.dtype(shape["dtype"]), sizes)])
 
@@ -110,7 +110,7 @@ def download(client: MlflowClient, uri: str, model: LoggedModel, to: Path) -> tu
     except (MlflowException, OSError) as error:
         expected = f"export: expected the model's files at {place}, got none"
         raise StoreError(f"{expected} ({in_a_line(error)}); were they moved?") from None
-    except Exception as error:  # of a library that the store's files need: it is missing, say
+    except Exception as error:  # a library for the store's files may be missing
         got = f"{type(error).__name__}: {error}"
         raise StoreError(f"export: expected the model's files at {place}, got {got}") from None
     return folder / KERAS_FILE, json.loads((folder / CARD).read_text("utf-8"))

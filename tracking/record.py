@@ -9,61 +9,60 @@ from contextlib import suppress
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracking.errors import Denied, RecurrentError, SearchStateError, Unreachable
+from tracking.errors import RecurrentError, SearchStateError, Unreachable
 from tracking.journal import now
 from tracking.runs import Projection
 from tracking.store import database, in_a_line, locked, tune, words
 
-EVERY = 2.0  # seconds between two looks at the journals
-HOLD = 10.0  # seconds that epochs may wait: a call costs nearly as much for one as for many
-AFTER_FAILURE = 15.0  # seconds until a store that did not answer is asked again
-AGAIN = 2.0  # seconds between two attempts at the beginning, and at the end
-PATIENCE = 60.0  # seconds that a server which is away is asked again and again at the beginning, and at the end
-TUNE_AFTER = 100  # trials, after which the database's statistics are made anew
-LOOK = 0.05  # seconds between two looks at what the thread has reached
+EVERY_SECONDS = 2.0  # between two looks at the journals
+HOLD_SECONDS = 10.0  # that epochs may wait: a call costs nearly as much for one as for many
+RETRY_SECONDS = 2.0  # until a store that did not answer is asked again
+SERVER_SECONDS = 15.0  # that a server is waited for at the beginning and at the end
+FILE_SECONDS = 60.0  # the same for a file that another process writes: that process will soon be done
+LOOK_SECONDS = 0.05  # between two looks at what the thread has reached
+TUNE_AFTER = 100  # trials, after which the database's statistics are made again
 FAILURES = (MlflowException, SQLAlchemyError, OSError, Unreachable)
 
 
 class Record:
-    """A search's runs in MLflow, opened and then brought to the journals every two seconds by a thread.
+    """A search's runs in MLflow. A thread opens them, and brings them to what the journals say every two seconds.
 
-    A store that does not answer costs the search nothing: `warn` is called once, the journals wait.
+    A store that does not answer costs the search nothing: `warn` is called once, and the journals wait. A store that
+    refuses the search is not asked again.
 
     Args:
         uri: of the store.
         name: of the search.
-        make: opens the search in the store; called again until it does not fail. What it raises but for a store that
-            fails is a refusal.
+        make: opens the search in the store. It is called until it succeeds. If it raises Unreachable, or an error that
+            is none of ours, the store has failed; any other RecurrentError is a refusal.
+        warn: shows a line to the user.
     """
 
     def __init__(self, uri: str, name: str, make: Callable[[], Projection], warn: Callable[[str], None]) -> None:
         self.uri, self.name, self.make, self.warn = uri, name, make, warn
+        self.patience = FILE_SECONDS if database(uri) else SERVER_SECONDS
         self.opened: Projection | None = None
         self.refusal: RecurrentError | None = None
-        self.failure: Exception = Unreachable("not tried yet")  # the last one, which is no refusal
-        self.over, self.tried = threading.Event(), threading.Event()
-        self.opening = self.awaited = False
-        self.doubtful = False  # the store may have made the search's run without saying so
-        self.began = time.monotonic()
+        self.failure: Exception = Unreachable("no answer")  # the last one
+        self.awaited = False  # somebody waits for it to open, and will say what comes of that
+        self.doubtful = False  # an attempt to open it has failed: the store may have made a run without saying so
         self.reachable = True
-        self.dropped = False
-        self.tuned = 0
+        self.dropped = False  # MLflow has refused a trial
+        self.tuned = 0  # trials there were when the database's statistics were made
+        self.over = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     @property
     def projection(self) -> Projection:
-        """Raises what `make` raises if it is not open yet and cannot be opened now."""
+        """Opens the record if it is not open yet. Raises what `make` raises."""
         return self.opened or self.open_now()
 
     def open_now(self) -> Projection:
-        self.opening = True
         try:
             self.opened = self.make()
         except Exception:
             self.doubtful = True
             raise
-        finally:
-            self.opening = False
         return self.opened
 
     def start(self) -> None:
@@ -71,46 +70,41 @@ class Record:
         if self.thread.ident is None:
             self.thread.start()
 
-    def open(self, enough: Callable[[], bool]) -> bool:
-        """Begins, and waits until it is open, or until `enough`; True if it is open.
+    def wait(self, enough: Callable[[], bool]) -> None:
+        """Begins, and waits until the record is open, until its store has had the time that it may take, or `enough`.
 
-        The thread goes on to try, also afterwards. Raises the store's refusal.
+        If it is not open then, the user is told, and the thread goes on to ask. Raises the store's refusal.
         """
-        self.awaited = True
+        self.awaited, deadline = True, time.monotonic() + self.patience
         self.start()
-        while self.opened is None and self.refusal is None and self.thread.is_alive() and not enough():
-            time.sleep(LOOK)
+        while self._undecided() and not enough() and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
         self.awaited = False
         if self.refusal:
             raise self.refusal
-        return self.opened is not None
+        if self.opened is None:
+            self.reachable = False  # it has been said: the thread says it no more
+            self._say(f"{in_a_line(self.failure)}; the search goes on without its store, which is asked again")
 
-    def in_vain(self) -> bool:
-        """True if it has been denied, or tried for long enough; while an attempt lasts, the store answers."""
-        over = isinstance(self.failure, Denied) or time.monotonic() > self.began + PATIENCE
-        return self.tried.is_set() and not self.opening and over
+    def _undecided(self) -> bool:
+        return self.opened is None and self.refusal is None and self.thread.is_alive()
 
     def _run(self) -> None:
         pause = 0.0
         while not self.over.wait(pause) and self.refusal is None:
-            try:
-                self.reachable = self._look()
-            finally:
-                self.tried.set()
-            opening = self.opened is None and time.monotonic() < self.began + PATIENCE
-            pause = EVERY if self.reachable else AGAIN if opening else AFTER_FAILURE
+            self.reachable = self._look()
+            pause = EVERY_SECONDS if self.reachable else RETRY_SECONDS
 
     def _look(self) -> bool:
-        """Whatever is raised, the next look may go well: the thread lives as long as the search."""
+        """Sends what is new; False if the store has failed. Whatever is raised, the thread lives on."""
         try:
             if self.opened is None:
                 self._open()
             if self.opened is not None:
-                self.opened.sync(hold=HOLD)
+                self.opened.sync(hold=HOLD_SECONDS)
                 self._say_dropped()
                 self._tune()
         except Exception as error:
-            self.failure = error
             self._complain(error)
             return False
         return True
@@ -129,11 +123,17 @@ class Record:
             self._say(f"MLflow is not told all of this search: {error}")
 
     def _complain(self, error: Exception) -> None:
-        if self.reachable:
-            self._say(f"the tracking store failed: {in_a_line(error)}")
+        """Says once that the store has failed; while somebody waits, only what a file is waited for."""
+        self.failure = error
+        if not self.reachable:
+            return
+        if not self.awaited:
+            self._say(f"the tracking store failed: {in_a_line(error)}; it is asked again")
+        elif database(self.uri):
+            self._say(f"waiting up to {self.patience:.0f} s for the tracking store: {in_a_line(error)}")
 
     def _say(self, text: str) -> None:
-        """Nobody may be reading any more, of which Rich makes an end: that of this thread, or of what is being sent."""
+        """Printing can fail when the terminal is closed; that must not stop this thread."""
         with suppress(OSError, SystemExit):
             self.warn(text)
 
@@ -141,7 +141,6 @@ class Record:
         try:
             action()
         except FAILURES as error:
-            self.failure = error
             self._complain(error)
             return False
         except RecurrentError as error:
@@ -172,27 +171,28 @@ class Record:
         self.over.set()
         if self.thread.is_alive():
             self.thread.join()
-        file, deadline = database(self.uri), time.monotonic() + PATIENCE
-        done = self._try(lambda: self._finish(status, last, stopped))
-        while not done and self._may_help() and time.monotonic() < deadline:
-            self.reachable = False
-            time.sleep(AGAIN)
+        deadline, done = time.monotonic() + self.patience, False
+        while not done:
             done = self._try(lambda: self._finish(status, last, stopped))
+            if done or not self._may_help() or time.monotonic() > deadline:
+                break
+            self.reachable = False
+            time.sleep(RETRY_SECONDS)
         if not done:
             sync = shlex.join(["recurrent", "sync", self.name, *words(self.uri)])
             when = " once that is put right" if self.refusal else ""
             self._say(f"MLflow lacks the last results; `{sync}` sends them{when}")
         self._say_dropped()
-        if file:
+        if file := database(self.uri):
             tune(file)
         return done and not self.dropped
 
     def _may_help(self) -> bool:
-        """True if asking again may: of a server, or a file that somebody else writes, which has not refused."""
+        """True if asking again may help: a server, or a file that somebody else writes, that has not refused."""
         return self.refusal is None and (database(self.uri) is None or locked(self.failure))
 
     def _finish(self, status: str, last: Callable[[], None] | None, stopped: str) -> None:
-        if self.doubtful:  # by now a slow server has done what it was asked for: of two runs one goes
+        if self.doubtful:  # by now a slow server has done what it was asked for: of two runs one is deleted
             self.open_now()
             self.doubtful = False
         projection = self.projection
@@ -205,7 +205,7 @@ class Record:
                 last()
         except (*FAILURES, RecurrentError):
             raise
-        except Exception as error:  # of a library for the server's files, say, which is missing or has no key to them
+        except Exception as error:  # a library for the server's files may be missing, or have no key to them
             raise SearchStateError(f"the best model: {type(error).__name__}: {in_a_line(error)}") from error
         finally:
             projection.client.set_terminated(parent_id, status, now())

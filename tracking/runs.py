@@ -1,39 +1,33 @@
-"""MLflow is a projection: one function, `Projection.sync`, brings it to what the trials' journals say.
+"""MLflow is a projection of the journals: `Projection.sync` brings it to what they say.
 
-Calling it again changes nothing: a run is found by its tags, every value carries the time of its journal line, and
+Calling it again changes nothing. A run is found by its tags, every value carries the time of its journal line, and
 MLflow takes the same value at the same step and time only once.
 """
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from tracking.journal import Event, Tail, TrialFolders, now
+from tracking.journal import Event, TrialsReader, now
 from tracking.searches import child_tags, trial_runs
+from tracking.values import batch
 
 End = tuple[int, str, float]  # time, trial, score
-SETTLING = 1_000  # milliseconds after which the end of a trial has certainly been written
+SETTLING_MILLISECONDS = 1_000  # after which the end of a trial has certainly been written
 REFUSED = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
-COSTS = ("parameters", "flops_per_token", "flops_per_step")
-HOW = ("kernel", "kernel_reason", "steps_per_execution")  # a trial is computed
-MOMENTS = {"trained": "", "init": "init_"}  # of a horizon, with the prefix of its metrics
-CURVE = "log10_gain"  # over the lags, which are the metric's steps
 STATUSES = {"completed": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
 
 
 @dataclass
 class _Trial:
     name: str
-    tail: Tail
     run_id: str | None = None
     status: str = ""  # MLflow's
     outcome: str = ""  # the tag
@@ -42,15 +36,15 @@ class _Trial:
     start: int = 0  # time of the first event
     last: int = 0  # time of the last event
     session: str = ""  # of the last start
-    asked: bool = False  # for a run, whatever came of it
+    asked: bool = False  # MLflow was asked to make its run, and may have made it without an answer
     ended: bool = False
 
     def settled(self, outcome: str) -> bool:
-        """MLflow knows already that the trial ended so."""
+        """True if MLflow knows already that the trial has ended with this outcome."""
         return self.outcome == outcome and self.status == STATUSES[outcome]
 
     def due(self, hold: float) -> bool:
-        """Begins and ends are sent at once, the rest waits until something has been sent `hold` seconds ago."""
+        """True if the trial has begun or ended, or if its last lines were sent `hold` seconds ago."""
         return any(event["event"] in ("start", "end") for event in self.pending) or (
             bool(self.pending) and time.monotonic() - self.sent >= hold
         )
@@ -63,7 +57,7 @@ class Projection:
         parent: the search's run.
         folder: holds one folder per trial, each with a `journal.jsonl`.
         metric, direction: of the score.
-        session: names the launcher that calls; a trial that another one started is not running.
+        session: names this launcher; a trial that another launcher has started is not running.
         floors: what models with less memory score, logged beside every trial.
     """
 
@@ -77,20 +71,20 @@ class Projection:
         session: str,
         floors: dict[str, float],
     ) -> None:
-        self.client, self.parent, self.folder, self.session, self.floors = client, parent, folder, session, floors
+        self.client, self.parent, self.session, self.floors = client, parent, session, floors
         self.dropped: list[str] = []  # trials that MLflow refuses, and why
         self.metric, self.direction = metric, direction
         self.trials: dict[str, _Trial] = {}
-        self.folders = TrialFolders(folder)
-        self.open: list[_Trial] = []  # those that have a folder and have not ended
-        self.doubtful = False  # the store may have made a run without saying so
+        self.reader = TrialsReader(folder)
+        self.open: list[_Trial] = []  # those that have begun and have not ended
+        self.doubtful = False  # the store may have made a second run of a trial without an answer
         self.ends: list[End] = []
         self.logged: set[End] = set()
         self.settled = True  # all improvements are logged
         self._adopt()
 
     def _adopt(self) -> None:
-        """Takes over the runs that are there, one for each trial: further ones, of a server that was slow, go."""
+        """Takes over the runs that are there, one for each trial; further ones, made by a slow server, are deleted."""
         parent_id = self.parent.info.run_id
         for name, runs in trial_runs(self.client, self.parent).items():
             trial = self._trial(name)
@@ -107,7 +101,7 @@ class Projection:
 
     def _trial(self, name: str) -> _Trial:
         if name not in self.trials:
-            self.trials[name] = _Trial(name, Tail(self.folder / name / "journal.jsonl"))
+            self.trials[name] = _Trial(name)
         return self.trials[name]
 
     def sync(self, over: bool = False, hold: float = 0.0) -> None:
@@ -117,8 +111,11 @@ class Projection:
             over: no worker lives: what has not ended is closed as interrupted.
             hold: seconds that a trial's epochs may wait for more of them.
         """
-        settled = now() - SETTLING if not over else now()
-        self.open += [self._trial(path.name) for path in self.folders.new()]
+        settled = now() - SETTLING_MILLISECONDS if not over else now()
+        for name, events in self.reader.read():
+            trial = self._trial(name)
+            self.open += [] if trial in self.open or trial.ended else [trial]
+            trial.pending += events
         for trial in self.open:
             if not trial.ended:
                 self._send_or_drop(trial, over, hold)
@@ -134,11 +131,10 @@ class Projection:
         except MlflowException as error:
             if error.error_code not in REFUSED:
                 raise
-            trial.ended = True  # somebody has deleted its run, or there is a value that MLflow does not take
+            trial.ended = True  # its run was deleted, or MLflow does not take one of its values
             self.dropped.append(f"trial {trial.name} is not in MLflow: {str(error).splitlines()[0][:120]}")
 
     def _send(self, trial: _Trial, over: bool, hold: float) -> None:
-        trial.pending += trial.tail.read()
         if trial.due(0.0 if over else hold):
             self._log(trial)
             trial.pending, trial.sent = [], time.monotonic()
@@ -168,10 +164,10 @@ class Projection:
                 self.settled = False
 
     def _create(self, trial: _Trial) -> None:
-        if trial.run_id is None and trial.asked:  # the run may be there, only the answer was lost
+        if trial.run_id is None and trial.asked:  # the answer was lost, but the run may be there
             self._adopt()
         if trial.run_id is None:
-            self.doubtful |= trial.asked  # a slow server may still be at the run that was asked for before
+            self.doubtful |= trial.asked  # a slow server may still make the run that was asked for before
             trial.asked = True
             name = f"{trial.name} {trial.pending[0]['parameters']['architecture']}"
             tags = child_tags(self.parent, trial.name, name)
@@ -198,10 +194,10 @@ class Projection:
         trial.status, trial.outcome = "RUNNING", ""
 
     def _send_best(self, settled: int) -> None:
-        """The search's best score so far, over the number of trials that had ended.
+        """Logs the best score so far as a curve over the number of trials that have ended.
 
-        MLflow shows the value of the highest step, so steps go by the order of ends; ends younger than `settled` wait,
-        since an earlier one may not have been read yet.
+        MLflow shows the value of the highest step, therefore steps follow the order of ends. An end that is younger
+        than `settled` waits, since an earlier one may not have been read yet.
         """
         ready = [(step, end) for step, end in self._improvements() if end[0] <= settled and end not in self.logged]
         if ready:
@@ -211,7 +207,7 @@ class Projection:
         self.settled = max(self.ends)[0] <= settled
 
     def _improvements(self) -> list[tuple[int, End]]:
-        """(how many had ended, end) of every trial that was the best when it ended."""
+        """(trials ended by then, end) of every trial that was the best when it ended."""
         sign = 1 if self.direction == "min" else -1
         found: list[tuple[int, End]] = []
         for step, end in enumerate(sorted(self.ends), start=1):
@@ -223,66 +219,3 @@ class Projection:
         """The name of the trial with the best score."""
         found = self._improvements()
         return found[-1][1][1] if found else None
-
-
-def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric], list[Param], list[RunTag]]:
-    """What MLflow is told of some events of one trial that began at `start`."""
-    metrics: dict[tuple[str, int], Metric] = {}
-    params: dict[str, str] = {}
-    tags: dict[str, str] = {}
-
-    def add(values: Iterable[tuple[str, float]], time: int, step: int = 0) -> None:
-        metrics.update({(name, step): Metric(name, value, time, step) for name, value in values})
-
-    for event in events:
-        kind, time = event["event"], event["time"]
-        if kind == "start":
-            params.update({name: _plain(value) for name, value in event["parameters"].items()})
-            add(_sortable(event["parameters"]), start)
-            tags["attempts"] = str(event["attempt"])
-        elif kind == "built":
-            add([(f"cost/{name}", event[name]) for name in COSTS if name in event], start)
-            tags.update({name: str(event[name]) for name in HOW if name in event})
-        elif kind == "epoch":
-            prefix = f"exec{event['execution']}/" if event["execution"] else ""
-            add([(prefix + name, value) for name, value in event["metrics"].items()], time, event["epoch"])
-        elif kind == "execution":
-            add([(f"executions/{metric}", event["score"])], time, event["execution"])
-        elif kind == "end":
-            tags.update({key: str(event[key]) for key in ("reason", "error") if key in event})
-            add(_results(event, metric), time)
-            if event.get("horizon"):
-                add([("horizon/task_lag", event["horizon"]["lag"])], time)
-            for moment, seen in _horizons(event):
-                add([(f"horizon/{moment}{name}", value) for name, value in seen["summary"].items()], time)
-                for lag, gain in zip(seen["curve"]["lags"], seen["curve"]["log10_gain"], strict=True):
-                    add([(f"horizon/{moment}{CURVE}", gain)], time, lag)
-    named = [Param(name, value) for name, value in params.items()]
-    return list(metrics.values()), named, [RunTag(name, value) for name, value in tags.items()]
-
-
-def _results(end: Event, metric: str) -> list[tuple[str, float]]:
-    names = {"score": f"best/{metric}", "spread": f"best/{metric}_sd", "epoch": "best/epoch", "seconds": "cost/seconds"}
-    names |= {"model_score": "best/model_score", "execution": "best/execution", "ms_per_step": "cost/ms_per_step"}
-    found = [(name, end[key]) for key, name in names.items() if end.get(key) is not None]
-    return found + [(f"samples/{name}", share) for name, share in (end.get("samples") or {}).items()]
-
-
-def _horizons(end: Event) -> list[tuple[str, dict[str, Any]]]:
-    """(prefix of the metrics' names, summary and curve) of the trained model and of the one that it was at first."""
-    seen = end.get("horizon") or {}
-    return [(prefix, seen[moment]) for moment, prefix in MOMENTS.items() if moment in seen]
-
-
-def _sortable(parameters: dict[str, Any]) -> list[tuple[str, float]]:
-    """MLflow sorts parameters as text: numbers are metrics, too."""
-    numbers = {name: value for name, value in parameters.items() if isinstance(value, int | float)}
-    found = [(f"hp/{name}", float(value)) for name, value in numbers.items()]
-    if numbers.get("learning_rate"):
-        found.append(("hp/log10_learning_rate", math.log10(numbers["learning_rate"])))
-    return found
-
-
-def _plain(value: Any) -> str:
-    """Numbers as plain decimals: MLflow's charts read "1e-05" as a word."""
-    return np.format_float_positional(value, trim="-") if isinstance(value, float) else str(value)

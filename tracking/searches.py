@@ -12,7 +12,7 @@ from tracking.errors import SearchStateError
 from tracking.journal import now
 from tracking.store import connect, working
 
-# Of a spec, on --resume.
+# What may differ in the spec of a search that is resumed.
 CHANGING = ("trials", "commit", "time_limit", "target", "trial_time_limit", "memory_limit")
 
 
@@ -33,8 +33,8 @@ def existing_search(name: str, uri: str) -> tuple[MlflowClient, Run]:
 
 
 def _searches(client: MlflowClient, name: str) -> list[Run]:
-    """The oldest first: a server that had answered too late may have made two, until the search is opened again."""
-    if "'" in name:  # no search has such a name, and MLflow's filter would not take it
+    """The parent runs of this name, the oldest first: a server that answered too late may have made a second one."""
+    if "'" in name:  # no search has such a name, and MLflow's filter does not take it
         return []
     text = f"tags.kind = 'search' and tags.search_id = '{name}'"
     return list(client.search_runs(_experiments(client), text, order_by=["attributes.start_time ASC"]))
@@ -53,9 +53,9 @@ def all_trials(client: MlflowClient, parent: Run) -> list[Run]:
 
 
 def trial_runs(client: MlflowClient, parent: Run) -> dict[str, list[Run]]:
-    """The runs of each trial, by number, the fullest first: a server that had answered too late may have made two.
+    """The runs of each trial, by number, the fullest first: a server that answered too late may have made a second one.
 
-    Not those of an earlier search of the same name, whose own run somebody has deleted alone.
+    Trials of an earlier search of this name, whose parent run was deleted, are left out.
     """
     text = f"tags.kind = 'trial' and tags.search_id = '{parent.data.tags['search_id']}'"
     page = client.search_runs([parent.info.experiment_id], text, max_results=1000)
@@ -77,7 +77,7 @@ def spec_id(parent: Run) -> str:
 
 
 def is_of(search: str, tags: dict[str, str]) -> bool:
-    """True for the tags of a trial, or of a model, of the search with that id; early versions gave them none."""
+    """True for the tags of a trial or a model of the search with this id; early versions wrote no id."""
     return tags.get("spec_id", search) == search
 
 
@@ -93,7 +93,14 @@ def open_search(
     spec: dict[str, Any],
     floors: dict[str, float],
 ) -> Run:
-    """Finds or makes the parent run and sets it RUNNING.
+    """Finds or makes the parent run, and sets it RUNNING. Raises as `find_or_make_search` does."""
+    return describe_search(client, find_or_make_search(client, name, experiment, artifacts, spec), spec, floors)
+
+
+def find_or_make_search(
+    client: MlflowClient, name: str, experiment: str, artifacts: str | None, spec: dict[str, Any]
+) -> Run:
+    """The parent run of the search with this spec; made if it is not there.
 
     Raises SearchStateError if another search has the name, or if MLflow has deleted the experiment.
     """
@@ -104,6 +111,11 @@ def open_search(
     for other in found[1:]:
         if spec_id(other) == spec_id(parent):
             client.delete_run(other.info.run_id)
+    return parent
+
+
+def describe_search(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> Run:
+    """Writes what the search is into its parent run, and sets it RUNNING; returns it as it is then."""
     _describe(client, parent, spec, floors)
     client.set_tag(parent.info.run_id, "spec", json.dumps(spec))
     client.update_run(parent.info.run_id, status="RUNNING")
@@ -111,7 +123,7 @@ def open_search(
 
 
 def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str | None, spec: dict[str, Any]) -> Run:
-    """The run that it has made; that of another search of this name, if there is one now."""
+    """The run that was made; another search's run, if that search has taken the name at the same moment."""
     found = client.get_experiment_by_name(experiment)
     if found is not None and found.lifecycle_stage == "deleted":
         raise SearchStateError(
@@ -119,7 +131,7 @@ def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str
         )
     try:
         experiment_id = found.experiment_id if found else client.create_experiment(experiment, artifacts)
-    except MlflowException:  # somebody else has made it meanwhile
+    except MlflowException:  # another process has made it at the same moment
         found = client.get_experiment_by_name(experiment)
         if found is None:
             raise
@@ -127,13 +139,13 @@ def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str
     tags = {MLFLOW_RUN_NAME: name, "kind": "search", "search_id": name, "spec": json.dumps(spec)}
     new = client.create_run(experiment_id, start_time=now(), tags=tags)
     others = [run for run in _searches(client, name) if spec_id(run) != spec.get("id", "")]
-    if others:  # somebody else has begun one since we looked, and may have looked before ours was there
+    if others:  # another search has begun since we looked, and may not have seen ours
         client.delete_run(new.info.run_id)
     return others[0] if others else new
 
 
 def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> None:
-    """The same again changes nothing; what may change on --resume is a tag."""
+    """Logs parameters, floors, versions and data. What a resumed search may change is a tag, which can change."""
     flat = {key: value for key, value in spec.items() if not isinstance(value, dict) and key not in CHANGING}
     params = [Param(key, ",".join(value) if isinstance(value, list) else str(value)) for key, value in flat.items()]
     params += [Param(f"option.{key}", str(value)) for key, value in spec["options"].items()]

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
-MAKING = 150.0  # seconds that another process may take to make a database: MLflow itself tries a bad file for 100
+MAKING_SECONDS = 150.0  # that another process may take to make a database: MLflow itself tries a bad file for 100
 DENIED = ("UNAUTHENTICATED", "PERMISSION_DENIED", "ENDPOINT_NOT_FOUND")  # HTTP's 401, 403 and 404
 FAILED_REQUEST = ("failed with exception", "failed with timeout exception")  # MLflow's words for no answer in time
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # With the defaults one call to a server that is away blocks for four minutes. What a slow server has not answered
-    # in time it may have done all the same: who asks again must look first.
+    # With MLflow's defaults one call to a server that is away blocks for four minutes. A slow server may have done what
+    # it has not answered in time: whoever asks again must look first.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -47,10 +47,10 @@ def resolve(uri: str | None) -> str:
 
 
 def words(uri: str) -> list[str]:
-    """What a command must say to find the store of a resolved URI: nothing if it finds it by itself."""
+    """The words that a command needs to find the store of a resolved URI; none if it finds the store by itself."""
     try:
         found = resolve(None) == uri
-    except RecurrentError:  # MLFLOW_TRACKING_URI is of a kind that we do not take
+    except RecurrentError:  # MLFLOW_TRACKING_URI names a kind of store that we do not take
         found = False
     return [] if found else ["--tracking-uri", uri]
 
@@ -80,7 +80,9 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # a page for what is raised all the same
+    logging.getLogger("mlflow.store.db.utils").setLevel(
+        logging.CRITICAL
+    )  # it prints a page about errors that are raised anyway
     with working(uri):
         try:
             if file and create:
@@ -94,7 +96,7 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
 
 @contextmanager
 def working(uri: str) -> Iterator[None]:
-    """What MLflow raises meanwhile becomes the StoreError of `does_not_work`."""
+    """Turns what MLflow raises meanwhile into the StoreError of `does_not_work`."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -105,7 +107,7 @@ def working(uri: str) -> Iterator[None]:
 
 
 def does_not_work(uri: str, error: Exception) -> StoreError:
-    """The error as a StoreError of one line; Unreachable, if asking again may help."""
+    """The error as a StoreError of one line: Unreachable if asking again may help, Denied if the server refuses us."""
     if database(uri):
         kind: type[StoreError] = Unreachable if locked(error) else StoreError
     elif any(words in str(error) for words in FAILED_REQUEST):
@@ -116,7 +118,7 @@ def does_not_work(uri: str, error: Exception) -> StoreError:
 
 
 def _denied(error: Exception) -> bool:
-    """True for an answer of 401, 403 or 404; in a JSON that is not MLflow's, a gateway's say, the number is lost."""
+    """True for an answer of 401, 403 or 404. MLflow loses the number where the answer is another program's JSON."""
     from mlflow.exceptions import RestException
 
     foreign = isinstance(error, RestException) and "error_code" not in error.json
@@ -124,7 +126,7 @@ def _denied(error: Exception) -> bool:
 
 
 def locked(error: Exception) -> bool:
-    """True if somebody else has written to a SQLite file for longer than it waits."""
+    """True if another process has written to a SQLite file for longer than SQLite waits."""
     return "database is locked" in str(error)
 
 
@@ -133,12 +135,16 @@ def unanswered(uri: str) -> Unreachable:
 
 
 def _create(uri: str, file: Path) -> "MlflowClient":
-    """Makes the database if it is missing, one process at a time: MLflow's own migrations race."""
+    """A client of a file store, whose database is made if it is missing.
+
+    Only one process may make it at a time: MLflow's migrations fail when two run at once. The system releases the lock
+    when its holder dies.
+    """
     from mlflow import MlflowClient
 
     lock = file.with_name(f"{file.name}.lock")
     try:
-        with FileLock(lock, timeout=MAKING):
+        with FileLock(lock, timeout=MAKING_SECONDS):
             if not file.exists():
                 _new_database(file)
             return MlflowClient(uri)
@@ -149,7 +155,7 @@ def _create(uri: str, file: Path) -> "MlflowClient":
 
 
 def _new_database(file: Path) -> None:
-    """All of a database or none: one whose migrations were killed half-way can never be opened again."""
+    """Makes a whole database or none: one whose migrations were killed half-way can never be opened again."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     new = file.with_name(f"{file.name}.new")
@@ -161,7 +167,7 @@ def _new_database(file: Path) -> None:
 
 
 def tune(file: Path) -> None:
-    """Lets the UI read while a search writes, and sorts by a metric take milliseconds instead of seconds."""
+    """Lets the UI read while a search writes, and makes sorting by a metric take milliseconds instead of seconds."""
     with suppress(sqlite3.Error), closing(sqlite3.connect(file, timeout=5)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("ANALYZE")
@@ -174,7 +180,7 @@ def artifacts(uri: str, experiment: str) -> str | None:
 
 
 def in_a_line(error: Exception) -> str:
-    """The most telling line of an error of MLflow's or SQLAlchemy's: what SQLite says, or else the first."""
+    """One line of an error of MLflow's or SQLAlchemy's: what SQLite says, otherwise the first line."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     said = [line.partition(") ")[2] for line in lines if line.startswith("(sqlite3.")]
     return (said or lines)[0][:200]

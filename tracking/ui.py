@@ -21,7 +21,7 @@ from tracking.store import database, tune
 START_SECONDS = 180.0  # seen: 12 on an idle machine, 60 on a loaded one
 STOP_SECONDS = 5.0
 USUAL_PORT = 5000  # MLflow's own: at the same address each time, the browser keeps the user's settings
-# PYTHONSAFEPATH: a user's random.py in the current folder is not imported by the server.
+# With PYTHONSAFEPATH the server does not import a user's random.py from the current folder.
 SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONSAFEPATH": "1"}
 
 
@@ -86,7 +86,7 @@ def _command(file: Path, port: int) -> list[str]:
 
 @contextmanager
 def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a group of its own, so that Ctrl-C reaches us alone and its children end with it."""
+    """A process in a separate group: Ctrl-C reaches us alone, and its children end with it."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,

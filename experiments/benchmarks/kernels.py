@@ -37,19 +37,19 @@ LEAST = 0.95
 def our_kernel(cell: str, length: int, width: int, steps: int) -> dict[str, Any]:
     """Seconds of a step, seconds of compilation and the kernel of one case, in this process."""
     from experiments.training.kernel_speed import measure
-    from experiments.worker.process import alone
+    from experiments.worker.process import become_worker
     from search_spaces.kernels import kernel
 
-    chosen, _ = kernel([cell], alone(), STEPS * length)
+    chosen, _ = kernel([cell], become_worker(), STEPS * length)
     return {**measure(chosen, cell, length, width, steps), "kernel": chosen}
 
 
 def keras_defaults(cell: str, length: int, width: int, steps: int) -> dict[str, Any]:
     import keras
 
-    from experiments.worker.process import one_thread
+    from experiments.worker.process import use_one_thread
 
-    one_thread()
+    use_one_thread()
     times: list[float] = []
     clock = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: times.append(time.perf_counter()))
     layer = {"simple_rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}[cell]

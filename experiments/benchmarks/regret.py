@@ -127,7 +127,7 @@ def ours(table: Table, budget: Budget, strategy: str, pruning: str, how: str = "
                 logs = {OBJECTIVE: scores[-1]}
                 folder.journal.append("epoch", execution=0, epoch=epoch, metrics=logs)
                 self.oracle.update_trial(trial.trial_id, logs, epoch)
-                if epoch + 1 < table.epochs and self.oracle.prunes(trial.trial_id):
+                if epoch + 1 < table.epochs and self.oracle.should_prune(trial.trial_id):
                     raise Pruned(epoch=int(np.argmin(scores)))
             return {"score": min(scores), "epoch": int(np.argmin(scores))}
 

@@ -1,14 +1,17 @@
-"""Where a search's files lie: `searches/NAME/` in the current folder.
+"""The files of a search. They lie in `searches/NAME/` in the current folder.
 
-spec.json                     what is searched, written once
-task.json                     what the record is told of its task and data, which may change
+spec.json                     what is searched; written once
+task.json                     what MLflow shows of the task and the data; may change
 journal.jsonl                 when launchers began, and how they ended
-study.journal  study.lock     Optuna's journal; the lock over proposing and appending
-data/                         train and validation arrays for the workers, while it runs, if they are large
-launcher.lock  workers/0.lock held by the living; the system releases them when a process dies
-trials/0003/journal.jsonl     what happened in a trial; MLflow is brought to it
-trials/0003/checkpoint.npz    its last epoch, to go on from
-trials/0003/model.keras       its best epoch's model
+study.journal  study.lock     Optuna's journal; the lock for asking the study for a trial
+data/                         train and validation arrays, if they are large, while the search runs
+launcher.lock  workers/0.lock held by the launcher and by each worker
+trials/0003/lock              held by the worker of the trial
+trials/0003/journal.jsonl     what happened in the trial; MLflow shows the same
+trials/0003/checkpoint.npz    the last epoch; training resumes from it
+trials/0003/model.keras       the model of the best epoch
+
+The system releases the locks of a process that dies.
 """
 
 import errno
@@ -19,6 +22,7 @@ from filelock import FileLock, Timeout
 from tracking.journal import Journal
 
 SEARCHES = Path("searches")
+POLL_SECONDS = 0.002  # between two looks of a process that waits for a lock
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, no larger file
 
 
@@ -34,11 +38,11 @@ class TrialFolder:
         self.lock = lock(path / "lock")
 
     def execution_weights(self, execution: int, epoch: int) -> Path:
-        """The weights after an epoch of the execution that runs: kept of the best one so far."""
+        """The file of the weights after an epoch of a running execution. It exists for the best epoch so far."""
         return self.path / f"execution{execution}-epoch{epoch}.npz"
 
     def clear(self) -> None:
-        """Removes what only a running trial needs, with what a kill or a full disk has left half written."""
+        """Removes the files that only a running trial needs, and the half-written files of a kill or a full disk."""
         for pattern in ("checkpoint*", "*execution*", "new-*"):
             for path in self.path.glob(pattern):
                 path.unlink(missing_ok=True)
@@ -64,12 +68,12 @@ class SearchFolder:
         return [TrialFolder(path) for path in sorted(self.path.glob("trials/[0-9]*"), key=lambda path: int(path.name))]
 
     def begun_by(self, pid: int, session: str) -> bool:
-        """True if that process, a worker of that launcher, has begun a trial."""
+        """True if the worker process `pid` of the launcher `session` has begun a trial."""
         events = (event for trial in self.trials() for event in trial.journal.events() if event["event"] == "start")
         return any((event.get("pid"), event.get("session")) == (pid, session) for event in events)
 
     def all_ended(self) -> bool:
-        """True if no trial that was begun is still to be finished, and there is one."""
+        """True if there are trials and all of them have ended."""
         last = [trial.journal.events()[-1:] for trial in self.trials()]
         return bool(last) and all(events and events[0]["event"] == "end" for events in last)
 
@@ -81,18 +85,19 @@ class SearchFolder:
         return self.path / "workers" / f"{index}.log"
 
     def wait_for_workers(self, seconds: float) -> None:
-        """Returns when no worker of an earlier launcher lives; raises filelock.Timeout after `seconds`."""
+        """Waits until no worker of an earlier launcher is alive. Raises filelock.Timeout after `seconds` per worker."""
+        # A living worker holds its lock. If the lock can be acquired, the worker is dead.
         for path in self.path.glob("workers/*.lock"):
             lock(path).acquire(timeout=seconds).lock.release()
 
 
 def lock(path: Path) -> FileLock:
-    """A lock that the system releases when its holder dies, kill -9 included."""
-    return FileLock(path, poll_interval=0.002)
+    """A lock between processes. The system releases it when its holder dies, also by kill -9."""
+    return FileLock(path, poll_interval=POLL_SECONDS)
 
 
-def taken(wanted: FileLock, seconds: float = 0) -> bool:
-    """True if this process has taken the lock within `seconds`, False if somebody else holds it."""
+def try_acquire(wanted: FileLock, seconds: float = 0) -> bool:
+    """True if this process has acquired the lock within `seconds`, False if another process still holds it."""
     try:
         wanted.acquire(timeout=seconds)
     except Timeout:

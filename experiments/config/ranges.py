@@ -1,8 +1,8 @@
-"""Ranges and lists as typed on the command line.
+"""Parses ranges and lists of numbers as typed on the command line.
 
-1:3          whole numbers 1, 2, 3 (widths step by 16: 16:64 is 16, 32, 48, 64)
-1,2 or 2     exactly these
-1e-4:1e-2    any real number between the two
+1:3          the whole numbers 1, 2, 3; widths have a step of 16, so 16:64 is 16, 32, 48, 64
+1,2 or 2     these numbers
+1e-4:1e-2    all real numbers between the two
 """
 
 import math
@@ -10,11 +10,16 @@ import math
 from tracking.errors import BadInput
 
 WIDTH_STEP = 16
-MOST_WIDTH, MOST_DEPTH = 65_536, 100  # a layer of that width has billions of weights
+MOST_WIDTH, MOST_DEPTH = 65_536, 100  # a layer of the largest width has billions of weights
 
 
 def whole(argument: str, text: str, step: int = 1) -> range | list[int]:
-    """The whole numbers from 1 that `text` names: a range for A:B, else a list in order. Raises BadInput."""
+    """Parses whole numbers from 1 on: A:B gives a range, a list gives its numbers sorted. Raises BadInput.
+
+    Args:
+        argument: named in the error.
+        step: of a range.
+    """
     most = MOST_WIDTH if step == WIDTH_STEP else MOST_DEPTH
     expected = f"{argument}: expected A:B with A not above B, or a list like 1,2, of whole numbers from 1 to {most:,}"
     expected = f"{expected}; got {text[:60]!r}"
@@ -31,9 +36,13 @@ def whole(argument: str, text: str, step: int = 1) -> range | list[int]:
 def real(
     argument: str, text: str, least: float, below: float = math.inf, above: bool = False
 ) -> tuple[float, float] | list[float]:
-    """The real numbers from `least` (or `above` it) to under `below`: an interval for A:B, else a list.
+    """Parses real numbers: A:B gives the ends of an interval, a list gives its numbers. Raises BadInput.
 
-    Raises BadInput.
+    Args:
+        argument: named in the error.
+        least: the smallest allowed number.
+        below: all numbers are below it.
+        above: `least` itself is not allowed.
     """
     bound = ("above" if above else "from") + f" {least:g}" + (f" and below {below:g}" if below < math.inf else "")
     expected = f"{argument}: expected A:B with A below B, or a list like 0.1,0.2, of numbers {bound}; got {text!r}"

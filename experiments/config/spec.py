@@ -2,9 +2,6 @@
 
 import dataclasses
 import json
-import os
-import re
-from pathlib import Path
 from typing import Any
 
 from experiments.config.folders import SearchFolder
@@ -79,18 +76,6 @@ class Spec:
         found |= {f"-o {key}": value for key, value in self.options.items()} | {"data of digest": self.digest[:12]}
         return {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in found.items()}
 
-    def create(self, folder: SearchFolder) -> None:
-        """Writes the spec of a new search. Raises FileExistsError if somebody else was faster."""
-        mine = folder.path / f"{self.id}.json"
-        try:
-            write_json(mine, self.facts())
-            os.link(mine, folder.spec)
-        except FileNotFoundError:  # swept by the faster one
-            raise FileExistsError(folder.spec) from None
-        finally:
-            for left in (mine, *leftovers(folder)):
-                left.unlink(missing_ok=True)
-
     @classmethod
     def read(cls, folder: SearchFolder) -> "Spec":
         try:
@@ -98,8 +83,3 @@ class Spec:
         except ValueError as error:
             raise BadInput(f"{folder.spec}: expected the spec of a search, got a damaged file: {error}") from None
         return cls(**{field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content})
-
-
-def leftovers(folder: SearchFolder) -> list[Path]:
-    """What killed launchers, and full disks, have left of specs that were never in place."""
-    return [path for path in folder.path.glob("*.json") if re.fullmatch(r"(new-.+-)?[0-9a-f]{32}\.json", path.name)]

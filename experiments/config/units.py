@@ -1,6 +1,6 @@
-"""Names, whole numbers, durations and sizes as typed on the command line.
+"""Parses names, whole numbers, durations and sizes as typed on the command line.
 
-45m, 1h30m, 90s, 90     a duration; seconds where no unit stands
+45m, 1h30m, 90s, 90     a duration; a number without a unit is in seconds
 4G, 512M                a size in GiB, MiB
 none                    no limit
 """
@@ -10,10 +10,10 @@ import re
 
 from tracking.errors import BadInput
 
-SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-BYTES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+UNIT_BYTES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 NONE = "none"
-MOST = 2**31  # beyond every sensible value, and what NumPy's shapes take
+MOST = 2**31  # above every sensible value, and below the limit of NumPy's shapes
 MOST_SEED = 2**63
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -38,8 +38,8 @@ def parse_duration(argument: str, text: str) -> float | None:
     if text == NONE:
         return None
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", text.lower())
-    seconds = sum(float(number) * SECONDS[unit] for number, unit in parts)
-    if "".join(number + unit for number, unit in parts) != text.lower() or not 0 < seconds < math.inf:
+    seconds = sum(float(amount) * UNIT_SECONDS[unit] for amount, unit in parts)
+    if "".join(amount + unit for amount, unit in parts) != text.lower() or not 0 < seconds < math.inf:
         raise BadInput(f"{argument}: expected a duration like 90s, 45m or 1h30m, or none; got {text!r}")
     return seconds
 
@@ -49,7 +49,7 @@ def parse_size(argument: str, text: str) -> int | None:
     if text == NONE:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT])(?:I?B)?", text.upper())
-    count = int(float(found[1]) * BYTES[found[2]]) if found else 0
+    count = int(float(found[1]) * UNIT_BYTES[found[2]]) if found else 0
     if count < 1:
         raise BadInput(f"{argument}: expected a size like 4G or 512M, or none; got {text!r}")
     return count

@@ -1,4 +1,4 @@
-"""What takes long to compute and never changes, kept in files from one process to the next."""
+"""Keeps values that take long to compute and never change in files, for later processes."""
 
 import hashlib
 import json
@@ -10,32 +10,35 @@ from typing import Any
 
 from experiments.system.files import write_json
 
-FORMAT = 1  # raise it when a change in the code changes the numbers
+FORMAT = 1  # raise it when a change in the code changes the values
 
 
 def folder(name: str) -> Path | None:
-    """A folder of `$RECURRENT_SEARCH_CACHE` or ~/.cache/recurrent-search; None for a user without a home."""
+    """The folder `name` in `$RECURRENT_SEARCH_CACHE` or ~/.cache/recurrent-search; None for a user without a home."""
     try:
         return Path(os.environ.get("RECURRENT_SEARCH_CACHE") or "~/.cache/recurrent-search").expanduser() / name
     except RuntimeError:
         return None
 
 
-def kept(name: str, key: str, compute: Callable[[], Any], valid: Callable[[Any], bool] = bool) -> Any:
-    """`compute()`, a JSON value that depends on `key` alone; from the file of an earlier call if there is a valid one.
+def cached(name: str, key: str, compute: Callable[[], Any], valid: Callable[[Any], bool] = bool) -> Any:
+    """`compute()`, a JSON value that depends on `key` alone. A later call reads it from a file in the folder `name`.
 
-    A damaged file is computed anew, and where nothing can be written nothing is kept.
+    A damaged file is replaced. Nothing is kept where nothing can be written.
     """
-    place = folder(name)
-    if place is None:
+    parent = folder(name)
+    if parent is None:
         return compute()
-    path = place / f"{hashlib.sha256(f'{FORMAT} {key}'.encode()).hexdigest()}.json"
+    path = parent / f"{hashlib.sha256(f'{FORMAT} {key}'.encode()).hexdigest()}.json"
+    # A missing file and every kind of damage raise one of these. The value can always be computed, so none is an error.
     with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        found = json.loads(path.read_text("utf-8"))
-        if found["key"] == key and valid(found["value"]):
-            return found["value"]
+        entry = json.loads(path.read_text("utf-8"))
+        if entry["key"] == key and valid(entry["value"]):
+            return entry["value"]
     value = compute()
+    # A full disk or a read-only folder costs later processes time alone, so it is no error. The write does not wait for
+    # the disk either, since a lost value is computed again.
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"key": key, "value": value}, durable=False)
     return value

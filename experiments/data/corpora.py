@@ -7,8 +7,8 @@ Worked example, with a training text "abba" and a later text "abc":
     >>> encode("abc", vocabulary("abba"))
     array([1, 2, 0], dtype=int32)
 
-Id 0 is the unknown symbol: "c" does not occur in the training text, and a vocabulary built on more than the training
-text would tell the model about the test text. Decoding gives "ab\ufffd".
+Id 0 is the unknown symbol: "c" does not occur in the training text. A vocabulary of more than the training text would
+tell the model about the test text. Decoding gives "ab\ufffd".
 """
 
 import functools
@@ -29,7 +29,7 @@ BUNDLED = "python-reference"
 LIBRARY = "python-library"
 LIBRARY_SIZE = 2_000_000  # characters
 NOT_LIBRARY = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
-SHORTEST = 1_000  # characters: a tenth of less is no validation split
+MIN_CHARACTERS = 1_000  # a tenth of fewer is no validation split
 UNKNOWN = "\ufffd"
 
 
@@ -37,7 +37,7 @@ UNKNOWN = "\ufffd"
 class Corpus:
     """Training, validation and test text, and the sha256 (hexadecimal) of the UTF-8 bytes of the three joined.
 
-    The sum is the key of every result measured on it.
+    Results are compared only where the sha256 is the same.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Corpus:
 
     @functools.cached_property
     def text(self) -> str:
-        """The three splits joined. Not kept beside them before it is asked for: text8 has 100,000,000 characters."""
+        """The three splits joined. It is made at its first use, since text8 has 100,000,000 characters."""
         return "".join(self.splits)
 
 
 def names() -> tuple[str, ...]:
-    """What `load` knows by name."""
+    """The corpora that `load` knows by name."""
     return BUNDLED, LIBRARY, *(dataset.name for dataset in DATASETS)
 
 
@@ -59,17 +59,20 @@ def load(source: str = BUNDLED) -> Corpus:
     """The corpus called `source`: one of `names()`, or the path of any UTF-8 text file of at least 1,000 characters.
 
     "python-reference" is the Python language reference that CPython carries for `help()` (`pydoc_data.topics`, joined
-    in the order of its keys): about 465,000 characters, 103 distinct, on Python 3.11.7. "python-library" is the source
-    code of the modules that come with Python, in the order of their paths: the first 2,000,000 characters. Every Python
-    version has its own texts, so results belong to the `sha256` and not to the name.
-    The other names are downloaded when first asked for (`experiments.data.published`) and have their published splits;
-    tinyshakespeare and all that is not downloaded is cut 80/10/10 in order. ./ptb is a file of that name.
-    Of a file a leading byte order mark is dropped and "\\r\\n" becomes "\\n"; the corpus is named after the file.
-    A file is read once per process, and again when it has changed.
+    in the order of its keys): about 465,000 characters, 103 distinct, on Python 3.11.7. "python-library" is the first
+    2,000,000 characters of the source code of the modules that come with Python, in the order of their paths. Every
+    Python version has other texts, so results belong to the `sha256` and not to the name.
+
+    The other names are downloaded at their first use (`experiments.data.published`) and have their published splits.
+    tinyshakespeare has none: it is cut 80/10/10 in order, and so are Python's texts and files. A path may not be one of
+    the names: write ./ptb for a file called ptb.
+
+    A leading byte order mark of a file is dropped, and "\\r\\n" becomes "\\n". The corpus has the name of the file. A
+    file is read once per process, and again when it has changed.
 
     Raises:
-        DataError: in one line, for what is missing, no file, unreadable, not UTF-8, empty or too short, for what
-            cannot be downloaded, and for a Python without `pydoc_data` or the source code of its modules.
+        DataError: in one line, for a source that is missing, is no regular file, cannot be read, is not UTF-8 or is too
+            short; for a failed download; for a Python without `pydoc_data` or without the source code of its modules.
     """
     if source == BUNDLED:
         return _bundled()
@@ -95,7 +98,7 @@ def load(source: str = BUNDLED) -> Corpus:
     return _from_file(path, source, status.st_mtime_ns, status.st_size)
 
 
-@functools.lru_cache(maxsize=1)  # every part of a search asks for that of the same text
+@functools.lru_cache(maxsize=1)  # all calls of a search are about one text
 def vocabulary(text: str) -> str:
     """The unknown symbol U+FFFD, then the distinct characters of `text`, the training split, in code point order."""
     return UNKNOWN + "".join(sorted(set(text) - {UNKNOWN}))
@@ -105,7 +108,7 @@ def encode(text: str, vocabulary: str) -> np.ndarray:
     """Ids (characters,) int32: the position of each character in `vocabulary`, 0 for one that is not there.
 
     Raises:
-        ValueError: when `vocabulary` does not begin with U+FFFD or names a character twice.
+        DataError: when `vocabulary` does not begin with U+FFFD or names a character twice.
     """
     if not vocabulary.startswith(UNKNOWN) or len(set(vocabulary)) < len(vocabulary):
         raise DataError(f"vocabulary: expected U+FFFD and then distinct characters, got {vocabulary[:20]!r}")
@@ -118,7 +121,7 @@ def decode(ids: np.ndarray, vocabulary: str) -> str:
     """The text of `ids` (characters,), any integer type; id 0 reads as U+FFFD.
 
     Raises:
-        ValueError: when an id is negative or not below the number of symbols.
+        DataError: when an id is negative or not below the number of symbols.
     """
     if len(ids) and not 0 <= ids.min() <= ids.max() < len(vocabulary):
         raise DataError(f"ids: expected 0 to {len(vocabulary) - 1}, got {ids.min()} to {ids.max()}")
@@ -126,7 +129,7 @@ def decode(ids: np.ndarray, vocabulary: str) -> str:
 
 
 def split(text: str, validation: int = 80, test: int = 90) -> tuple[str, str, str]:
-    """Training, validation and test text in order; the last two begin where so many percent of the characters end."""
+    """Training, validation and test text, in order; the last two begin behind `validation` and `test` percent."""
     first, second = len(text) * validation // 100, len(text) * test // 100
     return text[:first], text[first:second], text[second:]
 
@@ -151,28 +154,28 @@ def _library() -> Corpus:
         if len(text) < LIBRARY_SIZE:
             with tokenize.open(folder / path) as file:  # knows the encoding that a source file declares
                 text += ("\n\n" if text else "") + file.read()
-    if len(text) < SHORTEST:
+    if len(text) < MIN_CHARACTERS:
         raise DataError(f"corpus: expected a Python with its source code in {folder} for {LIBRARY!r}, got none")
     return _corpus(LIBRARY, split(text[:LIBRARY_SIZE]))
 
 
 def _sources(folder: Path) -> list[str]:
-    """The .py files below `folder`, sorted: no tests, nothing installed, nothing that is another on every machine."""
-    found = []
+    """The .py files below `folder`, sorted, without tests, installed packages and files that another machine lacks."""
+    paths: list[str] = []
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name not in NOT_LIBRARY and not name.startswith("config-")]
         sources = [name for name in files if name.endswith(".py") and not name.startswith("_sysconfigdata")]
-        found += [(Path(place) / name).relative_to(folder).as_posix() for name in sources]
-    return sorted(found)
+        paths += [(Path(place) / name).relative_to(folder).as_posix() for name in sources]
+    return sorted(paths)
 
 
 @functools.cache
 def _downloaded(dataset: Dataset, folder: Path | None) -> Corpus:
-    """`folder`, of the downloads, is part of the cache's key only."""
-    found = texts(dataset)
-    if len(found) == 1:
-        return _corpus(dataset.name, split(found[0], *dataset.cut))
-    train, validation, test = found
+    """`folder`, where downloads are kept, is part of the cache's key only."""
+    parts = texts(dataset)
+    if len(parts) == 1:
+        return _corpus(dataset.name, split(parts[0], *dataset.cut))
+    train, validation, test = parts
     return _corpus(dataset.name, (train, validation, test))
 
 
@@ -187,9 +190,9 @@ def _from_file(path: Path, source: str, modified: int, size: int) -> Corpus:
         raise DataError(_unreadable(source, error)) from None
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     if not text:
-        raise DataError(f"corpus: expected at least {SHORTEST:,} characters, got the empty file {source!r}")
-    if len(text) < SHORTEST:
-        raise DataError(f"corpus: expected at least {SHORTEST:,} characters, got {len(text):,} in {source!r}")
+        raise DataError(f"corpus: expected at least {MIN_CHARACTERS:,} characters, got the empty file {source!r}")
+    if len(text) < MIN_CHARACTERS:
+        raise DataError(f"corpus: expected at least {MIN_CHARACTERS:,} characters, got {len(text):,} in {source!r}")
     return _corpus(path.name, split(text))
 
 
@@ -206,5 +209,5 @@ def _unreadable(source: str, error: Exception) -> str:
 
 
 def _code_points(text: str) -> np.ndarray:
-    """(characters,) uint32. A lone surrogate, as in a command line argument that is not UTF-8, is a character too."""
+    """Code points (characters,) uint32. A lone surrogate is one too: an argument that is not UTF-8 holds some."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")

@@ -1,11 +1,11 @@
-"""Verified downloads: a file is in the cache folder whole and with the right sha256, or it is not there.
+"""Verified downloads: a file in the cache folder is whole and has the right sha256, or it is not there.
 
 For `fetch("https://…/text8.zip", "a6640522…", "text8.zip")` the folder ~/.cache/recurrent-search/downloads holds
 
-    text8.zip         the file, under its name only when its sum was right; one put there by hand is as good
-    text8.zip.part    what has arrived so far: the next call asks for the rest
+    text8.zip         the file; a download gets this name once its sha256 is right; a user may put the file here, too
+    text8.zip.part    the bytes that have arrived so far; the next call asks for the rest
     text8.zip.lock    held while downloading, so that two processes do not download at once
-    text8.zip.sha256  only where no sum is published: that of the first file seen here, which later ones must have
+    text8.zip.sha256  only for a file without a published sha256: that of the first download, which later ones must have
 """
 
 import functools
@@ -22,21 +22,24 @@ from experiments.data import cache
 from tracking.errors import DataError
 
 CHUNK = 1 << 16  # bytes
-TIMEOUT = 30  # seconds in which nothing arrives
+SILENCE_SECONDS = 30.0  # a server that sends nothing for so long has broken off
 
 
 def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> Path:
     """The path of the file `name` in the cache folder, downloaded from `url` unless it is there.
 
-    `sha256` (hexadecimal) of None is not known: it is pinned at the first download. `size` (bytes) is what the progress
-    bar shows where the server does not tell; the bar is drawn on a terminal only. A file with another sum stays where
-    it is, since a user may have put it there. Once found right, a file is not read again by this process.
+    A file with a wrong sha256 stays where it is, since a user may have put it there. A file with the right one is not
+    read again by this process. A progress bar is drawn on a terminal only.
+
+    Args:
+        sha256: hexadecimal; None where none is published. Then that of the first download is kept and expected later.
+        size: bytes; the progress bar shows it where the server does not tell.
 
     Raises:
-        DataError: in one line, for a server that is not reached, refuses or breaks off twice, for a wrong sum, and for
-            a cache folder that cannot be used.
+        DataError: in one line, for a server that is not reached, refuses or breaks off twice, for a wrong sha256, and
+            for a cache folder that cannot be used.
     """
-    from filelock import FileLock  # the list of tasks answers without it
+    from filelock import FileLock  # imported here, so that the list of tasks does not wait for it
 
     folder = cache.folder("downloads")
     if folder is None:
@@ -47,6 +50,8 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> P
         expected = sha256 or _pinned(pin)
         if not (expected and path.exists()):
             folder.mkdir(parents=True, exist_ok=True)
+            # Without the lock two processes would write one part file at once. The second one waits here until the
+            # first one has the whole file.
             with FileLock(folder / f"{name}.lock"):
                 if not path.exists():
                     part = _download(url, path, size)
@@ -55,6 +60,7 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> P
                         part.unlink()
                         raise DataError(f"corpus: expected {url} with sha256 {expected}{where}, got sha256 {got}")
                     part.replace(path)
+                # No sha256 is published for this file. That of the first download is kept: a later change shows.
                 if not expected:
                     expected = _sha256(path)
                     pin.write_text(expected + "\n")
@@ -85,8 +91,10 @@ def _sha256_once(path: Path, modified: int, size: int) -> str:
 
 
 def _download(url: str, path: Path, size: int | None) -> Path:
-    """The part file, complete; a connection that breaks off is taken up again once."""
+    """The complete part file."""
     part = path.with_name(f"{path.name}.part")
+    # A long download often breaks off once, and the second request asks for the rest alone. A second break is an error:
+    # the user decides whether to go on, and the bytes that have arrived stay.
     try:
         failure = _receive(url, part, size) and _receive(url, part, size)
     except (OSError, HTTPException) as error:
@@ -101,7 +109,7 @@ def _download(url: str, path: Path, size: int | None) -> Path:
 
 
 def _receive(url: str, part: Path, size: int | None) -> str:
-    """Adds to `part` what it lacks; returns how far it came when the connection broke off, and "" at the end."""
+    """Adds the missing bytes to `part`. Returns "", or how far it came if the connection broke off."""
     response, had = _open(url, part)
     with response, part.open("ab" if had else "wb") as file:
         total = None if response.length is None else had + response.length
@@ -109,17 +117,18 @@ def _receive(url: str, part: Path, size: int | None) -> str:
             while chunk := _read(response):
                 file.write(chunk)
                 advance(len(chunk))
-        if chunk is not None and not response.length:  # http.client ends a body that is too short without an error
+        # http.client raises no error for a body that ends too early. `length` is the number of bytes that are missing.
+        if chunk is not None and not response.length:
             return ""
         return f"{file.tell():,}{'' if total is None else f' of {total:,}'} bytes"
 
 
 def _open(url: str, part: Path) -> tuple[HTTPResponse, int]:
-    """The server's answer, and how many bytes of `part` it goes on from: 0 from a server that sends all again."""
+    """The server's answer, and the bytes of `part` behind which it goes on: 0 if the server sends the whole file."""
     had = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "recurrent-search"} | ({"Range": f"bytes={had}-"} if had else {})
     try:
-        response = urlopen(Request(url, headers=headers), timeout=TIMEOUT)
+        response = urlopen(Request(url, headers=headers), timeout=SILENCE_SECONDS)
     except HTTPError as error:
         error.close()
         if error.code != 416 or not had:
@@ -130,12 +139,14 @@ def _open(url: str, part: Path) -> tuple[HTTPResponse, int]:
         if response.headers.get("Content-Range", "").startswith(f"bytes {had}-"):
             return response, had
         response.close()
-    part.unlink()  # its length means nothing to this server
+    # The server cannot go on behind the bytes of `part`: it refuses this range, or it answers with another one. `part`
+    # is removed, so that the second request is for the whole file and cannot come here again.
+    part.unlink()
     return _open(url, part)
 
 
 def _read(response: HTTPResponse) -> bytes | None:
-    """Some bytes of the body; none at its end; None when the connection broke off."""
+    """The next bytes of the body; b"" at its end; None if the connection broke off."""
     try:
         return response.read(CHUNK)
     except (OSError, HTTPException):
@@ -144,7 +155,7 @@ def _read(response: HTTPResponse) -> bytes | None:
 
 @contextmanager
 def _bar(name: str, total: int | None, had: int) -> Iterator[Callable[[int], None]]:
-    """Draws a progress bar; yields the function that moves it on by some bytes."""
+    """Draws a progress bar, and gives the function that advances it by a number of bytes."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -158,5 +169,5 @@ def _bar(name: str, total: int | None, had: int) -> Iterator[Callable[[int], Non
 def _reason(error: Exception) -> str:
     if isinstance(error, HTTPError):
         return f"HTTP {error.code} {error.reason}"
-    cause = getattr(error, "reason", error)  # urllib wraps what happened
+    cause = getattr(error, "reason", error)  # urllib wraps the exception that says what happened
     return " ".join(str(getattr(cause, "strerror", None) or cause).split()) or type(cause).__name__

@@ -1,11 +1,11 @@
-"""The data sets of the language modelling literature: where their files are, how they are known and cut.
+"""The data sets of the language modelling literature: their files, how these are verified, and their splits.
 
 Worked example, ptb-char: simple-examples.tgz holds each split as a file, its symbols apart and "_" for a space:
 
     data/ptb.char.train.txt  "n o _ i t\\n"      train  "no it\\n"
 
-No text of theirs is part of this project: PTB derives from the Penn Treebank, which its owner, the LDC, licenses.
-Archives are read in memory, by the names of their members; nothing of them is written to disk.
+No text of a data set is part of this project. PTB, for example, derives from the Penn Treebank, which the LDC licenses.
+Archives are read in memory, by the names of their members. Nothing in them is written to disk.
 """
 
 import posixpath
@@ -31,13 +31,13 @@ class File:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three texts are the splits; one is cut where `cut` says, in percent of its characters."""
+    """Three texts, which are the splits, or one text, which is cut at `cut` percent of its characters."""
 
     name: str
     files: tuple[File, ...]
-    members: tuple[str, ...] = ()  # the texts in the one file, an archive; without any the files are the texts
+    members: tuple[str, ...] = ()  # the texts in an archive, the only file; () if the files are the texts
     cut: tuple[int, int] = (80, 90)
-    spaced: bool = False  # the symbols stand apart and "_" is a space
+    spaced: bool = False  # a space stands between the symbols, and "_" is a space
 
 
 DATASETS = (
@@ -121,43 +121,43 @@ DATASETS = (
 
 
 def texts(dataset: Dataset) -> tuple[str, ...]:
-    """Its training, validation and test text, or its one text; downloads what is not in the cache.
+    """The training, validation and test text of a data set, or its only text. Downloads what the cache lacks.
 
     Raises:
-        DataError: in one line, for what `downloads.fetch` raises and for a file that holds other things.
+        DataError: in one line, for what `downloads.fetch` raises and for a file with another content.
     """
-    from experiments.data.downloads import fetch  # with urllib and filelock 0.1 s, which the command line does without
+    from experiments.data.downloads import fetch  # imported here: urllib and filelock take 0.1 s
 
     paths = [fetch(file.url, file.sha256, file.name, file.size) for file in dataset.files]
     try:
         contents = _members(paths[0], dataset.members) if dataset.members else [path.read_bytes() for path in paths]
-        found = tuple(content.decode("utf-8") for content in contents)
+        decoded = tuple(content.decode("utf-8") for content in contents)
     except (OSError, ValueError, EOFError, zlib.error) as error:
         raise DataError(
             f"corpus: expected {dataset.name} in {', '.join(map(str, paths))}, got {error}; "
             "delete it, and the .sha256 beside it, to download it again"
         ) from None
-    return tuple(text.replace(" ", "").replace("_", " ") for text in found) if dataset.spaced else found
+    return tuple(text.replace(" ", "").replace("_", " ") for text in decoded) if dataset.spaced else decoded
 
 
 def _members(archive: Path, names: tuple[str, ...]) -> list[bytes]:
-    """The files `names` of a .zip or .tgz. Raises DataError when it is neither or lacks one."""
+    """The files `names` of a .zip or .tgz. Raises DataError for another format and for a missing file."""
     import tarfile
     import zipfile
 
-    found = {}
+    contents = {}
     try:
         if archive.suffix == ".zip":
             with zipfile.ZipFile(archive) as zipped:
-                found = {name: zipped.read(name) for name in names if name in zipped.namelist()}
+                contents = {name: zipped.read(name) for name in names if name in zipped.namelist()}
         else:
             with tarfile.open(archive, "r:gz") as tarred:
                 for entry in tarred:
-                    name = posixpath.normpath(entry.name)  # simple-examples.tgz calls them ./simple-examples/…
+                    name = posixpath.normpath(entry.name)  # simple-examples.tgz has them as ./simple-examples/…
                     if name in names and (content := tarred.extractfile(entry)):
-                        found[name] = content.read()
+                        contents[name] = content.read()
     except (tarfile.TarError, zipfile.BadZipFile) as error:
         raise DataError(error) from None
-    if missing := [name for name in names if name not in found]:
+    if missing := [name for name in names if name not in contents]:
         raise DataError(f"no member {', '.join(missing)}")
-    return [found[name] for name in names]
+    return [contents[name] for name in names]

@@ -1,12 +1,12 @@
-"""Engines: what starts workers. A worker of an engine has these calls for the launcher, and no others.
+"""Engines start workers. The launcher calls these methods of an engine's worker, and no others.
 
-    go()         let it begin; it waits for that
-    alive()      its process runs
-    done()       it has ended because nothing is left to do
-    failed()     it has ended for none of the reasons that are foreseen
-    retired()    it has grown too large and has ended: a fresh one takes its place
-    full()       it has ended because the disk is full
-    stop()       end it at once
+    go()         lets the worker begin; before that it waits
+    alive()      true while its process runs
+    done()       true if it has ended because there are no more trials
+    failed()     true if it has ended for an unforeseen reason
+    retired()    true if it has ended after a trial because it used too much memory; a new worker takes its place
+    full()       true if it has ended because the disk is full
+    stop()       ends it at once
 
-`index` and `pid` name it.
+The attributes `index` and `pid` say which worker it is.
 """

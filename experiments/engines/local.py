@@ -12,19 +12,24 @@ Target = Callable[..., None]
 
 
 class LocalWorker:
-    """One worker process. It waits for `go`, and ends when its launcher dies."""
+    """One worker process. It waits for `go`, and ends when its launcher dies.
+
+    Args:
+        target: the main function of the process; it gets a connection, `index` and `arguments`.
+        method: how the process starts, "spawn" or "fork".
+    """
 
     def __init__(self, target: Target, index: int, arguments: tuple[Any, ...], method: str) -> None:
         context: Any = multiprocessing.get_context(method)
         gate, self._go = context.Pipe(duplex=False)
         self.index = index
         self.process = context.Process(target=target, args=(gate, index, *arguments), daemon=True)
-        with _ignored(signal.SIGINT):  # Ctrl-C is for the launcher: workers inherit that they do not hear it
+        with _ignored(signal.SIGINT):  # the process inherits it, so Ctrl-C reaches only the launcher
             self.process.start()
         gate.close()
 
     def go(self) -> None:
-        with suppress(BrokenPipeError):  # it has died meanwhile, and will be found `failed`
+        with suppress(BrokenPipeError):  # the process has died; `failed` will say so
             self._go.send(True)
 
     @property
@@ -35,23 +40,23 @@ class LocalWorker:
         return bool(self.process.is_alive())
 
     def done(self) -> bool:
-        """Ended, because there was nothing left to do."""
+        """True if it has ended because there are no more trials."""
         return self.process.exitcode == DONE
 
     def failed(self) -> bool:
-        """Ended for none of the reasons that are foreseen."""
+        """True if it has ended for an unforeseen reason."""
         return self.process.exitcode not in (None, DONE, RETIRED, FULL)
 
     def retired(self) -> bool:
-        """Ended after a trial, to make room for a fresh one."""
+        """True if it has ended after a trial because it used too much memory."""
         return self.process.exitcode == RETIRED
 
     def full(self) -> bool:
-        """Ended, because the disk was full."""
+        """True if it has ended because the disk is full."""
         return self.process.exitcode == FULL
 
     def stop(self) -> None:
-        """Ends the process at once: what it had done is in the journals."""
+        """Ends the process at once. Its finished epochs are in the journals."""
         self.process.kill()
         self.process.join()
 

@@ -17,14 +17,14 @@ class Display:
 
     Args:
         epochs: of one execution.
-        session: of the launcher; set when it is known.
+        session: of the launcher.
     """
 
     def __init__(
-        self, console: Console, progress: Progress, metric: str, floors: dict[str, float], epochs: int
+        self, console: Console, progress: Progress, metric: str, floors: dict[str, float], epochs: int, session: str
     ) -> None:
         self.console, self.progress, self.metric, self.floors, self.epochs = console, progress, metric, floors, epochs
-        self.session = ""
+        self.session = session
         self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
         self.ticks = 0
 

@@ -1,4 +1,4 @@
-"""What ends a search or a trial before its time: the launcher looks on while the workers run."""
+"""What ends a search or a trial before its time. The launcher checks it while the workers run."""
 
 import statistics
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from experiments.launcher.progress import Progress, TrialState
 from experiments.system import resources
 from tracking.text import format_duration, format_memory, format_number
 
-LOOK = 1.0  # seconds; the launcher looks four times as often
-LAST = 30.0  # seconds that workers get to end by themselves when no trial is left; it takes them one or two
-HUNG, HUNG_EPOCHS = 600.0, 20  # seconds, and median epochs, without a new epoch: the longer of the two
+LOOK_SECONDS = 1.0  # that one look counts at the most; the launcher looks four times as often
+LAST_SECONDS = 30.0  # that workers get to end by themselves when no trial is left; it takes them one or two
+HUNG_SECONDS, HUNG_EPOCHS = 600.0, 20  # without a new epoch a trial hangs: the longer of this time and these epochs
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ class Limits:
     target: float | None = None
     trial_time: float | None = None
     memory: int | None = None
-    shared: int = 0  # workers among which the machine's memory is shared, if nobody has set that of one
-    data: float = 0.0  # seconds in which the launcher had the data: a worker may have to make them, too
-    hung: float = HUNG
+    shared: int = 0  # workers that share the machine's memory; 0 where the user has set the memory of one
+    data: float = 0.0  # seconds that the launcher needed for the data: a worker may have to make them too
+    hung: float = HUNG_SECONDS
 
 
 def limits(spec: Spec, workers: int, data: float = 0.0) -> Limits:
     """The limits of a spec. Raises ValueError for one that is none.
 
     Args:
-        data: seconds in which the launcher had the data.
+        data: seconds that the launcher needed for the data.
     """
     time, trial_time = (
         parse_duration("--time-limit", spec.time_limit),
@@ -51,9 +51,9 @@ def limits(spec: Spec, workers: int, data: float = 0.0) -> Limits:
 
 
 class Clock:
-    """Counts the seconds between looks, but at most LOOK for each.
+    """Counts the seconds between looks, at most LOOK_SECONDS for each.
 
-    So neither a suspended machine, nor a launcher that was stopped, nor a clock that is set counts against anybody.
+    A machine that was suspended, or a launcher that was stopped, therefore counts as one look.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Clock:
     def look(self) -> float:
         """Seconds until now."""
         now = monotonic()
-        self.seconds, self.looked = self.seconds + min(now - self.looked, LOOK), now
+        self.seconds, self.looked = self.seconds + min(now - self.looked, LOOK_SECONDS), now
         return self.seconds
 
 
@@ -70,8 +70,8 @@ class Watch:
     """Looks at a running search, by its limits and by what its journals say.
 
     Args:
-        session: of the launcher; trials of others are none of its business.
-        epoch: estimates the seconds that one takes of a trial which has not shown any.
+        session: of the launcher; trials of other launchers are ignored.
+        epoch: estimates the seconds of an epoch, for a trial that has finished none.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Watch:
     ) -> None:
         self.limits, self.progress, self.session, self.epoch = limits, progress, session, epoch
         self.clock, self.last = Clock(), Clock()
-        self.waits: dict[int, tuple[tuple[str, int], Clock]] = {}  # by worker: what it is at, and for how long
+        self.waits: dict[int, tuple[tuple[str, int], Clock]] = {}  # by worker: what it does, and for how long
 
     def over(self) -> str:
         """Why the search ends now, or ""."""
@@ -97,14 +97,14 @@ class Watch:
         return ""
 
     def ended(self) -> bool:
-        """True if no trial is left, and a worker has not ended by itself: it hangs."""
+        """True if no trial is left, and the workers have had LAST_SECONDS to end by themselves."""
         if self.progress.done() < self.progress.planned or self.progress.left() > 0:
             self.last = Clock()
-        return self.last.look() > LAST
+        return self.last.look() > LAST_SECONDS
 
     def offence(self, worker: LocalWorker) -> tuple[TrialState | None, str]:
-        """The trial that a worker is at, and why that must end now, or ""."""
-        # One that this process has begun: an earlier process of this worker may have died at the trial named last.
+        """The trial that a worker runs, and why that must end now, or ""."""
+        # Only a trial that this process has begun: an earlier process of the same worker may have died in another one.
         trial = next((one for one in self.progress.running(self.session) if one.pid == worker.pid), None)
         if trial:
             trial.late = False
@@ -126,7 +126,7 @@ class Watch:
         return f"used {format_memory(used)} of memory, limit {format_memory(limit)}"
 
     def _waiting(self, worker: int, at: tuple[str, int]) -> float:
-        """Seconds that a worker has been at the same, as far as they were looked at."""
+        """Seconds for which a worker has shown nothing new."""
         before, clock = self.waits.get(worker, (None, Clock()))
         if at != before:
             clock = Clock()
@@ -134,24 +134,26 @@ class Watch:
         return clock.look()
 
     def _start(self, worker: LocalWorker) -> str:
-        """Of a worker without a trial: it begins one within seconds, or ends."""
+        """Why a worker without a trial must end: a healthy one begins a trial, or ends, within seconds."""
         begun = sum(one.pid == worker.pid for one in self.progress.trials.values())
         patience = max(self.limits.hung, HUNG_EPOCHS * self.limits.data)
         hung = self._waiting(worker.index, (f"process {worker.pid}", begun)) > patience
         return f"hung: no trial for {format_duration(patience)}" if hung else ""
 
     def _time(self, trial: TrialState) -> str:
-        waiting = self._waiting(trial.worker, (trial.number, trial.tail.offset))
+        waiting = self._waiting(trial.worker, (trial.number, trial.lines))
         limit = self.limits.trial_time
-        before = 0.0 if limit is None or trial.spent > limit else trial.spent  # if above, the worker itself ends it
+        before = (
+            0.0 if limit is None or trial.spent > limit else trial.spent
+        )  # above the limit the worker itself ends it
         if limit is not None and not trial.stopped and not trial.trained and before + waiting > limit:
             trial.late = trial.begun
             what = "stopped at" if trial.late else "no epoch within"
             return f"{what} the trial time limit of {format_duration(limit)}"
-        if waiting <= self.limits.hung:  # whatever the epochs took: this is looked at four times a second
+        if waiting <= self.limits.hung:  # the usual case, without a look at the paces
             return ""
         paces = [pace for one in self.progress.trials.values() for pace in one.paces]
-        # Its own count beside all, and before it has any the estimate: the others may be smaller candidates.
+        # The other trials may be smaller candidates: its own paces count too, or the estimate before it has any.
         paces = [statistics.median(some) for some in (paces, trial.paces or [self.epoch(trial)]) if some]
         patience = max(self.limits.hung, HUNG_EPOCHS * max(paces))
         return f"hung: no epoch for {format_duration(patience)}" if waiting > patience else ""

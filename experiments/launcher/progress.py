@@ -1,18 +1,18 @@
-"""A search's state as its journals tell it, for the display."""
+"""The state of a search, as its journals tell it: for the display, for limits, and for the end."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tracking.journal import Event, Tail, TrialFolders, now
+from tracking.journal import Event, TrialsReader, now
 
 
 @dataclass
 class TrialState:
     """What is known of one trial."""
 
-    tail: Tail
     number: str
+    lines: int = 0  # of its journal
     architecture: str = ""
     values: dict[str, Any] = field(default_factory=dict)
     worker: int = -1
@@ -24,8 +24,8 @@ class TrialState:
     spent: float = 0.0  # seconds of that execution until its last epoch was over
     begun: bool = False  # the execution that runs has finished an epoch
     trained: bool = False  # it has finished its last one
-    late: bool = False  # in the next one the trial time limit was reached
-    stopped: bool = False  # the launcher has stopped it for that: it is let come to its end
+    late: bool = False  # it has reached the trial time limit after an epoch
+    stopped: bool = False  # the launcher has stopped it for that: it still measures and ends
     last_score: float | None = None
     score: float | None = None
     spread: float | None = None
@@ -34,13 +34,14 @@ class TrialState:
     parameters: int = 0
     seconds: float = 0.0
     last: int = 0  # time of the last event, milliseconds
-    paces: list[float] = field(default_factory=list)  # seconds of each epoch, as its worker has counted them
+    paces: list[float] = field(default_factory=list)  # seconds of each epoch, counted by its worker
 
-    def read(self) -> bool:
+    def take(self, events: list[Event]) -> bool:
         """Takes in what is new; True if the trial has just ended."""
         before = self.outcome
-        for event in self.tail.read():
+        for event in events:
             self._take(event)
+        self.lines += len(events)
         return self.outcome != before
 
     def _take(self, event: Event) -> None:
@@ -79,9 +80,9 @@ class Progress:
     """
 
     def __init__(self, trials: Path, direction: str, planned: int, epochs: int) -> None:
-        self.folders, self.direction, self.planned, self.epochs = TrialFolders(trials), direction, planned, epochs
+        self.reader, self.direction, self.planned, self.epochs = TrialsReader(trials), direction, planned, epochs
         self.trials: dict[str, TrialState] = {}
-        self.open: list[TrialState] = []  # those that have not ended
+        self.open: list[TrialState] = []  # those that have begun and have not ended
         self.outcomes: dict[str, list[TrialState]] = {}  # those that have
         self._best: TrialState | None = None
         self.started, self.done_before = now(), 0
@@ -90,10 +91,13 @@ class Progress:
 
     def update(self) -> list[TrialState]:
         """Returns the trials that have ended since the last call."""
-        for path in self.folders.new():
-            self.trials[path.name] = TrialState(Tail(path / "journal.jsonl"), path.name)
-            self.open.append(self.trials[path.name])
-        ended = [trial for trial in self.open if trial.read()]
+        ended = []
+        for name, events in self.reader.read():
+            if name not in self.trials:
+                self.trials[name] = TrialState(name)
+                self.open.append(self.trials[name])
+            if self.trials[name].take(events):
+                ended.append(self.trials[name])
         if ended:
             self.open = [trial for trial in self.open if not trial.outcome]
         for trial in ended:
@@ -107,23 +111,23 @@ class Progress:
         return sign * (trial.score or 0.0), trial.last, trial.number
 
     def running(self, session: str) -> list[TrialState]:
-        """The trials that this launcher's workers are at, by worker."""
+        """The trials that this launcher's workers run, by worker."""
         return sorted((trial for trial in self.open if trial.session == session), key=lambda trial: trial.worker)
 
     def ended(self, outcome: str) -> list[TrialState]:
         return self.outcomes.get(outcome, [])
 
     def done(self) -> int:
-        """How many trials have ended, in whichever way."""
+        """How many trials have ended: completed, pruned or failed."""
         return sum(map(len, self.outcomes.values()))
 
     def left(self) -> int:
-        """How many of the planned trials have not ended; there may be more trials than are planned now."""
+        """How many of the planned trials have not ended. After a lower --trials some trials are not planned."""
         ended = (trial for trial in self.trials.values() if trial.outcome)
         return self.planned - sum(int(trial.number) < self.planned for trial in ended)
 
     def best(self) -> TrialState | None:
-        """The trial with the best score, of equal ones the first to end: the one whose model is logged."""
+        """The trial with the best score, whose model is logged. Of equal ones it is the first to end."""
         return self._best
 
     def units(self) -> int:

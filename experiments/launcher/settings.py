@@ -20,8 +20,8 @@ from tracking.errors import BadInput
 
 def search_spec(
     task: str, options: dict[str, str], name: str | None = None, resume: bool = False, **given: Any
-) -> Spec:
-    """The spec of a search, every value checked. Raises BadInput.
+) -> tuple[Spec, Task]:
+    """The spec of a search, every value checked, and its task. Raises BadInput.
 
     Args:
         task: its name, or a user's file.
@@ -46,7 +46,7 @@ def search_spec(
     _check(spec, made)
     if spec.oracle == "grid" and not before and "trials" not in named:
         spec = dataclasses.replace(spec, trials=min(estimate.space_size(spec) or spec.trials, MOST - 1))
-    return spec
+    return spec, made
 
 
 def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:

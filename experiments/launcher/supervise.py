@@ -1,19 +1,20 @@
-"""One search: starts workers, keeps MLflow up to date with their journals, ends when nothing is left to do."""
+"""Supervises the workers of one search: starts them, replaces those that die, and ends when nothing is left to do."""
 
 import os
-import signal
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import psutil
 from filelock import Timeout
 
-from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, taken
+from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, try_acquire
 from experiments.engines.local import LocalWorker
+from experiments.launcher.claim import OTHER_LAUNCHER_SECONDS
+from experiments.launcher.signals import signals
 from experiments.worker.build import make_tuner
 from experiments.worker.process import work
 from tracking.errors import SearchStateError
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
     from experiments.launcher.progress import TrialState
     from tracking.record import Record
 
-TICK = 0.25  # seconds between two looks at the workers
-OTHER_LAUNCHER = 3.0  # seconds after which another launcher of this search is believed to live
-OLD_WORKERS = 60.0  # seconds that workers of a killed launcher get to end; it takes them milliseconds
-FREED = 5.0  # seconds in which the system takes a lock from a process that it has ended
-USELESS_DEATHS = 3  # processes of one worker that may die one after the other before they begin a trial
+TICK_SECONDS = 0.25  # between two looks at the workers
+OLD_WORKERS_SECONDS = 60.0  # that workers of a killed launcher get to end; it takes them milliseconds
+FREED_SECONDS = 5.0  # in which the system takes a lock from a process that it has ended
+USELESS_DEATHS = 3  # processes of one worker that may die one after another before they begin a trial
 NO_SPACE = "the disk is full; --resume goes on"
 
 
@@ -43,55 +43,65 @@ class Search:
         gpus: names of GPUs for CUDA_VISIBLE_DEVICES, dealt out to the workers.
         make: makes a worker's tuner; a fake one in tests.
         method: how processes start, "spawn" or, for tests, "fork".
+        watch: says when the search, or a worker's trial, must end before its time.
+        session: names this launcher.
+        warn: shows a line to the user.
     """
 
     def __init__(
-        self, folder: SearchFolder, workers: int, gpus: list[str], make: Any = make_tuner, method: str = "spawn"
+        self,
+        folder: SearchFolder,
+        workers: int,
+        gpus: list[str],
+        make: Any = make_tuner,
+        method: str = "spawn",
+        watch: "Watch | None" = None,
+        session: str = "",
+        warn: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.folder, self.count, self.gpus, self.make, self.method = folder, workers, gpus, make, method
-        self.watch: Watch | None = None  # says when the search, or a worker's trial, must end before its time
         self.why = ""
-        self.session = uuid.uuid4().hex
+        self.watch, self.session, self.warn = watch, session or uuid.uuid4().hex, warn
         self.workers: list[LocalWorker] = []
         self.interrupted = False
         self.sent = True  # the record has all there is
-        self.useless: dict[int, int] = {}  # by place: processes that died, one after the other, before any trial
-        self.left_out: set[int] = set()  # places of workers that are not replaced any more
-        self.warn: Callable[[str], None] = lambda text: None
+        self.useless: dict[int, int] = {}  # by worker: processes that died one after another before they began a trial
+        self.left_out: set[int] = set()  # workers that are not replaced any more
 
-    def run(self, open_record: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any = None) -> str:
+    def run(self, begin: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any = None) -> str:
         """Returns "done", "interrupted", or why the search ended before its time.
 
         Args:
-            open_record: called with the session while the workers import TensorFlow; what it raises ends the search.
+            begin: called with the session while the workers import TensorFlow; returns the record. What it raises
+                ends the search.
             tick: called four times a second.
             last: called with the record when all trials are sent, before the search's run ends.
 
         Raises SearchStateError if another launcher runs this search, WorkersDied if no worker can run.
         """
-        if not taken(self.folder.launcher_lock, OTHER_LAUNCHER):
+        if not try_acquire(self.folder.launcher_lock, OTHER_LAUNCHER_SECONDS):
             raise SearchStateError(
                 f"name: expected a search that is not running, got {self.folder.path.name!r}, which is"
             )
         try:
-            with self._signals():
+            with signals(self._hear):
                 self._wait_for_old_workers()
-                return self._run(open_record, tick, last)
+                return self._run(begin, tick, last)
         finally:
             self._stop()
             self.folder.launcher_lock.release()
 
     def _wait_for_old_workers(self) -> None:
         try:
-            self.folder.wait_for_workers(OLD_WORKERS)
+            self.folder.wait_for_workers(OLD_WORKERS_SECONDS)
         except Timeout as error:
             got = ", ".join(f"process {pid}" for pid in _holders(Path(error.lock_file))) or "one"
             got += ", which does not end"
             raise SearchStateError(f"name: expected no worker of an earlier launcher, got {got}") from None
 
-    def _run(self, open_record: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any) -> str:
+    def _run(self, begin: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any) -> str:
         self.workers = [self._start(index) for index in range(self.count)]
-        record = open_record(self.session)
+        record = begin(self.session)
         status = "FAILED"
         try:
             self._watch_disk(record, tick)
@@ -101,16 +111,16 @@ class Search:
             raise
         finally:
             status = "KILLED" if self.interrupted else status
-            ended = "interrupted" if self.interrupted else self.why or "done"  # a later Ctrl-C changes that no more
+            ended = "interrupted" if self.interrupted else self.why or "done"  # a later Ctrl-C does not change it
             self._stop()
-            with suppress(OSError, SystemExit):  # the terminal is closed; of a closed pipe Rich makes an exit
+            with suppress(OSError, SystemExit):  # the terminal may be closed: printing fails, or Rich ends the process
                 tick()
-            with suppress(OSError):  # a full disk: the record has it all the same
+            with suppress(OSError):  # the disk may be full; the record is told all the same
                 self.folder.journal.append("end", status=status, why=ended)
             if record:
                 self.sent = record.finish(status, last and (lambda: last(record)), ended)
-            with suppress(OSError):  # a full disk: the next launcher will
-                self._settle()
+            with suppress(OSError):  # the disk may be full; the next launcher does it then
+                self._tell_study()
         return ended
 
     def _start(self, index: int) -> LocalWorker:
@@ -118,14 +128,13 @@ class Search:
         memory = self.watch.limits.memory if self.watch else None
         return LocalWorker(work, index, (self.folder.path, self.session, gpu, memory, self.make), self.method)
 
-    def _settle(self) -> None:
-        """A worker that was ended between the last line of its trial and that of the study has left one behind."""
+    def _tell_study(self) -> None:
+        """Tells the study of trials that have ended, where a worker was killed before it could do so."""
         if not self.workers or not all(worker.done() for worker in self.workers):
-            from experiments.strategy.study import (
-                settle,  # Optuna takes half a second, which most searches need not wait for
-            )
+            # Optuna takes half a second, which most searches need not wait for.
+            from experiments.strategy.study import tell_ends
 
-            settle(self.folder)
+            tell_ends(self.folder)
 
     def _watch_disk(self, record: "Record | None", tick: Callable[[], None]) -> None:
         try:
@@ -150,7 +159,7 @@ class Search:
 
     def _watch(self, tick: Callable[[], None]) -> None:
         while not self.interrupted and not self.why and any(not worker.done() for _, worker in self._wanted()):
-            tick()  # what the journals say is read before anybody is judged by it
+            tick()  # the journals are read before any worker is judged by them
             for place, worker in self._wanted():
                 if worker.full():
                     self._give_up(NO_SPACE)
@@ -163,10 +172,10 @@ class Search:
             if self.watch and self.watch.ended():
                 return
             self.why = self.watch.over() if self.watch else ""
-            time.sleep(TICK)
+            time.sleep(TICK_SECONDS)
 
     def _enforce(self, place: int, state: "TrialState | None", reason: str) -> None:
-        """Ends a worker that must end, with the trial that it is at: that costs nothing but itself."""
+        """Ends a worker that must end, together with the trial that it runs. No other trial is affected."""
         if not reason:
             return
         self.workers[place].stop()
@@ -174,7 +183,8 @@ class Search:
             self._replace(place, reason)
             return
         trial = self.folder.trial(int(state.number))
-        if taken(trial.lock, FREED):  # else another worker has begun it anew, and is judged by what it does
+        # Otherwise another worker has begun the trial again: that one is judged by itself.
+        if try_acquire(trial.lock, FREED_SECONDS):
             try:
                 self._end(trial, state, reason)
             finally:
@@ -182,7 +192,7 @@ class Search:
         self._renew(place)
 
     def _end(self, trial: TrialFolder, state: "TrialState", reason: str) -> None:
-        """The trial has failed; one that is late and has finished an epoch is stopped, and its best epoch counts."""
+        """Ends the trial as failed. One that is late and has finished an epoch is stopped: its best epoch counts."""
         trial.journal.repair()
         if trial.journal.events()[-1]["event"] == "end":
             return
@@ -212,7 +222,7 @@ class Search:
         return self.folder.begun_by(worker.pid, self.session)
 
     def _can_do_without(self) -> bool:
-        """True if another worker goes on, or has found nothing left to start and none of its trials was lost."""
+        """True if another worker goes on, or if one has found nothing left to start and every trial has ended."""
         others = [worker for _, worker in self._wanted()]
         if any(other.alive() or other.retired() or (other.failed() and self._has_run(other)) for other in others):
             return True
@@ -226,30 +236,15 @@ class Search:
         for worker in self.workers:
             worker.stop()
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """The first Ctrl-C, SIGTERM or closed terminal ends the search cleanly, a second one at once.
-
-        What this process was started to ignore, under nohup say, it ignores.
-        """
-
-        def note(signum: int, frame: Any) -> None:
-            if self.interrupted:
-                raise KeyboardInterrupt
-            self.interrupted = True
-
-        signals = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        heard = [signum for signum in signals if signal.getsignal(signum) is not signal.SIG_IGN]
-        before = {signum: signal.signal(signum, note) for signum in heard}
-        try:
-            yield
-        finally:
-            for signum, handler in before.items():
-                signal.signal(signum, handler)
+    def _hear(self) -> None:
+        """The first signal ends the search cleanly; a second one ends it at once."""
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
 
 
 def _holders(path: Path) -> list[int]:
-    """The processes that have a file open, as far as the system tells."""
+    """The processes that have a file open, if the system tells."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):

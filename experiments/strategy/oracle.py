@@ -1,8 +1,10 @@
 """A Keras Tuner oracle whose memory is an Optuna study on disk.
 
-Workers share nothing but that study: each asks under one lock, a new trial is one line in Optuna's journal, and who
-works on a trial holds its lock, which the system releases when a process dies. A trial that is RUNNING in the study
-and whose lock is free was lost: the next worker that asks gets it again, under its own number.
+Workers share only that study. One lock lets one worker at a time ask for a trial. A new trial is one line in Optuna's
+journal.
+
+The worker of a trial holds the trial's lock. The system releases the lock when the process dies. A trial is lost if it
+is RUNNING in the study and its lock is free. The next worker that asks gets the lost trial again, under its old number.
 """
 
 from functools import cached_property
@@ -14,30 +16,33 @@ import optuna
 from keras_tuner.engine.trial import Trial, TrialStatus
 from optuna.trial import TrialState
 
-from experiments.config.folders import SearchFolder, TrialFolder, taken
+from experiments.config.folders import SearchFolder, TrialFolder, try_acquire
 from experiments.config.spec import STRATEGIES
 from experiments.strategy.points import distribution, key
 from experiments.strategy.proposals import Proposals
-from experiments.strategy.pruning import given_up
+from experiments.strategy.pruning import should_prune
 from experiments.strategy.study import open_study, tell
 from tracking.errors import BadInput
 from tracking.journal import Event
 
-DEATHS = 3  # a trial whose worker died so often, without a new epoch in between, is not tried again
+DEATHS = 3  # worker deaths without a new epoch in between, after which a trial has failed
 
 
 class StudyOracle(keras_tuner.Oracle):
     """Answers Keras Tuner's calls from an Optuna study.
 
     Args:
-        folder: the search's folder; study, locks and trials lie there.
-        objective: `keras_tuner.Objective`.
+        folder: the search's folder with the study, the locks and the trials.
+        objective: name and direction of the score.
         strategy: random, grid or tpe.
         max_trials: how many trials the search has in all.
         seed: of the proposals; 0 is a seed.
-        hyperparameters: the space, where it is known before the first build.
-        session: names the launcher whose worker this is; tells its workers' deaths from the launcher's own.
-        pruner: Optuna's, asked by `prunes`; by default no trial is pruned.
+        hyperparameters: the space, if it is known before the first model is built.
+        session: names the launcher that started this worker. It tells the death of a worker from the death of its
+            launcher.
+        pruner: an Optuna pruner for `should_prune`; by default no trial is pruned.
+
+    Raises BadInput for an unknown strategy.
     """
 
     def __init__(
@@ -56,16 +61,19 @@ class StudyOracle(keras_tuner.Oracle):
         super().__init__(objective=objective, max_trials=max_trials, hyperparameters=hyperparameters)
         self.verbose, self.pruner = 0, pruner or optuna.pruners.NopPruner()
         self.folder, self.strategy, self.search_seed, self.session = folder, strategy, seed, session
-        self.tried: set[Any] = set()  # the points of the study's first trials; none is tried twice
-        self.claimed: dict[str, TrialFolder] = {}
-        self.ongoing_trials: dict[str, Trial] = {}
+        self.tried: set[Any] = set()  # keys of the study's points that this process has read; none is proposed again
+        self.claimed: dict[str, TrialFolder] = {}  # of the trials whose locks this process holds, by trial id
+        self.ongoing_trials: dict[str, Trial] = {}  # by tuner id
+        # Every worker opens the study, and the first one makes it. The lock keeps two workers from making two.
         with folder.study_lock:
             self.storage, self.study = open_study(folder, objective.direction)
 
     def create_trial(self, tuner_id: str) -> Trial:
-        """A lost trial, a new one, or one with status STOPPED when there is nothing left to start."""
+        """A lost trial, else a new one, else one with status STOPPED: nothing is left to start."""
         if tuner_id in self.ongoing_trials:
             return self.ongoing_trials[tuner_id]
+        # Another worker that asked at the same time would get the same number and perhaps the same point.
+        # The lock lets it ask after this worker has stored its trial.
         with self.folder.study_lock:
             found = self._lost_trial() or self._new_trial()
         if found is None:
@@ -78,32 +86,36 @@ class StudyOracle(keras_tuner.Oracle):
         return self.trials[trial_id]
 
     def _lost_trial(self) -> tuple[str, dict[str, Any]] | None:
+        """(id, values) of a trial whose worker died, or None. Lost trials that have ended are told to the study."""
         for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if frozen.number >= self.max_trials:  # --trials was lowered
                 continue
-            trial = self.folder.trial(frozen.number)
-            trial.path.mkdir(parents=True, exist_ok=True)
-            if not taken(trial.lock):
+            trial_folder = self.folder.trial(frozen.number)
+            trial_folder.path.mkdir(parents=True, exist_ok=True)
+            # A living worker holds the lock of its trial. If the lock is free, the worker is dead.
+            if not try_acquire(trial_folder.lock):
                 continue
-            trial.journal.repair()
-            end = self._end_of(trial)
+            trial_folder.journal.repair()
+            end = self._end_of(trial_folder)
             if end is None:
-                return self._claim(trial), frozen.params
-            trial.clear()
+                return self._claim(trial_folder), frozen.params
+            trial_folder.clear()
             tell(self.study, frozen.number, end)
-            trial.lock.release()
+            trial_folder.lock.release()
         return None
 
-    def _end_of(self, trial: TrialFolder) -> Event | None:
-        """How a trial without a worker ended: as its journal says, or failed if it has killed too many workers."""
-        events = trial.journal.events()
+    def _end_of(self, trial_folder: TrialFolder) -> Event | None:
+        """The "end" event of a lost trial, or None if it is to run again. After DEATHS dead workers it has failed."""
+        journal = trial_folder.journal
+        events = journal.events()
         if events and events[-1]["event"] == "end":
             return events[-1]
         if deaths(events, self.session) < DEATHS:
             return None
-        return trial.journal.append("end", outcome="failed", score=None, reason=f"killed its worker {DEATHS} times")
+        return journal.append("end", outcome="failed", score=None, reason=f"killed its worker {DEATHS} times")
 
     def _new_trial(self) -> tuple[str, dict[str, Any]] | None:
+        """(id, values) of a new trial, or None if there are `max_trials` or the space has no more points."""
         trials = self.study.get_trials(deepcopy=False)
         if len(trials) >= self.max_trials:
             return None
@@ -111,53 +123,57 @@ class StudyOracle(keras_tuner.Oracle):
         values = self.proposals.next(trials, self.tried)
         if values is None:
             return None
-        trial = self.folder.trial(len(trials))
-        trial.path.mkdir(parents=True, exist_ok=True)
-        trial.lock.acquire()
+        trial_folder = self.folder.trial(len(trials))
+        trial_folder.path.mkdir(parents=True, exist_ok=True)
+        # The lock is taken before the study has the trial. A trial in the study whose lock is free would count as lost.
+        trial_folder.lock.acquire()
         known = {parameter.name: distribution(parameter) for parameter in self.proposals.space.space}
         template = optuna.trial.create_trial(
             state=TrialState.RUNNING, params=values, distributions={name: known[name] for name in values}
         )
         self.storage.create_new_trial(self.study._study_id, template)
-        return self._claim(trial), values
+        return self._claim(trial_folder), values
 
     @cached_property
     def proposals(self) -> Proposals:
+        """Made at the first new trial, when the space is declared."""
         return Proposals(self.strategy, self.get_space(), self.search_seed, self.objective.direction != "max")
 
-    def _claim(self, trial: TrialFolder) -> str:
-        self.claimed[trial.path.name] = trial
-        return trial.path.name
+    def _claim(self, trial_folder: TrialFolder) -> str:
+        """Notes that this process works on the trial; returns the trial's id."""
+        self.claimed[trial_folder.path.name] = trial_folder
+        return trial_folder.path.name
 
     def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Trial:
-        """Reports the objective's value after an epoch; a step that is known already changes nothing.
+        """Reports the objective's value after an epoch. A second report of the same epoch changes nothing.
 
-        Keras Tuner's steps count from 0, those of the study are epochs behind a trial: Optuna's pruners begin there.
+        Args:
+            step: the epoch, counted from 0 as Keras Tuner does. The study counts from 1, as Optuna's pruners expect.
         """
         value, frozen = metrics.get(self.objective.name), self._frozen(trial_id)
         if value is not None and step + 1 not in frozen.intermediate_values:
             self.storage.set_trial_intermediate_value(frozen._trial_id, step + 1, value)
         return self.trials[trial_id]
 
-    def prunes(self, trial_id: str) -> bool:
-        """True if the trial, by what it has reported, is not worth further epochs."""
-        return given_up(self.pruner, self.study, self._frozen(trial_id))
+    def should_prune(self, trial_id: str) -> bool:
+        """True if the reported scores of the trial are not worth further epochs."""
+        return should_prune(self.pruner, self.study, self._frozen(trial_id))
 
     def end_trial(self, trial: Trial) -> None:
-        """Tells the study what the trial's journal says, and lets go of the trial."""
-        folder = self.claimed.pop(trial.trial_id)
-        end = folder.journal.events()[-1]
+        """Tells the study the end that the trial's journal has, and releases the trial's lock."""
+        trial_folder = self.claimed.pop(trial.trial_id)
+        end = trial_folder.journal.events()[-1]
         trial.score = end.get("score")
-        tell(self.study, folder.number, end)
-        folder.lock.release()
-        self.ongoing_trials = {key: value for key, value in self.ongoing_trials.items() if value is not trial}
+        tell(self.study, trial_folder.number, end)
+        trial_folder.lock.release()
+        self.ongoing_trials = {tuner: other for tuner, other in self.ongoing_trials.items() if other is not trial}
 
     def _frozen(self, trial_id: str) -> optuna.trial.FrozenTrial:
         storage_id = self.storage.get_trial_id_from_study_id_trial_number(self.study._study_id, int(trial_id))
         return self.storage.get_trial(storage_id)
 
     def may_win(self, score: float) -> bool:
-        """False if a finished trial is better."""
+        """False if a completed trial has a better score."""
         done = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         scores = [trial.values[0] for trial in done]
         return not scores or (score >= max(scores) if self.objective.direction == "max" else score <= min(scores))
@@ -176,21 +192,29 @@ class StudyOracle(keras_tuner.Oracle):
         return trial
 
     def remaining_trials(self) -> int:
+        """How many trials the search may still start."""
         return self.max_trials - len(self.study.get_trials(deepcopy=False))
 
     def save(self) -> None:
-        """Nothing to do: every change is in the study before it is acted on."""
+        """Does nothing: every change is written to the study at once."""
 
     def reload(self) -> None:
-        """Nothing to do: the constructor opens the study as it is."""
+        """Does nothing: the constructor opens the study that is on disk."""
 
 
 def deaths(events: list[Event], session: str) -> int:
-    """How often a trial's worker died while its launcher (`session`) lived on, since the last finished epoch."""
+    """How often a trial's worker has died alone since the last finished epoch, with its launcher still running.
+
+    Two "start" events in a row with the same session mean that the first worker died and its launcher did not.
+
+    Args:
+        events: of the trial's journal.
+        session: of the launcher that runs now.
+    """
     sessions: list[str] = []
     for event in events:
         if event["event"] == "epoch":
             sessions = sessions[-1:]
         elif event["event"] == "start":
             sessions.append(event["session"])
-    return sum(one == following for one, following in pairwise([*sessions, session]))
+    return sum(earlier == later for earlier, later in pairwise([*sessions, session]))

@@ -1,4 +1,4 @@
-"""The points of a space: Keras Tuner's hyperparameters, of which each has a value where its conditions hold."""
+"""The points of a space. A point has a value for each Keras Tuner hyperparameter whose conditions hold."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from tracking.errors import BadInput
 
-Values = dict[str, Any]
+Values = dict[str, Any]  # a point: the values by the names of the hyperparameters
 
 
 def walk(space: kt.HyperParameters, choose: Callable[[kt.HyperParameter], Any]) -> Values:
@@ -28,7 +28,13 @@ def _active(parameter: kt.HyperParameter, values: Values) -> bool:
 def points(
     space: kt.HyperParameters, backwards: bool = False, index: int = 0, values: Values | None = None
 ) -> Iterator[Values]:
-    """Every point of a finite space once; a value whose condition does not hold makes no new point."""
+    """Every point of a finite space once. Hyperparameters whose conditions do not hold are left out.
+
+    Args:
+        backwards: the values of each hyperparameter come in reverse order.
+        index: the first hyperparameter that has no value yet; 0 except in recursive calls.
+        values: of the hyperparameters before `index`.
+    """
     values = values or {}
     if index == len(space.space):
         yield values
@@ -42,9 +48,12 @@ def points(
 
 
 def size(space: kt.HyperParameters) -> float:
-    """The number of points, without listing them; infinite with a range of real numbers."""
+    """The number of points, counted without listing them; infinite if there is a range of real numbers.
+
+    Points that agree in the values that later conditions ask for are counted together.
+    """
     names = [{condition.name for condition in parameter.conditions} for parameter in space.space]
-    counts: dict[frozenset[tuple[str, Any]], int] = {frozenset(): 1}  # by the values that later conditions ask for
+    counts: dict[frozenset[tuple[str, Any]], int] = {frozenset(): 1}
     for index, parameter in enumerate(space.space):
         found, asked = domain(parameter), {name for later in names[index + 1 :] for name in later}
         following: dict[frozenset[tuple[str, Any]], int] = {}
@@ -63,7 +72,7 @@ def size(space: kt.HyperParameters) -> float:
 
 
 def domain(parameter: kt.HyperParameter) -> list[Any] | None:
-    """All values a hyperparameter can take, or None for a continuous one."""
+    """All values that a hyperparameter can take, or None for a range of real numbers."""
     wanted = distribution(parameter)
     if isinstance(wanted, FloatDistribution) and wanted.single():
         return [wanted.low]
@@ -78,16 +87,20 @@ def domain(parameter: kt.HyperParameter) -> list[Any] | None:
 
 
 def finite(space: kt.HyperParameters) -> bool:
+    """True if no hyperparameter is a range of real numbers."""
     return all(domain(parameter) is not None for parameter in space.space)
 
 
 def key(values: Values) -> frozenset[tuple[str, Any]]:
-    """What makes two points the same."""
+    """Equal for two points with the same values, and hashable."""
     return frozenset(values.items())
 
 
 def distribution(parameter: kt.HyperParameter) -> BaseDistribution:
-    """Optuna's word for a Keras Tuner hyperparameter."""
+    """Optuna's distribution over the values of a Keras Tuner hyperparameter.
+
+    Raises BadInput for reverse_log sampling, and for log sampling with a step.
+    """
     if isinstance(parameter, kt.Choice):
         return CategoricalDistribution(parameter.values)
     if isinstance(parameter, kt.Boolean):

@@ -1,7 +1,7 @@
 """Which point of a space comes next.
 
-Every proposal has random numbers of its own, from (search seed, trial number): two processes cannot propose the same
-point by sharing a seed, and a search with one worker proposes the same points every time.
+The random numbers of a proposal are a function of (search seed, trial number). Two workers of a search never use the
+same random numbers. A search with one worker proposes the same points every time.
 """
 
 from typing import Any
@@ -15,16 +15,16 @@ from experiments.strategy import tpe
 from experiments.strategy.points import Values, distribution, finite, key, points, size, walk
 from tracking.errors import BadInput
 
-FEW = 5_000  # points of a space whose untried ones are all compared
-PROPOSAL_SEEDS = 2  # spawn key: apart from the seeds of data (0) and training (1)
+FEW = 5_000  # in a space with at most 5,000 points TPE compares all untried ones
+PROPOSAL_SEEDS = 2  # spawn key; data have 0, training has 1
 
 
 class Proposals:
     """The points of a search, one after the other.
 
     Args:
-        strategy: random; grid (in the reverse order of the values, so that what probably takes longest comes first and
-            no worker is left alone with it at the end); tpe (see tpe.py).
+        strategy: random; grid; tpe (see tpe.py). A grid takes the values in reverse order: large models come first, and
+            no worker trains the largest one alone at the end.
         space: what to choose from.
         seed: of random and tpe; 0 is a seed.
         minimize: a lower score is better.
@@ -38,70 +38,73 @@ class Proposals:
         self.strategy, self.space, self.seed, self.minimize = strategy, space, seed, minimize
         self.size, self.groups = size(space), tpe.groups(space)
         self.grid = points(space, backwards=True)
-        self.ahead = next(self.grid, None) if strategy == "grid" else None  # the first one may be far in others' spaces
+        # Only a grid needs it. In a space with a range of real numbers `points` looks long and finds none.
+        self.next_of_grid = next(self.grid, None) if strategy == "grid" else None
         few = strategy == "tpe" and self.size <= FEW
         self.all = list(points(space)) if few else []
         self.keys = [key(values) for values in self.all]
         self.tables = [self._table(group) for group in self.groups] if few else []
 
     def _table(self, group: tpe.Group) -> tuple[Any, tpe.Columns]:
-        """Which of all points have the group's hyperparameters, and their values of them."""
-        having = [place for place, values in enumerate(self.all) if group.keys() <= values.keys()]
-        return np.array(having, int), tpe.columns(group, [self.all[place] for place in having])
+        """(indices of the points in `self.all` that have the group's hyperparameters, the values at these points)"""
+        having = [index for index, values in enumerate(self.all) if group.keys() <= values.keys()]
+        return np.array(having, int), tpe.columns(group, [self.all[index] for index in having])
 
     def next(self, trials: list[FrozenTrial], tried: set[Any]) -> Values | None:
-        """A point that is not in `tried` (see `key`), or None when the space has no more.
+        """A point that is not in `tried`, or None if all points of the space are.
 
         Args:
-            trials: of the search so far, by their numbers.
-            tried: the keys of their points.
+            trials: all trials of the search so far, in the order of their numbers.
+            tried: the keys of their points (see `points.key`).
         """
         if len(tried) >= self.size:
             return None
         if self.strategy == "grid":
-            while self.ahead is not None and key(self.ahead) in tried:
-                self.ahead = next(self.grid, None)
-            return self.ahead
+            while self.next_of_grid is not None and key(self.next_of_grid) in tried:
+                self.next_of_grid = next(self.grid, None)
+            return self.next_of_grid
         seeds = np.random.SeedSequence(self.seed, spawn_key=(PROPOSAL_SEEDS, len(tried))).generate_state(2)
         rng, sampler = np.random.RandomState(seeds[0]), RandomSampler(int(seeds[1]))
         if self.strategy == "random" or len(trials) < tpe.STARTUP:
-            return self._untried(self._around({}, sampler), tried, rng, sampler)
+            return self._untried(self._complete({}, sampler), tried, rng, sampler)
         better, others = tpe.split(trials, self.minimize)
-        estimates = [tpe.Estimate(group, better, others) for group in self.groups]
+        ratios = [tpe.DensityRatio(group, better, others) for group in self.groups]
         if self.all:
-            return self._most_promising(estimates, tried, rng)
-        return self._untried(self._drawn(estimates, rng, sampler), tried, rng, sampler)
+            return self._largest_ratio(ratios, tried, rng)
+        return self._untried(self._draw(ratios, rng, sampler), tried, rng, sampler)
 
-    def _most_promising(self, estimates: list[tpe.Estimate], tried: set[Any], rng: np.random.RandomState) -> Values:
-        promises = rng.uniform(0, 1e-9, len(self.all))  # of equals any
-        for estimate, (having, columns) in zip(estimates, self.tables, strict=True):
-            promises[having] += estimate.promise(columns)
-        promises[[place for place, key in enumerate(self.keys) if key in tried]] = -np.inf
-        return self.all[int(np.argmax(promises))]
+    def _largest_ratio(self, ratios: list[tpe.DensityRatio], tried: set[Any], rng: np.random.RandomState) -> Values:
+        """The untried point with the largest density ratio, by comparing all points of the space."""
+        totals = rng.uniform(0, 1e-9, len(self.all))  # so small that it only decides between equal ratios
+        for ratio, (having, columns) in zip(ratios, self.tables, strict=True):
+            totals[having] += ratio.log_ratio(columns)
+        totals[[index for index, point in enumerate(self.keys) if point in tried]] = -np.inf
+        return self.all[int(np.argmax(totals))]
 
-    def _drawn(self, estimates: list[tpe.Estimate], rng: np.random.RandomState, sampler: RandomSampler) -> Values:
+    def _draw(self, ratios: list[tpe.DensityRatio], rng: np.random.RandomState, sampler: RandomSampler) -> Values:
+        """A point that is drawn group by group; hyperparameters without a group are drawn at random."""
         drawn: Values = {}
 
         def choose(parameter: kt.HyperParameter) -> Any:
             if parameter.name not in drawn:
-                found = [estimate for estimate in estimates if parameter.name in estimate.group]
-                drawn.update(found[0].draw(rng) if found else {parameter.name: _any(parameter, sampler)})
+                found = [ratio for ratio in ratios if parameter.name in ratio.group]
+                drawn.update(found[0].draw(rng) if found else {parameter.name: _sample(parameter, sampler)})
             return drawn[parameter.name]
 
         return walk(self.space, choose)
 
     def _untried(self, values: Values, tried: set[Any], rng: np.random.RandomState, sampler: RandomSampler) -> Values:
-        """These values, or where it leads to draw one of them anew, again and again."""
+        """`values` if they are untried. If not, one value after the other is replaced until the point is untried."""
         while key(values) in tried:
-            anew = list(values)[rng.randint(len(values))]
-            values = self._around({name: value for name, value in values.items() if name != anew}, sampler)
+            replaced = list(values)[rng.randint(len(values))]
+            values = self._complete({name: value for name, value in values.items() if name != replaced}, sampler)
         return values
 
-    def _around(self, kept: Values, sampler: RandomSampler) -> Values:
-        """A random point that has the kept values."""
-        return walk(self.space, lambda each: kept[each.name] if each.name in kept else _any(each, sampler))
+    def _complete(self, kept: Values, sampler: RandomSampler) -> Values:
+        """A point with the values in `kept`; its other values are random."""
+        return walk(self.space, lambda each: kept[each.name] if each.name in kept else _sample(each, sampler))
 
 
-def _any(parameter: kt.HyperParameter, sampler: RandomSampler) -> Any:
-    study: Any = None  # Optuna's random sampler looks at no trials
+def _sample(parameter: kt.HyperParameter, sampler: RandomSampler) -> Any:
+    study: Any = None  # Optuna's random sampler does not read the study
     return sampler.sample_independent(study, study, parameter.name, distribution(parameter))

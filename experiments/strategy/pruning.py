@@ -1,8 +1,7 @@
-"""Which trials are given up before their last epoch, by Optuna's pruners.
+"""Which trials are pruned before their last epoch, by Optuna's pruners.
 
-A trial is judged by the scores that it reports after its epochs, against those of earlier trials after as many. It is
-judged for the first time when FIRST epochs are behind it, so that very short searches are never pruned, and never after
-its last one.
+A pruner compares the scores that a trial has reported with those that earlier trials had reported after as many epochs.
+A trial is judged after each epoch from epoch FIRST on, except after its last one. Very short trials are never pruned.
 
 The decision is stored in the study before anybody acts on it. Optuna's successive halving stores the score of a rung
 before it decides. If the worker is killed right after that, asking again would keep the trial.
@@ -18,18 +17,22 @@ from optuna.exceptions import ExperimentalWarning
 from experiments.config.spec import PRUNERS
 from tracking.errors import BadInput
 
-GIVEN_UP = "given_up"  # attribute of a trial that is given up: what its pruner keeps of it
+DECISION = "given_up"  # user attribute of a pruned trial: the system attributes that its pruner has set
 FIRST = 3  # epochs that every trial gets
-REDUCTION = 3  # of the trials that reach a rung one in so many goes on to the next one, at so many times its epochs
+REDUCTION = 3  # one in REDUCTION trials of a rung goes on to the next rung, which has REDUCTION times the epochs
 STARTUP = 5  # trials that must have ended before the median means something
 
 
 def pruner(name: str, epochs: int) -> optuna.pruners.BasePruner:
-    """
+    """Optuna's pruner for a name of PRUNERS.
+
     Args:
-        name: none; median (worse than the median of the others' scores after as many epochs); halving (asynchronous
-            successive halving, Li et al. 2020, arXiv:1810.05934); hyperband (Li et al. 2018, arXiv:1603.06560).
+        name: none; median (prunes what is worse than the median of the other trials after as many epochs); halving
+            (asynchronous successive halving, Li et al. 2020, arXiv:1810.05934); hyperband (Li et al. 2018,
+            arXiv:1603.06560).
         epochs: of a trial that is not pruned.
+
+    Raises BadInput for an unknown name.
     """
     if name not in PRUNERS:
         raise BadInput(f"pruner: expected one of {', '.join(PRUNERS)}, got {name!r}")
@@ -44,8 +47,8 @@ def pruner(name: str, epochs: int) -> optuna.pruners.BasePruner:
         return optuna.pruners.HyperbandPruner(FIRST, max_resource=epochs, reduction_factor=REDUCTION)
 
 
-class Held:
-    """Optuna's storage, but for what a pruner writes there: that is held back."""
+class BufferedStorage:
+    """An Optuna storage that keeps the system attributes of trials in memory and passes every other call on."""
 
     def __init__(self, storage: Any) -> None:
         self._storage = storage
@@ -58,17 +61,17 @@ class Held:
         return getattr(self._storage, name)
 
 
-def given_up(pruner: optuna.pruners.BasePruner, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
-    """True if the trial, by what it has reported, is not worth further epochs; once given up it stays so."""
-    kept = trial.user_attrs.get(GIVEN_UP)
-    pruned = kept is not None
-    if kept is None:
-        asked: Any = copy.copy(study)
-        asked._storage = held = Held(study._storage)
-        pruned, kept = pruner.prune(asked, trial), held.attributes
+def should_prune(pruner: optuna.pruners.BasePruner, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
+    """True if the reported scores of the trial are not worth further epochs. A pruned trial stays pruned."""
+    attributes = trial.user_attrs.get(DECISION)
+    pruned = attributes is not None
+    if attributes is None:
+        buffered: Any = copy.copy(study)
+        buffered._storage = storage = BufferedStorage(study._storage)
+        pruned, attributes = pruner.prune(buffered, trial), storage.attributes
         if pruned:
-            study._storage.set_trial_user_attr(trial._trial_id, GIVEN_UP, kept)
-    for name, value in kept.items():
+            study._storage.set_trial_user_attr(trial._trial_id, DECISION, attributes)
+    for name, value in attributes.items():
         if name not in trial.system_attrs:
             study._storage.set_trial_system_attr(trial._trial_id, name, value)
     return pruned

@@ -1,4 +1,4 @@
-"""The Optuna study of a search on disk: how it is opened, written and told of trials that have ended."""
+"""The Optuna study of a search: it is opened here, written here, and told here how trials have ended."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -19,10 +19,10 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class JournalLock(BaseJournalFileLock):
-    """What a process holds while it appends to Optuna's journal.
+    """The lock that a process holds while it appends to Optuna's journal.
 
-    Optuna's own locks are files that stay behind when their holder is killed, and then stall everybody for 30 s; and to
-    a line that a full disk has torn the next one would be glued, after which nobody can open the study.
+    Optuna's own locks are files. The file of a killed process stays behind and stalls all others for 30 seconds; this
+    lock is released by the system.
     """
 
     def __init__(self, journal: Path) -> None:
@@ -30,6 +30,7 @@ class JournalLock(BaseJournalFileLock):
 
     def acquire(self) -> bool:
         self.lock.acquire()
+        # A full disk may have torn the last line. The next line would be glued to it, and nobody could open the study.
         try:
             cut_torn_line(self.journal)
         except OSError:
@@ -42,11 +43,16 @@ class JournalLock(BaseJournalFileLock):
 
 
 def storage(folder: SearchFolder) -> JournalStorage:
+    """Optuna's storage over the search's `study.journal`."""
     return JournalStorage(JournalFileBackend(str(folder.study), lock_obj=JournalLock(folder.study)))
 
 
 def open_study(folder: SearchFolder, direction: str) -> tuple[JournalStorage, optuna.Study]:
-    """The study, made if there is none; to be called under the search's study lock."""
+    """The study and its storage. A study that does not exist is made. The caller holds the search's study lock.
+
+    Args:
+        direction: min or max.
+    """
     opened = storage(folder)
     study = optuna.create_study(
         storage=opened,
@@ -59,21 +65,32 @@ def open_study(folder: SearchFolder, direction: str) -> tuple[JournalStorage, op
 
 
 def tell(study: optuna.Study, number: int, end: Event) -> None:
-    """Tells the study how a trial has ended, as its journal says; a second time changes nothing."""
+    """Tells the study how a trial has ended. A second call for the same trial changes nothing.
+
+    Args:
+        number: of the trial.
+        end: the "end" event of the trial's journal.
+    """
     state = STATES[end["outcome"]]
     values = [end["score"]] if state == TrialState.COMPLETE else None
     study.tell(number, values, state=state, skip_if_finished=True)
 
 
-def settle(folder: SearchFolder) -> None:
-    """Tells the study of trials whose ends a kill has kept from it; to be called when no worker lives."""
+def tell_ends(folder: SearchFolder) -> None:
+    """Tells the study the ends that only the journals know. No worker of the search may be alive.
+
+    A worker writes the end of a trial to the journal first and to the study second. A kill between the two leaves the
+    trial RUNNING in the study.
+    """
     if not folder.study.exists():
         return
-    with folder.study_lock, suppress(KeyError):  # a kill before the study's first line
+    # A worker that asks for a lost trial also tells its end. The lock lets only one process do so at a time.
+    # KeyError: a kill came before the first line of the study.
+    with folder.study_lock, suppress(KeyError):
         study = optuna.load_study(study_name=NAME, storage=storage(folder))
         for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            trial = folder.trial(frozen.number)
-            events = trial.journal.events()
+            trial_folder = folder.trial(frozen.number)
+            events = trial_folder.journal.events()
             if events and events[-1]["event"] == "end":
-                trial.clear()
+                trial_folder.clear()
                 tell(study, frozen.number, events[-1])

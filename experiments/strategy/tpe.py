@@ -1,8 +1,10 @@
-"""The tree-structured Parzen estimator (Bergstra et al. 2011), by Optuna's estimators, over points that are tried once.
+"""The tree-structured Parzen estimator (Bergstra et al. 2011, NeurIPS), by Optuna's estimators, over untried points.
 
-The better tenth of the trials and all others make a density each, of the hyperparameters that have the same conditions
-together; a point is the more promising the larger the ratio of the two. The numbers of a list are taken in their
-order: what is known of width 64 says more about 32 than about 8.
+The trials are split into the better tenth and all others. For each group of hyperparameters with the same conditions
+two densities are estimated: one from the better trials, one from the others. The next point is the one with the largest
+ratio of the two densities, multiplied over the groups.
+
+The numbers of a list are estimated in their order. A trial of width 64 says more about width 32 than about width 8.
 """
 
 import heapq
@@ -17,16 +19,16 @@ from optuna.trial import FrozenTrial, TrialState
 
 from experiments.strategy.points import Values, distribution
 
-BEST, LATEST = 200, 800  # trials that are looked at
-STARTUP = 10  # trials after which there is something to go by
-CANDIDATES = 24  # draws of which the most promising one is taken
+BEST, LATEST = 200, 800  # trials that `split` reads when there are more than 1,000
+STARTUP = 10  # trials that are drawn at random before the first estimate
+CANDIDATES = 24  # draws from the better trials' density; the one with the largest ratio is taken
 PARAMETERS = _ParzenEstimatorParameters(1.0, True, False, default_weights, True)
 Group = dict[str, BaseDistribution]
-Columns = dict[str, Any]  # a numeric array for each name
+Columns = dict[str, Any]  # a numeric array (points,) for each name
 
 
-class InOrder(IntDistribution):
-    """The places of numbers in their order."""
+class OrderedDistribution(IntDistribution):
+    """Optuna's distribution over a list of numbers: it counts their positions in ascending order."""
 
     def __init__(self, numbers: list[Any]) -> None:
         super().__init__(0, len(numbers) - 1)
@@ -40,12 +42,12 @@ class InOrder(IntDistribution):
 
 
 def groups(space: kt.HyperParameters) -> list[Group]:
-    """The hyperparameters with a choice to make, those with the same conditions together."""
+    """The hyperparameters with more than one value. Those with the same conditions are one group."""
     found: dict[Any, Group] = {}
     for parameter in space.space:
         wanted = distribution(parameter)
         if isinstance(parameter, kt.Choice) and parameter.ordered:
-            wanted = InOrder(parameter.values)
+            wanted = OrderedDistribution(parameter.values)
         if not wanted.single():
             conditions = tuple((condition.name, *condition.values) for condition in parameter.conditions)
             found.setdefault(conditions, {})[parameter.name] = wanted
@@ -53,11 +55,18 @@ def groups(space: kt.HyperParameters) -> list[Group]:
 
 
 def split(trials: list[FrozenTrial], minimize: bool) -> tuple[list[FrozenTrial], list[FrozenTrial]]:
-    """The better tenth of the trials with a score, and all others, by their numbers.
+    """The better trials and all others, both in the order of their numbers.
 
-    A pruned trial has the best score that it has reported. One that has failed or still runs is never among the better
-    ones: that region, and the point that another worker is just trying, would be proposed again and again. Of very many
-    trials only the best and the latest are looked at, since the time for a proposal grows with their number.
+    The better trials are the tenth with the best scores, at most 25. The score of a pruned trial is the best score that
+    it has reported. Failed and running trials have no score and are never better. Otherwise TPE would propose points
+    near a failure, or near the point that another worker is trying, again and again.
+
+    If there are more than BEST + LATEST trials, only two kinds of them are read: the newest LATEST trials, and the BEST
+    best completed trials among the older ones. Reading all trials would make proposals slower and slower.
+
+    Args:
+        trials: in the order of their numbers.
+        minimize: a lower score is better.
     """
     if len(trials) > BEST + LATEST:
         early, late = trials[:-LATEST], trials[-LATEST:]
@@ -71,7 +80,7 @@ def split(trials: list[FrozenTrial], minimize: bool) -> tuple[list[FrozenTrial],
 
 
 def _loss(trial: FrozenTrial, minimize: bool) -> float:
-    """Infinite without a score."""
+    """The score, or its negative if a higher score is better. Infinite without a score."""
     sign = 1 if minimize else -1
     if trial.state == TrialState.COMPLETE:
         return float(sign * trial.values[0])
@@ -80,20 +89,20 @@ def _loss(trial: FrozenTrial, minimize: bool) -> float:
     return np.inf
 
 
-class Estimate:
-    """What the trials so far say about the values of a group."""
+class DensityRatio:
+    """The densities of a group's values among the better trials and among the others."""
 
     def __init__(self, group: Group, better: list[FrozenTrial], others: list[FrozenTrial]) -> None:
         self.group, self.better, self.others = group, _estimator(group, better), _estimator(group, others)
 
-    def promise(self, columns: Columns) -> Any:
-        """The logarithm of the ratio of the densities, for each row of `columns`."""
+    def log_ratio(self, columns: Columns) -> Any:
+        """The logarithm of better / others for each point of `columns`, as an array (points,)."""
         return self.better.log_pdf(columns) - self.others.log_pdf(columns)
 
     def draw(self, rng: np.random.RandomState) -> Values:
-        """The most promising one of some draws from the density of the better trials."""
+        """Draws CANDIDATES points from the better trials' density; returns the one with the largest ratio."""
         columns = self.better.sample(rng, CANDIDATES)
-        best = int(np.argmax(self.promise(columns)))
+        best = int(np.argmax(self.log_ratio(columns)))
         return {name: wanted.to_external_repr(columns[name][best].item()) for name, wanted in self.group.items()}
 
 
@@ -103,7 +112,7 @@ def _estimator(group: Group, trials: list[FrozenTrial]) -> _ParzenEstimator:
 
 
 def columns(group: Group, points: list[Values]) -> Columns:
-    """The values of a group's hyperparameters as the estimators take them."""
+    """The values of a group's hyperparameters in Optuna's internal representation."""
     return {
         name: np.array([wanted.to_internal_repr(values[name]) for values in points]) for name, wanted in group.items()
     }

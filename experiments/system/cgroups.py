@@ -1,4 +1,4 @@
-"""What Linux lets this process's control group have: a container's, a batch job's, or a service's."""
+"""The limits of this process's control group in Linux: that of a container, a batch job or a service."""
 
 import math
 from collections.abc import Iterator
@@ -9,24 +9,25 @@ OWN = Path("/proc/self/cgroup")  # "0::/job" in version 2, "4:memory:/job" in ve
 
 
 def memory(mounted: Path = MOUNTED, own: Path = OWN) -> float:
-    """Bytes; infinite without a limit."""
+    """The limit of memory in bytes; infinite without a limit."""
     files = [(group, "memory.max") for group in _groups("", mounted, own)]
     files += [(group, "memory.limit_in_bytes") for group in _groups("memory", mounted, own)]
-    return min((_number(words[0]) for group, name in files if (words := _words(group / name))), default=math.inf)
+    return min((_limit(words[0]) for group, name in files if (words := _words(group / name))), default=math.inf)
 
 
 def cores(mounted: Path = MOUNTED, own: Path = OWN) -> float:
-    """Processors' worth of time; infinite without a limit."""
-    found = [_words(group / "cpu.max") for group in _groups("", mounted, own)]
+    """The limit of processor time, as a number of processors; infinite without a limit."""
+    quotas = [_words(group / "cpu.max") for group in _groups("", mounted, own)]
     for group in _groups("cpu", mounted, own):
-        found.append([*_words(group / "cpu.cfs_quota_us"), *_words(group / "cpu.cfs_period_us")])
-    return min((_number(words[0]) / int(words[1]) for words in found if len(words) == 2), default=math.inf)
+        quotas.append([*_words(group / "cpu.cfs_quota_us"), *_words(group / "cpu.cfs_period_us")])
+    return min((_limit(quota[0]) / int(quota[1]) for quota in quotas if len(quota) == 2), default=math.inf)
 
 
 def _groups(controller: str, mounted: Path, own: Path) -> Iterator[Path]:
-    """The folders of the process's group and of all above it, whose limits hold, too; "" is version 2.
+    """The folders of the process's group and of all groups above it, whose limits hold, too.
 
-    A container may see its own group as the root, and be told of it by a path that it does not see.
+    `controller` is "" for version 2. A container may see its own group as the root, though the path of the group in
+    `own` begins further up: such folders do not exist here.
     """
     for line in _lines(own):
         _, controllers, path = line.split(":", 2)
@@ -47,6 +48,6 @@ def _words(file: Path) -> list[str]:
     return " ".join(_lines(file)).split()
 
 
-def _number(word: str) -> float:
-    """-1 and max are no limit."""
+def _limit(word: str) -> float:
+    """The number in a file; infinite for max and -1, which mean no limit."""
     return math.inf if word in ("max", "-1") else float(word)

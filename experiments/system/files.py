@@ -14,10 +14,13 @@ from tracking.journal import naming
 
 
 def write_bytes(path: Path, content: bytes, durable: bool = True) -> None:
-    """The file has either its old content or all of the new one. Raises OSError, which names the file.
+    """Writes the file. Whatever happens, it has either its old content or the whole new one.
 
     Args:
-        durable: wait until the disk has it, so that a power cut does not take it away either.
+        durable: wait until the disk has the content, so that a power cut cannot take it away.
+
+    Raises:
+        OSError: names the file.
     """
     with replacing(path, durable) as temporary:
         temporary.write_bytes(content)
@@ -30,10 +33,10 @@ def write_json(path: Path, content: dict[str, Any], durable: bool = True) -> Non
 
 @contextmanager
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
-    """Gives a temporary file beside `path`. What is written to it becomes `path`; if that fails nothing is left of it.
+    """Gives the path of a temporary file beside `path`, which replaces `path` at the end. After an error it is removed.
 
-    The temporary file has the same suffix and a name of this process's own: two writers do not meet. What a killed
-    writer of this machine has left of the same file is removed.
+    The temporary file has the suffix of `path`. Its name holds the machine and the process, so that two writers never
+    share one. Temporary files that killed writers of this machine have left of the same file are removed.
     """
     temporary = path.with_name(f"new-{_machine()}-{os.getpid()}-{path.name}")
     try:
@@ -41,36 +44,40 @@ def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
             _remove_leftovers(path)
             yield temporary
             if durable:
-                # Without this a power cut may leave an empty file under the new name: some file systems write the name
-                # before the content.
-                _flush(temporary, os.O_RDWR)
+                # Some file systems write a name to the disk before the content. Without this fsync a power cut may
+                # leave an empty file under the new name.
+                _fsync(temporary, os.O_RDWR)
             os.replace(temporary, path)
             if durable:
-                with suppress(OSError):  # not every system opens folders
-                    _flush(path.parent, os.O_RDONLY)
+                # The folder holds the name. Without this fsync a power cut may bring the old file back. Some systems
+                # cannot open a folder: there the file is whole, but it may be the old one.
+                with suppress(OSError):
+                    _fsync(path.parent, os.O_RDONLY)
     except BaseException:
+        # The first error says what went wrong. A failure to remove the temporary file must not hide it.
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
 
 
 def _machine() -> str:
-    """Tells machines apart that share a folder: they have the same numbers of processes."""
+    """A short name of this machine. Machines that share a folder may have processes of the same number."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 
 
 def _remove_leftovers(path: Path) -> None:
     pattern = re.compile(rf"new-{_machine()}-(\d+)-{re.escape(path.name)}")
-    for found in path.parent.glob(f"new-*-{path.name}"):
-        if match := pattern.fullmatch(found.name):
-            import psutil  # hardly ever needed
+    for leftover in path.parent.glob(f"new-*-{path.name}"):
+        if match := pattern.fullmatch(leftover.name):
+            import psutil  # imported here, since it is hardly ever needed
 
+            # A living writer still needs its temporary file. Two processes may remove the same leftover at once.
             if not psutil.pid_exists(int(match[1])):
-                found.unlink(missing_ok=True)
+                leftover.unlink(missing_ok=True)
 
 
-def _flush(path: Path, flags: int) -> None:
-    """Waits until the disk has a file's content, or a folder's names."""
+def _fsync(path: Path, flags: int) -> None:
+    """Waits until the disk has the content of a file, or the names in a folder."""
     descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)

@@ -11,22 +11,22 @@ from tracking.errors import RecurrentError
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """What native code writes to standard error meanwhile is shown only if an exception follows.
+    """Holds back what native code writes to standard error. It is shown only if an exception follows.
 
-    TensorFlow's C++ parts write there before any setting of theirs is read.
+    TensorFlow's C++ parts write there before they read their settings.
     """
     sys.stderr.flush()
-    kept = os.dup(2)
+    stderr = os.dup(2)
     with tempfile.TemporaryFile() as file:
         os.dup2(file.fileno(), 2)
         try:
             yield
         except Exception as error:
-            if not isinstance(error, RecurrentError):  # those say all in a line
+            if not isinstance(error, RecurrentError):  # such an error says all in its line
                 file.seek(0)
-                os.write(kept, file.read())
+                os.write(stderr, file.read())
             raise
         finally:
             sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)

@@ -9,30 +9,30 @@ import psutil
 
 from experiments.system import cgroups
 
-SHARE = 0.8  # of the machine's memory is for all workers together
-ENOUGH = 2**30  # bytes for a worker: TensorFlow takes 0.3 of them, with the models of the defaults 0.4 to 0.7
+SHARE = 0.8  # of the machine's memory that all workers together may use
+WORKER_BYTES = 2**30  # a worker uses a third of them for TensorFlow, and 40 to 70 % with the default models
 
 
 def total_memory() -> int:
-    """Bytes that all workers together may have: the machine's, or what this process is given of them."""
+    """The machine's memory in bytes, or the limit of this process's control group if it is lower."""
     return int(min(psutil.virtual_memory().total, cgroups.memory()))
 
 
 def process_memory(process: psutil.Process) -> int:
-    """Bytes that a process has for itself.
+    """Bytes of memory that a process does not share.
 
-    Pages of files that it has mapped do not count: the workers of a search share the data in this way, and the pages
-    are in memory once for all of them. Memory that is made to be shared does not count either. A system that cannot
-    tell these apart gives all that the process has.
+    Pages of mapped files do not count: the workers of a search share the data in this way, and the pages are in memory
+    once for all workers. Shared memory does not count either. A system that does not report shared pages gives all
+    memory of the process.
     """
-    found = process.memory_info()
-    return int(found.rss - getattr(found, "shared", 0))
+    memory = process.memory_info()
+    return int(memory.rss - getattr(memory, "shared", 0))
 
 
 def gpus() -> list[str]:
-    """The GPUs that workers may use, by the names that CUDA_VISIBLE_DEVICES has for them; found without TensorFlow.
+    """The GPUs that workers may use, by their names for CUDA_VISIBLE_DEVICES. They are found without TensorFlow.
 
-    Without that variable they count if NVIDIA's libraries are installed (the extra `gpu`): else none could be used.
+    Without that variable there are GPUs only if NVIDIA's libraries are installed (the extra `gpu`).
     """
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name and name != "-1"]
@@ -42,11 +42,11 @@ def gpus() -> list[str]:
 
 
 def usable_cores() -> int:
-    """The processors that this process may use, and whose time it is given."""
+    """Number of processors that this process may use, by its affinity and by its control group."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, math.ceil(min(cores, cgroups.cores())))
 
 
 def automatic_workers() -> int:
-    """One for each GPU, else one for each core; fewer where the memory is too small for so many."""
-    return min(len(gpus()) or usable_cores(), max(1, int(SHARE * total_memory() / ENOUGH)))
+    """One worker for each GPU, or one for each core without a GPU; fewer if the memory is too small for them."""
+    return min(len(gpus()) or usable_cores(), max(1, int(SHARE * total_memory() / WORKER_BYTES)))

@@ -1,30 +1,30 @@
-"""What a search was run with: versions of Python and the packages, and the commit of this project."""
+"""The versions of Python, of the packages and of this project that a search runs with."""
 
 import platform
 import subprocess
 from pathlib import Path
 
 PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "optuna", "numpy")
-ASKING_SECONDS = 10.0  # git gets so long to answer; on a network disk it may hang
+GIT_SECONDS = 10.0  # git may hang on a network disk; then a search begins without the commit
 
 
 def versions() -> dict[str, str]:
     """Python's and the packages' versions."""
-    from importlib.metadata import version  # brings email with it, which no help text waits for
+    from importlib.metadata import version  # imported here: it loads email, and a help text need not wait for that
 
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
 def commit() -> str:
-    """The git commit of this project's own files, "+" behind it where they differ from it; "" outside a checkout."""
+    """The git commit of this project, with "+" behind it if the files have changed since; "" outside a checkout."""
     try:
-        found = subprocess.run(
+        described = subprocess.run(
             ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"],
             cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
-            timeout=ASKING_SECONDS,
+            timeout=GIT_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return found.stdout.strip()
+    return described.stdout.strip()

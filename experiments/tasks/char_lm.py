@@ -5,11 +5,12 @@ and carries the state from window to window; validation starts from zero state a
 
     text "abcab", ids a=1 b=2 c=3      x 1 2 3 1      y 2 3 1 2
 
-With lines=true each line is a sequence of its own (a name, a molecule as SMILES), from a newline to a newline; lines
-that come twice count once, and the splits are drawn at random.
+With lines=true each line is a separate sequence (a name, a molecule as SMILES), from a newline to a newline. A line
+that comes twice counts once, and the splits are drawn at random.
 
-Scored in bits per character: the mean of -log2 p(next character). Its floors are n-gram models of the same split
-(interpolated Witten-Bell): an n-gram sees n-1 characters back and not one more, and never beyond the start of a line.
+Scored in bits per character: the mean of -log2 p(next character). The floors are n-gram models (interpolated
+Witten-Bell), counted on the training split and scored on the same split as the model. An n-gram model sees the last n-1
+characters alone, and none before the start of a line.
 
 Solved: below the 5-gram.
 Published, bits per character on ptb-char / text8: Bai et al. 2018, arXiv:1803.01271, 3,000,000 / 5,000,000 parameters,
@@ -22,12 +23,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.data import corpora, lines, ngrams
+from experiments.data import corpora, ngrams
+from experiments.data.lines import join_lines, line_quality, pad_lines, split_lines
 from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, Draw, Task, cross_entropy, option
 from tracking.errors import BadInput
 
-BARS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")
-SAMPLES = 500  # lines
+SAMPLED_LINES = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,18 +39,17 @@ class CharLM(Task):
     knob: ClassVar[str] = "window"
     loss: ClassVar[str] = "categorical"
     per_step: ClassVar[bool] = True
+    finite_data: ClassVar[str] = "a text has only so many characters"
 
     corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a UTF-8 text file")
-    lines: bool = option(False, "each line is a sequence of its own, as in a list of names")
-    window: int = option(64, "characters through which the gradient goes back, where lines do not end it", 2)
-    train: int = option(0, "characters, or lines, of the training split that are used, from its start; 0 for all", 0)
+    lines: bool = option(False, "each line is a separate sequence, as in a list of names")
+    window: int = option(64, "characters through which the gradient goes back; not used with lines=true", 2)
+    train: int = option(0, "characters or lines that are used, from the start of the training split; 0 for all", 0)
     val: int = option(0, "the same for validation", 0)
     test: int = option(0, "the same for the test, read by export alone", 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.online:
-            raise BadInput("train: expected a number, got online: a text has only so many characters")
         if 1 in (self.train, self.val, self.test):
             raise BadInput("train, val, test: expected 0 for all, or 2 or more, got 1")
 
@@ -59,63 +59,64 @@ class CharLM(Task):
 
     @property
     def steps(self) -> int:
-        return self._longest if self.lines else self.window
+        return self._line_steps if self.lines else self.window
 
     @property
     def reach(self) -> int:
-        """Tallec & Ollivier's for characters of text8."""
+        """As Tallec & Ollivier have it for the characters of text8."""
         return 8
 
     @property
-    def _longest(self) -> int:
-        return 1 + max(len(line) for part in lines.cut(corpora.load(self.corpus).text) for line in part)
+    def _line_steps(self) -> int:
+        """Characters of the longest line, its newline included."""
+        return 1 + max(len(line) for split in split_lines(corpora.load(self.corpus).text) for line in split)
 
     def text(self, name: str) -> str:
-        """The characters of a split; of lines, with a newline before the first and behind the last."""
-        corpus, number, first = corpora.load(self.corpus), SPLITS.index(name), getattr(self, name) or None
+        """The characters of a split. With lines=true it has a newline before the first line and behind the last."""
+        corpus, place, limit = corpora.load(self.corpus), SPLITS.index(name), getattr(self, name) or None
         if self.lines:
-            return lines.join(lines.cut(corpus.text)[number][:first])
-        return corpus.splits[number][:first]
+            return join_lines(split_lines(corpus.text)[place][:limit])
+        return corpus.splits[place][:limit]
 
     @property
-    def vocabulary(self) -> str:
-        """Every character of the training split, behind one for the unknown: a character's place is its id."""
+    def characters(self) -> str:
+        """One character for the unknown, then those of the training split: a character's place is its id."""
         return corpora.vocabulary(self.text("train"))
 
     @property
     def tokens(self) -> int:
-        return len(self.vocabulary)
+        return len(self.characters)
 
     @property
     def outputs(self) -> int:
         return self.tokens
 
     def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
-        ids = corpora.encode(self.text(name), self.vocabulary)
+        ids = corpora.encode(self.text(name), self.characters)
         if self.lines:
-            return lines.rows(ids, self.vocabulary.index("\n"), self._longest, NOT_SCORED)
+            return pad_lines(ids, self.characters.index("\n"), self._line_steps, NOT_SCORED)
         return ids[:-1], ids[1:]
 
     def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         return cross_entropy(y, outputs) / np.log(2)
 
     def floors(self, split: str = "val") -> dict[str, float]:
-        train, scored = (corpora.encode(self.text(name), self.vocabulary) for name in ("train", split))
-        newline = self.vocabulary.index("\n") if self.lines else None
+        train, scored = (corpora.encode(self.text(name), self.characters) for name in ("train", split))
+        newline = self.characters.index("\n") if self.lines else None
         bars = ngrams.cached_bars(corpora.load(self.corpus).sha256, train, scored, self.tokens, newline)
-        return dict(zip(BARS, bars, strict=False))
+        return dict(zip(ngrams.NAMES, bars, strict=False))
 
     def samples(self, draw: Draw) -> dict[str, float]:
-        """Of sampled lines the shares that are valid, unique and novel."""
+        """The shares of sampled lines that are valid, unique and novel."""
         if not self.lines:
             return {}
-        return lines.quality(draw(SAMPLES, 2 * self._longest), self.text("train"))
+        return line_quality(draw(SAMPLED_LINES, 2 * self._line_steps), self.text("train"))
 
-    def words(self) -> list[str]:
-        return [repr(character)[1:-1] for character in self.vocabulary]
+    def token_names(self) -> list[str]:
+        return [repr(character)[1:-1] for character in self.characters]
 
     def answer(self, label: int) -> str:
-        return self.words()[label]
+        return self.token_names()[label]
 
     def preprocessing(self) -> dict[str, Any]:
-        return {"input": "int32 (batch, time)", "vocabulary": self.vocabulary, "unknown": 0, "lines": self.lines}
+        return {"input": "int32 (batch, time)", "vocabulary": self.characters, "unknown": 0, "lines": self.lines}

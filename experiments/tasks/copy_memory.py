@@ -2,11 +2,12 @@
 
     x  3 5 . . | . .     y  . . . . . 3 5    (length=3, symbols=2)
 
-Data are symbols from 1 to 8; blanks, a delimiter, and blanks on which the data are to be written follow. Variants:
-`arjovsky` as above; `tcn` gives the digits 0 to 9 as one float channel, and delimiters for the last blanks; `variable`
-draws the silence from 1 to `length`. Trained on every step, scored by accuracy on the last `symbols` steps alone: over
-all steps a model without memory has 0.93 at length 100. No memory: 1/8; half of the symbols: 1/2 + 1/16. In nats over
-all steps of `arjovsky` a model without memory loses symbols * ln 8 / (length + 2 * symbols), 0.173 at length 100.
+The data are symbols from 1 to 8. Blanks follow, then a delimiter, then blanks on which the data are written. Variants:
+`arjovsky` as above; `tcn` gives the digits 0 to 9 as one float channel, with delimiters in place of the last blanks;
+`variable` draws the silence from 1 to `length`. Trained on every step, but scored by accuracy on the last `symbols`
+steps alone: over all steps a model without memory has 0.93 at length 100. No memory: 1/8; half of the symbols: 1/2 +
+1/16. The loss of a model without memory, over all steps of `arjovsky`, is symbols * ln 8 / (length + 2 * symbols) nats:
+0.173 at length 100.
 
 Solved: 0.99 or more.
 Published, loss over all steps: Bai et al. 2018, arXiv:1803.01271, tcn, length 1000, 16,000 parameters, RMSprop or Adam,
@@ -20,7 +21,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from experiments.tasks.base import NOT_SCORED, Arrays, Task, option
+from experiments.tasks.base import NOT_SCORED, Arrays, Task, chance_floors, option
 
 VARIANTS = ("arjovsky", "tcn", "variable")
 BLANK, ALPHABET, DELIMITER = 0, 8, 9
@@ -38,7 +39,7 @@ class CopyMemory(Task):
     one_hot: ClassVar[bool] = True
     lengthens: ClassVar[bool] = True
 
-    length: int = option(50, "steps of silence, the delimiter's included: 20 is easy, 500 hard", 1)
+    length: int = option(50, "steps of silence, the delimiter included: 20 is easy, 500 hard", 1)
     symbols: int = option(10, "data symbols of a sequence", 1)
     variant: str = option("arjovsky", "arjovsky, tcn or variable", choices=VARIANTS)
 
@@ -60,7 +61,7 @@ class CopyMemory(Task):
 
     @property
     def reach(self) -> int:
-        """As in Tallec & Ollivier: 3/2 of the silence, of a variable one its longest."""
+        """As in Tallec & Ollivier: 3/2 of the silence; the longest silence of a variable one."""
         return self.length if self.variant == "variable" else 3 * self.length // 2
 
     def sample(self, rng: np.random.Generator, count: int) -> Arrays:
@@ -84,10 +85,10 @@ class CopyMemory(Task):
         return super().judge(np.where(y > BLANK, y, NOT_SCORED), outputs)
 
     def floors(self, split: str = "val") -> dict[str, float]:
-        return {"no_memory": 1 / ALPHABET, "half_memory": 1 / 2 + 1 / (2 * ALPHABET)}
+        return chance_floors(ALPHABET)
 
-    def words(self) -> str:
+    def token_names(self) -> str:
         return ".12345678|"
 
     def answer(self, label: int) -> str:
-        return self.words()[label]
+        return self.token_names()[label]

@@ -2,8 +2,8 @@
 
     x (lag=4)   5 . . . ?       y 5
 
-Step 0 shows one of 8 symbols, a query stands at step `lag`, all between is blank: nothing but storage is asked for.
-Scored by accuracy. No memory: 1/8; half of the memory, the half of the alphabet in which the symbol lies: 2/8.
+Step 0 shows one of 8 symbols, a query stands at step `lag`, and all steps between are blank: the task asks for storage
+alone. Scored by accuracy. No memory: 1/8; half of the memory, the half of the alphabet in which the symbol lies: 2/8.
 
 Solved: accuracy of 0.99 or more.
 Published: bsuite's memory_len asks the same of one bit, N = 1 to 100 steps, and counts N as learnt when the regret is
@@ -52,8 +52,8 @@ class DelayedRecall(Task):
         return x, y
 
     def floors(self, split: str = "val") -> dict[str, float]:
-        """Half of the memory leaves the symbols of one half of the alphabet, both halves as large as can be."""
+        """Half of the memory knows in which half of the alphabet the symbol lies, and guesses among that half."""
         return {"no_memory": 1 / self.alphabet, "half_memory": 2 / self.alphabet}
 
-    def words(self) -> list[str]:
+    def token_names(self) -> list[str]:
         return [".", *map(str, range(self.alphabet)), "?"]

@@ -2,12 +2,13 @@
 
     y  ( [ ] ) END ( ) END END     x  START ( [ ] ) START ( ) START     (START and END are one token)
 
-Outside of all brackets a string ends with probability 1/2, inside of m of them the last one closes for certain; else
-one closes or another one opens, each with probability 1/2; the kind of an opening bracket is uniform. A sample is
-`length` tokens of one string after the other. Trained on every step. Scored where a bracket closes: right if the right
-one has more than 0.8 of the probability of all closing brackets, the share of that averaged over the distances to the
-opening bracket (those with 20 or more in the data). No memory: 1/k, and a model that knows the last token alone is
-right at distance 1, too; half of the opening brackets: 1/2 + 1/2k.
+Outside of all brackets a string ends with probability 1/2. Inside of m brackets the last one closes for certain.
+Elsewhere a bracket closes or opens, each with probability 1/2. The kind of an opening bracket is uniform. A sample is
+`length` tokens of one string after the other. Trained on every step. Scored where a bracket closes: an answer is right
+if the right bracket has more than 0.8 of the probability of all closing brackets. The score is the share of right
+answers, averaged over the distances to the opening bracket; a distance counts if the data have it 20 times or more. No
+memory: 1/k, though a model that knows the last token alone is also right at distance 1. Half of the opening brackets:
+1/2 + 1/2k.
 
 Solved: above 0.8 at every distance.
 Published: Hewitt et al. 2020, LSTM: m=3, k=8 learnt with 24 units; trained on lengths up to 84, tested on 85-168;
@@ -20,9 +21,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from experiments.tasks.base import Arrays, Task, option
+from experiments.tasks.base import Arrays, Task, chance_floors, option
 
-CONFIDENT, COUNTED = 0.8, 20
+CONFIDENT, MIN_COUNT = 0.8, 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class Dyck(Task):
     per_step: ClassVar[bool] = True
     one_hot: ClassVar[bool] = True
 
-    depth: int = option(3, "m, brackets that are open at a time: 2 is easy, 5 hard", 1)
+    depth: int = option(3, "m, most brackets that are open at a time: 2 is easy, 5 hard", 1)
     kinds: int = option(4, "k, kinds of brackets: 2 to 32", 1)
     length: int = option(64, "tokens of a sample", 2)
 
@@ -57,15 +58,15 @@ class Dyck(Task):
         depth, stack = np.zeros(count, np.int64), np.zeros((count, self.depth + 1), np.int32)
         for step in range(self.length):
             ends = (rng.random(count) < 1 / 2) | (depth == self.depth)  # the string, or the last bracket
-            kind = rng.integers(1, self.kinds + 1, count, np.int32)
+            opens = rng.integers(1, self.kinds + 1, count, np.int32)
             closes = np.where(depth > 0, self.kinds + stack[rows, depth], 0)
-            y[:, step] = np.where(ends, closes, kind)
+            y[:, step] = np.where(ends, closes, opens)
             depth = np.where(ends, np.maximum(depth - 1, 0), depth + 1)
-            stack[rows, depth] = np.where(ends, stack[rows, depth], kind)
+            stack[rows, depth] = np.where(ends, stack[rows, depth], opens)
         return np.pad(y[:, :-1], ((0, 0), (1, 0))), y
 
     def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-        """For each closing bracket its distance to the opening one, and whether it is right: `(brackets, 2)`."""
+        """For each closing bracket its distance to the opening one, and 1 if the answer is right: `(brackets, 2)`."""
         closing = outputs[..., self.kinds + 1 :].astype(np.float64)
         odds = np.exp(closing - closing.max(axis=-1, keepdims=True))
         wanted = np.maximum(y - self.kinds - 1, 0)[..., None]
@@ -75,29 +76,29 @@ class Dyck(Task):
 
     def _distances(self, y: np.ndarray) -> np.ndarray:
         """Steps from the opening to the closing bracket, at the closing one; 0 elsewhere."""
-        rows, found = np.arange(len(y)), np.zeros(y.shape, np.int64)
+        rows, distances = np.arange(len(y)), np.zeros(y.shape, np.int64)
         depth, opened = np.zeros(len(y), np.int64), np.zeros((len(y), self.depth + 1), np.int64)
         for step, token in enumerate(y.T):
             closes, opens = token > self.kinds, (token > 0) & (token <= self.kinds)
-            found[:, step] = np.where(closes, step - opened[rows, depth], 0)
+            distances[:, step] = np.where(closes, step - opened[rows, depth], 0)
             depth += opens.astype(np.int64) - closes
             opened[rows, depth] = np.where(opens, step, opened[rows, depth])
-        return found
+        return distances
 
     def summary(self, judged: np.ndarray) -> float:
         distances, place, counts = np.unique(judged[:, 0], return_inverse=True, return_counts=True)
         shares = np.bincount(place, judged[:, 1], len(distances)) / counts
-        often = counts >= min(COUNTED, counts.max(initial=0))
+        often = counts >= min(MIN_COUNT, counts.max(initial=0))
         return float(shares[often].mean()) if len(shares) else float("nan")
 
     def floors(self, split: str = "val") -> dict[str, float]:
-        return {"no_memory": 1 / self.kinds, "half_memory": 1 / 2 + 1 / (2 * self.kinds)}
+        return chance_floors(self.kinds)
 
-    def words(self) -> list[str]:
+    def token_names(self) -> list[str]:
         if self.kinds <= 4:
             return ["|", *"([{<"[: self.kinds], *")]}>"[: self.kinds]]
         kinds = range(1, self.kinds + 1)
         return ["|", *(f"({kind}" for kind in kinds), *(f"{kind})" for kind in kinds)]
 
     def answer(self, label: int) -> str:
-        return self.words()[label]
+        return self.token_names()[label]

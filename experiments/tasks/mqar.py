@@ -2,10 +2,10 @@
 
     x  2 8 4 7 . . 4 . . . . . 2 . .     y  7 at the second 4, 8 at the second 2     (vocabulary=12, pairs=2)
 
-Keys are different numbers below vocabulary / 2, values different ones from there on. After the pairs each key is asked
-once, at an even distance that follows a power law (most soon, some late); the answer is due, scored and trained on at
-the step that shows the key, all else is blank. Scored by accuracy. No memory: 2 / vocabulary; the values, but not which
-belongs to which key: 1 / pairs.
+Keys are different numbers below vocabulary / 2; values are different numbers from vocabulary / 2 on. After the pairs
+each key is asked once, at an even distance that follows a power law (most soon, some late). The answer is due, scored
+and trained on at the step that shows the key. All other steps are blank. Scored by accuracy. No memory: 2 / vocabulary;
+a model that knows the values, without their keys: 1 / pairs.
 
 Solved: 0.99 or more.
 Published: Arora et al. 2023, arXiv:2312.04927, curves for convolutions, attention and state-space models; no row for
@@ -35,7 +35,7 @@ class MQAR(Task):
     per_step: ClassVar[bool] = True
 
     pairs: int = option(4, "pairs of key and value: 2 is easy, 16 hard", 1)
-    vocabulary: int = option(64, "tokens: the blank, keys, and as values the upper half", 4)
+    vocabulary: int = option(64, "tokens: the blank and the keys in the lower half, the values in the upper half", 4)
     length: int = option(64, "steps of a sequence, at least 4 for each pair", 4)
 
     def __post_init__(self) -> None:
@@ -74,11 +74,14 @@ class MQAR(Task):
     def floors(self, split: str = "val") -> dict[str, float]:
         return {"no_memory": 2 / self.vocabulary, "half_memory": 1 / self.pairs}
 
-    def words(self) -> list[str]:
+    def token_names(self) -> list[str]:
         return [".", *map(str, range(1, self.vocabulary))]
 
 
 def _different(rng: np.random.Generator, logits: np.ndarray, count: int, size: int) -> np.ndarray:
-    """`size` different indices, drawn one after the other with these weights: the largest of logits + Gumbel noise."""
+    """`size` different indices `(count, size)`, drawn one after the other with the weights exp(logits).
+
+    The largest of logits + Gumbel noise are such a draw.
+    """
     noise = rng.gumbel(size=(count, len(logits)))
     return np.argsort(-(logits + noise), axis=1)[:, :size]

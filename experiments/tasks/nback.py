@@ -2,9 +2,9 @@
 
     x (lag=2)   3 1 0 2       y . . 3 1
 
-Symbols are drawn uniformly and independently. A step is scored, and trained on, as soon as there is an answer. Scored
-by accuracy: the cheapest curve of skill against lag. No memory: 1/8 (a loss of ln 8); half of the memory, which holds
-every other one of the last symbols: 1/2 + 1/16.
+Symbols are drawn uniformly and independently. A step is scored and trained on if it has an answer. Scored by accuracy:
+the cheapest curve of skill against lag. No memory: 1/8 (a loss of ln 8); half of the memory, which holds every other
+one of the last symbols: 1/2 + 1/16.
 
 Solved: accuracy of 0.99 or more.
 Published: none per cell that names its optimiser and budget; POPGym's RepeatPrevious (lag 4, 32, 64) deals cards
@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from experiments.tasks.base import NOT_SCORED, Arrays, Task, option
+from experiments.tasks.base import NOT_SCORED, Arrays, Task, chance_floors, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,4 +55,4 @@ class NBack(Task):
         return x, y
 
     def floors(self, split: str = "val") -> dict[str, float]:
-        return {"no_memory": 1 / self.alphabet, "half_memory": 1 / 2 + 1 / (2 * self.alphabet)}
+        return chance_floors(self.alphabet)

@@ -3,13 +3,13 @@
     x  1 0 1 0 1 0 0     y  1          x  0 1 1 1 1     y  0
 
 Symbols are drawn uniformly from 0 to n - 1, lengths from 1 to `length`. Every single symbol changes the answer, so it
-is the task for counting and, with `longer`, for generalisation to lengths that were never trained: there the sequences
-are longer than all before. Scored by accuracy. No memory, a constant answer: 1/n; half of the memory, the last `length`
-/ 2 symbols: 1 for the sequences that are no longer, 1/n for the others.
+is the task for counting. With `longer` all sequences are longer than those of training, which shows generalisation to
+new lengths. Scored by accuracy. No memory, a constant answer: 1/n; half of the memory, the last `length` / 2 symbols: 1
+for sequences of at most that length, 1/n for the others.
 
 Solved: 0.99 or more at 10 times the length.
 Published: Deletang et al. 2023, arXiv:2207.02098, RNN and LSTM 100, best of 10 seeds on lengths 41-500 (width 256, Adam
-1e-3, batch 128, clipping at 1, trained on lengths 1-40, some 1,000,000 steps).
+1e-3, batch 128, clipping at 1, trained on lengths 1-40, about 1,000,000 steps).
 Source: Deletang et al. 2023.
 """
 
@@ -36,7 +36,7 @@ class Parity(Task):
 
     length: int = option(20, "symbols of the longest sequence: 10 is easy, 40 hard", 1)
     shortest: int = option(1, "symbols of the shortest sequence", 1)
-    n: int = option(2, "the modulus, and how many symbols there are", 2)
+    n: int = option(2, "the modulus and the number of symbols", 2)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,8 +66,8 @@ class Parity(Task):
         return np.where(real, values + 1, 0), (values * real).sum(axis=1, dtype=np.int32) % np.int32(self.n)
 
     def floors(self, split: str = "val") -> dict[str, float]:
-        seen = max(0, self.length // 2 - self.shortest + 1) / (self.length - self.shortest + 1)
-        return {"no_memory": 1 / self.n, "half_memory": seen + (1 - seen) / self.n}
+        short = max(0, self.length // 2 - self.shortest + 1) / (self.length - self.shortest + 1)
+        return {"no_memory": 1 / self.n, "half_memory": short + (1 - short) / self.n}
 
-    def words(self) -> list[str]:
+    def token_names(self) -> list[str]:
         return ["_", *map(str, range(self.n))]

@@ -1,11 +1,11 @@
-"""Pixels: read an image (or a signal) one value a step, name its class at the end.
+"""Pixels: read an image (or a signal), one value at each step, and name its class at the end.
 
     digits   64 steps, 8x8 pixels row by row, / 16      mnist1d  40 steps      mnist  784 steps, / 255
 
 `digits` are scikit-learn's 1,797 handwritten digits, `mnist1d` 4,000 + 1,000 signals made by the authors' own
 generator, `mnist` is downloaded and verified. `permuted` shuffles the steps, by one permutation for all splits.
-`repeat` shows every value so many times. Scored by accuracy. No memory: the most frequent class of the split; half of
-the memory: of the second half of the steps, the class whose mean is nearest.
+Each value is shown `repeat` times. Scored by accuracy. No memory: the most frequent class of the split; half of the
+memory: the class whose mean over the training images is nearest in the second half of the steps.
 
 Solved: report it; no number counts as solved.
 Published, mnist in order / permuted: Arjovsky et al. 2016, arXiv:1511.06464, uRNN 95.1 / 91.4; Cooijmans et al. 2017,
@@ -40,6 +40,7 @@ class Pixels(Task):
     direction: ClassVar[str] = "max"
     knob: ClassVar[str] = "repeat"
     loss: ClassVar[str] = "categorical"
+    finite_data: ClassVar[str] = "there are only so many images"
 
     source: str = option("digits", "digits, mnist1d or mnist", choices=SOURCES)
     permuted: bool = option(False, "the steps in one fixed random order")
@@ -50,11 +51,8 @@ class Pixels(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.online:
-            raise BadInput("train: expected a number, got online: there are only so many images")
         for name, size in zip(SPLITS, SIZES[self.source], strict=True):
-            if getattr(self, name) > size:
-                count = getattr(self, name)
+            if (count := getattr(self, name)) > size:
                 raise BadInput(f"{name}: expected at most the {size} images of {self.source}, got {count}")
 
     @property
@@ -77,9 +75,9 @@ class Pixels(Task):
         return np.repeat(images[:count], self.repeat, axis=1)[:, :, None], classes[:count]
 
     def floors(self, split: str = "val") -> dict[str, float]:
-        (seen, known), (x, y) = self.split("train", 0), self.split(split, 0)
+        (x_train, y_train), (x, y) = self.split("train", 0), self.split(split, 0)
         half = slice(self.steps // 2, None)
-        means = np.stack([seen[known == label][:, half, 0].mean(axis=0) for label in range(CLASSES)])
+        means = np.stack([x_train[y_train == label][:, half, 0].mean(axis=0) for label in range(CLASSES)])
         nearest = ((x[:, None, half, 0] - means) ** 2).sum(axis=-1).argmin(axis=1)
         return {"no_memory": float(np.bincount(y).max() / len(y)), "half_memory": float(np.mean(y == nearest))}
 
@@ -92,20 +90,21 @@ def _load(source: str) -> tuple[Arrays, Arrays, Arrays]:
 
         x, y = load_digits(return_X_y=True)
         order = np.random.default_rng(0).permutation(len(x))
-        return _cut(x[order] / 16, y[order], len(x) * 8 // 10, len(x) * 9 // 10)
+        return _cut(x[order] / 16, y[order], source)
     if source == "mnist1d":
         from mnist1d.data import get_dataset_args, make_dataset
 
         made = make_dataset(get_dataset_args())
         x, y = (np.concatenate([made[first], made[second]]) for first, second in (("x", "x_test"), ("y", "y_test")))
-        return _cut(x, y, 3_600, 4_000)
+        return _cut(x, y, source)
     from experiments.data.downloads import fetch
 
     with np.load(fetch(MNIST, MNIST_SHA256, "mnist.npz"), allow_pickle=False) as file:
         x, y = (np.concatenate([file[f"{part}_train"], file[f"{part}_test"]]) for part in "xy")
-    return _cut(x.reshape(len(x), -1) / 255, y, 54_000, 60_000)
+    return _cut(x.reshape(len(x), -1) / 255, y, source)
 
 
-def _cut(x: np.ndarray, y: np.ndarray, first: int, second: int) -> tuple[Arrays, Arrays, Arrays]:
+def _cut(x: np.ndarray, y: np.ndarray, source: str) -> tuple[Arrays, Arrays, Arrays]:
     x, y = x.astype(np.float32), y.astype(np.int32)
+    first, second, _ = np.cumsum(SIZES[source])
     return (x[:first], y[:first]), (x[first:second], y[first:second]), (x[second:], y[second:])

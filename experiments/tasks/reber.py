@@ -2,11 +2,11 @@
 
     B T  B T X S E  T E      legal          B T  B P V V E  P E      illegal: T must come again
 
-The inner grammar, from state 0: 0-B-1, 1-T-2 or P-3, 2-S-2 or X-4, 3-T-3 or V-5, 4-X-3 or S-6, 5-P-4 or V-6, 6-E; both
-ways out of a state are as likely. Around it stand B T ... T E or B P ... P E, `depth` times. A string is right if at
-every step all legal successors are more active than all others; the score is the share of right strings. No memory: 0,
-since T is followed by B at the start of a string and by E at its end; knowing the place in the grammar but none of the
-symbols around: 1/2 for each level.
+The inner grammar, from state 0: 0-B-1, 1-T-2 or P-3, 2-S-2 or X-4, 3-T-3 or V-5, 4-X-3 or S-6, 5-P-4 or V-6, 6-E. Both
+ways out of a state are equally likely. B T ... T E or B P ... P E stands around it, `depth` times. A string is right if
+at every step all legal successors are more active than all others. The score is the share of right strings. No memory:
+0, since T is followed by B at the start of a string and by E at its end. A model that knows the place in the grammar,
+but none of the symbols around it: 1/2 for each level.
 
 Solved: every string right.
 Published: Hochreiter & Schmidhuber 1997, 256 strings for training and 256 for test: LSTM without forget gate, 264 or
@@ -42,7 +42,7 @@ class Reber(Task):
     one_hot: ClassVar[bool] = True
 
     depth: int = option(1, "levels of embedding", 1)
-    longest: int = option(40, "symbols of the longest string; longer ones are drawn anew", 9)
+    longest: int = option(40, "symbols of the longest string; a longer one is replaced", 9)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -71,20 +71,20 @@ class Reber(Task):
         return np.where(y == NOT_SCORED, 0, x), y  # nothing follows the last symbol
 
     def _strings(self, rng: np.random.Generator, count: int) -> Arrays:
-        """Strings filled up with -1, and which of them are whole."""
+        """Strings `(count, longest)` filled up with -1, and whether each of them is whole `(count,)`."""
         around = rng.integers(T, P + 1, (count, self.depth), np.int32)
-        found = np.full((count, self.longest), NOT_SCORED, np.int32)
-        found[:, 0 : 2 * self.depth : 2], found[:, 1 : 2 * self.depth : 2] = B, around
+        strings = np.full((count, self.longest), NOT_SCORED, np.int32)
+        strings[:, 0 : 2 * self.depth : 2], strings[:, 1 : 2 * self.depth : 2] = B, around
         state, ends = np.zeros(count, np.int64), np.zeros(count, np.int64)
         for place in range(2 * self.depth, self.longest - 2 * self.depth):
             inside = np.flatnonzero(state < 7)
             way = rng.integers(0, 2, len(inside))
-            found[inside, place], state[inside] = SYMBOLS[state[inside], way], NEXT[state[inside], way]
+            strings[inside, place], state[inside] = SYMBOLS[state[inside], way], NEXT[state[inside], way]
             ends[inside] = place + 1
         behind = ends[:, None] + np.arange(0, 2 * self.depth, 2)
         rows = np.arange(count)[:, None]
-        found[rows, behind], found[rows, behind + 1] = around[:, ::-1], E
-        return found, state == 7
+        strings[rows, behind], strings[rows, behind + 1] = around[:, ::-1], E
+        return strings, state == 7
 
     def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         legal, real = self.legal(y), y != NOT_SCORED
@@ -93,20 +93,20 @@ class Reber(Task):
         return (right | ~real).all(axis=1).astype(np.float64)
 
     def legal(self, y: np.ndarray) -> np.ndarray:
-        """Which symbols may come at each step `(count, steps, 7)`."""
+        """True for the symbols that may come next at each step `(count, steps, 7)`."""
         legal = np.zeros((*y.shape, 7), bool)
         rows, last = np.arange(len(y)), (y != NOT_SCORED).sum(axis=1) - 1
         state = np.zeros(len(y), np.int64)
-        for step in range(y.shape[1]):  # y[:, step] has place step + 1 in the string
+        for step in range(y.shape[1]):  # y[:, step] stands at place step + 1 of the string
             level, second = divmod(step + 1, 2)
             if level < self.depth:
                 legal[:, step, [T, P] if second else [B]] = True
                 continue
-            behind = step - (last - 2 * self.depth) - 1  # from 0 on behind the inner string
+            behind = step - (last - 2 * self.depth) - 1  # 0 or more behind the inner string
             inside, repeats, ends = behind < 0, (behind >= 0) & (behind % 2 == 0), (behind >= 0) & (behind % 2 == 1)
             legal[inside, step] = LEGAL[state[inside]]
             legal[ends, step, E] = True
-            around = 2 * (self.depth - 1 - behind[repeats] // 2)  # y has the symbol of a level at twice its number
+            around = 2 * (self.depth - 1 - behind[repeats] // 2)  # y has the symbol of level i at place 2 i
             legal[repeats, step, y[rows[repeats], around]] = True
             way = (SYMBOLS[state % 7, 1] == y[:, step]).astype(np.int64)
             state = np.where(inside, NEXT[state % 7, way], state)
@@ -115,7 +115,7 @@ class Reber(Task):
     def floors(self, split: str = "val") -> dict[str, float]:
         return {"no_memory": 0.0, "half_memory": 0.5**self.depth}
 
-    def words(self) -> str:
+    def token_names(self) -> str:
         return "_BTPSXVE"
 
     def answer(self, label: int) -> str:

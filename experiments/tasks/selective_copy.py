@@ -2,9 +2,9 @@
 
     x  . 4 . . 2 ? ?     y  4 2     (length=3, symbols=2, alphabet=4)
 
-`symbols` data tokens stand at random places among `length` noise tokens, markers follow, and the answers are given on
-the markers: only they are scored and trained on. Where the data stand tells nothing about what comes next, so a model
-has to store what it is shown and to pass over the rest. Scored by accuracy. No memory: 1/8; half of the symbols: 1/2 +
+`symbols` data tokens stand at random places among `length` noise tokens. Markers follow, and the answers are given on
+the markers: only these steps are scored and trained on. The places of the data tell nothing about what comes next, so a
+model has to store the data and to ignore the noise. Scored by accuracy. No memory: 1/8; half of the symbols: 1/2 +
 1/16.
 
 Solved: 0.99 or more.
@@ -17,7 +17,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from experiments.tasks.base import NOT_SCORED, Arrays, Task, option
+from experiments.tasks.base import NOT_SCORED, Arrays, Task, chance_floors, option
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +58,10 @@ class SelectiveCopy(Task):
         return x, y
 
     def _places(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """`symbols` different places, sorted `(count, symbols)`; every set of places is as likely.
+        """`symbols` different places, sorted `(count, symbols)`; all sets of places are equally likely.
 
-        Floyd's algorithm: place j is drawn from the first `length` + j + 1, and is the last of them if it is taken.
+        Floyd's algorithm: place j is drawn from the first `length` + j + 1 places. If it is taken, the last of them is
+        used instead.
         """
         places = np.empty((count, self.symbols), np.int64)
         for j in range(self.symbols):
@@ -70,7 +71,7 @@ class SelectiveCopy(Task):
         return np.sort(places, axis=1)
 
     def floors(self, split: str = "val") -> dict[str, float]:
-        return {"no_memory": 1 / self.alphabet, "half_memory": 1 / 2 + 1 / (2 * self.alphabet)}
+        return chance_floors(self.alphabet)
 
-    def words(self) -> list[str]:
+    def token_names(self) -> list[str]:
         return [".", *map(str, range(1, self.alphabet + 1)), "?"]

@@ -6,8 +6,8 @@ A sequence begins with E and ends with B; between them stand distractors a to d,
 windows: 10-20% and 50-60% of `length` (three markers: 10-20%, 33-43%, 66-76%). It has `length` to 1.1 `length` steps.
 Scored by accuracy. No memory: 1/4 (1/8); the last marker alone: 1/2 (1/4).
 
-Solved: at most 3 wrong of 2560, as Hochreiter & Schmidhuber count it; they call an answer wrong from an error of 0.3
-on.
+Solved: at most 3 wrong of 2560, as Hochreiter & Schmidhuber count it. They call an answer wrong if its error is 0.3 or
+more.
 Published: Hochreiter & Schmidhuber 1997, LSTM without forget gate, online SGD: two markers 156 weights, learning rate
 0.5, 31,390 sequences, 1 wrong of 2560; three markers 308 weights, 0.1, 571,100 sequences, 2 wrong.
 Source: Hochreiter & Schmidhuber 1997, experiments 6a and 6b.
@@ -36,7 +36,7 @@ class TemporalOrder(Task):
     lengthens: ClassVar[bool] = True
 
     length: int = option(60, "steps of the shortest sequence: 30 is easy, 200 hard", 10)
-    markers: int = option(2, "X and Y of a sequence, 2 or 3", choices=(2, 3))
+    markers: int = option(2, "markers of a sequence, 2 or 3", choices=(2, 3))
 
     @property
     def tokens(self) -> int:
@@ -69,7 +69,7 @@ class TemporalOrder(Task):
     def floors(self, split: str = "val") -> dict[str, float]:
         return {"no_memory": 1 / self.outputs, "half_memory": 2 / self.outputs}
 
-    def words(self) -> str:
+    def token_names(self) -> str:
         return "_abcdXYEB"
 
     def answer(self, label: int) -> str:

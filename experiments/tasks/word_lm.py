@@ -3,13 +3,14 @@
     the cat sat           x  the cat sat <eos> the <unk>
     the dog sat           y  cat sat <eos> the <unk> sat     (vocabulary=5: <unk>, <eos>, the, sat, cat)
 
-Words are what stands between spaces, each line ends with <eos>. The vocabulary is made of the most frequent words of
-the training split; all others are <unk>. Read in windows as char_lm is, the state carried. Scored in perplexity: e to
-the mean of -ln p(next word), <eos> included. Its floors are n-gram models of the same split (interpolated Witten-Bell).
+Words stand between spaces, and each line ends with <eos>. The vocabulary is made of the most frequent words of the
+training split; all other words are <unk>. The text is read in windows as in char_lm, and the state is carried. Scored
+in perplexity: e to the mean of -ln p(next word), <eos> included. The floors are n-gram models (interpolated
+Witten-Bell), counted on the training split and scored on the same split as the model.
 
 Solved: below the trigram.
 Published, test perplexity on ptb: Zaremba et al. 2014, arXiv:1409.2329, LSTM 2x200 115.9, 2x650 82.1, 2x1500 78.3 (SGD
-1, halved from epoch 4 on, clipping at 5, 20 steps, batch 20; a loss that is summed over the steps); Bai et al. 2018,
+1, halved from epoch 4 on, clipping at 5, 20 steps, batch 20, loss summed over the steps); Bai et al. 2018,
 arXiv:1803.01271, 13,000,000 parameters, 3x700, SGD 30, clipping at 0.3, dropout 0.4: LSTM 78.9, GRU 92.5, RNN 114.5.
 Source: Mikolov et al. 2010; Zaremba et al. 2014.
 """
@@ -23,8 +24,6 @@ from experiments.data import corpora, ngrams, words
 from experiments.tasks.base import SPLITS, Arrays, Task, cross_entropy, option
 from tracking.errors import BadInput
 
-BARS = ("unigram", "bigram", "trigram", "4-gram", "5-gram")
-
 
 @dataclass(frozen=True, kw_only=True)
 class WordLM(Task):
@@ -34,18 +33,17 @@ class WordLM(Task):
     knob: ClassVar[str] = "vocabulary"
     loss: ClassVar[str] = "categorical"
     per_step: ClassVar[bool] = True
+    finite_data: ClassVar[str] = "a text has only so many words"
 
     corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a UTF-8 text file")
     vocabulary: int = option(5_000, "words, <unk> and <eos> included: 2,000 is easy, 10,000 hard", 3)
     window: int = option(32, "words through which the gradient goes back", 2)
-    train: int = option(0, "words of the training split that are used, from its start; 0 for all", 0)
+    train: int = option(0, "words that are used, from the start of the training split; 0 for all", 0)
     val: int = option(0, "the same for validation", 0)
     test: int = option(0, "the same for the test, read by export alone", 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.online:
-            raise BadInput("train: expected a number, got online: a text has only so many words")
         if 1 in (self.train, self.val, self.test):
             raise BadInput("train, val, test: expected 0 for all, or 2 or more, got 1")
 
@@ -57,23 +55,24 @@ class WordLM(Task):
     def steps(self) -> int:
         return self.window
 
-    def known(self) -> tuple[str, ...]:
-        """The vocabulary: a word's place is its id."""
-        return words.vocabulary(self._text("train"), self.vocabulary)
+    @property
+    def known_words(self) -> tuple[str, ...]:
+        """`vocabulary` words: a word's place is its id."""
+        return words.vocabulary(self._words("train"), self.vocabulary)
 
-    def _text(self, name: str) -> tuple[str, ...]:
+    def _words(self, name: str) -> tuple[str, ...]:
         return words.split(corpora.load(self.corpus).splits[SPLITS.index(name)])[: getattr(self, name) or None]
 
     @property
     def tokens(self) -> int:
-        return len(self.known())
+        return len(self.known_words)
 
     @property
     def outputs(self) -> int:
         return self.tokens
 
     def _ids(self, name: str) -> np.ndarray:
-        return words.encode(self._text(name), self.known())
+        return words.encode(self._words(name), self.known_words)
 
     def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
         ids = self._ids(name)
@@ -87,13 +86,13 @@ class WordLM(Task):
 
     def floors(self, split: str = "val") -> dict[str, float]:
         bars = ngrams.cached_bars(corpora.load(self.corpus).sha256, self._ids("train"), self._ids(split), self.tokens)
-        return {name: 2.0**bits for name, bits in zip(BARS, bars, strict=False)}
+        return {name: 2.0**bits for name, bits in zip(ngrams.NAMES, bars, strict=False)}
 
-    def words(self) -> tuple[str, ...]:
-        return self.known()
+    def token_names(self) -> tuple[str, ...]:
+        return self.known_words
 
     def answer(self, label: int) -> str:
-        return self.known()[label]
+        return self.known_words[label]
 
     def preprocessing(self) -> dict[str, Any]:
-        return {"input": "int32 (batch, time)", "vocabulary": list(self.known()), "unknown": 0}
+        return {"input": "int32 (batch, time)", "vocabulary": list(self.known_words), "unknown": 0}

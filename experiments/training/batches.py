@@ -1,6 +1,6 @@
-"""Batches of arrays, as one pipeline for all epochs: Keras makes a new one at every `fit`, which takes 50 ms.
+"""Batches of arrays, by one TensorFlow pipeline for all epochs. Keras would make a new one for every `fit`, in 50 ms.
 
-Memory-mapped arrays are read where they lie: all workers read the same pages.
+Memory-mapped arrays are not copied. All workers of a search read the same pages of memory.
 """
 
 from collections.abc import Callable
@@ -10,47 +10,58 @@ import tensorflow as tf
 
 from experiments.tasks.base import Arrays
 
-ALIGNMENT = 64  # bytes; TensorFlow ends the process over a tensor that begins elsewhere
+ALIGNMENT = 64  # bytes; TensorFlow ends the process if the address of a tensor is not a multiple of it
 
 
 class Batches:
-    """Reads x and y in batches, in the order that `shuffled` was told last; the last batch may be smaller."""
+    """Batches of samples, in the order that `shuffled` was last given. The last batch of an epoch may be smaller.
+
+    Args:
+        arrays: x and y, whose first axis is the samples.
+        batch: samples of a batch.
+    """
 
     def __init__(self, arrays: Arrays, batch: int) -> None:
         x, y = (_tensor(part) for part in arrays)
         self.samples = len(arrays[0])
-        self.steps = -(-self.samples // batch)
+        self.steps_per_epoch = -(-self.samples // batch)
         self.order = tf.Variable(np.arange(self.samples), trainable=False)
 
         def take(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             rows = self.order[step * batch : (step + 1) * batch]
             return tf.gather(x, rows), tf.gather(y, rows)
 
-        self.dataset = _pipeline(self.steps, take)
+        self.dataset = _pipeline(self.steps_per_epoch, take)
 
     def shuffled(self, order: np.ndarray) -> tf.data.Dataset:
-        """The batches of an epoch that reads the samples in `order` (samples,)."""
+        """The batches of one epoch, in a given order: `order` has the indices of all samples, (samples,)."""
         self.order.assign(order)
         return self.dataset
 
 
 class Windows:
-    """Reads streams x and y `(streams, time)` together, `window` steps at a time, from left to right."""
+    """Batches of windows. Batch i has time steps i * window to (i + 1) * window of every stream.
+
+    Args:
+        arrays: streams x and y, each `(streams, time)`.
+        window: time steps of a batch.
+    """
 
     def __init__(self, arrays: Arrays, window: int) -> None:
         x, y = (_tensor(part) for part in arrays)
-        self.steps = x.shape[1] // window
+        self.steps_per_epoch = x.shape[1] // window
 
         def take(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             part = slice(step * window, (step + 1) * window)
             return tf.ensure_shape(x[:, part], (len(x), window)), tf.ensure_shape(y[:, part], (len(y), window))
 
-        self.dataset = _pipeline(self.steps, take)
+        self.dataset = _pipeline(self.steps_per_epoch, take)
 
 
 def _pipeline(steps: int, take: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]) -> tf.data.Dataset:
-    # TensorFlow's rewriting of the pipeline would copy x and y, and has nothing to gain on a worker's one core. Nor has
-    # AutoGraph anything to convert in `take`; a worker would leave its file in /tmp.
+    """`take(0)` to `take(steps - 1)`."""
+    # TensorFlow's optimizations of the pipeline would copy x and y. They gain nothing on the one core of a worker.
+    # AutoGraph has nothing to convert in `take`. It would leave a file in /tmp for each worker.
     options = tf.data.Options()
     options.experimental_optimization.apply_default_optimizations = False
     options.autotune.enabled = False
@@ -59,7 +70,7 @@ def _pipeline(steps: int, take: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor
 
 
 def _tensor(part: np.ndarray) -> tf.Tensor:
-    """Over a mapped file's own memory, which begins on a page as TensorFlow needs it; else a copy."""
+    """A tensor over the memory of a mapped file if that is aligned; else a copy."""
     if isinstance(part, np.memmap) and part.ctypes.data % ALIGNMENT == 0:
         return tf.experimental.dlpack.from_dlpack(part.__dlpack__())
     return tf.constant(part)

@@ -1,4 +1,4 @@
-"""The norms of the gradients in training, noted inside the graph: no step waits for Python."""
+"""The norms of the gradients in training. They are stored by the graph itself, so no step waits for Python."""
 
 from typing import Any
 
@@ -9,31 +9,35 @@ QUANTILES = {"gradient/norm_10pct": 0.1, "gradient/norm_median": 0.5, "gradient/
 
 
 class GradientNorms:
-    """Of each step of the last epoch the norm over all gradients together, before they are clipped.
+    """The global norm of the gradients before clipping, for each training step of the last epoch.
 
-    It is the norm that Keras clips: of an embedding every token read counts by itself, also one that is read twice. The
-    optimizer's configuration and variables stay as they are: checkpoints and saved models know nothing of it.
+    It is the norm that Keras clips. In the gradient of an embedding each reading of a token counts separately, also if
+    a batch reads the token twice. The configuration and the variables of the optimizer do not change. Checkpoints and
+    saved models are the same as without this class.
 
     Args:
-        optimizer: is watched from now on.
-        steps: of an epoch.
+        optimizer: of Keras. Its `apply` stores the norms from now on.
+        steps_per_epoch: training steps of an epoch.
     """
 
-    def __init__(self, optimizer: Any, steps: int) -> None:
-        self.norms = tf.Variable(tf.zeros(steps), trainable=False)
+    def __init__(self, optimizer: Any, steps_per_epoch: int) -> None:
+        self.norms = tf.Variable(tf.zeros(steps_per_epoch), trainable=False)
         self.clip = optimizer.global_clipnorm
         apply = optimizer.apply
 
-        def noted(gradients: Any, variables: Any = None) -> Any:
-            place = tf.cast(tf.convert_to_tensor(optimizer.iterations), tf.int32) % steps
+        def apply_and_store(gradients: Any, variables: Any = None) -> Any:
+            step = tf.cast(tf.convert_to_tensor(optimizer.iterations), tf.int32) % steps_per_epoch
             norm = tf.cast(tf.linalg.global_norm(gradients), tf.float32)
-            self.norms.scatter_nd_update([[place]], [norm])
+            self.norms.scatter_nd_update([[step]], [norm])
             return apply(gradients, variables)
 
-        optimizer.apply = noted
+        optimizer.apply = apply_and_store
 
     def summary(self) -> dict[str, float]:
-        """Quantiles of the finite norms, and the share of the steps that were clipped; {} if no norm is finite."""
+        """Quantiles of the finite norms, and the share of clipped steps if the optimizer clips.
+
+        {} if no norm is finite.
+        """
         norms = self.norms.numpy()
         finite = norms[np.isfinite(norms)]
         if not len(finite):

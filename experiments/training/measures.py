@@ -1,4 +1,4 @@
-"""What is told of a candidate beside its score: what it costs, and how far back it sees."""
+"""Measures of a candidate beside its score: its cost, its time per training step and its horizon."""
 
 import math
 import statistics
@@ -14,7 +14,11 @@ from tracking.journal import Event
 
 
 def cost(model: keras.Model, task: Task, batch: int) -> dict[str, float]:
-    """Parameters, and operations of a time step (forward) and of a training step."""
+    """The number of parameters, and floating point operations: forward per time step, and per training step.
+
+    Args:
+        batch: samples of a training step.
+    """
     return {
         "parameters": sum(math.prod(variable.shape) for variable in model.trainable_variables),
         "flops_per_token": flops(model, task.steps, task.per_step),
@@ -22,27 +26,30 @@ def cost(model: keras.Model, task: Task, batch: int) -> dict[str, float]:
     }
 
 
-def pace(epochs: list[Event], steps: int) -> dict[str, float]:
-    """Milliseconds of one of an epoch's `steps` training steps: the median of all epochs but the first of a process.
+def step_time(epochs: list[Event], steps_per_epoch: int) -> dict[str, float]:
+    """Milliseconds of a training step: the median of the epochs in which TensorFlow traced nothing.
 
-    {} where there is no other epoch: in the first one TensorFlow traces and compiles.
+    TensorFlow traces and compiles in the first epoch of a process. {} if there is no other epoch.
 
     Args:
         epochs: the "epoch" events of an execution.
+        steps_per_epoch: training steps of an epoch.
     """
     seconds = [event["training"] for event in epochs if not event.get("traced", not event["epoch"])]
-    return {"ms_per_step": 1000 * statistics.median(seconds) / steps} if seconds else {}
+    return {"ms_per_step": 1000 * statistics.median(seconds) / steps_per_epoch} if seconds else {}
 
 
-def weights(model: keras.Model) -> list[np.ndarray]:
-    """Copies, which training does not change."""
+def weight_copies(model: keras.Model) -> list[np.ndarray]:
+    """Copies of the model's weights. Training does not change them."""
     return [np.array(array) for array in model.get_weights()]
 
 
-def horizons(model: keras.Model, initial: list[np.ndarray], task: Task, compiled: int) -> dict[str, Any]:
-    """The horizon at the beginning and trained, with the lag of the task's first step.
+def measure_horizons(model: keras.Model, initial: list[np.ndarray], task: Task, compiled: int) -> dict[str, Any]:
+    """The horizon before and after training (see search_spaces/horizon.py), and the lag of the task's first step.
 
     Args:
-        compiled: samples of the task's length that the model's kernel has been compiled for, or 0.
+        model: after training.
+        initial: the weights before training.
+        compiled: how many samples of the task's length the model's kernel has been compiled for, or 0.
     """
     return {"horizon": {"lag": task.steps - 1, **horizon.measure(model, initial, task.steps, compiled=compiled)}}

@@ -1,11 +1,12 @@
-"""Text from an exported language model, a character or a word at a time.
+"""Samples text from a language model, one symbol at a time. A symbol is a character or a word.
 
-Worked example, of two symbols the second twice as likely as the first:
+Worked example. The second symbol is twice as likely as the first. Temperature 0.5 makes it four times as likely:
 
     >>> probabilities(np.log([1, 2]), temperature=0.5).round(3)
     array([0.2, 0.8])
 
-A temperature below 1 sharpens, above 1 flattens. Top-p, the nucleus: Holtzman et al. 2020, arXiv:1904.09751.
+A temperature below 1 sharpens the distribution, one above 1 flattens it. Top-p is the nucleus of Holtzman et al. 2020,
+arXiv:1904.09751.
 """
 
 import inspect
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     import keras
 
 FILES = ("model.keras", "model.json")
-ROUNDING = 1e-12  # a mass that misses top-p by less than this part has reached it
+# A sum of probabilities that equals top-p on paper may be a little smaller because of rounding.
+# A sum that is below top-p by at most this share of it counts as equal.
+TOP_P_TOLERANCE = 1e-12
 
 
 def check(temperature: float, top_k: int, top_p: float) -> None:
@@ -40,12 +43,20 @@ def check(temperature: float, top_k: int, top_p: float) -> None:
 
 
 def probabilities(logits: np.ndarray, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> np.ndarray:
-    """What a symbol is drawn with, from logits `(..., symbols)`: float64 of the same shape, the last axis sums to 1.
+    """The probabilities with which the next symbol is drawn.
 
-    First the temperature, then the `top_k` most likely symbols are kept, then of these (their sum made 1 again) the
-    fewest whose mass reaches `top_p`. Symbols of equal logits rank by id, lowest first: exactly `top_k` stay, and
-    temperature 0 is top_k 1. A logit of -inf rules its symbol out.
-    Raises BadInput as `check` does, and when a row's highest logit is not finite.
+    Args:
+        logits: `(..., symbols)`. A logit of -inf gives the probability 0.
+        temperature: divides the logits. At 0 the most likely symbol has the probability 1.
+        top_k: only the `top_k` most likely symbols are kept, and their probabilities scaled to the sum 1; 0 keeps all.
+            Of equal logits the one with the lower id counts as more likely.
+        top_p: of the symbols that `top_k` has kept, only the most likely ones are kept, as few as have the sum `top_p`;
+            1 keeps all.
+
+    Returns:
+        float64 of the shape of `logits`; the last axis sums to 1.
+
+    Raises BadInput as `check` does, and if the highest logit of a row is not finite.
     """
     check(temperature, top_k, top_p)
     logits = np.asarray(logits, np.float64)
@@ -55,12 +66,12 @@ def probabilities(logits: np.ndarray, temperature: float = 1.0, top_k: int = 0, 
     if temperature == 0:
         temperature, top_k = 1.0, 1
     order = np.argsort(-logits, axis=-1, kind="stable")
-    with np.errstate(over="ignore"):  # a very low temperature: exp(-inf) is the 0 it should be
+    with np.errstate(over="ignore"):  # at a very low temperature exp(-inf) = 0 is right
         ranked = np.take_along_axis(np.exp((logits - highest) / temperature), order, axis=-1)
     ranked[..., top_k or ranked.shape[-1] :] = 0
     ranked /= ranked.sum(axis=-1, keepdims=True)
     if top_p < 1:
-        ranked[ranked.cumsum(axis=-1) - ranked >= top_p * (1 - ROUNDING)] = 0
+        ranked[ranked.cumsum(axis=-1) - ranked >= top_p * (1 - TOP_P_TOLERANCE)] = 0
         ranked /= ranked.sum(axis=-1, keepdims=True)
     return np.take_along_axis(ranked, order.argsort(axis=-1), axis=-1)
 
@@ -69,7 +80,7 @@ def load(folder: Path) -> tuple["keras.Sequential", dict[str, Any]]:
     """The language model that `recurrent export` wrote to `folder`, and what its model.json says.
 
     Raises:
-        BadInput: in one line, for a missing folder or file, a broken file and a model that does not write text.
+        BadInput: for a missing folder or file, a broken file and a model that does not write text.
     """
     if not folder.is_dir():
         raise BadInput(f"{folder}: expected the folder of an exported model, got no folder")
@@ -83,7 +94,7 @@ def load(folder: Path) -> tuple["keras.Sequential", dict[str, Any]]:
         raise BadInput(f"{folder}: expected a language model, got one of the task {about.get('task')!r}")
     import keras
 
-    _read(folder / "model.keras", zipfile.ZipFile).close()  # of a file that is no archive Keras says: not found
+    _read(folder / "model.keras", zipfile.ZipFile).close()  # Keras would report a file that is no archive as not found
     model = _read(folder / "model.keras", lambda path: keras.saving.load_model(path, compile=False))
     if (symbols := model.output_shape[-1]) != len(vocabulary):
         raise BadInput(f"{folder}: expected a model of the {len(vocabulary)} symbols in model.json, got {symbols}")
@@ -93,42 +104,42 @@ def load(folder: Path) -> tuple["keras.Sequential", dict[str, Any]]:
 def _read(path: Path, read: Callable[[Path], Any]) -> Any:
     try:
         return read(path)
-    except Exception as error:  # what Keras raises for a broken file depends on where it is broken
+    except Exception as error:  # Keras raises many kinds of errors for broken files
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise BadInput(f"{path}: expected a file as it was exported, got a broken one: {reason}") from None
 
 
-class Stepper:
-    """Reads `streams` texts in pieces, each going on with the state that the last one left, from zero on."""
+class StatefulReader:
+    """Reads `streams` texts in pieces. The first piece starts from a state of zero, a later one from the last state."""
 
     def __init__(self, model: "keras.Sequential", streams: int = 1) -> None:
         import tensorflow as tf
 
         from search_spaces.streams import carrying
 
-        self.twin = carrying(model, streams=streams, steps=None)
-        shape = [tf.TensorSpec((streams, None), tf.int32)]  # one trace for the prompt and the single symbols
-        self._logits = tf.function(lambda ids: self.twin(ids, training=False), input_signature=shape, autograph=False)
+        self.model = carrying(model, streams=streams, steps=None)
+        shape = [tf.TensorSpec((streams, None), tf.int32)]  # any length: TensorFlow traces once for prompt and symbols
+        self._logits = tf.function(lambda ids: self.model(ids, training=False), input_signature=shape, autograph=False)
 
     def log_probabilities(self, ids: np.ndarray) -> np.ndarray:
-        """Reads ids (time,); row t of the float64 (time, symbols) is about the symbol after ids[t]."""
-        return self.of_streams(ids[None])[0]
+        """Reads ids `(time,)` of one text; row t of the result `(time, symbols)` is for the symbol after ids[t]."""
+        return self.batch_log_probabilities(ids[None])[0]
 
-    def of_streams(self, ids: np.ndarray) -> np.ndarray:
-        """Reads ids (streams, time) and returns log-probabilities (streams, time, symbols)."""
+    def batch_log_probabilities(self, ids: np.ndarray) -> np.ndarray:
+        """Reads ids `(streams, time)`; returns float64 log-probabilities `(streams, time, symbols)`."""
         logits = self._logits(ids.astype(np.int32)).numpy().astype(np.float64)
         logits -= logits.max(axis=-1, keepdims=True)
         return np.asarray(logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True)))
 
     def reset(self) -> None:
-        """The next text starts from zero."""
+        """Sets the state to zero for a new text."""
         from search_spaces.streams import reset
 
-        reset(self.twin)
+        reset(self.model)
 
 
-def start(vocabulary: str) -> str:
-    """What an empty prompt is read as: a newline, else a space, else the first character that the model knows."""
+def start_symbol(vocabulary: str) -> str:
+    """The character that stands for an empty prompt: a newline, else a space, else the first known character."""
     return next((character for character in "\n " + vocabulary[1:] if character in vocabulary), corpora.UNKNOWN)
 
 
@@ -143,43 +154,49 @@ def generate(
     seed: int = 0,
     lines: bool = False,
 ) -> str:
-    """The `length` characters, or words, that follow `prompt`, without the prompt; the same seed gives the same text.
+    """Continues `prompt` by `length` symbols; returns them without the prompt. The same seed gives the same text.
 
-    A symbol of the prompt that is not in the vocabulary is read as the unknown; the unknown is never written. A model
-    of `lines` starts anew with every line.
+    A symbol of the prompt that is not in the vocabulary is read as the unknown symbol. That is never written.
+
+    Args:
+        vocabulary: the characters in one string, or the words in a list; the unknown symbol has id 0.
+        temperature, top_k, top_p: see `probabilities`.
+        lines: the model was trained on separate lines, so its state is set to zero after every newline.
+
     Raises BadInput as `check` does, and for a negative length or seed.
     """
     check(temperature, top_k, top_p)
     for name, value in (("length", length), ("seed", seed)):
         if value < 0:
             raise BadInput(f"{name}: expected 0 or more, got {value}")
-    rng, stepper = np.random.default_rng(seed), Stepper(model)
-    read = _prompt(prompt, vocabulary, lines)
+    rng, reader = np.random.default_rng(seed), StatefulReader(model)
+    ids = _prompt(prompt, vocabulary, lines)
     written = np.zeros(length, np.int32)
-    for place in range(length):
-        scores = stepper.log_probabilities(read)[-1]
-        scores[0] = -np.inf  # the unknown
-        written[place] = rng.choice(len(vocabulary), p=probabilities(scores, temperature, top_k, top_p))
-        read = written[place : place + 1]
-        if lines and vocabulary[read[0]] == "\n":
-            stepper.reset()
+    for step in range(length):
+        logits = reader.log_probabilities(ids)[-1]
+        logits[0] = -np.inf  # the unknown symbol
+        written[step] = rng.choice(len(vocabulary), p=probabilities(logits, temperature, top_k, top_p))
+        ids = written[step : step + 1]
+        if lines and vocabulary[ids[0]] == "\n":
+            reader.reset()
     return corpora.decode(written, vocabulary) if isinstance(vocabulary, str) else words.decode(written, vocabulary)
 
 
 def _prompt(prompt: str, vocabulary: str | list[str], lines: bool) -> np.ndarray:
+    """The ids of a prompt, (time,)."""
     if isinstance(vocabulary, list):
         return words.encode(words.prompt(prompt), vocabulary)
-    if lines:  # what stands before the last newline is forgotten
+    if lines:  # the text before the last newline has no influence
         return corpora.encode("\n" + prompt.split("\n")[-1], vocabulary)
-    return corpora.encode(prompt or start(vocabulary), vocabulary)
+    return corpora.encode(prompt or start_symbol(vocabulary), vocabulary)
 
 
-def shares(task: Task, model: "keras.Sequential", seed: int) -> dict[str, float]:
-    """What the task says of the lines that a trained model writes, by name; see `Task.samples`."""
+def sample_shares(task: Task, model: "keras.Sequential", seed: int) -> dict[str, float]:
+    """Shares of the lines that a trained model writes, by name; see `Task.samples`."""
     if list(inspect.signature(task.samples).parameters) == ["draw"]:
         found = task.samples(lambda count, longest: sample_lines(model, _vocabulary(task), count, longest, seed))
     else:
-        found = task.samples(model, seed)  # type: ignore[call-arg]  # a user's own way
+        found = task.samples(model, seed)  # type: ignore[call-arg]  # a user's task may take the model
     return {name: float(share) for name, share in found.items()}
 
 
@@ -188,16 +205,15 @@ def _vocabulary(task: Task) -> str:
 
 
 def sample_lines(model: "keras.Sequential", vocabulary: str, count: int, longest: int, seed: int) -> list[str]:
-    """`count` lines, each with its newline unless it has not come to an end after `longest` characters."""
-    rng, stepper = np.random.default_rng(seed), Stepper(model, count)
-    read = np.full((count, 1), vocabulary.index("\n"), np.int32)
+    """Samples `count` lines in parallel. A line ends with its newline, or after `longest` characters without one."""
+    rng, reader = np.random.default_rng(seed), StatefulReader(model, count)
+    ids = np.full((count, 1), vocabulary.index("\n"), np.int32)
     written = np.zeros((count, longest), np.int32)
-    for place in range(longest):
-        scores = stepper.of_streams(read)[:, -1]
-        scores[:, 0] = -np.inf  # the unknown
-        masses = probabilities(scores).cumsum(axis=-1)
-        drawn = (masses < rng.random((count, 1)) * masses[:, -1:]).sum(axis=-1)
-        written[:, place] = drawn
-        read = drawn[:, None]
+    for step in range(longest):
+        logits = reader.batch_log_probabilities(ids)[:, -1]
+        logits[:, 0] = -np.inf  # the unknown symbol
+        cumulative = probabilities(logits).cumsum(axis=-1)
+        written[:, step] = (cumulative < rng.random((count, 1)) * cumulative[:, -1:]).sum(axis=-1)
+        ids = written[:, step : step + 1]
     texts = (corpora.decode(row, vocabulary) for row in written)
     return [text[: text.find("\n") + 1] or text for text in texts]

@@ -1,4 +1,4 @@
-"""Scores a model on a split as a search does, and a saved model on the data of a search."""
+"""Scores a model on a split. A search and the export of a saved model score in the same way."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,22 +12,29 @@ from experiments.tasks.loading.digest import check_digest
 from experiments.training.windows import Rows, rows
 
 BATCH = 256
-STREAMS = 16  # rows that a long sequence is read in at the most ...
-STREAM = 2_048  # ... of at least so many steps
-WINDOW = 512  # steps whose outputs are held at a time, at the most
-OUTPUTS = 2**24  # values of a model's outputs that are held at a time
-CLOSE = 1e-6  # states that are as near give the same score
+MAX_ROWS = 16  # rows of a long sequence, at the most
+MIN_ROW_STEPS = 2_048  # time steps of a row, at the least, if there is more than one
+MAX_WINDOW = 512  # time steps whose outputs are in memory at once, at the most
+MAX_OUTPUTS = 2**24  # numbers in the outputs that are in memory at once, at the most
+# Nearly equal start states of a row give the same score.
+# States that differ by less than this, a few rounding errors of float32, count as unchanged.
+STATE_TOLERANCE = 1e-6
 
 
 class Scorer:
-    """The task's metric of `model` on a split, as often as its weights change.
+    """Computes the task's metric of `model` on a split. `score` may be called again after the weights have changed.
 
-    A sequence is read from zero state to its end, the state carried all the way. To do so many rows at a time, each
-    row begins with the state that the row before ended with in the last pass, until these no longer change: a cell
-    forgets, so two passes are the rule, and after as many passes as there are rows it is exact for any cell.
+    The score of a long sequence is that of one reading from its first step to its last, from a state of zero. Such a
+    reading would be slow, so the sequence is cut into rows that are read in parallel, in several passes. Each pass
+    starts a row from the end state that its left neighbour had in the pass before. The passes stop when these states no
+    longer change. Two passes are usual because cells forget. After as many passes as there are rows the states are
+    exact for every cell.
 
     Args:
-        compiled: samples that the model's kernel has been compiled for: no other number is then computed at a time.
+        model: reads `(batch, time, features)`, or `(batch, time)` of tokens.
+        arrays: x and y of the split; `(time,)` for a long sequence.
+        compiled: how many samples the model's kernel has been compiled for; it then reads only batches of that size. 0
+            if the kernel is not compiled.
     """
 
     def __init__(self, task: Task, model: Any, arrays: Arrays, compiled: int = 0) -> None:
@@ -40,37 +47,39 @@ class Scorer:
         if task.stream:
             from search_spaces.streams import carrying
 
-            window = max(1, min(WINDOW, OUTPUTS // (STREAMS * task.outputs)))
-            self.rows: Rows = rows(arrays, max(1, min(STREAMS, len(arrays[0]) // STREAM)), window)
+            window = max(1, min(MAX_WINDOW, MAX_OUTPUTS // (MAX_ROWS * task.outputs)))
+            self.rows: Rows = rows(arrays, max(1, min(MAX_ROWS, len(arrays[0]) // MIN_ROW_STEPS)), window)
             self.reader = carrying(model, len(self.rows.x), None)
 
     def score(self) -> float:
+        """The metric with the present weights of the model."""
         x, y = self.arrays
         if not self.task.stream:
-            return self.task.summary(np.concatenate([self._judge(x[part], y[part]) for part in self._parts()]))
+            return self.task.summary(np.concatenate([self._judge(x[part], y[part]) for part in self._batches()]))
         from search_spaces.streams import copy_weights, states
 
         copy_weights(self.model, self.reader)
         starts = [np.zeros(state.shape, np.float32) for state in states(self.reader)]
         for _ in self.rows.x:
-            found, ends = self._read(starts)
+            metric, ends = self._read_rows(starts)
             following = [np.concatenate([np.zeros_like(end[:1]), end[:-1]]) for end in ends]
-            if all(np.allclose(*pair, rtol=0, atol=CLOSE) for pair in zip(starts, following, strict=True)):
+            if all(np.allclose(*pair, rtol=0, atol=STATE_TOLERANCE) for pair in zip(starts, following, strict=True)):
                 break
             starts = following
-        return found
+        return metric
 
-    def _parts(self) -> list[slice]:
-        """The samples, a batch at a time."""
+    def _batches(self) -> list[slice]:
+        """The indices of the samples, by batches."""
         return [slice(start, start + self.batch) for start in range(0, len(self.arrays[0]), self.batch)]
 
     def _judge(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """A smaller last batch is filled up: another shape would be traced anew."""
+        """What the task says of one batch; see `Task.judge`."""
+        # TensorFlow would trace the model again for the smaller last batch. So it is filled up to the usual size.
         full = x if len(x) == self.batch else np.resize(x, (self.batch, *x.shape[1:]))
         return self.task.judge(y, self.predict(full)[: len(x)])
 
-    def _read(self, starts: list[np.ndarray]) -> tuple[float, list[np.ndarray]]:
-        """(the metric, the states at the end of each row) of one pass."""
+    def _read_rows(self, starts: list[np.ndarray]) -> tuple[float, list[np.ndarray]]:
+        """One pass: (the metric, the end states of the rows). `starts` and the end states are `(rows, width)` each."""
         from search_spaces.streams import states
 
         for state, start in zip(states(self.reader), starts, strict=True):
@@ -84,7 +93,10 @@ class Scorer:
 
 
 def _by_batches(model: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Outputs `(samples, …)` of x `(samples, time, …)`, `batch` samples at a time, in one call."""
+    """A function from x `(samples, time, …)` to outputs `(samples, …)`. It reads `batch` samples at a time.
+
+    The number of samples is a multiple of `batch`. All batches are read in one call of TensorFlow.
+    """
     import tensorflow as tf
 
     @tf.function(autograph=False)
@@ -97,9 +109,12 @@ def _by_batches(model: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def scorer(spec: dict[str, Any]) -> Callable[[Path, str], float]:
-    """A function from a `.keras` file and a split to the task's metric.
+    """A function from a `.keras` file and the name of a split to the task's metric.
 
-    Raises ValueError if the data are no longer those of the search.
+    Args:
+        spec: the spec of a search, as a dictionary.
+
+    Raises DataError if the data are no longer those of the search.
     """
     task = find.make(spec["task"], spec["options"])
     check_digest([task.split(name, spec["seed"]) for name in ("train", "val")], spec["digest"])

@@ -1,22 +1,24 @@
-"""What TensorFlow does with a model before its first training step, no more often and no more than it pays."""
+"""Saves time before the first training step: TensorFlow traces a model once and rewrites graphs only if that pays."""
 
 import keras
 import tensorflow as tf
 
 
 def trace_as_one(model: keras.Model) -> None:
-    """Lets `fit` call a function of ours for the `steps_per_execution` training steps between two looks of Python's.
+    """Replaces the model's `train_function` by one that TensorFlow traces once.
 
-    Keras' own is traced in two parts, the step by itself and then the loop around it. This one computes what it does,
-    `Model.train_step` on batch after batch of a dataset, and ends early with the data. `fit` must know how many batches
-    there are: else it would not end. `train_on_batch`, which has no dataset, is not for such a model. A model that
-    Keras compiles with XLA as a whole keeps Keras' function.
+    A train function runs `steps_per_execution` training steps. Keras' own is traced in two parts: first the training
+    step, then the loop around it. The function here computes the same: it calls `Model.train_step` on one batch after
+    the other, and stops when the dataset has no more.
+
+    Two things do not work with it. `fit` does not end with a dataset of unknown length, and `train_on_batch` has no
+    dataset. A model that Keras compiles with XLA as a whole keeps Keras' function.
     """
     if model.jit_compile:
         return
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def steps(iterator: tf.data.Iterator) -> dict[str, tf.Tensor]:
+    def train_function(iterator: tf.data.Iterator) -> dict[str, tf.Tensor]:
         def train(data: tf.experimental.Optional) -> tf.Tensor:
             model.train_step(data.get_value())
             return tf.constant(True)
@@ -25,19 +27,19 @@ def trace_as_one(model: keras.Model) -> None:
             data = iterator.get_next_as_optional()
             return done + 1, tf.cond(data.has_value(), lambda: train(data), lambda: tf.constant(False))
 
-        def more(done: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
-            return tf.logical_and(done < model.steps_per_execution, there)
+        def condition(done: tf.Tensor, has_data: tf.Tensor) -> tf.Tensor:
+            return tf.logical_and(done < model.steps_per_execution, has_data)
 
-        tf.while_loop(more, body, (tf.constant(0), tf.constant(True)))
+        tf.while_loop(condition, body, (tf.constant(0), tf.constant(True)))
         return dict(model.get_metrics_result())
 
-    model.train_function = steps
+    model.train_function = train_function
 
 
 def rewrite_graphs(on: bool) -> None:
-    """Whether TensorFlow rewrites the graphs that it runs from now on (Grappler).
+    """Switches Grappler on or off for all graphs that are run later. Grappler is TensorFlow's graph optimizer.
 
-    Keras' loops become a fifth faster by it. A kernel that XLA compiles gains nothing, and the rewriting takes 0.1 s of
-    a trial, that of its horizon included.
+    Keras' loops are a fifth faster with it. A kernel that XLA compiles gains nothing from it. Grappler takes 0.1 s of a
+    trial, including the trial's horizon.
     """
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not on})

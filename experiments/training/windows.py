@@ -1,4 +1,4 @@
-"""A long sequence as rows: the streams and windows that training reads, the rows that a split is scored on."""
+"""Cuts a long sequence: into streams and windows for training, and into rows for scoring."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,25 +10,33 @@ from tracking.errors import BadInput
 
 
 def streams(arrays: Arrays, count: int) -> Arrays:
-    """One long sequence `(time,)` as `count` contiguous ones `(count, time // count)`."""
+    """Cuts a sequence `(time,)` into `count` contiguous streams `(count, time // count)`. A rest is left out."""
     x, y = arrays
     length = len(x) // count
     return x[: count * length].reshape(count, length), y[: count * length].reshape(count, length)
 
 
 def windows(part: np.ndarray, window: int) -> np.ndarray:
-    """Streams `(count, time)` as rows of `window` steps: first the first window of every stream, then the second."""
+    """Cuts streams `(count, time)` into windows `(windows, window)`. The first windows of all streams come first."""
     count, steps = part.shape[0], part.shape[1] // window * window
     return part[:, :steps].reshape(count, -1, window).swapaxes(0, 1).reshape(-1, window)
 
 
 def training_steps(task: Task, samples: int, batch: int) -> int:
-    """Batches of an epoch over `samples` samples, or over a sequence of so many steps."""
+    """Training steps of an epoch.
+
+    Args:
+        samples: of the training split; for a stream, its time steps.
+        batch: samples of a training step; for a stream, the number of streams.
+    """
     return samples // batch // task.steps if task.stream else -(-samples // batch)
 
 
 class Rows(NamedTuple):
-    """One long sequence as rows of one length, the last ones filled up: x, y and which steps are real."""
+    """One long sequence as rows of the same length. The end of the last rows is padding.
+
+    x, y and real are `(rows, time)`; `real` is False at padding. `window` divides the number of time steps.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -36,14 +44,18 @@ class Rows(NamedTuple):
     window: int
 
     def windows(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """The rows from left to right, `window` steps at a time."""
+        """x, y and real of all rows, `window` time steps at a time, from left to right."""
         for start in range(0, self.x.shape[1], self.window):
             part = slice(start, start + self.window)
             yield self.x[:, part], self.y[:, part], self.real[:, part]
 
 
 def rows(arrays: Arrays, count: int, window: int) -> Rows:
-    """A sequence `(time,)` in `count` rows, each going on where the one before ends, of whole windows."""
+    """Cuts a sequence `(time,)` into `count` rows of whole windows. Each row begins where the row before it ends.
+
+    Args:
+        window: time steps of a window at the most; no window is longer than a row.
+    """
     steps = len(arrays[0])
     window = min(window, -(-steps // count))
     length = -(-steps // (count * window)) * window
@@ -53,7 +65,7 @@ def rows(arrays: Arrays, count: int, window: int) -> Rows:
 
 
 def check(task: Task, train: Arrays, val: Arrays, batch: int) -> None:
-    """Raises BadInput if the data are too few to train and score on."""
+    """Raises BadInput if a stream is too short to train on or to score."""
     if not task.stream:
         return
     needed = batch * task.steps

@@ -1,4 +1,4 @@
-"""Builds what a worker runs: the space, the task with its data, the oracle, and the tuner over them."""
+"""Builds the parts of a worker: the task and its data, the space, the oracle and the tuner."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,29 +9,37 @@ from experiments.config.spec import Spec
 from experiments.tasks.base import Task
 from experiments.tasks.loading import find
 from experiments.training.windows import training_steps
-from experiments.worker.process import one_thread
+from experiments.worker.process import use_one_thread
 
 if TYPE_CHECKING:
     from experiments.worker.tuner import SearchTuner
 
 
 def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "SearchTuner":
-    """Keras Tuner's loop over the search's space and task."""
+    """The tuner of one worker.
+
+    Args:
+        search: the search's folder.
+        index: of the worker.
+        session: names the worker's launcher.
+
+    Raises BadInput or DataError if the task cannot be made.
+    """
     import keras_tuner
     import tensorflow as tf
 
     from experiments.strategy.oracle import StudyOracle
     from experiments.strategy.pruning import pruner
     from experiments.worker.execution import RecurrentTuner
-    from experiments.worker.sharing import shared
+    from experiments.worker.sharing import load_splits
     from search_spaces.recurrent import RecurrentSpace
 
-    one_thread()
+    use_one_thread()
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     task = find.make(spec.task, spec.options)
-    train, val = shared(search, session, task, spec.seed)
+    train, val = load_splits(search, session, task, spec.seed)
     steps = spec.epochs * training_steps(task, len(train[0]), spec.batch)
     decay_steps = steps if spec.schedule == "cosine" else None
     sizes = 1 if task.stream or len(train[0]) % min(spec.batch, len(train[0])) == 0 else 2
@@ -51,7 +59,7 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
 
 
 def space_arguments(spec: Spec, task: Task) -> dict[str, Any]:
-    """RecurrentSpace's arguments for a search."""
+    """The arguments of RecurrentSpace that follow from a spec and its task."""
     return {
         "outputs": task.outputs,
         "loss": task.loss,

@@ -1,4 +1,4 @@
-"""What an execution is: one seeded training of a trial's model, from its checkpoint on if there is one."""
+"""An execution: one seeded training of a trial's model. It resumes from the checkpoint if there is one."""
 
 import time
 from typing import Any
@@ -13,8 +13,8 @@ from experiments.config.spec import Spec
 from experiments.config.units import parse_duration
 from experiments.strategy.oracle import StudyOracle
 from experiments.tasks.base import Arrays, Task
-from experiments.training.measures import cost, horizons, pace, weights
-from experiments.training.sampling import shares
+from experiments.training.measures import cost, measure_horizons, step_time, weight_copies
+from experiments.training.sampling import sample_shares
 from experiments.training.tracing import rewrite_graphs
 from experiments.training.training import Training, read_state, save_model, seed_sequence, with_weights
 from experiments.worker.tuner import Execution, Pruned, SearchTuner
@@ -25,7 +25,13 @@ from tracking.text import format_duration
 
 
 class RecurrentTuner(SearchTuner):
-    """Trains recurrent models on a task."""
+    """Trains recurrent models on a task.
+
+    Args:
+        train: the training split, x and y.
+        val: the validation split.
+        worker: the index of the worker.
+    """
 
     def __init__(
         self,
@@ -47,32 +53,33 @@ class RecurrentTuner(SearchTuner):
 
     def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> Execution:
         started = time.perf_counter()
-        training = self._training(trial, folder, execution)
-        initial = weights(training.model)
-        written = {
-            event["epoch"] for event in _events(folder, "epoch", execution)
-        }  # a checkpoint may be lost, lines are not
-        before = self._go_on(trial, training, folder, execution, written)
-        seconds, stopped = before, _stop(folder, execution) or self._enough(training, before)
-        while training.epoch + 1 < self.spec.epochs and not stopped:
-            if not execution and training.epoch >= 0:  # also where a kill came before the pruner was asked
+        training = self._build_training(trial, folder, execution)
+        initial = weight_copies(training.model)
+        # If the checkpoint is lost, epochs are trained again that the journal already has.
+        recorded = {event["epoch"] for event in _events(folder, "epoch", execution)}
+        earlier = self._resume(trial, training, folder, execution, recorded)
+        seconds = earlier
+        reason = _launcher_stop_reason(folder, execution) or self._stop_reason(training, seconds)
+        while training.epoch + 1 < self.spec.epochs and not reason:
+            # A worker may have been killed after an epoch and before it asked the pruner. So the pruner is asked here.
+            if not execution and training.epoch >= 0:
                 self._prune(trial, training, seconds)
             logs = training.run_epoch()
             self._refuse_divergence(training.epoch, logs)
-            seconds = before + time.perf_counter() - started
-            self._epoch_line(trial, folder, self._save(training, folder, execution, seconds), written)
-            stopped = self._enough(training, seconds)
+            seconds = earlier + time.perf_counter() - started
+            self._record_epoch(trial, folder, self._save(training, folder, execution, seconds), recorded)
+            reason = self._stop_reason(training, seconds)
         folder.journal.append("trained", execution=execution)
-        best = training.best_model(folder.execution_weights(execution, training.best_epoch))
-        sees = {} if self.spec.no_horizon else horizons(best, initial, self.task, training.probe_samples)
-        seconds = before + time.perf_counter() - started
-        samples = shares(self.task, best, self.spec.seed)
-        found = {"score": training.best, "epoch": training.best_epoch, "seconds": seconds, "samples": samples}
+        best = with_weights(training.model, folder.execution_weights(execution, training.best_epoch))
+        horizon = {} if self.spec.no_horizon else measure_horizons(best, initial, self.task, training.probe_samples)
         return {
-            **found,
-            **pace(_events(folder, "epoch", execution), training.batches.steps),
-            **sees,
-            "stopped": stopped,
+            "score": training.best,
+            "epoch": training.best_epoch,
+            "seconds": earlier + time.perf_counter() - started,
+            "samples": sample_shares(self.task, best, self.spec.seed),
+            **step_time(_events(folder, "epoch", execution), training.batches.steps_per_epoch),
+            **horizon,
+            "stopped": reason,
         }
 
     def save_model(self, trial: Trial, folder: TrialFolder, kept: Event) -> None:
@@ -80,8 +87,12 @@ class RecurrentTuner(SearchTuner):
         path = folder.execution_weights(kept["execution"], kept["epoch"])
         save_model(plain(with_weights(model, path)), folder.model)
 
-    def _enough(self, training: Training, seconds: float) -> str:
-        """Why the training ends after this epoch, or ""."""
+    def _stop_reason(self, training: Training, seconds: float) -> str:
+        """Why the training ends after this epoch: the patience or the time limit. "" if it continues.
+
+        Args:
+            seconds: since the execution began, without the time between a kill and the resumption.
+        """
         if training.epoch < 0:
             return ""
         if self.spec.patience and training.epoch - training.best_epoch >= self.spec.patience:
@@ -91,11 +102,13 @@ class RecurrentTuner(SearchTuner):
         return ""
 
     def _prune(self, trial: Trial, training: Training, seconds: float) -> None:
-        if self.oracle.prunes(trial.trial_id):
+        """Raises Pruned if the oracle prunes the trial."""
+        if self.oracle.should_prune(trial.trial_id):
             reason = f"{self.spec.pruner}, after {training.epoch + 1} epochs"
             raise Pruned(reason=reason, epoch=training.best_epoch, seconds=seconds)
 
-    def _training(self, trial: Trial, folder: TrialFolder, execution: int) -> Training:
+    def _build_training(self, trial: Trial, folder: TrialFolder, execution: int) -> Training:
+        """Builds the model from the execution's seed and writes the "built" event."""
         keras.utils.clear_session()
         seeds = (int(trial.trial_id), execution)
         keras.utils.set_random_seed(int(seed_sequence(self.spec.seed, *seeds).generate_state(1)[0]))
@@ -104,57 +117,65 @@ class RecurrentTuner(SearchTuner):
         rewrite_graphs(name != "xla")
         costs = cost(model, self.task, self.spec.batch)
         training = Training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
-        how = {"kernel": name, "kernel_reason": reason, "steps_per_execution": training.trained.steps_per_execution}
-        folder.journal.append("built", **costs, **how)
+        kernel = {"kernel": name, "kernel_reason": reason, "steps_per_execution": training.trained.steps_per_execution}
+        folder.journal.append("built", **costs, **kernel)
         return training
 
-    def _go_on(self, trial: Trial, training: Training, folder: TrialFolder, execution: int, written: set[int]) -> float:
-        """Loads what an earlier attempt left, and writes the line it may lack; returns the seconds it had spent."""
+    def _resume(
+        self, trial: Trial, training: Training, folder: TrialFolder, execution: int, recorded: set[int]
+    ) -> float:
+        """Restores the checkpoint of an earlier attempt and records its epoch; returns the seconds that it took."""
         if read_state(folder.checkpoint).get("execution") != execution:
             return 0.0
         state = training.load(folder.checkpoint)
-        self._epoch_line(trial, folder, state, written)
+        self._record_epoch(trial, folder, state, recorded)
         return float(state["seconds"])
 
     def _save(self, training: Training, folder: TrialFolder, execution: int, seconds: float) -> dict[str, Any]:
-        """A checkpoint with all that the epoch's line will say; the weights of its best epoch lie there before it."""
-        before = training.best_epoch
+        """Writes the checkpoint, which has all fields of the "epoch" event; returns its state.
+
+        The weights of a better epoch are written before the checkpoint, and those of the former best are removed after
+        it. A kill at any moment leaves a checkpoint whose best weights exist.
+        """
+        former_best = training.best_epoch
         if training.improved():
-            training.keep(folder.execution_weights(execution, training.epoch))
-        spent = {"seconds": seconds, "training": training.seconds, "traced": training.epochs == 1}
-        line = {"execution": execution, **spent, "time": now()}
-        state = training.save(folder.checkpoint, **line)
-        if training.best_epoch != before:
-            folder.execution_weights(execution, before).unlink(missing_ok=True)
+            training.save_weights(folder.execution_weights(execution, training.epoch))
+        spent = {"seconds": seconds, "training": training.training_seconds, "traced": training.epochs == 1}
+        state = training.save(folder.checkpoint, execution=execution, **spent, time=now())
+        if training.best_epoch != former_best:
+            folder.execution_weights(execution, former_best).unlink(missing_ok=True)
         return state
 
-    def _epoch_line(self, trial: Trial, folder: TrialFolder, state: dict[str, Any], written: set[int]) -> None:
-        """What a checkpoint says of its epoch, once: `seconds` since the execution began, `training` in its steps.
+    def _record_epoch(self, trial: Trial, folder: TrialFolder, state: dict[str, Any], recorded: set[int]) -> None:
+        """Writes the "epoch" event of a checkpoint unless the journal has it, and reports the score to the oracle.
 
-        `traced`: TensorFlow has traced and compiled in it.
+        The event has `seconds` since the execution began, seconds of `training` without scoring, and `traced`: whether
+        TensorFlow traced and compiled in this epoch.
 
         Args:
-            written: epochs that have their lines.
+            state: of the checkpoint.
+            recorded: epochs that the journal has; the epoch is added.
         """
         names = ("execution", "epoch", "seconds", "training", "traced", "time")
-        line = {name: state[name] for name in names if name in state}
-        if line["epoch"] not in written:
-            folder.journal.append("epoch", metrics=state["logs"], **line)
-            written.add(line["epoch"])
-        if line["execution"] == 0:
-            self.oracle.update_trial(trial.trial_id, state["logs"], line["epoch"])
+        fields = {name: state[name] for name in names if name in state}
+        if state["epoch"] not in recorded:
+            folder.journal.append("epoch", metrics=state["logs"], **fields)
+            recorded.add(state["epoch"])
+        if state["execution"] == 0:
+            self.oracle.update_trial(trial.trial_id, state["logs"], state["epoch"])
 
     def _refuse_divergence(self, epoch: int, logs: dict[str, float]) -> None:
+        """Raises FailedTrialError if a value of the epoch is not finite."""
         for name, value in logs.items():
             if not np.isfinite(value):
                 raise FailedTrialError(f"diverged in epoch {epoch}: {name} is {value}")
 
 
-def _stop(folder: TrialFolder, execution: int) -> str:
-    """Why the launcher has stopped an execution, or ""."""
+def _launcher_stop_reason(folder: TrialFolder, execution: int) -> str:
+    """Why the launcher has stopped an execution, or "" if it has not."""
     return next((str(event["reason"]) for event in _events(folder, "stop", execution)), "")
 
 
 def _events(folder: TrialFolder, kind: str, execution: int) -> list[Event]:
-    """Of one kind, of one execution."""
+    """The events of one kind and one execution in the trial's journal."""
     return [event for event in folder.journal.events() if event["event"] == kind and event["execution"] == execution]

@@ -21,54 +21,66 @@ from experiments.config.spec import Spec
 class Tuner(Protocol):
     """What runs the trials of a worker: `experiments.worker.tuner.SearchTuner`."""
 
-    memory_limit: int | None
+    memory_limit: int | None  # bytes
 
     def search(self) -> None: ...
 
 
-Make = Callable[[SearchFolder, Spec, int, str], Tuner]
+MakeTuner = Callable[[SearchFolder, Spec, int, str], Tuner]
 
-# Exit codes of a worker that nobody else uses: a trial that ends its process must not look like one of these.
-DONE = 81  # nothing is left to do
-RETIRED = 82  # it has grown too large: a fresh one takes its place
+# Exit codes of a worker. Other programs hardly use these numbers. A trial that ends its process has another exit code.
+DONE = 81  # there are no more trials
+RETIRED = 82  # the worker used too much memory and has ended after a trial; a new one takes its place
 FULL = 83  # the disk is full
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's mallopt
 
 
 def work(
-    gate: Connection, index: int, folder: Path, session: str, gpu: str | None, memory: int | None, make: Make
+    gate: Connection,
+    index: int,
+    folder: Path,
+    session: str,
+    gpu: str | None,
+    memory_limit: int | None,
+    make: MakeTuner,
 ) -> None:
-    """Runs trials of the search in `folder` as soon as the launcher opens the gate.
+    """The main function of a worker process: runs trials of the search in `folder`.
 
     Args:
-        memory: bytes, beyond which the launcher ends this process with its trial.
+        gate: the launcher sends something when the worker may begin, and closes it when it has refused the search.
+        index: of the worker.
+        session: names the launcher.
+        gpu: for CUDA_VISIBLE_DEVICES; None for no GPU.
+        memory_limit: bytes; the launcher ends a worker that uses more.
+        make: makes the tuner.
     """
     tie_to_launcher()
     threading.Thread(target=end_with_launcher, daemon=True).start()
     search = SearchFolder(folder)
+    # The lock says that this worker is alive. The next launcher waits until it is free.
     with search.worker_lock(index):
         _redirect(search.worker_log(index), gpu)
-        import keras_tuner  # noqa: F401  both take seconds, which the launcher uses to open the record
+        import keras_tuner  # noqa: F401  both imports take seconds; the launcher opens MLflow's record meanwhile
         import tensorflow  # noqa: F401
 
         try:
             gate.recv()
-        except EOFError:  # the launcher has refused the search meanwhile
+        except EOFError:  # the launcher has refused the search
             return
 
         def begin() -> Tuner:
             tuner = make(search, Spec.read(search), index, session)
-            tuner.memory_limit = memory
+            tuner.memory_limit = memory_limit
             gc.collect()
-            gc.freeze()  # the collection that Keras asks for before each model need not look at what imports have made
+            gc.freeze()  # Keras collects garbage before each model; it need not look at what imports have made
             return tuner
 
-        _leave(_search(begin))
+        _end_process(_run_trials(begin))
 
 
-def _search(begin: Callable[[], Tuner]) -> int:
-    """Runs trials until there are no more; returns the process's exit code."""
+def _run_trials(begin: Callable[[], Tuner]) -> int:
+    """Runs trials until there are no more; returns the exit code of the process."""
     from keras_tuner.errors import FatalError
 
     try:
@@ -80,34 +92,35 @@ def _search(begin: Callable[[], Tuner]) -> int:
     except (OSError, FatalError) as error:
         cause = error.__cause__ if isinstance(error, FatalError) else error
         if isinstance(cause, OSError) and cause.errno in FULL_DISK:
-            with suppress(OSError):  # the log may have no room: that must not change the exit code
+            with suppress(OSError):  # the log is on the full disk, too
                 traceback.print_exc()
             return FULL
         raise
     return DONE
 
 
-def _leave(code: int) -> NoReturn:
-    """Ends the process without Python's shutdown, which takes 0.9 s after TensorFlow: all that counts is on disk."""
-    with suppress(OSError):  # the log has no room
+def _end_process(code: int) -> NoReturn:
+    """Ends the process without Python's shutdown, which takes 0.9 s after TensorFlow. All results are on disk."""
+    with suppress(OSError):  # the disk is full
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(code)
 
 
 def _redirect(log: Path, gpu: str | None) -> None:
-    """Output goes to the worker's log; one GPU is visible, or none."""
+    """Sends output to the worker's log, and makes one GPU visible, or none."""
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="2", OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES=gpu or "-1")
-    keep_memory()
+    keep_freed_memory()
 
 
-def keep_memory() -> None:
-    """Lets the allocator keep what is freed: else every training step asks the system for its large buffers anew.
+def keep_freed_memory() -> None:
+    """Tells glibc's allocator to keep freed memory. Otherwise every training step asks the system for large buffers.
 
-    The gradients of an LSTM of width 128 over 200 steps took 126 ms without, 90 ms with it. For glibc alone.
+    The gradients of an LSTM of width 128 over 200 time steps took 126 ms without it and 90 ms with it. Other allocators
+    are left as they are.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
@@ -115,37 +128,32 @@ def keep_memory() -> None:
             libc.mallopt(parameter, value)
 
 
-def one_thread() -> None:
-    """For layers of these widths as fast as two, and leaves the other core to another worker."""
+def use_one_thread() -> None:
+    """Makes TensorFlow use one thread. For layers of these widths that is as fast as two, and leaves a core free."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def alone() -> int:
-    """Makes this process what a worker is, to be measured; returns its GPUs."""
+def become_worker() -> int:
+    """Gives this process a worker's settings, so that it can be measured; returns the number of its GPUs."""
     import tensorflow as tf
 
-    keep_memory()
-    one_thread()
+    keep_freed_memory()
+    use_one_thread()
     return len(tf.config.list_physical_devices("GPU"))
 
 
 def tie_to_launcher() -> None:
-    """On Linux the system ends this process with its launcher, be it stopped or stuck in native code."""
-    with suppress(AttributeError, OSError, TypeError):  # elsewhere there is no such call
+    """Lets Linux kill this process when its launcher dies, even if the process is stopped or stuck in native code."""
+    with suppress(AttributeError, OSError, TypeError):  # other systems have no such call
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def launcher_gone() -> None:
-    """Returns when the process that started this one has died."""
+def end_with_launcher() -> None:
+    """Waits until the launcher has died and then ends this process at once. It runs in a thread."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
-
-
-def end_with_launcher() -> None:
-    """Ends this process at once when its launcher has died; to be run in a thread."""
-    launcher_gone()
     os._exit(1)

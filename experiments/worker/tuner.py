@@ -1,7 +1,7 @@
-"""The Keras Tuner tuner: what a worker does with one trial.
+"""The Keras Tuner tuner of a worker. It runs one trial after the other.
 
 Keras Tuner's own `search()` loop asks the oracle for a trial, calls `run_trial`, and tells the oracle how it ended.
-Here every step is in the trial's journal before it is acted on.
+Every step is written to the trial's journal before anything else is done with it.
 """
 
 import math
@@ -23,11 +23,11 @@ from search_spaces.architecture import architecture
 from tracking.journal import Event
 
 Execution = dict[str, Any]  # the fields of an "execution" event
-GROWN = 2**30  # bytes that a worker may grow by, over what it has after its first trial, before a fresh one follows
+MAX_GROWTH = 2**30  # bytes by which the memory of a worker may grow after its first trial
 
 
 class Pruned(Exception):
-    """Ends a trial that is not worth further epochs; `fields` are those of its "end" event."""
+    """Ends a trial that is pruned. `fields` are fields of its "end" event."""
 
     def __init__(self, **fields: Any) -> None:
         super().__init__(fields.get("reason", ""))
@@ -35,7 +35,14 @@ class Pruned(Exception):
 
 
 class SearchTuner(keras_tuner.Tuner):
-    """Keras Tuner's loop over a `StudyOracle`, with a journal per trial; subclasses say what an execution is."""
+    """Keras Tuner's loop over a `StudyOracle`, with a journal for each trial. Subclasses define an execution.
+
+    Args:
+        oracle: gives the trials.
+        hypermodel: declares the space and builds the models.
+        executions: seeded trainings of a trial.
+        worker: the index of the worker.
+    """
 
     oracle: StudyOracle
 
@@ -43,18 +50,22 @@ class SearchTuner(keras_tuner.Tuner):
         super().__init__(oracle, hypermodel, directory=str(oracle.folder.path), project_name=".")
         self.tuner_id = f"worker{worker}"
         self.executions, self.worker = executions, worker
-        self.usual = 0  # bytes of memory after the first trial
-        self.memory_limit: int | None = None  # bytes, beyond which the launcher ends this process with its trial
+        self.first_size = 0  # bytes of memory after the first trial
+        self.memory_limit: int | None = None  # bytes; the launcher ends a worker that uses more
 
     def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> Execution:
-        """Trains once; returns at least the `score`. Raises Pruned."""
+        """Trains once; returns fields of the "execution" event, `score` among them. Raises Pruned."""
         raise NotImplementedError
 
     def save_model(self, trial: Trial, folder: TrialFolder, kept: Event) -> None:
-        """Writes the model of the execution that is kept; `kept` is its event."""
+        """Writes the trial's model.
+
+        Args:
+            kept: the "execution" event of the execution whose weights the model gets.
+        """
 
     def describe(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The parameters under which MLflow shows a trial's values."""
+        """The parameters of a trial in MLflow, from the values of its hyperparameters."""
         return {"architecture": architecture(values), **values}
 
     def on_trial_begin(self, trial: Trial) -> None:
@@ -73,9 +84,9 @@ class SearchTuner(keras_tuner.Tuner):
         )
 
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Runs the executions that the journal does not have yet; the score is their mean.
+        """Runs the executions that the journal does not have yet; returns the mean score of all.
 
-        Raises FatalError, at which Keras Tuner stops, if the disk is full: every later trial would fail as this one.
+        Raises FatalError if the disk is full. Keras Tuner then stops; every later trial would fail, too.
         """
         try:
             return self._run_executions(trial)
@@ -87,7 +98,7 @@ class SearchTuner(keras_tuner.Tuner):
     def _run_executions(self, trial: Trial) -> dict[str, float]:
         folder = self.oracle.claimed[trial.trial_id]
         events = folder.journal.events()
-        for event in events:  # a kill between journal and study leaves an epoch that the study does not know
+        for event in events:  # after a kill the study may lack the last epoch of the journal
             if event["event"] == "epoch" and event["execution"] == 0:
                 self.oracle.update_trial(trial.trial_id, event["metrics"], event["epoch"])
         done = [event for event in events if event["event"] == "execution"]
@@ -97,12 +108,15 @@ class SearchTuner(keras_tuner.Tuner):
             except Pruned as pruned:
                 folder.journal.append("end", outcome="pruned", score=None, **pruned.fields)
                 folder.clear()
-                return {self.oracle.objective.name: math.nan}  # for Keras Tuner; the oracle reads the journal
+                return {
+                    self.oracle.objective.name: math.nan
+                }  # Keras Tuner needs a number; the oracle reads the journal
             done.append(folder.journal.append("execution", execution=execution, **found))
         self._end(trial, folder, done)
         return {self.oracle.objective.name: statistics.fmean(event["score"] for event in done)}
 
     def _end(self, trial: Trial, folder: TrialFolder, done: list[Event]) -> None:
+        """Writes the model and the "end" event of a completed trial. The model is that of the median execution."""
         scores = [event["score"] for event in done]
         kept = sorted(done, key=lambda event: event["score"])[(len(done) - 1) // 2]  # the lower median
         if self.oracle.may_win(statistics.fmean(scores)):
@@ -128,31 +142,34 @@ class SearchTuner(keras_tuner.Tuner):
             folder.journal.append("end", outcome="failed", score=None, **_failure(trial.message or ""))
             folder.clear()
         super().on_trial_end(trial)
-        self._retire()
+        self._retire_if_grown()
 
-    def _retire(self) -> None:
-        """TensorFlow keeps something of every model: a worker that has grown too large makes room for a fresh one.
+    def _retire_if_grown(self) -> None:
+        """Ends a worker whose memory has grown too much; the launcher starts a new one in its place.
 
-        It does so half way to the limit, so that what earlier trials left never costs a later one its life.
+        TensorFlow keeps some memory of every model. The worker ends half way to the memory limit, so that the launcher
+        does not kill a later trial for the memory of earlier ones.
         """
         size = process_memory(psutil.Process())
-        self.usual = self.usual or size
-        room = GROWN if self.memory_limit is None else min(GROWN, (self.memory_limit - self.usual) // 2)
-        if size > self.usual + room:
+        self.first_size = self.first_size or size
+        growth = (
+            MAX_GROWTH if self.memory_limit is None else min(MAX_GROWTH, (self.memory_limit - self.first_size) // 2)
+        )
+        if size > self.first_size + growth:
             sys.exit(RETIRED)
 
     def _populate_initial_space(self) -> None:
-        """Declares the space without building models: Keras Tuner builds one per conditional branch, twice."""
+        """Declares the space without building models. Keras Tuner would build two for each conditional branch."""
         space = self.oracle.get_space()
         self.hypermodel.declare_hyperparameters(space)
         self.oracle.update_space(space)
 
     def save(self) -> None:
-        """Nothing to do: study and journals are all the state there is."""
+        """Does nothing: the study and the journals have the whole state."""
 
 
 def _failure(message: str) -> dict[str, str]:
-    """The last line of a traceback as the reason, and the end of the whole."""
+    """The "end" fields of a failed trial: the last line of its traceback, and the end of the traceback."""
     lines = [line for line in message.strip().splitlines() if line.strip()]
     reason = lines[-1].strip() if lines else "unknown error"
     return {"reason": reason.removeprefix("keras_tuner.src.errors.FailedTrialError: "), "error": message[-5000:]}

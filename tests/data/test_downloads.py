@@ -143,8 +143,8 @@ def test_offline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_server_that_does_not_answer(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(downloads, "TIMEOUT", 0.1)
-    server.stuck.clear()
+    monkeypatch.setattr(downloads, "SILENCE_SECONDS", 0.1)
+    server.answering.clear()
     assert f"from {server.url}, got timed out; or put" in failure(server.url)
 
 
@@ -211,7 +211,7 @@ def test_threads_download_once(server: Server, folder: Path) -> None:
 
 
 def test_processes_download_once(server: Server, folder: Path) -> None:
-    server.stuck.clear()
+    server.answering.clear()
     code = "import sys; from experiments.data.downloads import fetch; print(1, flush=True); fetch(*sys.argv[1:])"
     command = [sys.executable, "-c", code, server.url, SUM, "text.txt"]
     root = Path(downloads.__file__).parents[1]
@@ -219,7 +219,7 @@ def test_processes_download_once(server: Server, folder: Path) -> None:
     for process in processes:
         assert process.stdout and process.stdout.readline()  # both are about to fetch
     threading.Event().wait(0.3)
-    server.stuck.set()
+    server.answering.set()
     for process in processes:
         process.communicate(timeout=20)
         assert process.returncode == 0

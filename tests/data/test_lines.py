@@ -28,7 +28,7 @@ def corpus(folder: Path) -> Path:
 
 
 def test_a_line_counts_once() -> None:
-    parts = lines.cut("b\na\n\nb \n" + "\n".join(map(str, range(10))))
+    parts = lines.split_lines("b\na\n\nb \n" + "\n".join(map(str, range(10))))
     assert sorted(sum(parts, [])) == sorted({"a", "b", *map(str, range(10))})
     assert [len(part) for part in parts] == [9, 1, 2]
     assert parts != (sorted(parts[0]), parts[1], parts[2]), "in no order of the alphabet"
@@ -46,13 +46,13 @@ def test_a_line_counts_once() -> None:
 )
 def test_no_lines(text: str, line: str) -> None:
     with pytest.raises(ValueError) as error:
-        lines.cut(text)
+        lines.split_lines(text)
     assert str(error.value).startswith(line)
 
 
 def test_rows_by_hand() -> None:
     ids = np.array([1, 2, 3, 1, 4, 1], np.int32)  # "\nab\nc\n"
-    x, y = lines.rows(ids, 1, 4, -1)
+    x, y = lines.pad_lines(ids, 1, 4, -1)
     assert x.tolist() == [[1, 2, 3, 0], [1, 4, 0, 0]]
     assert y.tolist() == [[2, 3, 1, -1], [4, 1, -1, -1]]
 
@@ -64,7 +64,7 @@ def test_the_task(tmp_path: Path) -> None:
     for split in SPLITS:
         x, y = task.split(split, 0)
         np.testing.assert_array_equal(np.where(y[:, :-1] >= 0, x[:, 1:], 0)[y[:, :-1] > 1], y[:, :-1][y[:, :-1] > 1])
-        found += ["".join(task.words()[token] for token in row[row > 1]) for row in y]
+        found += ["".join(task.token_names()[token] for token in row[row > 1]) for row in y]
     assert sorted(found) == sorted(NAMES), "every name in one split"
     assert (
         len(make("char_lm", {"corpus": str(corpus(tmp_path)), "lines": "yes", "train": "5"}).split("train", 0)[0]) == 5
@@ -85,8 +85,8 @@ def test_the_newline_is_scored(tmp_path: Path) -> None:
 
 def test_quality_by_hand() -> None:
     samples = ["anna\n", "anna\n", "bert\n", "carl\n", "neverending", "\n", "dora\n", "emil\n"]
-    assert lines.quality(samples, "\nanna\nemil\n") == {"valid": 6 / 8, "unique": 5 / 6, "novel": 3 / 5}
-    assert lines.quality(["x", "y"], "") == {"valid": 0.0, "unique": 0.0, "novel": 0.0}
+    assert lines.line_quality(samples, "\nanna\nemil\n") == {"valid": 6 / 8, "unique": 5 / 6, "novel": 3 / 5}
+    assert lines.line_quality(["x", "y"], "") == {"valid": 0.0, "unique": 0.0, "novel": 0.0}
 
 
 def test_sampled_lines_follow_the_model() -> None:
@@ -107,7 +107,7 @@ def test_sampled_lines_follow_the_model() -> None:
 
 def test_a_text_of_lines_starts_anew_with_each(monkeypatch: pytest.MonkeyPatch) -> None:
     resets: list[Any] = []
-    monkeypatch.setattr(sampling.Stepper, "reset", lambda self: resets.append(1))
+    monkeypatch.setattr(sampling.StatefulReader, "reset", lambda self: resets.append(1))
     text = sampling.generate(markov_chain(), "\ufffd\nbc", "b", 60, lines=True)
     assert len(resets) == text.count("\n") > 0
 
@@ -122,7 +122,7 @@ def test_a_task_says_what_the_lines_of_a_model_are_like() -> None:
         def preprocessing(self) -> dict[str, Any]:
             return {"vocabulary": "\ufffd\nbc"}
 
-    found = sampling.shares(cast(Any, Short()), markov_chain(), 3)
+    found = sampling.sample_shares(cast(Any, Short()), markov_chain(), 3)
     assert 0 < found["short"] < 1 and type(found["short"]) is float
 
 
@@ -131,7 +131,7 @@ def test_a_users_task_may_draw_by_itself() -> None:
         def samples(self, model: Any, seed: int) -> dict[str, float]:
             return {"seed": seed, "symbols": model.output_shape[-1]}
 
-    assert sampling.shares(cast(Any, Own()), markov_chain(), 3) == {"seed": 3.0, "symbols": 4.0}
+    assert sampling.sample_shares(cast(Any, Own()), markov_chain(), 3) == {"seed": 3.0, "symbols": 4.0}
 
 
 @pytest.mark.slow

@@ -60,12 +60,12 @@ def test_a_prompt_goes_on_where_it_ends(prompt: str, read: tuple[str, ...]) -> N
 
 def test_the_vocabulary_is_of_the_training_split_alone(tmp_path: Path) -> None:
     found = task(tmp_path)
-    assert found.words() == ("<unk>", "<eos>", "the", "cat", "sat", "on", "mat")
+    assert found.token_names() == ("<unk>", "<eos>", "the", "cat", "sat", "on", "mat")
     x, y = found.split("val", 0)
     np.testing.assert_array_equal(x[1:], y[:-1])
     assert (x == 0).sum() == 2, "a dog"
     assert (found.split("train", 0)[0] > 0).all()
-    assert found.preprocessing()["vocabulary"] == list(found.words())
+    assert found.preprocessing()["vocabulary"] == list(found.token_names())
 
 
 def test_perplexity_by_hand(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ os.dup2(log, 1)
 os.dup2(log, 2)
 def begin():
     raise OSError(errno.ENOSPC, "full")
-sys.exit(process._search(begin))
+sys.exit(process._run_trials(begin))
 """
 
 

@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from experiments.config.folders import SearchFolder
-from experiments.config.spec import Spec
-from experiments.launcher.launch import Launch
+from experiments.launcher.launch import _all_done
 from experiments.launcher.progress import Progress
 from experiments.launcher.supervise import Search, WorkersDied
 from tracking.journal import Journal
@@ -115,11 +113,10 @@ def test_a_later_launcher_begins_anew(folder: SearchFolder, monkeypatch: pytest.
 
 
 def test_only_trials_that_have_ended_are_counted(tmp_path: Path) -> None:
-    launch = Launch(Spec(name="s", task="adding", options={}, cells=["gru"], trials=3), False, 1, "", Console())
     for number in range(3):
         (tmp_path / f"{number:04d}").mkdir()
         journal = Journal(tmp_path / f"{number:04d}" / "journal.jsonl")
         journal.append("start", session="s", worker=0, parameters={"architecture": "gru-16"})
         if number < 2:
             journal.append("end", outcome="completed", score=0.1)
-    assert launch._all_done(Progress(tmp_path, "min", 3, 1)) == "the space has no more than 2 models"
+    assert _all_done(Progress(tmp_path, "min", 3, 1), 3) == "the space has no more than 2 models"

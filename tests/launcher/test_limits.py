@@ -377,5 +377,5 @@ def test_the_launcher_counts_from_its_own_beginning(tmp_path: Path, monkeypatch:
     spec = Spec(name="s", task="adding", options=options, cells=["gru"])
     age = time.time() - psutil.Process().create_time()
     with pytest.raises(InterruptedError):
-        Launch(spec, False, 1, f"sqlite:///{tmp_path}/mlflow.db", Console(quiet=True)).run()
+        Launch(spec, make("adding", options), False, 1, f"sqlite:///{tmp_path}/mlflow.db", Console(quiet=True)).run()
     assert seen[0] >= age > 0

@@ -23,7 +23,6 @@ from experiments.launcher.limits import Limits, Watch
 from experiments.launcher.progress import Progress, TrialState
 from experiments.launcher.supervise import Search, WorkersDied
 from experiments.worker import tuner
-from tracking.journal import Tail
 
 pytestmark = pytest.mark.usefixtures("before_fork")
 
@@ -189,14 +188,14 @@ def enforcing(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> tuple[Se
     trial.path.mkdir(parents=True)
     trial.journal.append("start")
     trial.checkpoint.touch()
-    return one, TrialState(Tail(trial.journal.path), "0000"), renewed
+    return one, TrialState("0000"), renewed
 
 
 def test_a_freed_trial_that_another_worker_has_claimed_is_left_to_it(
     enforcing: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, state, renewed = enforcing
-    monkeypatch.setattr(module, "FREED", 0.1)
+    monkeypatch.setattr(module, "FREED_SECONDS", 0.1)
     with one.folder.trial(0).lock:
         thread = threading.Thread(target=one._enforce, args=(0, state, "hung"), daemon=True)
         thread.start()
@@ -264,7 +263,7 @@ def test_a_stopped_worker_ends_with_its_launcher(tmp_path: Path, children: list[
 
 
 def test_a_worker_that_does_not_end_is_named(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "OLD_WORKERS", 0.1)
+    monkeypatch.setattr(module, "OLD_WORKERS_SECONDS", 0.1)
     (search.path / "workers").mkdir()
     line = f"^name: expected no worker of an earlier launcher, got process {os.getpid()}, which does not end$"
     with lock(search.path / "workers" / "0.lock"), pytest.raises(ValueError, match=line):
@@ -291,14 +290,14 @@ def test_a_worker_that_has_grown_makes_room(
     monkeypatch.setattr(tuner, "psutil", SimpleNamespace(Process=lambda: info))
     one.memory_limit = None if limit is None else int(limit * GIGABYTE)
     for _ in range(stays):
-        one._retire()
+        one._retire_if_grown()
     with pytest.raises(SystemExit) as ended:
-        one._retire()
+        one._retire_if_grown()
     assert ended.value.code == tuner.RETIRED
 
 
 def test_a_search_goes_on_with_a_fresh_worker(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuner, "GROWN", -1)  # every worker has grown after its first trial
+    monkeypatch.setattr(tuner, "MAX_GROWTH", -1)  # every worker has grown after its first trial
     started: list[int] = []
     begin = Search._start
     monkeypatch.setattr(Search, "_start", lambda self, index: started.append(index) or begin(self, index))
@@ -316,7 +315,7 @@ def test_the_launcher_tells_its_workers_the_memory_limit(search: SearchFolder, t
 
 
 class TellingTuner(FakeTuner):
-    def _retire(self) -> None:
+    def _retire_if_grown(self) -> None:
         (self.oracle.folder.path / "limit").write_text(str(self.memory_limit))
 
 

@@ -13,7 +13,7 @@ import pytest
 from keras_tuner.engine.trial import Trial
 from optuna.trial import TrialState
 
-from experiments.config.folders import SearchFolder, TrialFolder, taken
+from experiments.config.folders import SearchFolder, TrialFolder, try_acquire
 from experiments.launcher.supervise import Search
 from experiments.strategy.oracle import DEATHS, StudyOracle, deaths
 from experiments.worker.tuner import SearchTuner
@@ -82,7 +82,7 @@ def test_a_trial_from_its_creation_to_its_end(opened: Opened, tmp_path: Path) ->
     assert (trial.trial_id, trial.status) == ("0000", "RUNNING")
     assert set(trial.hyperparameters.values) == {"cell", "width", "depth"}
     assert states(oracle) == ["RUNNING"]
-    assert not taken(SearchFolder(tmp_path).trial(0).lock), "held while it runs"
+    assert not try_acquire(SearchFolder(tmp_path).trial(0).lock), "held while it runs"
     assert oracle.create_trial("worker0") is trial, "the same until it ends"
     oracle.update_trial("0000", {"val_mse": 0.5, "loss": 0.1}, 0)
     oracle.update_trial("0000", {"val_mse": 0.25}, 1)
@@ -95,7 +95,7 @@ def test_a_trial_from_its_creation_to_its_end(opened: Opened, tmp_path: Path) ->
     assert frozen.params == trial.hyperparameters.values
     assert trial.score == 0.25
     folder = SearchFolder(tmp_path).trial(0)
-    assert taken(folder.lock), "let go of"
+    assert try_acquire(folder.lock), "let go of"
     folder.lock.release()
     assert oracle.create_trial("worker0").trial_id == "0001"
 
@@ -265,7 +265,7 @@ def test_an_ended_trial_that_was_not_told_is_told(opened: Opened, score: float |
     assert states(second) == [state, "RUNNING"]
     assert [event["event"] for event in second.folder.trial(0).journal.events()] == ["start", "end"]
     free = second.folder.trial(0)
-    assert taken(free.lock)
+    assert try_acquire(free.lock)
     free.lock.release()
 
 
@@ -381,7 +381,7 @@ def test_a_trial_that_kills_its_worker_three_times_has_failed(opened: Opened) ->
     assert (end["event"], end["outcome"], end["score"]) == ("end", "failed", None)
     assert end["reason"] == "killed its worker 3 times"
     free = oracle.folder.trial(0)
-    assert taken(free.lock)
+    assert try_acquire(free.lock)
     free.lock.release()
 
 

@@ -412,9 +412,11 @@ def test_what_is_known_of_a_number_says_more_about_its_neighbours() -> None:
     hp = keras_tuner.HyperParameters()
     hp.Choice("width", [512, 8, 16, 32, 64, 128, 256])
     (group,) = tpe.groups(hp)
-    estimate = tpe.Estimate(group, [told(hp, 0, {"width": 32}, DONE, 1.0)], [told(hp, 1, {"width": 512}, DONE, 2.0)])
+    estimate = tpe.DensityRatio(
+        group, [told(hp, 0, {"width": 32}, DONE, 1.0)], [told(hp, 1, {"width": 512}, DONE, 2.0)]
+    )
     widths = [8, 16, 32, 64, 128, 256, 512]
-    promises = dict(zip(widths, estimate.promise(tpe.columns(group, [{"width": w} for w in widths])), strict=True))
+    promises = dict(zip(widths, estimate.log_ratio(tpe.columns(group, [{"width": w} for w in widths])), strict=True))
     assert promises[32] > promises[128] > promises[256] > promises[512]
     assert estimate.draw(np.random.RandomState(0))["width"] in (8, 16, 32, 64)
 

@@ -29,7 +29,7 @@ def run(oracle: StudyOracle, score: float, epochs: int = EPOCHS) -> int:
     folder = oracle.claimed[trial.trial_id]
     for epoch in range(epochs):
         oracle.update_trial(trial.trial_id, {"val_mse": score}, epoch)
-        if epoch + 1 < epochs and oracle.prunes(trial.trial_id):
+        if epoch + 1 < epochs and oracle.should_prune(trial.trial_id):
             folder.journal.append("end", outcome="pruned", score=None)
             break
     else:
@@ -131,11 +131,11 @@ def test_a_trial_is_given_up_whenever_a_kill_came(
     number = reported(first, 4)
     dying(monkeypatch, name, after)
     with pytest.raises(Killed):
-        first.prunes(number)
+        first.should_prune(number)
     first.claimed[number].lock.release(force=True)
     second = opened(tmp_path, "halving")
     assert second.create_trial("worker0").trial_id == number
-    assert second.prunes(number) and second.prunes(number)
+    assert second.should_prune(number) and second.should_prune(number)
     assert second.study.get_trials()[-1].system_attrs == {"completed_rung_0": 4.0}
 
 
@@ -149,7 +149,7 @@ def test_a_trial_that_goes_on_does_so_after_a_kill(
     number = reported(first, 0.5)
     dying(monkeypatch, "set_trial_system_attr", after)
     with pytest.raises(Killed):
-        first.prunes(number)
+        first.should_prune(number)
     second = opened(tmp_path, "halving")
-    assert not second.prunes(number) and not second.prunes(number)
+    assert not second.should_prune(number) and not second.should_prune(number)
     assert second.study.get_trials()[-1].system_attrs == {"completed_rung_0": 0.5}

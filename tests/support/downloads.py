@@ -1,4 +1,4 @@
-"""A server of files on this machine that can break off."""
+"""A local server of one file. It can break off, refuse, wait, and answer from another place than was asked for."""
 
 import threading
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server, wanted = self.server, self.headers["Range"]
         server.asked.append(wanted)
-        server.stuck.wait(10)
+        server.answering.wait(10)
         threading.Event().wait(server.delay)
         first = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and server.ranges else 0
         if server.status or first >= len(server.body):
@@ -48,12 +48,12 @@ class Server(ThreadingHTTPServer):
         self.body = BODY
         self.status = 0  # an error to answer with
         self.ranges = True
-        self.breaks: list[int] = []  # after how many bytes the next answers break off
-        self.offset = 0  # by how much a partial answer starts elsewhere
+        self.breaks: list[int] = []  # the bytes after which each of the next answers breaks off
+        self.offset = 0  # bytes by which a partial answer starts too late
         self.chunked = False
         self.delay = 0.0  # seconds
-        self.stuck = threading.Event()
-        self.stuck.set()
+        self.answering = threading.Event()  # requests wait until it is set
+        self.answering.set()
         self.asked: list[str | None] = []
         self.sent: list[int] = []
 
@@ -64,5 +64,5 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with Server() as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
-        server.stuck.set()
+        server.answering.set()
         server.shutdown()

@@ -37,7 +37,7 @@ def launch(folder: Path, uri: str) -> None:
 
     def open_record(session: str) -> Record:
         record = Record(uri, "fake", lambda: projection(session), lambda text: None)
-        record.open(lambda: False)
+        record.wait(lambda: False)
         return record
 
     Search(search, 2, [], make_fake, "fork").run(open_record, lambda: None)

@@ -38,8 +38,7 @@ import sys
 import tracking.record
 from experiments.cli.main import main
 
-tracking.record.PATIENCE = 1.0
-tracking.record.AFTER_FAILURE = 1.0
+tracking.record.SERVER_SECONDS = tracking.record.FILE_SECONDS = tracking.record.RETRY_SECONDS = 1.0
 sys.exit(main(sys.argv[1:]))
 """
 

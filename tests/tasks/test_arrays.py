@@ -210,7 +210,7 @@ def test_tokens_with_lengths_make_room_for_padding(tmp_path: Path) -> None:
     tokens = np.tile([3, 0, 1, 2, 0, 0], (20, 1))
     task = made(tmp_path, x=tokens, y=Y[:20], lengths=np.full(20, 4))
     assert task.split("val", 0)[0].tolist() == [[4, 1, 2, 3, 0, 0]] * 2
-    assert (task.tokens, task.padding, list(task.words())) == (5, 0, ["_", "0", "1", "2", "3"])
+    assert (task.tokens, task.padding, list(task.token_names())) == (5, 0, ["_", "0", "1", "2", "3"])
 
 
 def test_padding_is_never_a_value_that_occurs(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_the_worked_example(tmp_path: Path) -> None:
     x, y = task.split("train", 0)
     assert (x.tolist(), y.tolist()) == ([1, 2, 3, 1], [2, 3, 1, 2])
     assert x.dtype == y.dtype == np.int32
-    assert task.vocabulary == "\ufffdabc"
+    assert task.characters == "\ufffdabc"
 
 
 def test_80_10_10_in_order(task: CharLM, text: str) -> None:
@@ -58,13 +58,13 @@ def test_80_10_10_in_order(task: CharLM, text: str) -> None:
     assert train + val + test == text, "disjoint, in order, nothing left out"
     assert (len(train), len(val), len(test)) == (4_002, 500, 501)
     x, y = task.split("test", 0)
-    assert corpora.decode(x, task.vocabulary + "漢")[:5] == test[:5]
+    assert corpora.decode(x, task.characters + "漢")[:5] == test[:5]
     assert len(x) == 500 and np.array_equal(x[1:], y[:-1])
-    assert task.vocabulary[y[-1]] == test[-1]
+    assert task.characters[y[-1]] == test[-1]
 
 
 def test_the_vocabulary_is_of_the_training_split_alone(task: CharLM, text: str) -> None:
-    assert task.vocabulary == "\ufffd\n abcde"
+    assert task.characters == "\ufffd\n abcde"
     assert task.tokens == task.outputs == 8
     x, _ = task.split("val", 0)
     unknown = [place for place, character in enumerate(text[4_002:4_501]) if character in "éz"]
@@ -90,7 +90,7 @@ def test_limits_take_the_start_of_a_split(task: CharLM, name: str) -> None:
 
 def test_a_limited_training_split_has_its_own_vocabulary(task: CharLM) -> None:
     limited = CharLM(corpus=task.corpus, train=3)
-    assert limited.vocabulary == "\ufffd" + "".join(sorted(set(task.text("train")[:3])))
+    assert limited.characters == "\ufffd" + "".join(sorted(set(task.text("train")[:3])))
     assert limited.tokens <= 4
     assert (limited.split("val", 0)[0] == 0).any()
 
@@ -127,7 +127,7 @@ def test_the_score_does_not_change_the_logits() -> None:
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_floors_are_the_ngrams_of_the_same_split(task: CharLM, split: str) -> None:
-    train, scored = (corpora.encode(task.text(name), task.vocabulary) for name in ("train", split))
+    train, scored = (corpora.encode(task.text(name), task.characters) for name in ("train", split))
     expected = ngrams.bars(train, scored, task.tokens)
     floors = task.floors(split)
     assert list(floors) == ["unigram", "bigram", "trigram", "4-gram", "5-gram"]
@@ -137,17 +137,17 @@ def test_floors_are_the_ngrams_of_the_same_split(task: CharLM, split: str) -> No
 
 def test_floors_know_the_limits(task: CharLM) -> None:
     whole, limited = task.floors(), CharLM(corpus=task.corpus, val=100)
-    scored = corpora.encode(task.text("val")[:100], task.vocabulary)
-    bars = ngrams.bars(corpora.encode(task.text("train"), task.vocabulary), scored, task.tokens)
+    scored = corpora.encode(task.text("val")[:100], task.characters)
+    bars = ngrams.bars(corpora.encode(task.text("train"), task.characters), scored, task.tokens)
     assert limited.floors()["trigram"] == bars[2] != whole["trigram"]
     assert limited.floors("test") == task.floors("test")
 
 
 def test_a_unigram_model_scores_the_unigram_floor(task: CharLM) -> None:
-    ids = corpora.encode(task.text("train"), task.vocabulary)
+    ids = corpora.encode(task.text("train"), task.characters)
     counts, kinds = np.bincount(ids, minlength=task.tokens), len(set(ids.tolist()))
     p = (counts + kinds / task.tokens) / (len(ids) + kinds)  # Witten and Bell above a uniform distribution
-    scored = corpora.encode(task.text("val"), task.vocabulary)
+    scored = corpora.encode(task.text("val"), task.characters)
     logits = np.tile(np.log(p).astype(np.float32), (1, len(scored), 1))
     assert task.score(scored[None], logits) == pytest.approx(task.floors()["unigram"], abs=1e-5)
 

@@ -8,11 +8,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from experiments.cli.commands.tasks import samples
+from experiments.cli.commands.tasks import shown_samples
 from experiments.tasks import base
 from experiments.tasks.base import NOT_SCORED, SPLITS, Task
 from experiments.tasks.loading import find
@@ -22,14 +23,14 @@ from experiments.tasks.reber import Reber
 TASKS = find.names()
 SIZES = {"train": "400", "val": "160", "test": "150"}
 HEAVY = ("tensorflow", "keras", "keras_tuner", "mlflow", "optuna", "rich", "pandas", "sklearn", "mnist1d")
-FIELDS = [(name, field) for name in TASKS for field in dataclasses.fields(find.task_class(name))]
-OPTIONS = [(name, field.name, field.default) for name, field in FIELDS]
-WHOLE = [(name, option) for name, option, default in OPTIONS if type(default) is int]
-BOUNDED = [(name, field.name, least) for name, field in FIELDS if (least := field.metadata["minimum"]) is not None]
-SAMPLED = [
-    name for name in TASKS if find.task_class(name).split is Task.split
-]  # the others cut data that are as they are
+SAMPLED = [name for name in TASKS if find.task_class(name).split is Task.split]  # the others cut finite data
+FINITE = sorted(set(TASKS) - set(SAMPLED))
 
+REASONS = {
+    "char_lm": "a text has only so many characters",
+    "word_lm": "a text has only so many words",
+    "pixels": "there are only so many images",
+}
 PERFECT = {"perplexity": 1}
 LINES = 120  # of a task's code, beside its docstring: a grammar has a parser, too
 
@@ -45,6 +46,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def small(name: str, **options: str) -> Task:
     return find.make(name, {**SIZES, **options})
+
+
+def fields(name: str) -> tuple[dataclasses.Field[Any], ...]:
+    """The options of a task."""
+    return dataclasses.fields(find.task_class(name))
 
 
 def equal(one: base.Arrays, other: base.Arrays) -> bool:
@@ -108,7 +114,7 @@ def test_an_instance_cannot_be_changed(name: str) -> None:
 
 @every_task
 def test_every_option_has_a_help_text_and_a_default(name: str) -> None:
-    for field in dataclasses.fields(find.task_class(name)):
+    for field in fields(name):
         assert field.default is not dataclasses.MISSING, field.name
         assert type(field.default) in (int, float, str, bool), field.name
         assert len(field.metadata["help"]) > 5, field.name
@@ -150,8 +156,8 @@ def test_the_same_seed_gives_the_same_arrays(name: str, split: str) -> None:
     assert np.random.get_state()[1].tolist() == state, "the global generator has no part in it"
 
 
-@pytest.mark.parametrize("name", sorted(set(TASKS) - set(SAMPLED)))
-def test_data_that_are_as_they_are_know_no_seed(name: str) -> None:
+@pytest.mark.parametrize("name", FINITE)
+def test_finite_data_know_no_seed(name: str) -> None:
     zero, *others = (small(name).split("train", seed) for seed in (0, 1, 2**32))
     assert all(equal(zero, other) for other in others)
 
@@ -235,40 +241,82 @@ def test_a_model_needs_no_task_to_make_its_input(name: str) -> None:
         assert len(preprocessing.get("vocabulary") or preprocessing["words"]) == task.tokens
 
 
-@pytest.mark.parametrize(("name", "option", "least"), BOUNDED)
-def test_an_option_below_its_minimum(name: str, option: str, least: int) -> None:
-    line = f"{option}: expected {least} or more, got {least - 1}"
-    with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
-        find.make(name, {option: str(least - 1)})
-    with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
-        find.task_class(name)(**{option: least - 1})
-    try:
-        assert getattr(find.make(name, {option: str(least)}), option) == least
-    except ValueError as error:  # it does not fit the other options
-        assert not str(error).startswith(f"{option}: expected {least} or more")
-
-
-@pytest.mark.parametrize(("name", "option", "default"), OPTIONS)
-def test_an_option_is_taken_as_typed(name: str, option: str, default: int | float | str) -> None:
-    assert getattr(find.make(name, {}), option) == default
-    assert getattr(find.make(name, {option: str(default)}), option) == default
-
-
-@pytest.mark.parametrize(("name", "option"), WHOLE)
-@pytest.mark.parametrize("text", ["many", "", "1.5", "1e3", "nan", "1,2", "0x10"])
-def test_a_number_that_is_none(name: str, option: str, text: str) -> None:
-    line = f"-o {option}: expected a whole number, got {text!r}"
-    with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
-        find.make(name, {option: text})
+@every_task
+def test_an_option_below_its_minimum(name: str) -> None:
+    bounds = {field.name: field.metadata["minimum"] for field in fields(name)}
+    for option, least in bounds.items():
+        if least is None:
+            continue
+        line = f"{option}: expected {least} or more, got {least - 1}"
+        with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+            find.make(name, {option: str(least - 1)})
+        with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+            find.task_class(name)(**{option: least - 1})
+        try:
+            assert getattr(find.make(name, {option: str(least)}), option) == least
+        except ValueError as error:  # it does not fit the other options
+            assert not str(error).startswith(f"{option}: expected {least} or more")
 
 
 @every_task
-def test_an_unknown_option_lists_the_known_ones(name: str) -> None:
-    known = ", ".join(sorted(field.name for field in dataclasses.fields(find.task_class(name))))
-    for option in ("lenght", "", "metric", "Train"):
-        line = f"-o: expected one of {known}, got {option!r}"
+def test_an_option_is_taken_as_typed(name: str) -> None:
+    for field in fields(name):
+        assert getattr(find.make(name, {}), field.name) == field.default
+        typed = getattr(find.make(name, {field.name: str(field.default)}), field.name)
+        assert typed == field.default and type(typed) is type(field.default), field.name
+
+
+@every_task
+def test_every_whole_option_refuses_a_fraction(name: str) -> None:
+    for option in [field.name for field in fields(name) if type(field.default) is int]:
+        line = f"-o {option}: expected a whole number, got '1.5'"
         with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
-            find.make(name, {"train": "10", option: "3"})
+            find.make(name, {option: "1.5"})
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Typed(Task):
+    """One option of each type; our own tasks have none that is a float."""
+
+    whole: int = base.option(1, "a whole number")
+    real: float = base.option(0.5, "a number")
+    truth: bool = base.option(False, "true or false")
+    text: str = base.option("a", "a text")
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find, "task_class", lambda name: Typed)
+
+
+WRONG_VALUES = {
+    "whole": ("a whole number", ["many", "", "1.5", "1e3", "nan", "1,2", "0x10"]),
+    "real": ("a number", ["many", "", "1,2"]),
+    "truth": ("true or false", ["maybe", "", "2"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "text"), [(key, text) for key, (_, texts) in WRONG_VALUES.items() for text in texts]
+)
+def test_a_value_of_another_type(typed: None, option: str, text: str) -> None:
+    line = f"-o {option}: expected {WRONG_VALUES[option][0]}, got {text!r}"
+    with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+        find.make("typed", {option: text})
+
+
+def test_a_value_of_each_type(typed: None) -> None:
+    task = find.make("typed", {"whole": "-3", "real": "1e-3", "truth": "Yes", "text": "1.5"})
+    assert task == Typed(whole=-3, real=0.001, truth=True, text="1.5")
+    with pytest.raises(ValueError, match=r"^-o whole: expected a whole number below 2,147,483,648, got '2147483648'$"):
+        find.make("typed", {"whole": str(2**31)})
+
+
+@pytest.mark.parametrize("option", ["lenght", "", "metric", "Train"])
+def test_an_unknown_option_lists_the_known_ones(option: str) -> None:
+    line = f"-o: expected one of length, online, test, train, val, variant, got {option!r}"
+    with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+        find.make("adding", {"train": "10", option: "3"})
 
 
 @every_task
@@ -304,10 +352,12 @@ def test_an_online_task_draws_fresh_samples_in_every_epoch(name: str) -> None:
     assert small(name, train="online").train == find.task_class(name)().train
 
 
-@pytest.mark.parametrize("name", sorted(set(TASKS) - set(SAMPLED)))
-def test_data_that_are_as_they_are_refuse_online(name: str) -> None:
-    with pytest.raises(ValueError, match="^train: expected a number, got online: "):
-        find.make(name, {"train": "online"})
+@pytest.mark.parametrize("name", FINITE)
+def test_finite_data_refuse_online(name: str) -> None:
+    line = f"train: expected a number, got online: {REASONS[name]}"
+    for options in ({"train": "online"}, {"train": "online:300"}, {"online": "true"}):
+        with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
+            find.make(name, options)
 
 
 @every_task
@@ -327,7 +377,7 @@ def test_longer_data_for_the_same_model(name: str, factor: int) -> None:
 
 @every_task
 def test_a_sample_is_shown_readably(name: str) -> None:
-    text = samples(name, 3)
+    text = shown_samples(name, 3)
     blocks = text.split("\n\n")
     assert len(blocks) == 3
     assert all(block.startswith("x ") and "\ny " in block for block in blocks)

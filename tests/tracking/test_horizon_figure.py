@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from tracking.horizon import LOST, _settle, draw, half_life
+from tracking.horizon import LOST, _finish_axes, draw, half_life
 
 LAGS = range(100)
 
@@ -29,7 +29,7 @@ def test_a_gradient_that_does_not_shrink_has_no_half_life(slope: float, words: s
 @pytest.mark.parametrize("slope", [-1.0, -0.1, -0.001, 0.0, 0.1])
 def test_the_line_of_one_percent_is_in_the_figure(slope: float, tmp_path: Path) -> None:
     axes = Figure().subplots()
-    _settle(axes, [trial(slope)])
+    _finish_axes(axes, [trial(slope)])
     bottom, top = axes.get_ylim()
     assert bottom < LOST < top and top > slope * 99
     draw([trial(slope)], "t", tmp_path / "t.svg")

@@ -12,7 +12,7 @@ X, Y = np.arange(20, dtype=np.float32).reshape(10, 2), np.arange(10, dtype=np.in
 @pytest.mark.parametrize(("batch", "sizes"), [(3, [3, 3, 3, 1]), (5, [5, 5]), (64, [10])])
 def test_every_sample_once_in_the_order_asked_for(batch: int, sizes: list[int]) -> None:
     batches = Batches((X, Y), batch)
-    assert (batches.samples, batches.steps) == (10, len(sizes))
+    assert (batches.samples, batches.steps_per_epoch) == (10, len(sizes))
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(10)
         found = [(x.numpy(), y.numpy()) for x, y in batches.shuffled(order)]
@@ -31,7 +31,7 @@ def test_windows_follow_their_streams(steps: int, count: int, window: int) -> No
     split = streams((np.arange(steps, dtype=np.int32), np.arange(1, steps + 1, dtype=np.int32)), count)
     found = Windows(split, window)
     batches = [(x.numpy(), y.numpy()) for x, y in found.dataset]
-    assert len(batches) == found.steps == steps // count // window
-    assert [x.shape for x, _ in batches] == [(count, window)] * found.steps
+    assert len(batches) == found.steps_per_epoch == steps // count // window
+    assert [x.shape for x, _ in batches] == [(count, window)] * found.steps_per_epoch
     np.testing.assert_array_equal(np.concatenate([x for x, _ in batches]), windows(split[0], window))
     np.testing.assert_array_equal(np.concatenate([y for _, y in batches]), windows(split[1], window))

@@ -8,7 +8,7 @@ from support.tuners import TASK, kill, killed, make  # noqa: F401  kill is a fix
 
 from experiments.config.folders import TrialFolder
 from experiments.tasks.loading.find import make as make_task
-from experiments.training.measures import horizons, pace
+from experiments.training.measures import measure_horizons, step_time
 from experiments.training.training import Training
 from search_spaces import horizon
 from search_spaces.horizon import measure
@@ -33,7 +33,9 @@ def test_the_horizon_at_first_is_of_the_weights_before_training(tmp_path: Path, 
     make(tmp_path / "killed").search()
     ends = [one.journal.events()[-1]["horizon"] for one in (whole.oracle.folder.trial(0), trial)]
     assert ends[0] == ends[1]
-    training = whole._training(whole.oracle.trials["0000"], TrialFolder(tmp_path / "killed" / "trials" / "0000"), 0)
+    training = whole._build_training(
+        whole.oracle.trials["0000"], TrialFolder(tmp_path / "killed" / "trials" / "0000"), 0
+    )
     first = measure(training.model, training.model.get_weights(), TASK.steps)
     assert ends[0]["init"] == first["init"] == first["trained"] != ends[0]["trained"]
 
@@ -57,12 +59,12 @@ def test_what_training_has_compiled_serves_the_horizon(
     model = space.stack([("simple_rnn", 8)], 0.0)
     model.compile("adam", "mse")
     training = Training(model, task, task.split("train", 0), task.split("val", 0), batch, 0, (0, 0))
-    horizons(model, model.get_weights(), task, training.probe_samples)
+    measure_horizons(model, model.get_weights(), task, training.probe_samples)
     assert told == [expected]
 
 
 def test_the_pace_is_that_of_all_epochs_but_the_first_of_a_process() -> None:
     seconds = [9.0, 0.2, 8.0, 0.4, 0.3]  # a second process went on after two epochs
     epochs = [{"epoch": epoch, "training": each, "traced": each > 1} for epoch, each in enumerate(seconds)]
-    assert pace(epochs, 100) == {"ms_per_step": pytest.approx(3.0)}
-    assert pace(epochs[:1], 100) == {}
+    assert step_time(epochs, 100) == {"ms_per_step": pytest.approx(3.0)}
+    assert step_time(epochs[:1], 100) == {}

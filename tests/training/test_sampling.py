@@ -162,7 +162,7 @@ def test_steps_are_one_forward_pass(cell: str) -> None:
     ids = np.random.default_rng(0).integers(len(VOCABULARY), size=60).astype(np.int32)
     logits = model.predict(ids[None], verbose=0)[0].astype(np.float64)
     full = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-    stepper = sampling.Stepper(model)
+    stepper = sampling.StatefulReader(model)
     pieces = [ids[:7], *ids[7:, None]]
     steps = np.concatenate([stepper.log_probabilities(piece) for piece in pieces])
     assert np.abs(full[1:] - full[:-1]).max() > 1
@@ -186,7 +186,7 @@ def test_the_seed_decides_the_text(exported: Path) -> None:
     [("\ufffd\t\n a", "\n"), ("\ufffd !a", " "), ("\ufffdab", "a"), ("\ufffd", "\ufffd")],
 )
 def test_an_empty_prompt_has_a_start(vocabulary: str, first: str) -> None:
-    assert sampling.start(vocabulary) == first
+    assert sampling.start_symbol(vocabulary) == first
 
 
 def test_the_prompt_is_read(exported: Path) -> None:

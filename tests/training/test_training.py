@@ -24,7 +24,7 @@ from experiments.tasks.char_lm import CharLM
 from experiments.tasks.nback import NBack
 from experiments.tasks.parity import Parity
 from experiments.training.scoring import Scorer
-from experiments.training.training import Training, read_state, save_model, seed_sequence
+from experiments.training.training import Training, read_state, save_model, seed_sequence, with_weights
 from experiments.training.windows import training_steps
 from experiments.worker.build import space_arguments
 from search_spaces.recipe import Recipe
@@ -210,10 +210,10 @@ def test_the_best_weights_come_back(tmp_path: Path) -> None:
     training = make(ADDING)
     training.run_epoch()
     kept, score = training.model.get_weights(), training.scorer.score()
-    training.keep(tmp_path / "execution0.npz")
+    training.save_weights(tmp_path / "execution0.npz")
     training.run_epoch()
     assert training.scorer.score() != score
-    best = training.best_model(tmp_path / "execution0.npz")
+    best = with_weights(training.model, tmp_path / "execution0.npz")
     assert all(np.array_equal(one, other) for one, other in zip(best.get_weights(), kept, strict=True))
     assert training.scorer.score() == score
 
@@ -400,8 +400,8 @@ def test_gradient_norms_leave_no_trace_in_checkpoints_and_models(tmp_path: Path)
     assert len(training._variables()) == len(training.trained.trainable_variables) * 3 + 2  # Adam's, its step and rate
     training.run_epoch()
     assert all(training.logs[f"gradient/norm_{share}"] > 0 for share in ("10pct", "median", "90pct"))
-    training.keep(tmp_path / "weights.npz")
-    save_model(training.best_model(tmp_path / "weights.npz"), tmp_path / "execution0.keras")
+    training.save_weights(tmp_path / "weights.npz")
+    save_model(with_weights(training.model, tmp_path / "weights.npz"), tmp_path / "execution0.keras")
     assert keras.models.load_model(tmp_path / "execution0.keras").optimizer.get_config()["global_clipnorm"] == 1.0
 
 

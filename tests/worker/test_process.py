@@ -7,8 +7,8 @@ import pytest
 
 PROGRAM = """
 import numpy as np, psutil
-from experiments.worker.process import keep_memory
-keep_memory()
+from experiments.worker.process import keep_freed_memory
+keep_freed_memory()
 before = psutil.Process().memory_info().rss
 del (array := [np.ones(2**24)])[0]
 print(psutil.Process().memory_info().rss - before)

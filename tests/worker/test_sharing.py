@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> SearchFolder:
 def test_small_data_are_not_written(folder: SearchFolder) -> None:
     sharing.share(folder, "one", SPLITS)
     assert not folder.data.exists()
-    for arrays, expected in zip(sharing.shared(folder, "one", TASK, 3), SPLITS, strict=True):
+    for arrays, expected in zip(sharing.load_splits(folder, "one", TASK, 3), SPLITS, strict=True):
         np.testing.assert_array_equal(arrays[0], expected[0])
 
 
@@ -33,7 +33,7 @@ def test_large_data_are_mapped_and_removed(folder: SearchFolder, monkeypatch: py
     monkeypatch.setattr(sharing, "LARGE", 100)
     sharing.share(folder, "one", SPLITS)
     monkeypatch.delattr(Adding, "sample")  # nobody makes them again
-    for arrays, expected in zip(sharing.shared(folder, "one", TASK, 3), SPLITS, strict=True):
+    for arrays, expected in zip(sharing.load_splits(folder, "one", TASK, 3), SPLITS, strict=True):
         for part, wanted in zip(arrays, expected, strict=True):
             assert isinstance(part, np.memmap) and part.dtype == wanted.dtype
             np.testing.assert_array_equal(part, wanted)

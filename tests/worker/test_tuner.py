@@ -80,7 +80,7 @@ def test_score_and_weights_are_of_one_epoch(tmp_path: Path, kill: Any, monkeypat
 
 
 def test_a_pruner_is_asked_after_every_epoch_but_the_last(tmp_path: Path, kill: Any) -> None:
-    kill(StudyOracle, "prunes", lambda self, number: Noting in map(type, [self.pruner]) and len(first.steps) == 2)
+    kill(StudyOracle, "should_prune", lambda self, number: Noting in map(type, [self.pruner]) and len(first.steps) == 2)
     first, second = Noting(), Noting()
     killed(make(tmp_path, first))
     make(tmp_path, second).search()
@@ -134,7 +134,7 @@ def test_no_thread_and_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytes
     process, found = psutil.Process(), []
     monkeypatch.setattr(
         RecurrentTuner,
-        "_retire",
+        "_retire_if_grown",
         lambda self: found.append((process.num_threads(), process.num_fds(), len(process.open_files()))),
     )
     make(tmp_path, trials=4, width="2,3,4,5", epochs=1).search()

@@ -25,7 +25,7 @@ def run(parsed: argparse.Namespace) -> int:
     from experiments.cli.tables import kernel_table
     from experiments.system.quiet import quiet
     from experiments.training import kernel_speed
-    from experiments.worker.process import alone
+    from experiments.worker.process import become_worker
     from search_spaces import cells
 
     chosen = parsed.cells.split(",") if parsed.cells else list(kernel_speed.CELLS)
@@ -35,7 +35,7 @@ def run(parsed: argparse.Namespace) -> int:
     screen, found = console(), list[dict[str, Any]]()
     cases = len(chosen) * len(parsed.lengths) * len(parsed.widths)
     with quiet(), screen.status(f"measuring {cases} cases ...") as status:
-        for row in kernel_speed.rows(chosen, parsed.lengths, parsed.widths, alone()):
+        for row in kernel_speed.rows(chosen, parsed.lengths, parsed.widths, become_worker()):
             found.append(row)
             status.update(f"measured {len(found)} of {cases} cases ...")
     if parsed.json:

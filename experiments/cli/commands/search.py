@@ -103,8 +103,8 @@ def run(parsed: argparse.Namespace) -> int:
     from tracking.store import resolve
 
     uri = resolve(parsed.tracking_uri)
-    spec = search_spec(parsed.task, _options(parsed.options), parsed.name, parsed.resume, **_given(parsed))
-    launch = Launch(spec, parsed.resume, workers(parsed.workers), uri, console())
+    spec, task = search_spec(parsed.task, _options(parsed.options), parsed.name, parsed.resume, **_given(parsed))
+    launch = Launch(spec, task, parsed.resume, workers(parsed.workers), uri, console())
     try:
         ended = launch.run()
     except WorkersDied as error:

@@ -16,15 +16,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     from experiments.config.folders import SEARCHES, SearchFolder
-    from experiments.config.spec import Spec
-    from experiments.launcher.launch import Launch
+    from experiments.launcher.sync import sync
     from tracking.store import resolve
 
     uri, folder = resolve(parsed.tracking_uri), SearchFolder(SEARCHES / parsed.name)
     if not folder.spec.exists():
         raise BadInput(f"NAME: expected a search in {SEARCHES}/, got {parsed.name!r}")
-    spec = Spec.read(folder)
-    if not Launch(spec, True, 0, uri, console()).sync():
+    screen = console()
+    if not sync(folder, uri, lambda text: screen.print(text, style="yellow", markup=False, soft_wrap=True)):
         return 1
     print(f"{parsed.name}: {uri} has all that its journals say")
     return 0

@@ -8,86 +8,90 @@ import json
 import platform
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.cli.parsing import whole
-from experiments.data.cache import kept
-from experiments.tasks import base
-from experiments.tasks.loading import find
-from experiments.training.windows import windows
 from tracking.errors import BadInput
 from tracking.text import floors_line
+
+if TYPE_CHECKING:  # tasks load NumPy, which the help texts of other commands need not wait for
+    from experiments.tasks.base import Task
 
 EXAMPLE = "recurrent tasks adding --show 3"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="one task with its definition and options")
-    parser.add_argument("--show", metavar="N", type=whole(1), help="N samples, readably (default: none)")
+    parser.add_argument("--show", metavar="N", type=whole(1), help="N samples as text (default: none)")
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
 
 
 def run(parsed: argparse.Namespace) -> int:
     if parsed.show and not parsed.name:
         raise BadInput("--show: expected NAME with it, got none")
-    found = entries([parsed.name] if parsed.name else None)
+    listed = entries([parsed.name] if parsed.name else None)
     if parsed.json:
-        print(json.dumps(found[0] if parsed.name else found, indent=1))
+        print(json.dumps(listed[0] if parsed.name else listed, indent=1))
     else:
-        print(page(found[0]) if parsed.name else table(found))
+        print(page(listed[0]) if parsed.name else table(listed))
         if parsed.show:
-            print(f"\n{samples(parsed.name, parsed.show)}")
+            print(f"\n{shown_samples(parsed.name, parsed.show)}")
     return 0
 
 
 def entries(names: list[str] | None = None) -> list[dict[str, Any]]:
-    """Each task's knob, metric, direction, floors and options; all tasks by default."""
-    return [_entry(name) for name in names or find.names()]
+    """The knob, metric, direction, floors and options of each task; of all tasks by default."""
+    from experiments.tasks.loading import find
+
+    return [_entry(name, find.task_class(name), name in find.names()) for name in names or find.names()]
 
 
-def _entry(name: str) -> dict[str, Any]:
-    kind = find.task_class(name)
-    task = kind()
+def _entry(name: str, task_type: "type[Task]", ours: bool) -> dict[str, Any]:
+    task = task_type()
     return {
         "task": name,
-        "what": _text(kind).split("\n", 1)[0],
-        "knob": kind.knob,
-        "metric": kind.metric,
-        "direction": kind.direction,
-        "floors": _floors(name, task),
+        "what": _definition(task_type).split("\n", 1)[0],
+        "knob": task_type.knob,
+        "metric": task_type.metric,
+        "direction": task_type.direction,
+        "floors": _cached_floors(task) if ours else task.floors(),  # a user's file may change
         "options": {
-            field.name: {"default": field.default, "help": field.metadata["help"]} for field in dataclasses.fields(kind)
+            field.name: {"default": field.default, "help": field.metadata["help"]}
+            for field in dataclasses.fields(task_type)
         },
-        "definition": _text(kind),
+        "definition": _definition(task_type),
     }
 
 
-def _floors(name: str, task: base.Task) -> dict[str, float]:
-    """The floors of the task as it is by default, kept: some are counted on a text or on many samples."""
-    if name not in find.names():  # a user's file, which may change
-        return task.floors()
+def _cached_floors(task: "Task") -> dict[str, float]:
+    """The floors of a task, from the cache if they are there: some take long to count."""
+    from experiments.data.cache import cached
+
     code = Path(inspect.getfile(type(task))).read_bytes()
     key = f"{task!r} Python {platform.python_version()} {hashlib.sha256(code).hexdigest()}"
-    return dict(kept("floors", key, task.floors))
+    return dict(cached("floors", key, task.floors))
 
 
-def _text(kind: type[base.Task]) -> str:
-    """The definition: that of the task's module."""
-    return inspect.cleandoc(sys.modules[kind.__module__].__doc__ or "")
+def _definition(task_type: "type[Task]") -> str:
+    """The docstring of the task's module."""
+    return inspect.cleandoc(sys.modules[task_type.__module__].__doc__ or "")
 
 
-def samples(name: str, count: int) -> str:
-    """The first training samples of the task as it is by default; of a long sequence the first windows."""
+def shown_samples(name: str, count: int) -> str:
+    """The first training samples of the task with its default options, or the first windows of its long sequence."""
+    from experiments.tasks.loading import find
+    from experiments.training.windows import windows
+
     task = find.make(name, {})
     x, y = task.split("train", 0)
     if task.stream:
-        x, y = (windows(part[None, : count * task.steps], task.steps) for part in (x, y))
+        x, y = (windows(array[None, : count * task.steps], task.steps) for array in (x, y))
     return "\n\n".join(task.show(*sample) for sample in zip(x[:count], y[:count], strict=True))
 
 
-def table(found: list[dict[str, Any]]) -> str:
-    """One paragraph a task."""
-    return "\n".join(f"{entry['task']:<14} {entry['what']}\n{'':<14} {_summary(entry)}\n" for entry in found).rstrip()
+def table(listed: list[dict[str, Any]]) -> str:
+    """One paragraph for each task."""
+    return "\n".join(f"{entry['task']:<14} {entry['what']}\n{'':<14} {_summary(entry)}\n" for entry in listed).rstrip()
 
 
 def _summary(entry: dict[str, Any]) -> str:

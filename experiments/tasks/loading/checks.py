@@ -1,4 +1,4 @@
-"""What a task in a user's file must be: looked at before anything is trained, so that a mistake is one line."""
+"""Checks a task in a user's file before anything is trained, so that a mistake in it is one line."""
 
 import dataclasses
 import json
@@ -14,45 +14,45 @@ import numpy as np
 from experiments.tasks.base import LOSSES, NOT_SCORED, Task
 from tracking.errors import DataError
 
-PREFIX = "recurrent_search_task_"  # of the names of modules that users' files become
-HOUSE, OURS = Path(__file__).parents[3], ("experiments", "search_spaces", "tracking")
-METRIC = r"[A-Za-z0-9_]+"  # it becomes a part of MLflow's metric names
+PREFIX = "recurrent_search_task_"  # a user's file becomes a module whose name begins so
+ROOT, PACKAGES = Path(__file__).parents[3], ("experiments", "search_spaces", "tracking")
+METRIC = r"[A-Za-z0-9_]+"  # the name becomes a part of MLflow's metric names
 
 
-def check_class(kind: type[Task], file: str) -> None:
+def check_class(task_type: type[Task], file: str) -> None:
     """Raises DataError for a class that cannot be a task."""
-    if "__dataclass_params__" not in vars(kind):
-        expected = f"class {kind.__name__} under @dataclass(frozen=True, kw_only=True)"
+    if "__dataclass_params__" not in vars(task_type):
+        expected = f"class {task_type.__name__} under @dataclass(frozen=True, kw_only=True)"
         raise DataError(f"{file}: expected {expected}, got none")
-    options = {field.name: field for field in dataclasses.fields(kind)}
+    options = {field.name: field for field in dataclasses.fields(task_type)}
     for name, field in options.items():
         if not {"help", "minimum", "choices"} <= set(field.metadata):
             raise DataError(f"{file}: expected {name} = option(…), got no option")
         if type(field.default) not in (int, float, str, bool):
-            raise DataError(f"{file}: expected a default that is a number, a text or a truth of {name}")
+            raise DataError(f"{file}: expected a default of {name} that is a number, a text, True or False")
     for name, fits, expected in (
         ("metric", lambda value: isinstance(value, str) and re.fullmatch(METRIC, value), "letters, digits and _"),
         ("direction", lambda value: value in ("min", "max"), "min or max"),
         ("loss", lambda value: value in LOSSES, f"one of {', '.join(LOSSES)}"),
         ("knob", lambda value: value in options, f"the name of an option, one of {', '.join(options)}"),
     ):
-        value = getattr(kind, name, None)
+        value = getattr(task_type, name, None)
         if not fits(value):
             raise DataError(f"{file}: {name}: expected {expected}, got {value!r}")
-    for name in ("outputs", "floors", *(() if kind.split is not Task.split else ("sample",))):
-        if getattr(kind, name) is getattr(Task, name):
-            raise DataError(f"{file}: expected {name} in class {kind.__name__}, got none")
+    for name in ("outputs", "floors", *(() if task_type.split is not Task.split else ("sample",))):
+        if getattr(task_type, name) is getattr(Task, name):
+            raise DataError(f"{file}: expected {name} in class {task_type.__name__}, got none")
 
 
 def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
-    """Raises DataError if what `task.split(split, seed)` gave is not what its properties promise."""
+    """Raises DataError if `arrays`, which `task.split(split, seed)` returned, are not as the task's properties say."""
     where = f"{file}: {split}"
     if not (isinstance(arrays, tuple) and len(arrays) == 2 and all(isinstance(part, np.ndarray) for part in arrays)):
-        raise DataError(f"{where}: expected two NumPy arrays (x, y), got {_kind(arrays)}")
+        raise DataError(f"{where}: expected two NumPy arrays (x, y), got {_describe(arrays)}")
     x, y = arrays
     for name in ("outputs", "steps", "features", "tokens"):
         value = getattr(task, name)
-        if type(value) is not int and (value is not None or name in ("outputs", "steps")):  # NumPy's are none for JSON
+        if type(value) is not int and (value is not None or name in ("outputs", "steps")):  # JSON has no NumPy integers
             raise DataError(f"{where}: {name}: expected an int, got {type(value).__name__} {value!r}")
     if (task.features is None) == (task.tokens is None):
         raise DataError(f"{where}: expected features or tokens, got {task.features} and {task.tokens}")
@@ -60,28 +60,30 @@ def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
     steps = x.shape[len(samples) : len(samples) + 1]
     if not task.stream and x.ndim > 1 and x.shape[1] > task.steps:
         raise DataError(f"{where}: expected x of {task.steps} steps, as the property steps says, got {x.shape[1]}")
-    _shape(f"{where}: x", x, (*samples, *steps, *([task.features] if task.features else [])), 1 if task.stream else 2)
+    _check_shape(
+        f"{where}: x", x, (*samples, *steps, *([task.features] if task.features else [])), 1 if task.stream else 2
+    )
     answers = (*samples, *(steps if task.per_step else ()))
-    _shape(f"{where}: y", y, answers if task.loss == "categorical" else (*answers, task.outputs), 1)
-    _values(f"{where}: x", x, 0, task.tokens)
+    _check_shape(f"{where}: y", y, answers if task.loss == "categorical" else (*answers, task.outputs), 1)
+    _check_values(f"{where}: x", x, 0, task.tokens)
     if task.loss == "mse":
-        _values(f"{where}: y", y, 0, None)
+        _check_values(f"{where}: y", y, 0, None)
     else:
-        _values(f"{where}: y", y, NOT_SCORED if task.per_step else 0, task.outputs)
+        _check_values(f"{where}: y", y, NOT_SCORED if task.per_step else 0, task.outputs)
         if not (y != NOT_SCORED).any():
             raise DataError(f"{where}: y: expected a step that is scored, got none")
 
 
 def check_floors(floors: Any, file: str) -> None:
-    """Raises DataError if they are no names with finite numbers."""
-    fit = isinstance(floors, dict) and all(isinstance(name, str) for name in floors)
-    fit = fit and all(isinstance(value, int | float) for value in floors.values())
-    if not fit or not all(math.isfinite(value) for value in floors.values()):
+    """Raises DataError if the floors are not names with finite numbers."""
+    valid = isinstance(floors, dict) and all(isinstance(name, str) for name in floors)
+    valid = valid and all(isinstance(value, int | float) for value in floors.values())
+    if not valid or not all(math.isfinite(value) for value in floors.values()):
         raise DataError(f"{file}: floors: expected names with finite numbers, got {floors!r}")
 
 
 def check_preprocessing(preprocessing: Any, file: str) -> None:
-    """Raises DataError if a model's card, which is JSON, cannot hold it."""
+    """Raises DataError if model.json cannot hold it."""
     try:
         json.dumps(preprocessing)
     except (TypeError, ValueError) as error:
@@ -89,30 +91,31 @@ def check_preprocessing(preprocessing: Any, file: str) -> None:
 
 
 def fault(error: Exception) -> str:
-    """One line for an exception that comes from a user's file of a task; "" for one that does not.
+    """One line for an exception that comes from a user's task file; "" for any other exception.
 
-    It comes from there if that file stands last in the traceback, but for libraries that it calls.
+    The exception comes from the user's file if no file of ours stands behind it in the traceback. Files of libraries
+    may stand behind it.
     """
     files = {str(module.__file__) for name, module in list(sys.modules.items()) if name.startswith(PREFIX)}
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename in files:
             return f"{frame.filename}, line {frame.lineno}: {type(error).__name__}: {error}"
-        if Path(frame.filename).is_relative_to(HOUSE) and Path(frame.filename).relative_to(HOUSE).parts[0] in OURS:
+        if Path(frame.filename).is_relative_to(ROOT) and Path(frame.filename).relative_to(ROOT).parts[0] in PACKAGES:
             return ""
     return ""
 
 
-def _kind(found: Any) -> str:
-    return f"{len(found)} of them" if isinstance(found, tuple) and len(found) != 2 else type(found).__name__
+def _describe(arrays: Any) -> str:
+    return f"{len(arrays)} of them" if isinstance(arrays, tuple) and len(arrays) != 2 else type(arrays).__name__
 
 
-def _shape(name: str, array: np.ndarray, shape: tuple[int, ...], least: int) -> None:
-    if array.ndim < least or array.shape != shape or 0 in array.shape:
+def _check_shape(name: str, array: np.ndarray, shape: tuple[int, ...], min_axes: int) -> None:
+    if array.ndim < min_axes or array.shape != shape or 0 in array.shape:
         raise DataError(f"{name}: expected shape {shape}, no side of it 0, got {array.shape}")
 
 
-def _values(name: str, array: np.ndarray, least: int, below: int | None) -> None:
-    """Integers from `least` to under `below`; without that finite floats."""
+def _check_values(name: str, array: np.ndarray, least: int, below: int | None) -> None:
+    """Expects integers from `least` to `below` - 1; finite floats if `below` is None."""
     if array.dtype.kind not in ("f" if below is None else "iu"):
         raise DataError(f"{name}: expected {'floats' if below is None else 'integers'}, got {array.dtype}")
     if below is None and not np.isfinite(array).all():

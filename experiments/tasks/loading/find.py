@@ -1,4 +1,4 @@
-"""Finds a task by its name, or in a user's file, and makes it from the words of `-o`."""
+"""Finds a task by its name or in a user's file, and makes it with the options of `-o`."""
 
 import dataclasses
 import functools
@@ -17,44 +17,45 @@ from tracking.errors import BadInput
 
 TASKS = Path(base.__file__).parent
 ONLINE = "online"  # -o train=online, -o train=online:5000
-MOST = 2**31  # beyond every option's sensible values, and what NumPy's shapes take
-TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+MAX_WHOLE = 2**31  # larger than every sensible value, and too large for the shape of an array
+BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def names() -> list[str]:
-    """Every task there is."""
+    """The names of all tasks that come with the project."""
     return sorted(path.stem for path in TASKS.glob("*.py") if path.stem not in ("__init__", "base"))
 
 
 def task_class(name: str) -> type[Task]:
-    """The task's class; of a user's file, PATH.npz with data or PATH.py with a task, too."""
+    """The class of a task: one of `names()`, or a user's file PATH.npz (data) or PATH.py (a task)."""
     if name.endswith(".npz"):
         return npz.task(name)
     if name.endswith(".py"):
-        found = _in_module(_run(Path(name)), f"{name}: expected a class that extends experiments.tasks.base.Task")
-        check_class(found, name)
-        return found
+        task_type = _in_module(_run(Path(name)), f"{name}: expected a class that extends experiments.tasks.base.Task")
+        check_class(task_type, name)
+        return task_type
     if name not in names():
         raise BadInput(f"task: expected one of {', '.join(names())}, or a file .npz or .py, got {name!r}")
     return _in_module(importlib.import_module(f"experiments.tasks.{name}"), name)
 
 
-def _in_module(module: ModuleType, otherwise: str) -> type[Task]:
-    for found in vars(module).values():
-        if isinstance(found, type) and issubclass(found, Task) and found.__module__ == module.__name__:
-            return found
-    raise BadInput(f"{otherwise}, got none")
+def _in_module(module: ModuleType, expected: str) -> type[Task]:
+    """The first task class that the module itself defines."""
+    for member in vars(module).values():
+        if isinstance(member, type) and issubclass(member, Task) and member.__module__ == module.__name__:
+            return member
+    raise BadInput(f"{expected}, got none")
 
 
 @functools.cache
 def _run(path: Path) -> ModuleType:
-    """The module in a user's file. Whatever goes wrong in it is one line."""
-    # A name of its own: the file may be called as a module that others import, queue.py say.
+    """The module in a user's file. Raises BadInput, in one line, if Python cannot run it."""
+    # The prefix keeps the module apart from others. Without it a user's queue.py would replace Python's module queue.
     spec = importlib.util.spec_from_file_location(f"{PREFIX}{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise BadInput(f"task: expected a file, got {str(path)!r}, which does not exist")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module  # dataclasses look their module up
+    sys.modules[module.__name__] = module  # @dataclass looks for the module of its class there
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
@@ -63,28 +64,28 @@ def _run(path: Path) -> ModuleType:
 
 
 def path_of(name: str) -> str:
-    """The task's name, a file's as its whole path: another process may have another current folder."""
+    """The task's name. A file gets its absolute path, since another process may have another current folder."""
     return str(Path(name).expanduser().absolute()) if name.endswith((".npz", ".py")) else name
 
 
 def title(name: str) -> str:
-    """What a task is called where a path would not do."""
+    """A short name for a task: the name of a file without its folder and suffix."""
     return Path(name).stem if name.endswith((".npz", ".py")) else name
 
 
 def make(name: str, options: dict[str, str]) -> Task:
-    """A task from the words of `-o`."""
-    kind = task_class(name)
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    options = _online(options)
+    """The task with these options, which are texts as `-o` takes them. Raises BadInput."""
+    task_type = task_class(name)
+    fields = {field.name: field for field in dataclasses.fields(task_type)}
+    options = _expand_online(options)
     for key in options:
         if key not in fields:
             raise BadInput(f"-o: expected one of {', '.join(sorted(fields))}, got {key!r}")
-    return kind(**{key: _convert(key, text, type(fields[key].default)) for key, text in options.items()})
+    return task_type(**{key: _convert(key, text, type(fields[key].default)) for key, text in options.items()})
 
 
-def _online(options: dict[str, str]) -> dict[str, str]:
-    """-o train=online:N is train=N with online=true."""
+def _expand_online(options: dict[str, str]) -> dict[str, str]:
+    """Turns -o train=online:N into train=N and online=true."""
     word, _, count = options.get("train", "").partition(":")
     if word != ONLINE:
         return options
@@ -92,12 +93,12 @@ def _online(options: dict[str, str]) -> dict[str, str]:
     return {**rest, "online": "true", **({"train": count} if count else {})}
 
 
-def _convert(key: str, text: str, kind: type) -> Any:
+def _convert(key: str, text: str, value_type: type) -> Any:
     try:
-        value = TRUTH[text.lower()] if kind is bool else kind(text)
+        value = BOOLEANS[text.lower()] if value_type is bool else value_type(text)
     except (ValueError, KeyError):
-        word = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
-        raise BadInput(f"-o {key}: expected {word}, got {text!r}") from None
-    if kind is int and abs(value) >= MOST:
-        raise BadInput(f"-o {key}: expected a whole number below {MOST:,}, got {text!r}")
+        expected = {int: "a whole number", float: "a number", bool: "true or false"}[value_type]
+        raise BadInput(f"-o {key}: expected {expected}, got {text!r}") from None
+    if value_type is int and abs(value) >= MAX_WHOLE:
+        raise BadInput(f"-o {key}: expected a whole number below {MAX_WHOLE:,}, got {text!r}")
     return value

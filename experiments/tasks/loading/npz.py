@@ -5,8 +5,8 @@ The file is made with `numpy.savez("data.npz", x=x, y=y)`:
     x        floats (n, time, features), or integer tokens (n, time) from 0
     y        integers (n,): a class from 0; integers (n, time): a class at every step, -1 where none is asked;
              floats (n,) or (n, values): numbers to predict; floats (n, time, values): at every step
-    lengths  optional, integers (n,): real steps of each sequence, what stands behind them is not read
-    x_val, y_val, lengths_val, x_test, y_test, lengths_test   optional; without them 80/10/10 are drawn at random
+    lengths  optional, integers (n,): the real steps of each sequence; the steps behind them are not read
+    x_val, y_val, lengths_val, x_test, y_test, lengths_test   optional; without them x is split 80/10/10 at random
 """
 
 import functools
@@ -20,20 +20,23 @@ from experiments.tasks.base import NOT_SCORED, Arrays, Task, option
 from experiments.tasks.loading.arrays import Split, read
 from tracking.errors import DataError
 
-SHOWN = 10  # classes whose shares are shown
+SHOWN_CLASSES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
 class OwnData(Task):
     """Classes are scored by accuracy, numbers by the mean squared error.
 
-    Floors: `constant` is the most frequent class, or the mean, of the training split; `last_step` knows the last step
-    of a sequence: the most frequent class for that token, the class whose mean is nearest, or the least squares fit.
+    There are two floors. `constant` always answers the most frequent class, or the mean, of the training split.
+    `last_step` sees the last step of a sequence alone, or the step of the answer if every step has one. For a token it
+    answers what came with it in training: the most frequent class, or the mean. For features it answers the class whose
+    mean is nearest, or the least squares fit.
     """
 
     splits: ClassVar[dict[str, Split]]
     file: ClassVar[str]
     knob: ClassVar[str] = "train"
+    finite_data: ClassVar[str] = "a file has only so many samples"
 
     train: int = option(0, "training samples that are used, from the first; 0 for all", 0)
     val: int = option(0, "the same for validation", 0)
@@ -41,8 +44,6 @@ class OwnData(Task):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.online:
-            raise DataError("train: expected a number, got online: a file has only so many samples")
         for name, (x, _, _) in self.splits.items():
             if getattr(self, name) > len(x):
                 raise DataError(f"{name}: expected at most the {len(x)} samples of the file, got {getattr(self, name)}")
@@ -73,7 +74,7 @@ class OwnData(Task):
 
     @property
     def padding(self) -> float | None:
-        """Tokens move up by one to make room for 0; for numbers it is below all that occur."""
+        """0 for tokens, which all move up by one; for features a number below all that occur. None without lengths."""
         if self.splits["train"][2] is None or self.per_step:
             return None
         if self._x.ndim == 2:
@@ -96,10 +97,10 @@ class OwnData(Task):
 
     def floors(self, split: str = "val") -> dict[str, float]:
         (x, y), (x_scored, y_scored) = self.split("train", 0), self.split(split, 0)
-        last, scored = (self._last(part, name) for part, name in ((x, "train"), (x_scored, split)))
-        if self.per_step:  # a step alone, whichever it is
-            last, scored = (part.reshape(-1, *part.shape[2:]) for part in (x, x_scored))
-            y, y_scored = (part.reshape(-1, *part.shape[2:]) for part in (y, y_scored))
+        last, scored = (self._last(array, name) for array, name in ((x, "train"), (x_scored, split)))
+        if self.per_step:  # the step of the answer takes the place of the last step
+            last, scored = (array.reshape(-1, *array.shape[2:]) for array in (x, x_scored))
+            y, y_scored = (array.reshape(-1, *array.shape[2:]) for array in (y, y_scored))
         if self.loss == "mse":
             fitted = (_means if self.tokens else _fit)(last, y.astype(np.float64), scored)
             errors = y_scored - y.mean(axis=0, dtype=np.float64), y_scored - fitted
@@ -110,29 +111,30 @@ class OwnData(Task):
         return {"constant": float(np.mean(y_scored == frequent)), "last_step": float(np.mean(y_scored == guess))}
 
     def _last(self, x: np.ndarray, name: str) -> np.ndarray:
+        """The last real step of each sequence `(n,)`, of features `(n, features)`."""
         lengths = self.splits[name][2]
         ends = np.full(len(x), x.shape[1]) if lengths is None else lengths[: len(x)]
         return np.asarray(x[np.arange(len(x)), ends - 1])
 
-    def words(self) -> list[str]:
-        moved = ["_"] if self.padding is not None else []
-        return moved + [str(token) for token in range((self.tokens or 0) - len(moved))]
+    def token_names(self) -> list[str]:
+        padding = ["_"] if self.padding is not None else []
+        return padding + [str(token) for token in range((self.tokens or 0) - len(padding))]
 
     def about(self) -> str:
         x, y, lengths = self.splits["train"]
-        kind = "classification" if self.loss == "categorical" else "regression"
+        goal = "classification" if self.loss == "categorical" else "regression"
         sizes = ", ".join(f"{len(self.split(name, 0)[0])} {name}" for name in self.splits)
-        shown = f"{self.file}: {kind}{' at every step' if self.per_step else ''}; x {x.dtype} {x.shape[1:]},"
+        shown = f"{self.file}: {goal}{' at every step' if self.per_step else ''}; x {x.dtype} {x.shape[1:]},"
         shown += f" y {y.dtype} {y.shape[1:]}{', lengths' if lengths is not None else ''}; samples: {sizes}"
         if self.loss == "mse":
             return shown
         counts = np.bincount(y[y >= 0], minlength=self.outputs)
-        shares = ", ".join(f"{label}: {share:.0%}" for label, share in enumerate(counts[:SHOWN] / counts.sum()))
-        return f"{shown}; {self.outputs} classes ({shares}{', …' if self.outputs > SHOWN else ''})"
+        shares = ", ".join(f"{label}: {share:.0%}" for label, share in enumerate(counts[:SHOWN_CLASSES] / counts.sum()))
+        return f"{shown}; {self.outputs} classes ({shares}{', …' if self.outputs > SHOWN_CLASSES else ''})"
 
 
 def task(name: str) -> type[OwnData]:
-    """The task of the file with this path. Raises DataError, in one line, for a file that is none."""
+    """The task class of the file with this path. Raises DataError, in one line, for a missing or wrong file."""
     path = Path(name).expanduser().absolute()
     try:
         status = path.stat()
@@ -143,10 +145,11 @@ def task(name: str) -> type[OwnData]:
 
 @functools.lru_cache(maxsize=2)
 def _task(path: Path, modified: int, size: int) -> type[OwnData]:
+    """`modified` (ns) and `size` (bytes) are part of the cache's key only."""
     splits = read(path)
     y = splits["train"][1]
     classes = y.dtype.kind == "i"
-    known: dict[str, Any] = {
+    attributes: dict[str, Any] = {
         "splits": splits,
         "file": path.name,
         "metric": "accuracy" if classes else "mse",
@@ -155,30 +158,30 @@ def _task(path: Path, modified: int, size: int) -> type[OwnData]:
         "per_step": y.ndim == (2 if classes else 3),
         "__doc__": OwnData.__doc__,
     }
-    return type("OwnData", (OwnData,), known)
+    return type("OwnData", (OwnData,), attributes)
 
 
 def _fit(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:
-    """Least squares on features and a constant."""
-    known, asked = (np.column_stack([part.astype(np.float64), np.ones(len(part))]) for part in (x, scored))
-    return np.asarray(asked @ np.linalg.lstsq(known, y, rcond=None)[0])
+    """The answers of least squares on the features and a constant."""
+    inputs, queries = (np.column_stack([array.astype(np.float64), np.ones(len(array))]) for array in (x, scored))
+    return np.asarray(queries @ np.linalg.lstsq(inputs, y, rcond=None)[0])
 
 
 def _means(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:
-    """For each token the mean of what came with it in training, of all for one that is new."""
+    """For each token the mean of its answers in training; for a new token the mean of all answers."""
     tokens, place, counts = np.unique(x, return_inverse=True, return_counts=True)
     sums = np.zeros((len(tokens), y.shape[1]))
     np.add.at(sums, place, y)
-    found = np.minimum(np.searchsorted(tokens, scored), len(tokens) - 1)
-    return np.where((tokens[found] == scored)[:, None], (sums / counts[:, None])[found], y.mean(axis=0))
+    nearest = np.minimum(np.searchsorted(tokens, scored), len(tokens) - 1)
+    return np.where((tokens[nearest] == scored)[:, None], (sums / counts[:, None])[nearest], y.mean(axis=0))
 
 
 def _by_token(x: np.ndarray, y: np.ndarray, scored: np.ndarray, frequent: int) -> np.ndarray:
-    """For each token the class that came most often with it in training."""
+    """For each token its most frequent class in training; for a new token `frequent`."""
     pairs, counts = np.unique(np.column_stack([x, y]), axis=0, return_counts=True)
-    order = np.lexsort((-pairs[:, 1], counts))  # a token's most frequent class comes last, of equal ones the first
+    order = np.lexsort((-pairs[:, 1], counts))
     best = np.full(max(x.max(), scored.max()) + 1, frequent)
-    best[pairs[order, 0]] = pairs[order, 1]
+    best[pairs[order, 0]] = pairs[order, 1]  # the last class in `order` wins: the most frequent, of equals the smallest
     return best[scored]
 
 

@@ -1,0 +1,108 @@
+"""Opens the record of a search in MLflow, and logs its best model there."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from experiments.config.folders import SearchFolder
+from experiments.launcher.card import card
+from experiments.tasks.loading import find
+from tracking.errors import Denied, StoreError, Unreachable
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+    from tracking.record import Record
+    from tracking.runs import Projection
+
+
+class Opening:
+    """What the record of one search needs.
+
+    Args:
+        uri: of the store.
+        folder: of the search.
+        facts: the spec with versions and commit, as they were when the search was run.
+        described: the task and its data, as `card.describe` has them.
+        session: of the launcher.
+        new: the search has never been in a store: one that denies it refuses it.
+        warn: shows a line to the user.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        folder: SearchFolder,
+        facts: dict[str, Any],
+        described: dict[str, Any],
+        session: str,
+        new: bool,
+        warn: Callable[[str], None],
+    ) -> None:
+        self.uri, self.folder, self.facts, self.described = uri, folder, facts, described
+        self.session, self.new, self.warn = session, new, warn
+        self.asked = False  # the store may have made the search's run, whatever it has answered
+
+    def record(self) -> "Record":
+        from tracking.record import Record
+
+        return Record(self.uri, self.facts["name"], self.projection, self.warn)
+
+    def projection(self) -> "Projection":
+        """Opens the search in the store. Raises Unreachable if asking again may help, else what refuses the search.
+
+        A store that denies a search it may have made already, or one that goes on, only has failed: what was trained
+        is sent later.
+        """
+        from tracking.store import connect, working
+
+        try:
+            client = connect(self.uri, create=True)
+            with working(self.uri):
+                return self._open(client)
+        except StoreError as error:
+            if self.asked or (isinstance(error, Denied) and not self.new):
+                raise Unreachable(str(error)) from None
+            raise
+
+    def _open(self, client: "MlflowClient") -> "Projection":
+        from tracking.runs import Projection
+        from tracking.searches import describe_search
+        from tracking.views import write_views
+
+        metric, direction, floors = (self.described[key] for key in ("metric", "direction", "floors"))
+        facts = {**self.facts, "metric": metric, "direction": direction}
+        parent = describe_search(client, self._parent(client, facts), facts, floors)
+        search = facts["name"], parent.info.run_id
+        write_views(client, parent.info.experiment_id, metric, direction, search)
+        trials = self.folder.path / "trials"
+        return Projection(client, parent, trials, metric, direction, self.session, floors)
+
+    def _parent(self, client: "MlflowClient", facts: dict[str, Any]) -> "Run":
+        from tracking.searches import find_or_make_search
+        from tracking.store import artifacts, working
+
+        experiment = find.title(facts["task"])
+        try:
+            with working(self.uri):
+                place = artifacts(self.uri, experiment)
+                parent = find_or_make_search(client, facts["name"], experiment, place, facts)
+        except Unreachable:
+            self.asked = True
+            raise
+        self.asked = True
+        return parent
+
+    def log_best(self, record: "Record") -> None:
+        """Logs the best model so far; what has failed to be logged now, the next --resume logs."""
+        from tracking.models import log_best
+
+        projection = record.projection
+        best = projection.best()
+        if best is None:
+            return
+        trial = self.folder.trial(int(best))
+        run_id = projection.trials[trial.path.name].run_id
+        if run_id and trial.model.exists():
+            about = card(self.facts, self.described, trial.journal.events(), run_id)
+            log_best(projection.client, projection.parent, run_id, trial.model, about)

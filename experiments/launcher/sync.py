@@ -1,0 +1,54 @@
+"""Brings MLflow to what the journals of a search say, without training anything."""
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from experiments.config import estimate
+from experiments.config.folders import SearchFolder, try_acquire
+from experiments.config.spec import Spec
+from experiments.launcher.card import describe
+from experiments.launcher.opening import Opening
+from experiments.launcher.progress import Progress
+from experiments.tasks.loading import find
+from experiments.tasks.loading.digest import check_digest
+from tracking.errors import SearchStateError
+
+
+def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> bool:
+    """False if the store did not take all of it.
+
+    Raises SearchStateError if the search is running. Raises DataError if the search has not written down its floors and
+    the vocabulary of its models, and the data that say so are no longer those of the search.
+    """
+    if not try_acquire(folder.launcher_lock):
+        raise SearchStateError(f"NAME: expected a search that is not running, got {folder.path.name!r}, which is")
+    try:
+        spec = Spec.read(folder)
+        described = _described(folder, spec)
+        facts = json.loads(folder.spec.read_text("utf-8"))  # what it was run with, not what sends it
+        opening = Opening(uri, folder, facts, described, uuid.uuid4().hex, False, warn)
+        record = opening.record()
+        record.open_now()
+        status, why = _end(folder, spec, described["direction"])
+        return record.finish(status, lambda: opening.log_best(record), why)
+    finally:
+        folder.launcher_lock.release()
+
+
+def _described(folder: SearchFolder, spec: Spec) -> dict[str, Any]:
+    if folder.task.exists():
+        return dict(json.loads(folder.task.read_text("utf-8")))
+    task = find.make(spec.task, spec.options)  # a search of an early version, or killed before it began
+    check_digest([task.split(name, spec.seed) for name in ("train", "val")], spec.digest)
+    return describe(task)
+
+
+def _end(folder: SearchFolder, spec: Spec, direction: str) -> tuple[str, str]:
+    """(MLflow's status, why) of the search's end, as its last launcher has written it down."""
+    events = folder.journal.events()
+    if events and events[-1]["event"] == "end":
+        return events[-1]["status"], events[-1]["why"]
+    left = Progress(folder.path / "trials", direction, estimate.planned_trials(spec), 1).left()
+    return ("KILLED", "its launcher was killed") if left else ("FINISHED", "done")

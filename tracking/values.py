@@ -1,0 +1,78 @@
+"""What MLflow is told of a trial's journal lines: metrics, parameters and tags."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from mlflow.entities import Metric, Param, RunTag
+
+from tracking.journal import Event
+
+COSTS = ("parameters", "flops_per_token", "flops_per_step")
+HOW = ("kernel", "kernel_reason", "steps_per_execution")  # a trial is computed
+MOMENTS = {"trained": "", "init": "init_"}  # of a horizon, with the prefix of its metrics
+CURVE = "log10_gain"  # over the lags, which are the metric's steps
+
+
+def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric], list[Param], list[RunTag]]:
+    """What MLflow is told of some events of one trial that began at `start`."""
+    metrics: dict[tuple[str, int], Metric] = {}
+    params: dict[str, str] = {}
+    tags: dict[str, str] = {}
+
+    def add(values: Iterable[tuple[str, float]], time: int, step: int = 0) -> None:
+        metrics.update({(name, step): Metric(name, value, time, step) for name, value in values})
+
+    for event in events:
+        kind, time = event["event"], event["time"]
+        if kind == "start":
+            params.update({name: _plain(value) for name, value in event["parameters"].items()})
+            add(_sortable(event["parameters"]), start)
+            tags["attempts"] = str(event["attempt"])
+        elif kind == "built":
+            add([(f"cost/{name}", event[name]) for name in COSTS if name in event], start)
+            tags.update({name: str(event[name]) for name in HOW if name in event})
+        elif kind == "epoch":
+            prefix = f"exec{event['execution']}/" if event["execution"] else ""
+            add([(prefix + name, value) for name, value in event["metrics"].items()], time, event["epoch"])
+        elif kind == "execution":
+            add([(f"executions/{metric}", event["score"])], time, event["execution"])
+        elif kind == "end":
+            tags.update({key: str(event[key]) for key in ("reason", "error") if key in event})
+            add(_results(event, metric), time)
+            if event.get("horizon"):
+                add([("horizon/task_lag", event["horizon"]["lag"])], time)
+            for moment, seen in _horizons(event):
+                add([(f"horizon/{moment}{name}", value) for name, value in seen["summary"].items()], time)
+                for lag, gain in zip(seen["curve"]["lags"], seen["curve"]["log10_gain"], strict=True):
+                    add([(f"horizon/{moment}{CURVE}", gain)], time, lag)
+    named = [Param(name, value) for name, value in params.items()]
+    return list(metrics.values()), named, [RunTag(name, value) for name, value in tags.items()]
+
+
+def _results(end: Event, metric: str) -> list[tuple[str, float]]:
+    names = {"score": f"best/{metric}", "spread": f"best/{metric}_sd", "epoch": "best/epoch", "seconds": "cost/seconds"}
+    names |= {"model_score": "best/model_score", "execution": "best/execution", "ms_per_step": "cost/ms_per_step"}
+    found = [(name, end[key]) for key, name in names.items() if end.get(key) is not None]
+    return found + [(f"samples/{name}", share) for name, share in (end.get("samples") or {}).items()]
+
+
+def _horizons(end: Event) -> list[tuple[str, dict[str, Any]]]:
+    """(prefix of the metrics' names, summary and curve) of the trained model and of the one that it was at first."""
+    seen = end.get("horizon") or {}
+    return [(prefix, seen[moment]) for moment, prefix in MOMENTS.items() if moment in seen]
+
+
+def _sortable(parameters: dict[str, Any]) -> list[tuple[str, float]]:
+    """MLflow sorts parameters as text: numbers are metrics, too."""
+    numbers = {name: value for name, value in parameters.items() if isinstance(value, int | float)}
+    found = [(f"hp/{name}", float(value)) for name, value in numbers.items()]
+    if numbers.get("learning_rate"):
+        found.append(("hp/log10_learning_rate", math.log10(numbers["learning_rate"])))
+    return found
+
+
+def _plain(value: Any) -> str:
+    """Numbers as plain decimals: MLflow's charts read "1e-05" as a word."""
+    return np.format_float_positional(value, trim="-") if isinstance(value, float) else str(value)
