@@ -148,6 +148,10 @@ def smaller(words: list[str]) -> list[str]:
 def test_every_description_of_a_task_is_printed(recurrent: Recurrent, own_files: Path, line: str) -> None:
     done = recurrent(*COMMANDS[line], cwd=own_files)
     assert (done.returncode, done.stderr) == (0, "")
+    shown = re.findall(
+        rf"^\$ recurrent {re.escape(line)}\n(.*?)(?=^\$|^```)", "".join(PAGES.values()), re.DOTALL | re.MULTILINE
+    )
+    assert {text for block in shown for text in block.splitlines()} - {"…"} <= set(done.stdout.splitlines())
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +192,7 @@ def test_the_horizon_is_drawn(recurrent: Recurrent, old: Path) -> None:
 
 def test_the_names_in_the_record() -> None:
     """Every metric, parameter and tag that a trial's journal becomes stands on the page of the record."""
-    from tracking.runs import batch
+    from tracking.values import batch
 
     journal = (OLD / "searches" / "old" / "trials" / "0000" / "journal.jsonl").read_text("utf-8")
     metrics, params, tags = batch([json.loads(line) for line in journal.splitlines()], 0, "accuracy")
