@@ -22,8 +22,10 @@ __all__ = ["exported", "exported_language", "language", "recurrent", "searched",
 
 @pytest.fixture
 def before_fork() -> Iterator[None]:
-    """A forked worker collects garbage, and TensorFlow's objects of other tests cannot be freed without its threads."""
-    gc.collect()
+    """A forked worker collects garbage, and TensorFlow's objects of other tests cannot be freed without its threads.
+
+    What is frozen no collection looks at, garbage included: to collect it first takes half a second a test, for nothing.
+    """
     gc.freeze()
     yield
     gc.unfreeze()
