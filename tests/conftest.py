@@ -2,7 +2,6 @@
 
 import gc
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,14 +20,15 @@ __all__ = ["exported", "exported_language", "language", "recurrent", "searched",
 
 
 @pytest.fixture
-def before_fork() -> Iterator[None]:
-    """A forked worker collects garbage, and TensorFlow's objects of other tests cannot be freed without its threads.
-
-    What is frozen no collection looks at, garbage included: to collect it first takes half a second a test, for nothing.
-    """
+def before_fork() -> None:
+    """A forked worker collects garbage, and TensorFlow's objects of other tests cannot be freed without its threads."""
     gc.freeze()
-    yield
-    gc.unfreeze()
+
+
+def pytest_collection_finish() -> None:
+    """The collections that Keras asks for before each model need not look at what imports have made."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:
