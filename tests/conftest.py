@@ -2,7 +2,6 @@
 
 import gc
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,21 @@ from support.searching import exported, exported_language, language, recurrent, 
 from support.servers import servers  # noqa: E402
 
 # Files of these rooms run whole searches and take minutes. They begin, so that the processes of pytest end together.
-LONG = ("launcher", "worker", "tracking", "config", "cli", "search_spaces", "training", "strategy")
+LONG = ("launcher", "worker", "tracking", "config", "cli", "search_spaces", "training", "strategy", "tasks")
 
 __all__ = ["exported", "exported_language", "language", "recurrent", "searched", "served", "servers"]
 
 
 @pytest.fixture
-def before_fork() -> Iterator[None]:
+def before_fork() -> None:
     """A forked worker collects garbage, and TensorFlow's objects of other tests cannot be freed without its threads."""
+    gc.freeze()
+
+
+def pytest_collection_finish() -> None:
+    """The collections that Keras asks for before each model need not look at what imports have made."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:
