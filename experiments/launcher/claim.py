@@ -15,7 +15,7 @@ FREE = re.compile(r".+\.(lock|log)|new-.+")  # files that launchers leave which 
 
 
 def check_name(folder: SearchFolder, resume: bool) -> None:
-    """Raises SearchStateError if the name cannot be try_acquire: at once, before the data are read."""
+    """Raises SearchStateError if the name cannot be taken: at once, before the data are read."""
     place = folder.path
     over = next(parent for parent in (place, *place.absolute().parents) if parent.exists())
     if not over.is_dir():
@@ -31,7 +31,7 @@ def claim(folder: SearchFolder, spec: Spec, resume: bool) -> tuple[Spec, bool]:
     """Takes the launcher's lock of a search, and writes the spec of a new one.
 
     Returns the spec with its id, and whether the search is new. Raises SearchStateError if another launcher has the
-    search, if a new search's name is try_acquire, or if `spec` differs from that of the search to go on with.
+    search, if a new search's name is taken, or if `spec` differs from that of the search to go on with.
     """
     _take(folder)
     try:

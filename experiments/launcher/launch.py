@@ -19,7 +19,7 @@ from experiments.launcher.display import Display
 from experiments.launcher.limits import Watch, limits
 from experiments.launcher.opening import Opening, make_record
 from experiments.launcher.progress import Progress, TrialState
-from experiments.launcher.supervise import NO_SPACE, Search
+from experiments.launcher.supervise import NO_SPACE, Supervisor
 from experiments.system.files import write_json
 from experiments.system.resources import gpus
 from experiments.tasks import base
@@ -130,23 +130,23 @@ class Launch:
 
         watch = Watch(limits(spec, self.workers, seconds), progress, self.session, epoch)
         count = min(self.workers, progress.left())
-        search = Search(self.folder, count, gpus(), watch=watch, session=self.session, warn=self._warn)
+        supervisor = Supervisor(self.folder, count, gpus(), watch=watch, session=self.session, warn=self._warn)
         told = self._warn, self.make_record
         opening = Opening(self.uri, self.folder, spec.facts(), described, self.session, new, *told)
 
         def begin(session: str) -> "Record | None":
-            return self._begin(arrays, described, opening, models, search)
+            return self._begin(arrays, described, opening, models, supervisor)
 
         try:
             screen = self.console, progress, self.task.metric, described["floors"], spec.epochs, self.session
             with Display(*screen) as display:
-                ended = search.run(begin, lambda: models.drop(display.tick()), opening.log_best)
+                ended = supervisor.run(begin, lambda: models.drop(display.tick()), opening.log_best)
         except (RecurrentError, OSError):
             if new and not self.begun:
                 abandon(self.folder)
             raise
         finally:
-            self.sent = search.sent
+            self.sent = supervisor.sent
             stop_sharing(self.folder, self.session)
         return ended if ended != "done" else _all_done(progress, spec.trials)
 
@@ -156,7 +156,7 @@ class Launch:
         described: dict[str, Any],
         opening: Opening,
         models: "Models",
-        search: Search,
+        supervisor: Supervisor,
     ) -> "Record | None":
         """What the workers need, and the record; meanwhile they import TensorFlow. Raises what refuses the search."""
         models.drop(list(models.progress.trials.values()))
@@ -165,7 +165,7 @@ class Launch:
         arrays.clear()  # the workers have their own, or map them
         record = opening.record() if self.tracked else None
         if record is not None:
-            record.wait(lambda: search.interrupted)
+            record.wait(lambda: supervisor.interrupted)
         self.begun = True
         try:
             self.spec.write(self.folder)  # --trials may have changed; the workers have not read it yet

@@ -35,7 +35,7 @@ class WorkersDied(RuntimeError):
     """Workers end before they can run a trial, or the disk is full."""
 
 
-class Search:
+class Supervisor:
     """Runs the search whose spec lies in `folder`.
 
     Args:

@@ -14,7 +14,7 @@ from support.searching import SEARCH, Recurrent, Searched, listing, run, text
 
 from experiments.cli.commands import results as results_command
 from experiments.config.folders import SearchFolder
-from experiments.launcher.supervise import Search
+from experiments.launcher.supervise import Supervisor
 from experiments.tasks.loading.digest import digest_of
 from experiments.tasks.loading.find import make
 from tracking import store
@@ -164,7 +164,7 @@ def test_what_a_kill_left_of_a_spec_does_not_take_the_name(
     folder = tmp_path / "searches" / "mine"
     folder.mkdir(parents=True)
     (folder / left).write_text("{")
-    monkeypatch.setattr(Search, "run", lambda *_: "interrupted")
+    monkeypatch.setattr(Supervisor, "run", lambda *_: "interrupted")
     assert recurrent("search", "adding", *SMALL, "--name", "mine", cwd=tmp_path).returncode == 130
     assert {path.name for path in folder.iterdir()} - {left, "launcher.lock"} == {"spec.json"}
 
@@ -256,7 +256,7 @@ def test_sample_of_a_model_that_writes_no_text(recurrent: Recurrent, exported: P
 def test_how_to_go_on_can_be_typed(recurrent: Recurrent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my text.txt").write_text(text(5_000, seed=1), encoding="utf-8")
     words = ("search", "char_lm", "-o", "corpus=my text.txt", "--batch", "8")
-    monkeypatch.setattr(Search, "run", lambda *_: "interrupted")
+    monkeypatch.setattr(Supervisor, "run", lambda *_: "interrupted")
     monkeypatch.setattr(sys, "argv", ["recurrent", *words])
     done = recurrent(*words, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (130, "")

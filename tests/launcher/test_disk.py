@@ -18,7 +18,7 @@ from support.searching import events, run
 
 from experiments.config.folders import SearchFolder, TrialFolder
 from experiments.config.spec import Spec
-from experiments.launcher.supervise import Search, WorkersDied
+from experiments.launcher.supervise import Supervisor, WorkersDied
 from experiments.system.files import write_bytes, write_json
 from experiments.worker import sharing
 from experiments.worker.process import FULL
@@ -60,14 +60,14 @@ def test_a_full_disk_fails_no_trial(tmp_path: Path) -> None:
     said: list[Any] = []
     record: Any = SimpleNamespace(start=lambda: None, finish=lambda *words: said.append(words))
     with pytest.raises(WorkersDied, match=f"^{LINE}$"):
-        Search(search, 1, [], make_writing, "fork").run(lambda session: record, lambda: None)
+        Supervisor(search, 1, [], make_writing, "fork").run(lambda session: record, lambda: None)
     assert [(words[0], words[2]) for words in said] == [("FAILED", LINE)]
     assert states(tmp_path) == ["COMPLETE", "COMPLETE", "RUNNING"]
     assert [event["event"] for event in search.trial(SECOND).journal.events()][-1] == "epoch"
     assert sorted(path.name for path in search.trial(SECOND).path.iterdir()) == ["journal.jsonl", "lock"]
 
     (tmp_path / "full").unlink()
-    assert Search(search, 1, [], make_writing, "fork").run(lambda session: None, lambda: None) == "done"
+    assert Supervisor(search, 1, [], make_writing, "fork").run(lambda session: None, lambda: None) == "done"
     assert states(tmp_path) == ["COMPLETE"] * TRIALS
     assert not search.trial(SECOND).checkpoint.exists()
 
@@ -82,7 +82,7 @@ def test_a_disk_that_is_full_for_the_launcher_ends_the_search_as_well(tmp_path: 
             raise error
 
     with pytest.raises(WorkersDied, match=f"^{LINE}$"):
-        Search(search, 1, [], make_fake, "fork").run(lambda session: None, tick)
+        Supervisor(search, 1, [], make_fake, "fork").run(lambda session: None, tick)
 
 
 def test_a_disk_that_is_full_when_the_search_begins_ends_its_record(
@@ -95,7 +95,7 @@ def test_a_disk_that_is_full_when_the_search_begins_ends_its_record(
     said: list[Any] = []
     record: Any = SimpleNamespace(start=lambda: None, finish=lambda *words: said.append(words))
     with pytest.raises(WorkersDied, match=f"^{LINE}$"):
-        Search(search, 1, [], make_fake, "fork").run(lambda session: record, lambda: None)
+        Supervisor(search, 1, [], make_fake, "fork").run(lambda session: record, lambda: None)
     assert [(words[0], words[2]) for words in said] == [("FAILED", LINE)]
 
 

@@ -8,7 +8,7 @@ import pytest
 from experiments.config.folders import SearchFolder
 from experiments.launcher.launch import _all_done
 from experiments.launcher.progress import Progress
-from experiments.launcher.supervise import Search, WorkersDied
+from experiments.launcher.supervise import Supervisor, WorkersDied
 from tracking.journal import Journal
 
 
@@ -69,7 +69,7 @@ def folder(tmp_path: Path) -> SearchFolder:
 
 def run(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch, well: bool, interrupted: bool = False) -> Record:
     monkeypatch.setattr("experiments.launcher.supervise.LocalWorker", lambda *_: Worker(well))
-    search, record = Search(folder, 1, []), Record(folder)
+    search, record = Supervisor(folder, 1, []), Record(folder)
     search.interrupted = interrupted
     try:
         search.run(lambda session: record, lambda: None)  # type: ignore[arg-type, return-value]
@@ -100,7 +100,7 @@ def test_an_interruption_while_the_rest_is_sent_changes_nothing(
     folder: SearchFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("experiments.launcher.supervise.LocalWorker", lambda *_: Worker(True))
-    search, record = Search(folder, 1, []), Record(folder)
+    search, record = Supervisor(folder, 1, []), Record(folder)
     record.meanwhile = lambda: setattr(search, "interrupted", True)
     assert search.run(lambda session: record, lambda: None) == "done"  # type: ignore[arg-type, return-value]
     assert record.told == ("FINISHED", "done")

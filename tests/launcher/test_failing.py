@@ -24,9 +24,9 @@ import functools, sys
 sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
 import experiments.launcher.launch, troubles
 from experiments.cli.main import main
-from experiments.launcher.supervise import Search
+from experiments.launcher.supervise import Supervisor
 
-experiments.launcher.launch.Search = functools.partial(Search, make=troubles.failing_tuner)
+experiments.launcher.launch.Supervisor = functools.partial(Supervisor, make=troubles.failing_tuner)
 sys.exit(main(sys.argv[1:]))
 """
 

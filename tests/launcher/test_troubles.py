@@ -17,9 +17,9 @@ import dataclasses, functools, sys
 sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
 import experiments.launcher.launch, experiments.launcher.limits, troubles
 from experiments.cli.main import main
-from experiments.launcher.supervise import Search
+from experiments.launcher.supervise import Supervisor
 
-experiments.launcher.launch.Search = functools.partial(Search, make=troubles.trouble_tuner)
+experiments.launcher.launch.Supervisor = functools.partial(Supervisor, make=troubles.trouble_tuner)
 limits = experiments.launcher.limits.limits
 experiments.launcher.launch.limits = lambda *words: dataclasses.replace(limits(*words), hung=troubles.HUNG_SECONDS)
 sys.exit(main(sys.argv[1:]))

@@ -21,7 +21,7 @@ from experiments.launcher import limits
 from experiments.launcher import supervise as module
 from experiments.launcher.limits import Limits, Watch
 from experiments.launcher.progress import Progress, TrialState
-from experiments.launcher.supervise import Search, WorkersDied
+from experiments.launcher.supervise import Supervisor, WorkersDied
 from experiments.worker import tuner
 
 pytestmark = pytest.mark.usefixtures("before_fork")
@@ -53,7 +53,7 @@ class LeavingTuner(FakeTuner):
 def test_a_trial_that_ends_its_process_well_does_not_end_the_search(tmp_path: Path) -> None:
     search = SearchFolder(tmp_path)
     make_spec(trials=TRIALS).write(search)
-    assert Search(search, 1, [], making(LeavingTuner), "fork").run(lambda session: None, lambda: None) == "done"
+    assert Supervisor(search, 1, [], making(LeavingTuner), "fork").run(lambda session: None, lambda: None) == "done"
     ends = [trial.journal.events()[-1] for trial in search.trials()]
     assert [end["outcome"] for end in ends] == ["completed", "failed", "failed", "completed"]
     assert [ends[number]["reason"] for number in (1, 2)] == ["killed its worker 3 times"] * 2
@@ -83,7 +83,7 @@ def make_sleeping(search: SearchFolder, spec: Spec, index: int, session: str) ->
 
 
 def test_workers_that_are_too_large_by_themselves_end_the_search(search: SearchFolder, tmp_path: Path) -> None:
-    one = Search(search, 1, [], make_sleeping, "fork")
+    one = Supervisor(search, 1, [], make_sleeping, "fork")
     one.watch = Watch(Limits(memory=2**20), Progress(tmp_path / "trials", "min", 1, 1), one.session)
     with pytest.raises(WorkersDied, match="^--memory-limit: expected more than a worker needs by itself"):
         one.run(lambda session: None, patience())
@@ -97,7 +97,7 @@ def test_the_journals_are_read_before_anybody_is_judged(search: SearchFolder) ->
         said.append("judged")
         return None, ""
 
-    one = Search(search, 1, [], make_sleeping, "fork")
+    one = Supervisor(search, 1, [], make_sleeping, "fork")
     over = {"over": lambda: "over" if len(said) > 5 else "", "ended": lambda: False}
     watch: Any = SimpleNamespace(limits=Limits(), offence=offence, **over)
     one.watch = watch
@@ -109,7 +109,7 @@ def test_the_journals_are_read_before_anybody_is_judged(search: SearchFolder) ->
 def test_a_signal_that_is_ignored_stays_ignored(search: SearchFolder, name: str) -> None:
     """nohup ignores the closed terminal, and a shell's & in a script Ctrl-C."""
     number = getattr(signal, name)
-    one, before = Search(search, 0, []), signal.signal(number, signal.SIG_IGN)
+    one, before = Supervisor(search, 0, []), signal.signal(number, signal.SIG_IGN)
     try:
         with one._signals():
             os.kill(os.getpid(), number)
@@ -134,7 +134,7 @@ def test_a_signal_that_is_ignored_stays_ignored(search: SearchFolder, name: str)
 def test_the_end_is_written_down_whatever_ends_the_search(
     search: SearchFolder, error: BaseException, interrupted: bool, status: str, why: str
 ) -> None:
-    one, errors = Search(search, 1, [], make_sleeping, "fork"), iter([error])
+    one, errors = Supervisor(search, 1, [], make_sleeping, "fork"), iter([error])
 
     def tick() -> None:
         for error in errors:
@@ -150,7 +150,7 @@ def test_the_end_is_written_down_whatever_ends_the_search(
 @pytest.mark.parametrize("error", [SystemExit(1), OSError(5, "Input/output error")])
 def test_a_reader_that_has_gone_at_the_last_line_changes_nothing(search: SearchFolder, error: BaseException) -> None:
     """The last trial's line is mostly printed when its worker has ended: the record must be told all the same."""
-    one = Search(search, 1, [], make_sleeping, "fork")
+    one = Supervisor(search, 1, [], make_sleeping, "fork")
     told: list[str] = []
 
     def tick() -> None:
@@ -178,9 +178,9 @@ class Ended:
 
 
 @pytest.fixture
-def enforcing(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> tuple[Search, TrialState, list[int]]:
+def enforcing(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> tuple[Supervisor, TrialState, list[int]]:
     """A search, the state of its trial 0 with a checkpoint, and the places of workers that were renewed."""
-    one, renewed = Search(search, 1, []), []
+    one, renewed = Supervisor(search, 1, []), []
     workers: Any = [Ended()]
     one.workers = workers
     monkeypatch.setattr(one, "_renew", renewed.append)
@@ -267,7 +267,7 @@ def test_a_worker_that_does_not_end_is_named(search: SearchFolder, monkeypatch: 
     (search.path / "workers").mkdir()
     line = f"^name: expected no worker of an earlier launcher, got process {os.getpid()}, which does not end$"
     with lock(search.path / "workers" / "0.lock"), pytest.raises(ValueError, match=line):
-        Search(search, 1, []).run(lambda session: None, lambda: None)
+        Supervisor(search, 1, []).run(lambda session: None, lambda: None)
 
 
 GIGABYTE = 2**30
@@ -299,15 +299,15 @@ def test_a_worker_that_has_grown_makes_room(
 def test_a_search_goes_on_with_a_fresh_worker(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuner, "MAX_GROWTH", -1)  # every worker has grown after its first trial
     started: list[int] = []
-    begin = Search._start
-    monkeypatch.setattr(Search, "_start", lambda self, index: started.append(index) or begin(self, index))
-    assert Search(search, 1, [], make_fake, "fork").run(lambda session: None, patience()) == "done"
+    begin = Supervisor._start
+    monkeypatch.setattr(Supervisor, "_start", lambda self, index: started.append(index) or begin(self, index))
+    assert Supervisor(search, 1, [], make_fake, "fork").run(lambda session: None, patience()) == "done"
     assert [trial.journal.events()[-1]["outcome"] for trial in search.trials()] == ["completed"] * TRIALS
     assert len(started) == TRIALS + 1
 
 
 def test_the_launcher_tells_its_workers_the_memory_limit(search: SearchFolder, tmp_path: Path) -> None:
-    one = Search(search, 1, [], making(TellingTuner), "fork")
+    one = Supervisor(search, 1, [], making(TellingTuner), "fork")
     limit = 100 * GIGABYTE
     one.watch = Watch(Limits(memory=limit), Progress(tmp_path / "trials", "min", TRIALS, 1), one.session)
     assert one.run(lambda session: None, patience()) == "done"
@@ -332,9 +332,9 @@ def test_a_worker_that_cannot_start_is_left_out(search: SearchFolder, monkeypatc
     """Its GPU is broken, say."""
     make_spec(trials=300).write(search)
     started, said = [], []
-    begin = Search._start
-    monkeypatch.setattr(Search, "_start", lambda self, index: started.append(index) or begin(self, index))
-    one = Search(search, 2, [], making(DyingTuner), "fork")
+    begin = Supervisor._start
+    monkeypatch.setattr(Supervisor, "_start", lambda self, index: started.append(index) or begin(self, index))
+    one = Supervisor(search, 2, [], making(DyingTuner), "fork")
     one.warn = said.append
     assert one.run(lambda session: None, patience(1_000)) == "done"
     assert [trial.journal.events()[-1]["event"] for trial in search.trials()] == ["end"] * 300
@@ -357,7 +357,7 @@ def test_a_worker_that_hangs_does_not_keep_a_search_that_is_done(
 ) -> None:
     monkeypatch.setattr(limits, "LAST", 0.5)
     one, progress = (
-        Search(search, 2, [], making(HangingTuner), "fork"),
+        Supervisor(search, 2, [], making(HangingTuner), "fork"),
         Progress(search.path / "trials", "min", TRIALS, 1),
     )
     one.watch = Watch(Limits(), progress, one.session)
@@ -369,7 +369,10 @@ def test_a_worker_that_hangs_does_not_keep_a_search_that_is_done(
 def test_a_worker_that_hangs_without_a_trial_is_left_out(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     make_spec(trials=300).write(search)
     monkeypatch.setattr(module, "USELESS_DEATHS", 1)
-    one, progress = Search(search, 2, [], making(HangingTuner), "fork"), Progress(search.path / "trials", "min", 300, 1)
+    one, progress = (
+        Supervisor(search, 2, [], making(HangingTuner), "fork"),
+        Progress(search.path / "trials", "min", 300, 1),
+    )
     one.watch = Watch(Limits(hung=1.0), progress, one.session)
     said: list[str] = []
     one.warn, ticking = said.append, patience(1_000)
@@ -379,7 +382,7 @@ def test_a_worker_that_hangs_without_a_trial_is_left_out(search: SearchFolder, m
 
 
 def test_a_search_whose_workers_all_hang_has_failed(search: SearchFolder, tmp_path: Path) -> None:
-    one = Search(search, 1, [], make_sleeping, "fork")
+    one = Supervisor(search, 1, [], make_sleeping, "fork")
     one.watch = Watch(Limits(hung=0.5), Progress(tmp_path / "trials", "min", 1, 1), one.session)
     with pytest.raises(WorkersDied, match="^hung: no trial for 0 s"):
         one.run(lambda session: None, patience())
@@ -392,7 +395,7 @@ def test_a_search_that_nobody_can_go_on_with_has_failed(search: SearchFolder, co
     search.trial(0).journal.append("start", pid=1, session="earlier")
     search.trial(0).journal.append("end", outcome="failed", score=None)
     with pytest.raises(WorkersDied, match="^workers end before they can run a trial"):
-        Search(search, count, [], make_dead, "fork").run(lambda session: None, patience())
+        Supervisor(search, count, [], make_dead, "fork").run(lambda session: None, patience())
 
 
 def make_dead(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:

@@ -14,7 +14,7 @@ from keras_tuner.engine.trial import Trial
 from optuna.trial import TrialState
 
 from experiments.config.folders import SearchFolder, TrialFolder, try_acquire
-from experiments.launcher.supervise import Search
+from experiments.launcher.supervise import Supervisor
 from experiments.strategy.oracle import DEATHS, StudyOracle, deaths
 from experiments.worker.tuner import SearchTuner
 from tracking.journal import Journal
@@ -113,7 +113,7 @@ def test_an_end_that_a_kill_kept_from_the_study_is_told_by_the_launcher(
     trial.journal.append("end", outcome=outcome, score=0.5 if outcome == "completed" else None)
     die(oracle)
     for _ in range(2):
-        assert Search(SearchFolder(tmp_path), 0, []).run(lambda session: None, lambda: None) == "done"
+        assert Supervisor(SearchFolder(tmp_path), 0, []).run(lambda session: None, lambda: None) == "done"
         assert states(opened()) == [state, "RUNNING"], "the other one was lost, and goes on one day"
     assert opened().study.get_trials()[0].value == (0.5 if outcome == "completed" else None)
     assert not trial.checkpoint.exists()
@@ -121,9 +121,9 @@ def test_an_end_that_a_kill_kept_from_the_study_is_told_by_the_launcher(
 
 def test_a_search_without_a_study_has_nothing_to_tell(tmp_path: Path) -> None:
     search = SearchFolder(tmp_path)
-    assert Search(search, 0, []).run(lambda session: None, lambda: None) == "done"
+    assert Supervisor(search, 0, []).run(lambda session: None, lambda: None) == "done"
     search.study.touch()
-    assert Search(search, 0, []).run(lambda session: None, lambda: None) == "done"
+    assert Supervisor(search, 0, []).run(lambda session: None, lambda: None) == "done"
 
 
 def test_a_step_is_reported_once(opened: Opened) -> None:

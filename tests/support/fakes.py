@@ -14,7 +14,7 @@ from keras_tuner.engine.trial import Trial
 
 from experiments.config.folders import SearchFolder, TrialFolder
 from experiments.config.spec import Spec
-from experiments.launcher.supervise import Search
+from experiments.launcher.supervise import Supervisor
 from experiments.strategy.oracle import StudyOracle
 from experiments.worker.tuner import SearchTuner
 from tracking.record import Record
@@ -40,7 +40,7 @@ def launch(folder: Path, uri: str) -> None:
         record.wait(lambda: False)
         return record
 
-    Search(search, 2, [], make_fake, "fork").run(open_record, lambda: None)
+    Supervisor(search, 2, [], make_fake, "fork").run(open_record, lambda: None)
 
 
 def written(folder: Path) -> int:

@@ -13,8 +13,11 @@ import pytest
 from filelock import FileLock
 
 LOCKED_SECONDS = 1_200  # more than whatever is made here takes, also on a busy machine
-# Every column in which MLflow keeps the place of a file.
-PLACES = {"experiments": "artifact_location", "runs": "artifact_uri", "logged_models": "artifact_location"}
+# Every column in which MLflow keeps the place of a file, or what a search says of one.
+PLACES = (
+    *(("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location")),
+    *(("tags", "value"), ("params", "value"), ("datasets", "dataset_source")),
+)
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Any:
@@ -51,6 +54,6 @@ def copied(folder: Path, to: Path) -> Path:
     """A copy of a folder with a store, whose artifacts lie in the copy: a test may change it, and disturbs no other."""
     shutil.copytree(folder, to, dirs_exist_ok=True)
     with closing(sqlite3.connect(to / "mlflow.db")) as database, database:
-        for table, column in PLACES.items():
+        for table, column in PLACES:
             database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(folder), str(to)))
     return to

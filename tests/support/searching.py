@@ -218,7 +218,7 @@ class NotRefused(BaseException):
 def recurrent(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Recurrent:
     """`recurrent WORDS` in this process, which has the imports; a search that is not refused ends here at once."""
     from experiments.cli import main as cli
-    from experiments.launcher.supervise import Search
+    from experiments.launcher.supervise import Supervisor
     from tracking import store
 
     def begin(*_: Any) -> None:
@@ -234,7 +234,7 @@ def recurrent(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
         said = capfd.readouterr()
         return subprocess.CompletedProcess(words, code, said.out, said.err)
 
-    monkeypatch.setattr(Search, "run", begin)
+    monkeypatch.setattr(Supervisor, "run", begin)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path / ".cache"))
     monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a process of its own hides it
