@@ -9,6 +9,7 @@ from filelock import FileLock
 from support.searching import IMPATIENT, Searched, begin, finished, run, wait_until
 from support.servers import WORDS, curves, ended, in_journals
 
+from experiments.config.folders import SearchFolder, lock, try_acquire
 from tracking import store
 from tracking.store import connect
 
@@ -114,3 +115,28 @@ def test_a_file_that_somebody_else_writes_is_waited_for(tmp_path: Path, resumed:
     searched = Searched(tmp_path, "away", done)
     assert searched.parent.info.status == "FINISHED"
     assert curves(searched) == in_journals(tmp_path, 2) and len(curves(searched)) == 2
+
+
+DEFECT = """
+import sys
+from experiments.cli.main import main
+from experiments.launcher.opening import Opening
+
+
+def record(self):
+    raise KeyError("a defect")
+
+
+Opening.record = record
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_defect_of_ours_ends_the_workers_and_keeps_the_folder(tmp_path: Path) -> None:
+    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", DEFECT))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0].startswith("this is a defect of recurrent-search")
+    assert done.stderr.rstrip().endswith("KeyError: 'a defect'")
+    folder = SearchFolder(tmp_path / "searches" / "away")
+    assert folder.spec.exists() and try_acquire(folder.launcher_lock)
+    assert [try_acquire(lock(path)) for path in folder.path.glob("workers/*.lock")] == [True], "its worker has ended"
