@@ -13,10 +13,14 @@ import pytest
 from filelock import FileLock
 
 LOCKED_SECONDS = 1_200  # more than whatever is made here takes, also on a busy machine
-# Every column in which MLflow keeps the place of a file, or what a search says of one.
+# Every column in which a search's store names a file or a folder.
 PLACES = (
-    *(("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location")),
-    *(("tags", "value"), ("params", "value"), ("datasets", "dataset_source")),
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("params", "value"),
+    ("tags", "value"),
+    ("datasets", "dataset_source"),
 )
 
 
@@ -51,9 +55,14 @@ def _shared(factory: pytest.TempPathFactory) -> Path:
 
 
 def copied(folder: Path, to: Path) -> Path:
-    """A copy of a folder with a store, whose artifacts lie in the copy: a test may change it, and disturbs no other."""
+    """A copy of a folder with searches and their store, which names itself wherever the original named itself.
+
+    A test may change it, and disturbs no test of another process.
+    """
     shutil.copytree(folder, to, dirs_exist_ok=True)
     with closing(sqlite3.connect(to / "mlflow.db")) as database, database:
         for table, column in PLACES:
             database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(folder), str(to)))
+    for file in to.rglob("*.json"):
+        file.write_text(file.read_text("utf-8").replace(str(folder), str(to)), "utf-8")
     return to
