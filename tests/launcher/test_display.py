@@ -79,8 +79,8 @@ def test_a_search_without_a_score() -> None:
 
 def test_lines_count_up(tmp_path: Path) -> None:
     told = io.StringIO()
-    progress = Progress(tmp_path, "min", planned=2, epochs=1)
-    display = Display(Console(file=told, width=100), progress, "mse", {"no_memory": 1 / 6}, epochs=1)
+    progress = Progress(tmp_path, "min", planned=2, epochs=1, session="s")
+    display = Display(Console(file=told, width=100), progress, "mse", {"no_memory": 1 / 6}, epochs=1, session="s")
     for number, score in enumerate((0.25, None)):
         (tmp_path / f"{number:04d}").mkdir()
         journal = Journal(tmp_path / f"{number:04d}" / "journal.jsonl")
@@ -107,8 +107,7 @@ def test_a_terminal_shows_who_does_what(tmp_path: Path) -> None:
     journals[0].append("start", session="s", worker=1, parameters=values)
     journals[0].append("epoch", execution=0, epoch=0, metrics={"loss": 1.0, "val_mse": 0.125})
     progress = Progress(tmp_path, "min", planned=8, epochs=3)
-    with Display(console, progress, "mse", {"no_memory": 1 / 6}, epochs=3) as display:
-        display.session = "s"
+    with Display(console, progress, "mse", {"no_memory": 1 / 6}, epochs=3, session="s") as display:
         journals[1].append("start", session="killed launcher", worker=0, parameters=values)
         journals[0].append("epoch", execution=0, epoch=1, metrics={"loss": 0.5, "val_mse": 0.0625})
         display.tick()
@@ -126,8 +125,7 @@ def test_the_display_counts_the_epochs_of_the_execution_that_runs(tmp_path: Path
     journal = Journal(tmp_path / "0000" / "journal.jsonl")
     values = {"architecture": "gru-16", "learning_rate": 0.1}
     journal.append("start", session="s", worker=0, parameters=values)
-    display = Display(Console(), Progress(tmp_path, "min", 1, 20), "mse", {}, 10)
-    display.session = "s"
+    display = Display(Console(), Progress(tmp_path, "min", 1, 20), "mse", {}, 10, "s")
 
     def shown() -> str:
         display.progress.update()
