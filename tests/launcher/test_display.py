@@ -79,7 +79,7 @@ def test_a_search_without_a_score() -> None:
 
 def test_lines_count_up(tmp_path: Path) -> None:
     told = io.StringIO()
-    progress = Progress(tmp_path, "min", planned=2, epochs=1, session="s")
+    progress = Progress(tmp_path, "min", planned=2, epochs=1)
     display = Display(Console(file=told, width=100), progress, "mse", {"no_memory": 1 / 6}, epochs=1, session="s")
     for number, score in enumerate((0.25, None)):
         (tmp_path / f"{number:04d}").mkdir()
