@@ -21,6 +21,7 @@ from experiments.launcher import limits
 from experiments.launcher import supervise as module
 from experiments.launcher.limits import Limits, Watch
 from experiments.launcher.progress import Progress, TrialState
+from experiments.launcher.signals import signals
 from experiments.launcher.supervise import Supervisor, WorkersDied
 from experiments.worker import tuner
 
@@ -111,7 +112,7 @@ def test_a_signal_that_is_ignored_stays_ignored(search: SearchFolder, name: str)
     number = getattr(signal, name)
     one, before = Supervisor(search, 0, []), signal.signal(number, signal.SIG_IGN)
     try:
-        with one._signals():
+        with signals(one._hear):
             os.kill(os.getpid(), number)
             time.sleep(0.01)
             assert signal.getsignal(number) is signal.SIG_IGN and not one.interrupted
