@@ -192,7 +192,7 @@ class Supervisor:
         self._renew(place)
 
     def _end(self, trial: TrialFolder, state: "TrialState", reason: str) -> None:
-        """Ends the trial as failed. If it is late and has an epoch, only its training is stopped; the best epoch counts."""
+        """Ends the trial as failed. If it is late and has an epoch, only its training ends; the best epoch counts."""
         trial.journal.repair()
         if trial.journal.events()[-1]["event"] == "end":
             return
