@@ -1,4 +1,4 @@
-"""`recurrent COMMAND`: parses the words, runs the command, and says in one line what is wrong with them."""
+"""Runs `recurrent COMMAND`: parses the command line, runs the command and reports an error in one line."""
 
 import importlib
 import inspect
@@ -17,12 +17,12 @@ QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "PYTHONWARNINGS": "ignore",
     "GRPC_VERBOSITY": "NONE",
-    "PYTHONSAFEPATH": "1",  # a user's signal.py in the current folder is not imported by a worker
+    "PYTHONSAFEPATH": "1",  # a worker does not import a user's signal.py from the current folder
 }
 
 
 def names() -> list[str]:
-    """Every command there is."""
+    """The names of all commands."""
     return sorted(path.stem for path in Path(commands.__file__).parent.glob("[a-z]*.py"))
 
 
@@ -32,7 +32,7 @@ def load(name: str) -> ModuleType:
 
 
 def parser() -> Parser:
-    """`recurrent` with its commands; a parsed command's name is in `command`."""
+    """The parser of `recurrent` and of all its commands. After parsing, `command` is the name of the command."""
     top = Parser(
         prog="recurrent",
         description="Which recurrent cell, how deep and how wide, remembers what my sequences need?",
@@ -48,10 +48,10 @@ def parser() -> Parser:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 2 for bad input, 1 for what failed, 130 after Ctrl-C."""
+    """Runs one command; returns the exit code: 0, 1 for a failure, 2 for bad input, 130 after Ctrl-C."""
     words = sys.argv[1:] if words is None else words
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character shows "?", not an error
+        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal cannot show is printed as "?"
             stream.reconfigure(errors="replace")
     parsed = parser().parse_args(words)
     parsed.words = words
@@ -61,7 +61,8 @@ def main(words: Sequence[str] | None = None) -> int:
         return int(load(parsed.command).run(parsed))
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # `recurrent results | head`
+    except BrokenPipeError:  # nobody reads the output any more, for example after `recurrent results | head`
+        # Python writes the rest of the output when it ends. Without this line that would print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as error:
@@ -81,7 +82,7 @@ def _failed(command: str, error: Exception) -> int:
 
 
 def _line(error: Exception) -> str:
-    """What a user can mend, in a line; "" for a defect of ours."""
+    """The message of an error that a user can mend, in one line; "" for a defect of ours."""
     from experiments.tasks.loading.checks import fault
     from tracking.errors import RecurrentError
 

@@ -1,4 +1,4 @@
-"""What the commands share: the parser, types of arguments, the console."""
+"""What the commands share: the parser, the types of arguments and the console."""
 
 import argparse
 from collections.abc import Callable
@@ -23,17 +23,17 @@ class Parser(argparse.ArgumentParser):
 
 
 def whole(least: int, below: int = MOST) -> Callable[[str], int]:
-    """A type of argument: whole numbers from `least` to under `below`."""
+    """The type of an argument that is a whole number, at least `least` and below `below`."""
     return _typed(lambda text: parse_whole(text, least, below))
 
 
 def wholes(text: str) -> list[int]:
-    """A type of argument: whole numbers from 1, between commas."""
+    """The type of an argument that is a list of whole numbers from 1 on, separated by commas."""
     return [whole(1)(part) for part in text.split(",")]
 
 
 def real(text: str) -> float:
-    """A type of argument: any number."""
+    """The type of an argument that is any number."""
     try:
         return float(text)
     except ValueError:
@@ -41,7 +41,7 @@ def real(text: str) -> float:
 
 
 def search_name(text: str) -> str:
-    """A type of argument: the name of a search."""
+    """The type of an argument that is the name of a search."""
     return str(_typed(parse_name)(text))
 
 
@@ -67,7 +67,7 @@ def add_tracking_uri(parser: argparse.ArgumentParser) -> None:
 
 
 def console() -> "Console":
-    """Where people read; numbers are not coloured."""
+    """The console for tables and messages. It does not colour numbers."""
     from rich.console import Console
 
     return Console(highlight=False)

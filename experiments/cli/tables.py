@@ -8,12 +8,12 @@ from rich.text import Text
 
 from tracking.text import floors_line, format_amount, format_duration, format_number, metric_name
 
-LIMIT = 12  # rows of the leaderboard
-WIDE = 100  # columns of a terminal that has room for what a candidate costs
+LIMIT = 12  # the most rows of the leaderboard
+WIDE = 100  # a terminal with this many columns has room for the costs of a candidate
 
 
 def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, Any]]) -> None:
-    """The best trial of each cell, then the best of all."""
+    """Prints the best trial of each cell, then the best of all trials, then which trials were pruned or failed."""
     console.print(f"\n[bold]{found['search']}[/]: {found['task']}, {found['metric']} ({found['direction']} is better)")
     console.print(f"floors: {floors_line(found['floors'])}")
     if not ranked:
@@ -39,19 +39,19 @@ def _table(title: str, trials: list[dict[str, Any]], metric: str, wide: bool) ->
     table = Table(
         title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2, 0, 0)
     )
-    table.add_column("architecture", overflow="fold")  # the one that gives way where the terminal is narrow
+    table.add_column("architecture", overflow="fold")  # in a narrow terminal only this column is wrapped
     table.add_column(metric_name(metric), justify="right", style="green", no_wrap=True)
-    cells = [_cells(trial, wide) for trial in trials]
-    shown = [name for name in cells[0] if name != "± sd" or any(one[name] for one in cells)]
+    rows = [_row(trial, wide) for trial in trials]
+    shown = [name for name in rows[0] if name != "± sd" or any(row[name] for row in rows)]
     for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
-    for trial, one in zip(trials, cells, strict=True):
-        table.add_row(trial["architecture"], format_number(trial["score"]), *(one[heading] for heading in shown))
+    for trial, row in zip(trials, rows, strict=True):
+        table.add_row(trial["architecture"], format_number(trial["score"]), *(row[heading] for heading in shown))
     return table
 
 
-def _cells(trial: dict[str, Any], wide: bool) -> dict[str, str]:
-    """What a row of the leaderboard says beside architecture and score, by heading."""
+def _row(trial: dict[str, Any], wide: bool) -> dict[str, str]:
+    """The texts of a row of the leaderboard by their headings, without architecture and score."""
     costs = {"flops/token": format_amount(trial["flops_per_token"]), "ms/step": format_amount(trial["ms_per_step"])}
     return {
         "± sd": "" if trial["spread"] is None else f"{trial['spread']:.2g}",
@@ -64,8 +64,8 @@ def _cells(trial: dict[str, Any], wide: bool) -> dict[str, str]:
 
 
 def horizon_table(trials: list[dict[str, Any]]) -> Table:
-    """How far back each trial's model sees, at the beginning and trained."""
-    from tracking.horizon import half_life  # MLflow takes a second, which no other table needs
+    """How far back the model of each trial sees, before and after training."""
+    from tracking.horizon import half_life  # it imports MLflow, which takes a second; the other tables do without
 
     table = Table(header_style="dim", box=None, padding=(0, 2, 0, 0))
     table.add_column("architecture", overflow="fold")

@@ -1,15 +1,16 @@
 """The files of a search. They lie in `searches/NAME/` in the current folder.
 
-spec.json                     what is searched; written once
+spec.json                     what is searched; --resume may change --trials and the limits
 task.json                     what MLflow shows of the task and the data; may change
 journal.jsonl                 when launchers began, and how they ended
 study.journal  study.lock     Optuna's journal; the lock for asking the study for a trial
-data/                         train and validation arrays, if they are large, while the search runs
+data/                         train and validation arrays while the search runs, if they are large
 launcher.lock  workers/0.lock held by the launcher and by each worker
+workers/0.log                 what the worker has printed
 trials/0003/lock              held by the worker of the trial
 trials/0003/journal.jsonl     what happened in the trial; MLflow shows the same
 trials/0003/checkpoint.npz    the last epoch; training resumes from it
-trials/0003/model.keras       the model of the best epoch
+trials/0003/model.keras       the model of the best epoch, kept for the best trial only
 
 The system releases the locks of a process that dies.
 """
@@ -22,7 +23,7 @@ from filelock import FileLock, Timeout
 from tracking.journal import Journal
 
 SEARCHES = Path("searches")
-POLL_SECONDS = 0.002  # between two looks of a process that waits for a lock
+POLL_SECONDS = 0.002  # a process that waits for a lock looks again after this time
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, no larger file
 
 
@@ -38,7 +39,7 @@ class TrialFolder:
         self.lock = lock(path / "lock")
 
     def execution_weights(self, execution: int, epoch: int) -> Path:
-        """The file of the weights after an epoch of a running execution. It exists for the best epoch so far."""
+        """The file of the weights after an epoch of an execution. It exists only for the best epoch so far."""
         return self.path / f"execution{execution}-epoch{epoch}.npz"
 
     def clear(self) -> None:

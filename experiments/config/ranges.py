@@ -14,11 +14,11 @@ MOST_WIDTH, MOST_DEPTH = 65_536, 100  # a layer of the largest width has billion
 
 
 def whole(argument: str, text: str, step: int = 1) -> range | list[int]:
-    """Parses whole numbers from 1 on: A:B gives a range, a list gives its numbers sorted. Raises BadInput.
+    """Parses whole numbers from 1 on. A:B gives a range, a list gives its numbers, sorted. Raises BadInput.
 
     Args:
-        argument: named in the error.
-        step: of a range.
+        argument: the flag that the error names.
+        step: between the numbers of a range.
     """
     most = MOST_WIDTH if step == WIDTH_STEP else MOST_DEPTH
     expected = f"{argument}: expected A:B with A not above B, or a list like 1,2, of whole numbers from 1 to {most:,}"
@@ -36,10 +36,10 @@ def whole(argument: str, text: str, step: int = 1) -> range | list[int]:
 def real(
     argument: str, text: str, least: float, below: float = math.inf, above: bool = False
 ) -> tuple[float, float] | list[float]:
-    """Parses real numbers: A:B gives the ends of an interval, a list gives its numbers. Raises BadInput.
+    """Parses real numbers. A:B gives the ends of an interval, a list gives its numbers. Raises BadInput.
 
     Args:
-        argument: named in the error.
+        argument: the flag that the error names.
         least: the smallest allowed number.
         below: all numbers are below it.
         above: `least` itself is not allowed.

@@ -1,4 +1,4 @@
-"""Spaces and recipes as typed on the command line: what `--recipe` opens, and what the words mean."""
+"""Reads spaces and recipes as typed on the command line. Says which dimensions `--recipe` opens."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,9 +12,9 @@ from search_spaces.errors import SpaceError
 from search_spaces.recipe import OPTIMIZERS, Recipe, check_inits
 from tracking.errors import BadInput
 
-OWN = "default"  # of --bias: each cell's own
+OWN = "default"  # the word of --bias for the bias that each cell has by itself
 SWITCH = {"no": 0, "yes": 1}
-FLAGS = {  # of the arguments of a space and of a recipe
+FLAGS = {  # the flags of the arguments of a space and of a recipe
     "cells": "--cells",
     "inits": "--init",
     "biases": "--bias",
@@ -23,7 +23,7 @@ FLAGS = {  # of the arguments of a space and of a recipe
     "residual": "--residual",
     "bidirectional": "--bidirectional",
 }
-SHORTEST_REACH = 2  # the least that chrono takes
+SHORTEST_REACH = 2  # the fewest time steps that chrono takes
 
 
 def opened(task: Task, cells: Sequence[str]) -> dict[str, str]:
@@ -36,14 +36,14 @@ def opened(task: Task, cells: Sequence[str]) -> dict[str, str]:
 
 
 def check_cells(cells: Sequence[str]) -> None:
-    """Raises BadInput for a cell that there is not."""
+    """Raises BadInput for an unknown cell."""
     with _named_by_flags():
         for cell in cells:
             known_cells.facts(cell)
 
 
 def dimensions(spec: Spec) -> dict[str, Any]:
-    """`RecurrentSpace`'s arguments that say what is searched, without the recipe. Raises BadInput."""
+    """The arguments of `RecurrentSpace` that say what is searched, without the recipe. Raises BadInput."""
     return {
         "cells": spec.cells,
         "depths": whole("--depth", spec.depth),
@@ -94,7 +94,7 @@ def _named_by_flags() -> Iterator[None]:
 
 
 def _answers_at_the_end(task: Task) -> bool:
-    """Whether the task is answered at the end alone; only then a layer may read from both ends."""
+    """True if the task is answered only at the end. Only then a layer may read from both ends."""
     return not (task.per_step or task.stream)
 
 

@@ -1,4 +1,4 @@
-"""What a search is: everything that decides its trials, written once into its folder."""
+"""What a search is: everything that decides its trials. It is kept in the search's folder."""
 
 import dataclasses
 import json
@@ -10,7 +10,8 @@ from experiments.system.versions import commit, versions
 from tracking.errors import BadInput
 
 LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit")
-MAY_CHANGE = ("trials", "id", *LIMITS)  # on --resume; workers and the tracking URI are no part of the spec at all
+# What may change on --resume. The workers and the tracking URI may change, too; they are not in the spec.
+MAY_CHANGE = ("trials", "id", *LIMITS)
 STRATEGIES = ("random", "grid", "tpe")  # of --oracle
 PRUNERS = ("none", "median", "halving", "hyperband")  # of --pruner
 SCHEDULES = ("constant", "cosine")  # of --schedule
@@ -18,7 +19,7 @@ SCHEDULES = ("constant", "cosine")  # of --schedule
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Spec:
-    """The values of the command line; ranges stay as typed (see ranges.py)."""
+    """The values of the command line. Ranges stay as typed (see ranges.py)."""
 
     name: str
     task: str
@@ -50,26 +51,26 @@ class Spec:
     memory_limit: str = "auto"
     no_horizon: bool = False
     seed: int = 0
-    digest: str = ""  # of the data, train and validation
-    id: str = ""  # tells two searches of one name in two stores apart
+    digest: str = ""  # of the train and validation data
+    id: str = ""  # is different for two searches of the same name, for example in two stores
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
     def facts(self) -> dict[str, Any]:
-        """The spec together with what it was run with."""
+        """The spec, with the versions and the commit that it is run with."""
         return {**self.to_json(), "versions": versions(), "commit": commit()}
 
     def write(self, folder: SearchFolder) -> None:
         write_json(folder.spec, self.facts())
 
     def changes(self, later: "Spec") -> dict[str, tuple[str, str]]:
-        """What `later` has otherwise, by the words of the command line: (here, there)."""
-        here, there = self._words(), later._words()
+        """The values that differ in `later`, by their flags: (the value here, the value there)."""
+        here, there = self._typed(), later._typed()
         return {what: (here[what], there.get(what, "")) for what in here if here[what] != there.get(what)}
 
-    def _words(self) -> dict[str, str]:
-        """Every value that may not change, in the words of the command line."""
+    def _typed(self) -> dict[str, str]:
+        """Every value that may not change, as it would be typed on the command line."""
         apart = (*MAY_CHANGE, "task", "options", "digest")
         fields = {key: value for key, value in self.to_json().items() if key not in apart}
         found = {f"--{key.replace('_', '-')}": value for key, value in fields.items()}

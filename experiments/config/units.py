@@ -13,7 +13,7 @@ from tracking.errors import BadInput
 UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 UNIT_BYTES = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 NONE = "none"
-MOST = 2**31  # above every sensible value, and below the limit of NumPy's shapes
+MOST = 2**31  # whole numbers must be below it; NumPy's shapes have a higher limit
 MOST_SEED = 2**63
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -26,7 +26,7 @@ def parse_name(text: str) -> str:
 
 
 def parse_whole(text: str, least: int, below: int = MOST) -> int:
-    """A whole number from `least` to under `below`. Raises BadInput."""
+    """A whole number, at least `least` and below `below`. Raises BadInput."""
     if not re.fullmatch(r"-?\d{1,20}", text, re.ASCII) or not least <= int(text) < below:
         bound = "" if below == MOST_SEED else f" below {below:,}"
         raise BadInput(f"expected a whole number from {least}{bound}, got {text[:60]!r}")

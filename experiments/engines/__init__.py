@@ -1,6 +1,6 @@
-"""Engines start workers. The launcher calls these methods of an engine's worker, and no others.
+"""Engines start workers. The launcher calls only these methods of an engine's worker:
 
-    go()         lets the worker begin; before that it waits
+    go()         lets the worker begin; it waits for this
     alive()      true while its process runs
     done()       true if it has ended because there are no more trials
     failed()     true if it has ended for an unforeseen reason

@@ -24,7 +24,7 @@ class LocalWorker:
         gate, self._go = context.Pipe(duplex=False)
         self.index = index
         self.process = context.Process(target=target, args=(gate, index, *arguments), daemon=True)
-        with _ignored(signal.SIGINT):  # the process inherits it, so Ctrl-C reaches only the launcher
+        with _ignored(signal.SIGINT):  # the process inherits this, so only the launcher reacts to Ctrl-C
             self.process.start()
         gate.close()
 

@@ -1,4 +1,4 @@
-"""What `model.json` says of a search's best model: all that is needed to use it without this project."""
+"""The content of `model.json` for a search's best model: all that is needed to use the model without this project."""
 
 from typing import Any
 
@@ -7,7 +7,10 @@ from tracking.journal import Event
 
 
 def describe(task: Task) -> dict[str, Any]:
-    """What the record and a card say of a task and its data, besides the spec: the data may change later."""
+    """What the record and a card say of a task and its data.
+
+    The spec does not say it. It is written down when the search begins, because the data may change later.
+    """
     return {
         "metric": task.metric,
         "direction": task.direction,
@@ -18,11 +21,13 @@ def describe(task: Task) -> dict[str, Any]:
 
 
 def card(facts: dict[str, Any], described: dict[str, Any], events: list[Event], run_id: str) -> dict[str, Any]:
-    """Of the trial with this journal, which has completed, and this run in MLflow.
+    """The card of a completed trial.
 
     Args:
-        facts: as `Spec.facts` has them.
-        described: as `describe` has the task.
+        facts: as `Spec.facts` returns them.
+        described: as `describe` returns it for the task.
+        events: of the trial's journal.
+        run_id: of the trial's run in MLflow.
     """
     start, end = events[0], events[-1]
     built = next(event for event in events if event["event"] == "built")

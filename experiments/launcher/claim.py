@@ -1,21 +1,24 @@
-"""The folder of a search belongs to one launcher at a time, and a new search takes a free folder."""
+"""Gives the folder of a search to one launcher at a time, and a free folder to a new search."""
 
 import dataclasses
+import os
 import re
 import uuid
 from contextlib import suppress
 from typing import NoReturn
 
+import psutil
+
 from experiments.config.folders import SEARCHES, SearchFolder, try_acquire
 from experiments.config.spec import Spec
 from tracking.errors import SearchStateError
 
-OTHER_LAUNCHER_SECONDS = 3.0  # after these another launcher of this search is believed to live
-FREE = re.compile(r".+\.(lock|log)|new-.+")  # files that launchers leave which were killed before they had a spec
+OTHER_LAUNCHER_SECONDS = 3.0  # a launcher that holds the lock for longer is alive, not about to end
+FREE = re.compile(r".+\.(lock|log)|new-.+")  # files that a launcher leaves if it is killed before it has a spec
 
 
 def check_name(folder: SearchFolder, resume: bool) -> None:
-    """Raises SearchStateError if the name cannot be taken: at once, before the data are read."""
+    """Raises SearchStateError if the name cannot be taken. It is called before the data are read."""
     place = folder.path
     over = next(parent for parent in (place, *place.absolute().parents) if parent.exists())
     if not over.is_dir():
@@ -48,16 +51,19 @@ def _begin(folder: SearchFolder, spec: Spec) -> Spec:
     spec = dataclasses.replace(spec, id=uuid.uuid4().hex)
     try:
         spec.write(folder)
-    except OSError:  # a full disk does not take the name
+    except OSError:  # the disk is full: the name becomes free again
         abandon(folder)
         raise
     return spec
 
 
 def _take(folder: SearchFolder) -> None:
-    """Two launchers must never run one search. The system releases the lock when its holder dies, however it dies.
+    """Makes the folder and acquires the launcher's lock. Raises SearchStateError if another launcher keeps the lock.
 
-    The folder may vanish between the two calls, with a launcher that was refused: then both are done again.
+    Two launchers must never run one search. The system releases the lock when its holder dies, also by kill -9.
+
+    A launcher that is refused removes its new folder. It may do so after this one has found the folder and before this
+    one has the lock. Then both steps are repeated.
     """
     while True:
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -67,6 +73,16 @@ def _take(folder: SearchFolder) -> None:
             if folder.path.exists():
                 name = folder.path.name
                 raise SearchStateError(f"--name: expected a search that is not running, got {name!r}, which is")
+
+
+def holders(file: str) -> list[int]:
+    """The processes that have a file open, as far as the system tells."""
+    path, found = os.path.realpath(file), []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if path in [opened.path for opened in process.open_files()]:
+                found.append(process.pid)
+    return found
 
 
 def _same(before: Spec, spec: Spec) -> Spec:
@@ -84,9 +100,10 @@ def _refuse_name(folder: SearchFolder) -> NoReturn:
 
 
 def abandon(folder: SearchFolder) -> None:
-    """Removes the folder of a new search that was refused; to be called while its lock is held.
+    """Removes the folder of a new search that was refused. The caller holds the launcher's lock.
 
-    The lock's file goes last: while it is there nobody else can take the folder, and nothing of another one is removed.
+    The lock's file is removed last. While it exists no other launcher can take the folder, so that no files of another
+    launcher are removed.
     """
     for path in sorted(folder.path.rglob("*"), reverse=True):  # what lies in a folder comes before the folder
         if path != folder.path / "launcher.lock":

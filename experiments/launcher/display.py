@@ -16,8 +16,8 @@ class Display:
     """Shows a running search.
 
     Args:
-        epochs: of one execution.
-        session: of the launcher.
+        epochs: the number of epochs of one execution.
+        session: names the launcher; only the trials of its workers are shown as running.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class Display:
             self.live.update(self.screen(), refresh=True)
         return ended
 
-    def _line(self, done: int, trial: TrialState) -> None:
-        text = Text(f"{done:>4}/{self.progress.planned}  {trial.number}  {trial.architecture:<20} ")
+    def _line(self, place: int, trial: TrialState) -> None:
+        text = Text(f"{place:>4}/{self.progress.planned}  {trial.number}  {trial.architecture:<20} ")
         if trial.outcome == "completed":
             spread = f" ± {trial.spread:.2g}" if trial.spread is not None else ""
             text.append(f"{metric_name(self.metric)} {format_number(trial.score)}{spread}", "green")

@@ -1,4 +1,4 @@
-"""What this machine has of what a search needs, and what to install for what is missing."""
+"""Checks that this machine has what a search needs, and says what to install if something is missing."""
 
 import dataclasses
 import os
@@ -11,15 +11,15 @@ from experiments.system.versions import versions
 from tracking.errors import RecurrentError
 from tracking.store import connect, database
 
-SPACE = 2**30  # bytes of disk below which a search may not end well
-NVIDIA = "/dev"  # where a card shows as nvidia0, nvidia1, …
+SPACE = 2**30  # bytes; with less free disk a search may run out of space
+NVIDIA = "/dev"  # the folder in which the cards are nvidia0, nvidia1, …
 INSTALL = ".venv/bin/pip install -c requirements.lock -e '.[gpu]'"
 AGAIN = ".venv/bin/pip install --force-reinstall -c requirements.lock -e ."
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """`fit` is False for what a search cannot do without; `advice` says how to mend it, or what would be better."""
+    """One thing that was looked at. `fit` is False if a search cannot run with it. `advice` says what to change."""
 
     what: str
     found: str
@@ -28,7 +28,7 @@ class Finding:
 
 
 def findings(uri: str) -> list[Finding]:
-    """Everything there is to say, in the order in which a search needs it."""
+    """All findings, in the order in which a search needs what was looked at."""
     return [
         *importable("versions", lambda: [_versions()]),
         _machine(),
@@ -39,7 +39,7 @@ def findings(uri: str) -> list[Finding]:
 
 
 def importable(what: str, look: Callable[[], list[Finding]]) -> list[Finding]:
-    """What `look` finds, or the package that it needs and that is missing or broken."""
+    """The findings of `look`. If it needs a package that is missing or broken, the finding is that package."""
     try:
         return look()
     except ImportError as error:
@@ -53,8 +53,8 @@ def _versions() -> Finding:
 
 
 def _machine() -> Finding:
-    most, cores = total_memory() / 2**30, usable_cores()
-    return Finding("machine", f"{cores} cores, {most:.1f} GiB of memory; --workers auto is {automatic_workers()}")
+    memory, cores = total_memory() / 2**30, usable_cores()
+    return Finding("machine", f"{cores} cores, {memory:.1f} GiB of memory; --workers auto is {automatic_workers()}")
 
 
 def _disk(place: Path) -> Finding:
@@ -64,7 +64,7 @@ def _disk(place: Path) -> Finding:
 
 
 def _accelerator() -> list[Finding]:
-    """GPUs, and which kernel a long training of each cell gets."""
+    """The GPUs, and the kernel that a long training of each cell gets."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import tensorflow as tf
 
@@ -85,12 +85,13 @@ def _accelerator() -> list[Finding]:
 
 
 def gpu(cards: int, seen: int, build: str, hidden: int = 0) -> Finding:
-    """
+    """The finding about GPUs.
+
     Args:
-        cards: NVIDIA's in this machine.
-        seen: by TensorFlow.
+        cards: the number of NVIDIA cards in this machine.
+        seen: how many GPUs TensorFlow sees.
         build: what TensorFlow was built for, in words.
-        hidden: cards that CUDA_VISIBLE_DEVICES keeps from it.
+        hidden: how many cards CUDA_VISIBLE_DEVICES hides.
     """
     advice = f"for cuDNN: {INSTALL}" if cards - hidden > seen else ""
     kept = f", {hidden} hidden by CUDA_VISIBLE_DEVICES" if hidden else ""
@@ -114,7 +115,7 @@ def _store(uri: str) -> Finding:
 
 
 def text(found: list[Finding]) -> str:
-    """A line for each, and one for each advice."""
+    """One line for each finding, and one line below it for its advice."""
     lines = []
     for one in found:
         lines.append(f"{'ok' if one.fit else 'no':<4}{one.what:<10}{one.found}")

@@ -1,4 +1,4 @@
-"""A search from its spec to its record: checks, data, folder, workers, display, MLflow, the best model logged."""
+"""One call of `recurrent search`, from the spec to the best model in MLflow."""
 
 import dataclasses
 import time
@@ -33,7 +33,7 @@ from tracking.text import floors_line, format_duration
 if TYPE_CHECKING:
     from tracking.record import Record
 
-MANY = 10**12  # models that are not counted one by one for a reader
+MANY = 10**12  # a space with this many models or more is shown as a power of ten
 
 
 @dataclasses.dataclass
@@ -41,8 +41,10 @@ class Launch:
     """One call of `recurrent search`.
 
     Args:
-        task: that of the spec.
+        task: the task of the spec.
         resume: go on with the search of that name, if there is one.
+        workers: the number of processes.
+        uri: of the MLflow store.
         tracked, make_record: for measurements of what tracking costs.
     """
 
@@ -58,14 +60,19 @@ class Launch:
     def __post_init__(self) -> None:
         self.folder = SearchFolder(SEARCHES / self.spec.name)
         self.session = uuid.uuid4().hex
-        self.sent = True  # the record has all there is
-        self.begun = False  # the store has not refused the search: from now on it is not lost
+        self.sent = True  # False if the record lacks something at the end
+        self.begun = False  # True when the store has not refused the search; from then on its folder is kept
 
     def run(self) -> str:
-        """Returns "interrupted", or why it ended. Raises RecurrentError before anything is trained or written over."""
+        """Runs the search; returns "interrupted", or why it ended.
+
+        A search that is refused raises RecurrentError before anything is trained or overwritten. Raises WorkersDied if
+        no worker can run or the disk is full.
+        """
         check_name(self.folder, self.resume)
         arrays = [self._split(name) for name in ("train", "val")]
-        seconds = time.time() - psutil.Process().create_time()  # what a user's file takes to import, too
+        # Workers repeat what this process has done since it began, for example the import of a user's file.
+        seconds = time.time() - psutil.Process().create_time()
         windows.check(self.task, arrays[0], arrays[1], self.spec.batch)
         spec = dataclasses.replace(self.spec, digest=digest_of(arrays))
         described = self._describe()
@@ -84,7 +91,7 @@ class Launch:
         return arrays
 
     def _own(self) -> bool:
-        """True for a user's task: it may be wrong in ways that ours are tested for."""
+        """True for a user's task. It may have faults that tests exclude for our tasks."""
         return self.spec.task.endswith(".py")
 
     def _describe(self) -> dict[str, Any]:
@@ -115,20 +122,20 @@ class Launch:
         return windows.training_steps(self.task, samples, self.spec.batch)
 
     def _search(self, arrays: list[base.Arrays], described: dict[str, Any], seconds: float, new: bool) -> str:
-        """Returns why it ended.
+        """Runs the workers; returns why the search ended.
 
         Args:
-            seconds: in which this process had the data.
-            new: a search that has begun nowhere; it leaves nothing behind if it is refused now.
+            seconds: how long this process needed for the data.
+            new: the search has never begun. If it is refused now, its folder is removed.
         """
         spec, steps, planned = self.spec, self._steps(len(arrays[0][0])), estimate.planned_trials(self.spec)
         progress = Progress(self.folder.path / "trials", self.task.direction, planned, spec.epochs * spec.executions)
         models = Models(self.folder, progress)
 
-        def epoch(trial: TrialState) -> float:
+        def epoch_seconds(trial: TrialState) -> float:
             return estimate.candidate_seconds(spec, trial.values, self.task, steps)
 
-        watch = Watch(limits(spec, self.workers, seconds), progress, self.session, epoch)
+        watch = Watch(limits(spec, self.workers, seconds), progress, self.session, epoch_seconds)
         count = min(self.workers, progress.left())
         supervisor = Supervisor(self.folder, count, gpus(), watch=watch, session=self.session, warn=self._warn)
         told = self._warn, self.make_record
@@ -158,11 +165,14 @@ class Launch:
         models: "Models",
         supervisor: Supervisor,
     ) -> "Record | None":
-        """What the workers need, and the record; meanwhile they import TensorFlow. Raises what refuses the search."""
+        """Writes what the workers need and opens the record, while the workers import TensorFlow.
+
+        Raises RecurrentError if the store refuses the search, and OSError if the disk is full.
+        """
         models.drop(list(models.progress.trials.values()))
         write_json(self.folder.task, described)
         share(self.folder, self.session, arrays)
-        arrays.clear()  # the workers have their own, or map them
+        arrays.clear()  # the workers map them or make their own
         record = opening.record() if self.tracked else None
         if record is not None:
             record.wait(lambda: supervisor.interrupted)
@@ -180,14 +190,14 @@ class Launch:
 
 
 class Models:
-    """The models on disk: that of the best trial stays, the others make room."""
+    """The models on disk. Only the model of the best trial is kept."""
 
     def __init__(self, folder: SearchFolder, progress: Progress) -> None:
         self.folder, self.progress = folder, progress
         self.kept: TrialState | None = None
 
     def drop(self, ended: list[TrialState]) -> None:
-        """Removes the models of trials that have ended, and can no longer win."""
+        """Removes the models of the trials in `ended` and of the former best trial, except the best trial's."""
         best = self.progress.best()
         for trial in (*ended, *filter(None, [self.kept])):
             if best is not None and trial.outcome == "completed" and trial.number != best.number:

@@ -1,4 +1,4 @@
-"""What ends a search or a trial before its time. The launcher checks it while the workers run."""
+"""The limits that end a search or a trial early. The launcher checks them while the workers run."""
 
 import statistics
 from collections.abc import Callable
@@ -14,26 +14,27 @@ from experiments.launcher.progress import Progress, TrialState
 from experiments.system import resources
 from tracking.text import format_duration, format_memory, format_number
 
-LOOK_SECONDS = 1.0  # that one look counts at the most; the launcher looks four times as often
-LAST_SECONDS = 30.0  # that workers get to end by themselves when no trial is left; it takes them one or two
-HUNG_SECONDS, HUNG_EPOCHS = 600.0, 20  # without a new epoch a trial hangs: the longer of this time and these epochs
+LOOK_SECONDS = 1.0  # the most that one look adds to a clock; the launcher looks four times a second
+LAST_SECONDS = 30.0  # when no trial is left, workers have this time to end by themselves; they need one or two
+# A trial without a new epoch hangs after HUNG_SECONDS, or after the time of HUNG_EPOCHS epochs if that is longer.
+HUNG_SECONDS, HUNG_EPOCHS = 600.0, 20
 
 
 @dataclass(frozen=True)
 class Limits:
-    """None is no limit; seconds, bytes of one worker, and a score."""
+    """The limits of a search. None is no limit."""
 
-    time: float | None = None
-    target: float | None = None
-    trial_time: float | None = None
-    memory: int | None = None
-    shared: int = 0  # workers that share the machine's memory; 0 where the user has set the memory of one
-    data: float = 0.0  # seconds that the launcher needed for the data: a worker may have to make them too
-    hung: float = HUNG_SECONDS
+    time: float | None = None  # seconds, of the search
+    target: float | None = None  # a score
+    trial_time: float | None = None  # seconds, of one execution
+    memory: int | None = None  # bytes, of one worker
+    shared: int = 0  # workers that share the machine's memory; 0 if the user has set the memory of one
+    data: float = 0.0  # seconds that the launcher needed for the data; a worker may have to make them, too
+    hung: float = HUNG_SECONDS  # the shortest time without an epoch after which a trial hangs
 
 
 def limits(spec: Spec, workers: int, data: float = 0.0) -> Limits:
-    """The limits of a spec. Raises ValueError for one that is none.
+    """The limits of a spec. Raises BadInput for a text that is not a limit.
 
     Args:
         data: seconds that the launcher needed for the data.
@@ -53,25 +54,25 @@ def limits(spec: Spec, workers: int, data: float = 0.0) -> Limits:
 class Clock:
     """Counts the seconds between looks, at most LOOK_SECONDS for each.
 
-    A machine that was suspended, or a launcher that was stopped, therefore counts as one look.
+    The time of a suspended machine or a stopped launcher therefore counts as one look.
     """
 
     def __init__(self) -> None:
         self.seconds, self.looked = 0.0, monotonic()
 
     def look(self) -> float:
-        """Seconds until now."""
+        """Counts the time since the last look; returns the seconds of all looks."""
         now = monotonic()
         self.seconds, self.looked = self.seconds + min(now - self.looked, LOOK_SECONDS), now
         return self.seconds
 
 
 class Watch:
-    """Looks at a running search, by its limits and by what its journals say.
+    """Compares a running search with its limits. It reads the journals and the memory of the workers.
 
     Args:
         session: of the launcher; trials of other launchers are ignored.
-        epoch: estimates the seconds of an epoch, for a trial that has finished none.
+        epoch_seconds: estimates the seconds of an epoch of a trial that has finished none.
     """
 
     def __init__(
@@ -79,14 +80,14 @@ class Watch:
         limits: Limits,
         progress: Progress,
         session: str,
-        epoch: Callable[[TrialState], float] = lambda trial: 0.0,
+        epoch_seconds: Callable[[TrialState], float] = lambda trial: 0.0,
     ) -> None:
-        self.limits, self.progress, self.session, self.epoch = limits, progress, session, epoch
+        self.limits, self.progress, self.session, self.epoch_seconds = limits, progress, session, epoch_seconds
         self.clock, self.last = Clock(), Clock()
-        self.waits: dict[int, tuple[tuple[str, int], Clock]] = {}  # by worker: what it does, and for how long
+        self.waits: dict[int, tuple[tuple[str, int], Clock]] = {}  # by worker index: what it does, and how long
 
     def over(self) -> str:
-        """Why the search ends now, or ""."""
+        """Why the search must end now, or "" if it goes on."""
         best, target, time = self.progress.best(), self.limits.target, self.limits.time
         if best is not None and best.score is not None and target is not None:
             reached = best.score <= target if self.progress.direction == "min" else best.score >= target
@@ -97,24 +98,25 @@ class Watch:
         return ""
 
     def ended(self) -> bool:
-        """True if no trial is left, and the workers have had LAST_SECONDS to end by themselves."""
+        """True if no trial is left and the workers have had LAST_SECONDS to end by themselves."""
         if self.progress.done() < self.progress.planned or self.progress.left() > 0:
             self.last = Clock()
         return self.last.look() > LAST_SECONDS
 
     def offence(self, worker: LocalWorker) -> tuple[TrialState | None, str]:
-        """The trial that a worker runs, and why that must end now, or ""."""
-        # Only a trial that this process has begun: an earlier process of the same worker may have died in another one.
+        """(the trial that a worker runs, or None; why the worker must end now, or "")."""
+        # An earlier process of the same worker may have died in another trial. So the process ids are compared.
         trial = next((one for one in self.progress.running(self.session) if one.pid == worker.pid), None)
         if trial:
             trial.late = False
         return trial, self._memory(worker, trial) or (self._time(trial) if trial else self._start(worker))
 
     def _memory(self, worker: LocalWorker, trial: TrialState | None) -> str:
+        """Why a worker must end by the memory limit, or ""."""
         limit = self.limits.memory
         try:
             used = resources.process_memory(psutil.Process(worker.pid)) if limit else 0
-        except psutil.Error:  # it has just ended
+        except psutil.Error:  # the process has just ended
             return ""
         if limit is None or used <= limit:
             return ""
@@ -125,35 +127,35 @@ class Watch:
             return f"--memory-limit: expected more {needed}, got {got}"
         return f"used {format_memory(used)} of memory, limit {format_memory(limit)}"
 
-    def _waiting(self, worker: int, at: tuple[str, int]) -> float:
-        """Seconds for which a worker has shown nothing new."""
-        before, clock = self.waits.get(worker, (None, Clock()))
+    def _waiting(self, index: int, at: tuple[str, int]) -> float:
+        """Seconds for which the worker `index` has shown nothing new."""
+        before, clock = self.waits.get(index, (None, Clock()))
         if at != before:
             clock = Clock()
-            self.waits[worker] = at, clock
+            self.waits[index] = at, clock
         return clock.look()
 
     def _start(self, worker: LocalWorker) -> str:
-        """Why a worker without a trial must end: a healthy one begins a trial, or ends, within seconds."""
+        """Why a worker without a trial must end, or "". A healthy worker begins a trial, or ends, within seconds."""
         begun = sum(one.pid == worker.pid for one in self.progress.trials.values())
         patience = max(self.limits.hung, HUNG_EPOCHS * self.limits.data)
         hung = self._waiting(worker.index, (f"process {worker.pid}", begun)) > patience
         return f"hung: no trial for {format_duration(patience)}" if hung else ""
 
     def _time(self, trial: TrialState) -> str:
+        """Why a trial must end by the trial time limit or because it hangs, or ""."""
         waiting = self._waiting(trial.worker, (trial.number, trial.lines))
         limit = self.limits.trial_time
-        before = (
-            0.0 if limit is None or trial.spent > limit else trial.spent
-        )  # above the limit the worker itself ends it
+        # If the finished epochs alone are above the limit, the worker itself stops the trial.
+        before = 0.0 if limit is None or trial.spent > limit else trial.spent
         if limit is not None and not trial.stopped and not trial.trained and before + waiting > limit:
             trial.late = trial.begun
             what = "stopped at" if trial.late else "no epoch within"
             return f"{what} the trial time limit of {format_duration(limit)}"
-        if waiting <= self.limits.hung:  # the usual case, without a look at the paces
+        if waiting <= self.limits.hung:  # the usual case; the median of the paces is not needed
             return ""
         paces = [pace for one in self.progress.trials.values() for pace in one.paces]
-        # The other trials may be smaller candidates: its own paces count too, or the estimate before it has any.
-        paces = [statistics.median(some) for some in (paces, trial.paces or [self.epoch(trial)]) if some]
+        # Other trials may be smaller candidates. So its own paces count too, or the estimate if it has none.
+        paces = [statistics.median(some) for some in (paces, trial.paces or [self.epoch_seconds(trial)]) if some]
         patience = max(self.limits.hung, HUNG_EPOCHS * max(paces))
         return f"hung: no epoch for {format_duration(patience)}" if waiting > patience else ""

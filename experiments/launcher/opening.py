@@ -1,4 +1,4 @@
-"""Opens the record of a search in MLflow, and logs its best model there."""
+"""Opens the record of a search in MLflow and logs its best model there."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -23,17 +23,17 @@ def make_record(*arguments: Any) -> "Record":
 
 
 class Opening:
-    """What the record of one search needs.
+    """Opens the record of one search.
 
     Args:
         uri: of the store.
         folder: of the search.
         facts: the spec with versions and commit, as they were when the search was run.
-        described: the task and its data, as `card.describe` has them.
+        described: the task and its data, as `card.describe` returns them.
         session: of the launcher.
-        new: the search has never been in a store: one that denies it refuses it.
+        new: no store has ever had the search. If the store denies a new search, the search is refused.
         warn: shows a line to the user.
-        make_record: makes the record of its arguments; another one measures what tracking costs.
+        make_record: makes the record; measurements of what tracking costs replace it.
     """
 
     def __init__(
@@ -49,16 +49,17 @@ class Opening:
     ) -> None:
         self.uri, self.folder, self.facts, self.described = uri, folder, facts, described
         self.session, self.new, self.warn, self.make_record = session, new, warn, make_record
-        self.asked = False  # the store may have made the search's run, whatever it has answered
+        self.asked = False  # the store was asked for the search's run; it may have made it even if it did not answer
 
     def record(self) -> "Record":
         return self.make_record(self.uri, self.facts["name"], self.projection, self.warn)
 
     def projection(self) -> "Projection":
-        """Opens the search in the store. Raises Unreachable if asking again may help, else what refuses the search.
+        """Opens the search in the store. Raises Unreachable if asking again may help, else the error that refuses it.
 
-        A store that denies a search it may have made already, or one that goes on, only has failed: what was trained
-        is sent later.
+        After the store was asked for the search's run, it may have made the run. Then every error counts as
+        Unreachable. A denial of a search that is not new counts as Unreachable, too. The search goes on without the
+        store, and its trials are sent later.
         """
         from tracking.store import connect, working
 
@@ -100,7 +101,7 @@ class Opening:
         return parent
 
     def log_best(self, record: "Record") -> None:
-        """Logs the best model so far; what has failed to be logged now, the next --resume logs."""
+        """Logs the best model so far. If that fails, the next --resume or `recurrent sync` does it."""
         from tracking.models import log_best
 
         projection = record.projection

@@ -1,4 +1,4 @@
-"""The state of a search, as its journals tell it: for the display, for limits, and for the end."""
+"""The state of a search, read from its journals. The display, the limits and the end of a search use it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from tracking.journal import Event, TrialsReader, now
 class TrialState:
     """What is known of one trial."""
 
-    number: str
+    number: str  # with leading zeros, the name of its folder
     lines: int = 0  # of its journal
     architecture: str = ""
     values: dict[str, Any] = field(default_factory=dict)
@@ -19,13 +19,13 @@ class TrialState:
     pid: int = -1  # the process of that worker
     session: str = ""
     execution: int = 0
-    epochs: int = 0  # finished, over all executions
-    epoch: int = 0  # finished, of the execution that runs
-    spent: float = 0.0  # seconds of that execution until its last epoch was over
-    begun: bool = False  # the execution that runs has finished an epoch
-    trained: bool = False  # it has finished its last one
-    late: bool = False  # it has reached the trial time limit after an epoch
-    stopped: bool = False  # the launcher has stopped it for that: it still measures and ends
+    epochs: int = 0  # finished epochs of all executions
+    epoch: int = 0  # finished epochs of the running execution
+    spent: float = 0.0  # seconds of the running execution until the end of its last epoch
+    begun: bool = False  # the running execution has finished an epoch
+    trained: bool = False  # the running execution has finished its last epoch
+    late: bool = False  # the running execution has an epoch and has reached the trial time limit
+    stopped: bool = False  # the launcher has stopped its training for that; it still measures and ends
     last_score: float | None = None
     score: float | None = None
     spread: float | None = None
@@ -33,11 +33,11 @@ class TrialState:
     reason: str = ""
     parameters: int = 0
     seconds: float = 0.0
-    last: int = 0  # time of the last event, milliseconds
-    paces: list[float] = field(default_factory=list)  # seconds of each epoch, counted by its worker
+    last: int = 0  # time of the last event, milliseconds since 1970
+    paces: list[float] = field(default_factory=list)  # seconds of each epoch, measured by its worker
 
     def take(self, events: list[Event]) -> bool:
-        """Takes in what is new; True if the trial has just ended."""
+        """Takes in new events; returns True if the trial has ended with them."""
         before = self.outcome
         for event in events:
             self._take(event)
@@ -72,18 +72,18 @@ class TrialState:
 
 
 class Progress:
-    """All trials of a search; `update` reads what is new.
+    """All trials of a search. `update` reads what is new.
 
     Args:
-        planned: trials in all.
-        epochs: of one trial, over all its executions.
+        planned: how many trials the search has in all.
+        epochs: the number of epochs of one trial, over all its executions.
     """
 
     def __init__(self, trials: Path, direction: str, planned: int, epochs: int) -> None:
         self.reader, self.direction, self.planned, self.epochs = TrialsReader(trials), direction, planned, epochs
         self.trials: dict[str, TrialState] = {}
-        self.open: list[TrialState] = []  # those that have begun and have not ended
-        self.outcomes: dict[str, list[TrialState]] = {}  # those that have
+        self.open: list[TrialState] = []  # the trials that have begun and have not ended
+        self.outcomes: dict[str, list[TrialState]] = {}  # the trials that have ended, by outcome
         self._best: TrialState | None = None
         self.started, self.done_before = now(), 0
         self.update()
@@ -127,15 +127,15 @@ class Progress:
         return self.planned - sum(int(trial.number) < self.planned for trial in ended)
 
     def best(self) -> TrialState | None:
-        """The trial with the best score, whose model is logged. Of equal ones it is the first to end."""
+        """The trial with the best score, whose model is logged. Of trials with equal scores it is the first to end."""
         return self._best
 
     def units(self) -> int:
-        """Epochs done; an ended trial counts as all of its epochs."""
+        """Finished epochs. A trial that has ended counts as if it had all of its epochs."""
         return self.epochs * self.done() + sum(trial.epochs for trial in self.open)
 
     def seconds_left(self) -> float | None:
-        """At the pace since the launcher began; None before the first epoch."""
+        """Estimates the seconds to the end from the pace since the launcher began; None before the first epoch."""
         done = self.units() - self.done_before
         if done <= 0:
             return None

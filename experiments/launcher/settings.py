@@ -1,4 +1,4 @@
-"""The spec of a search from values as typed; with --resume what is not given is as it was."""
+"""Makes the spec of a search from typed values. With --resume a value that is not given stays as it was."""
 
 import dataclasses
 import re
@@ -27,7 +27,7 @@ def search_spec(
         options: of the task.
         name: of the search; None for a free one.
         resume: go on with the search of that name, if there is one.
-        given: other fields of `Spec`, as typed; None for those that are not given.
+        given: other fields of `Spec`, as typed. None counts as not given.
     """
     task = find.path_of(task)
     find.task_class(task)
@@ -49,7 +49,7 @@ def search_spec(
 
 
 def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
-    """What a new search has where nothing is said, beside the defaults of `Spec`."""
+    """The defaults of a new search that differ from those of `Spec`."""
     chosen = named.get("cells", cells.names())
     exact = {"pruner": "none"} if named.get("oracle") == "grid" else {}
     opened = recipes.opened(task, chosen) if named.get("recipe") else {}
@@ -57,12 +57,12 @@ def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
 
 
 def _anywhere(key: str, value: str) -> str:
-    """A corpus's file as its whole path: the export may be run in another folder."""
+    """The value of an option. A corpus's file becomes an absolute path, since the export may run in another folder."""
     return str(Path(value).expanduser().absolute()) if key == "corpus" and value not in corpora.names() else value
 
 
 def _free_name(task: str) -> str:
-    """adding-1, adding-2, …"""
+    """The first name of adding-1, adding-2, … that no search in this folder has."""
     number, task = 1, re.sub(r"[^A-Za-z0-9._-]", "-", find.title(task)).lstrip("._-") or "search"
     while Path(SEARCHES / f"{task}-{number}").exists():
         number += 1

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal, as a launcher hears them."""
+"""Lets a launcher react to Ctrl-C, SIGTERM and a closed terminal."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # not every system has all of them
 
 @contextmanager
 def signals(hear: Callable[[], None]) -> Iterator[None]:
-    """Calls `hear` for every such signal, and restores the earlier handlers at the end.
+    """Calls `hear` for every signal of NAMES, and restores the earlier handlers at the end.
 
     A signal that this process was started to ignore, for example under nohup, stays ignored.
     """

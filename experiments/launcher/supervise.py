@@ -1,19 +1,17 @@
-"""Supervises the workers of one search: starts them, replaces those that die, and ends when nothing is left to do."""
+"""Supervises the workers of one search: starts them, replaces those that die, and ends when no trial is left."""
 
 import os
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import psutil
 from filelock import Timeout
 
 from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, try_acquire
 from experiments.engines.local import LocalWorker
-from experiments.launcher.claim import OTHER_LAUNCHER_SECONDS
+from experiments.launcher.claim import OTHER_LAUNCHER_SECONDS, holders
 from experiments.launcher.signals import signals
 from experiments.worker.build import make_tuner
 from experiments.worker.process import work
@@ -25,25 +23,25 @@ if TYPE_CHECKING:
     from tracking.record import Record
 
 TICK_SECONDS = 0.25  # between two looks at the workers
-OLD_WORKERS_SECONDS = 60.0  # that workers of a killed launcher get to end; it takes them milliseconds
-FREED_SECONDS = 5.0  # in which the system takes a lock from a process that it has ended
-USELESS_DEATHS = 3  # processes of one worker that may die one after another before they begin a trial
+OLD_WORKERS_SECONDS = 60.0  # workers of a killed launcher have this time to end; they need milliseconds
+FREED_SECONDS = 5.0  # within this time the system releases the lock of a process that was killed
+USELESS_DEATHS = 3  # how often in a row a worker is started again whose processes die before they begin a trial
 NO_SPACE = "the disk is full; --resume goes on"
 
 
 class WorkersDied(RuntimeError):
-    """Workers end before they can run a trial, or the disk is full."""
+    """The search cannot go on: workers end before they can run a trial, or the disk is full."""
 
 
 class Supervisor:
     """Runs the search whose spec lies in `folder`.
 
     Args:
-        workers: how many processes.
-        gpus: names of GPUs for CUDA_VISIBLE_DEVICES, dealt out to the workers.
-        make: makes a worker's tuner; a fake one in tests.
-        method: how processes start, "spawn" or, for tests, "fork".
-        watch: says when the search, or a worker's trial, must end before its time.
+        count: the number of worker processes.
+        gpus: names of GPUs for CUDA_VISIBLE_DEVICES. The workers take them in turn.
+        make: makes a worker's tuner. Tests give a fake one.
+        method: how processes start, "spawn", or "fork" in tests.
+        watch: says when the search, or a worker's trial, must end early.
         session: names this launcher.
         warn: shows a line to the user.
     """
@@ -51,7 +49,7 @@ class Supervisor:
     def __init__(
         self,
         folder: SearchFolder,
-        workers: int,
+        count: int,
         gpus: list[str],
         make: Any = make_tuner,
         method: str = "spawn",
@@ -59,30 +57,30 @@ class Supervisor:
         session: str = "",
         warn: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.folder, self.count, self.gpus, self.make, self.method = folder, workers, gpus, make, method
+        self.folder, self.count, self.gpus, self.make, self.method = folder, count, gpus, make, method
         self.why = ""
         self.watch, self.session, self.warn = watch, session or uuid.uuid4().hex, warn
         self.workers: list[LocalWorker] = []
         self.interrupted = False
-        self.sent = True  # the record has all there is
-        self.useless: dict[int, int] = {}  # by worker: processes that died one after another before they began a trial
+        self.sent = True  # False if the record lacks something at the end
+        self.useless: dict[int, int] = {}  # by worker: how many processes in a row died before they began a trial
         self.left_out: set[int] = set()  # workers that are not replaced any more
 
     def run(self, begin: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any = None) -> str:
-        """Returns "done", "interrupted", or why the search ended before its time.
+        """Runs the workers; returns "done", "interrupted", or why the search ended early.
 
         Args:
-            begin: called with the session while the workers import TensorFlow; returns the record. What it raises
-                ends the search.
+            begin: called with the session while the workers import TensorFlow; returns the record. An error that it
+                raises ends the search.
             tick: called four times a second.
-            last: called with the record when all trials are sent, before the search's run ends.
+            last: called with the record when all trials are sent and the search's run has not ended yet.
 
-        Raises SearchStateError if another launcher runs this search, WorkersDied if no worker can run.
+        Raises SearchStateError if another launcher runs this search, and WorkersDied if the search cannot go on.
         """
+        # Two launchers must never run one search. The system releases the lock when its holder dies.
         if not try_acquire(self.folder.launcher_lock, OTHER_LAUNCHER_SECONDS):
-            raise SearchStateError(
-                f"name: expected a search that is not running, got {self.folder.path.name!r}, which is"
-            )
+            name = self.folder.path.name
+            raise SearchStateError(f"name: expected a search that is not running, got {name!r}, which is")
         try:
             with signals(self._hear):
                 self._wait_for_old_workers()
@@ -92,10 +90,11 @@ class Supervisor:
             self.folder.launcher_lock.release()
 
     def _wait_for_old_workers(self) -> None:
+        """Waits until the workers of a killed launcher have ended. Raises SearchStateError if one does not end."""
         try:
             self.folder.wait_for_workers(OLD_WORKERS_SECONDS)
         except Timeout as error:
-            got = ", ".join(f"process {pid}" for pid in _holders(Path(error.lock_file))) or "one"
+            got = ", ".join(f"process {pid}" for pid in holders(error.lock_file)) or "one"
             got += ", which does not end"
             raise SearchStateError(f"name: expected no worker of an earlier launcher, got {got}") from None
 
@@ -113,13 +112,13 @@ class Supervisor:
             status = "KILLED" if self.interrupted else status
             ended = "interrupted" if self.interrupted else self.why or "done"  # a later Ctrl-C does not change it
             self._stop()
-            with suppress(OSError, SystemExit):  # the terminal may be closed: printing fails, or Rich ends the process
+            with suppress(OSError, SystemExit):  # if the terminal is closed, printing fails or Rich ends the process
                 tick()
-            with suppress(OSError):  # the disk may be full; the record is told all the same
+            with suppress(OSError):  # the disk may be full; the record gets the end in any case
                 self.folder.journal.append("end", status=status, why=ended)
             if record:
                 self.sent = record.finish(status, last and (lambda: last(record)), ended)
-            with suppress(OSError):  # the disk may be full; the next launcher does it then
+            with suppress(OSError):  # the disk may be full; then the next launcher does it
                 self._tell_study()
         return ended
 
@@ -129,9 +128,9 @@ class Supervisor:
         return LocalWorker(work, index, (self.folder.path, self.session, gpu, memory, self.make), self.method)
 
     def _tell_study(self) -> None:
-        """Tells the study of trials that have ended, where a worker was killed before it could do so."""
+        """Tells the study the ends of trials whose workers were killed before they could do so."""
         if not self.workers or not all(worker.done() for worker in self.workers):
-            # Optuna takes half a second, which most searches need not wait for.
+            # This imports Optuna, which takes half a second and which most searches do not need.
             from experiments.strategy.study import tell_ends
 
             tell_ends(self.folder)
@@ -139,7 +138,7 @@ class Supervisor:
     def _watch_disk(self, record: "Record | None", tick: Callable[[], None]) -> None:
         try:
             self._begin(record)
-            self._watch(tick)
+            self._loop(tick)
         except OSError as error:
             if error.errno not in FULL_DISK:
                 raise
@@ -157,9 +156,9 @@ class Supervisor:
         self.why = why
         raise WorkersDied(why)
 
-    def _watch(self, tick: Callable[[], None]) -> None:
+    def _loop(self, tick: Callable[[], None]) -> None:
         while not self.interrupted and not self.why and any(not worker.done() for _, worker in self._wanted()):
-            tick()  # the journals are read before any worker is judged by them
+            tick()  # reads the journals first; the checks of the workers need them
             for place, worker in self._wanted():
                 if worker.full():
                     self._give_up(NO_SPACE)
@@ -175,7 +174,7 @@ class Supervisor:
             time.sleep(TICK_SECONDS)
 
     def _enforce(self, place: int, state: "TrialState | None", reason: str) -> None:
-        """Ends a worker that must end, together with the trial that it runs. No other trial is affected."""
+        """If there is a reason, kills the worker and ends the trial that it runs. No other trial is affected."""
         if not reason:
             return
         self.workers[place].stop()
@@ -183,7 +182,8 @@ class Supervisor:
             self._replace(place, reason)
             return
         trial = self.folder.trial(int(state.number))
-        # Otherwise another worker has begun the trial again: that one is judged by itself.
+        # The killed worker held the trial's lock, and the system releases it. If the lock is not free after
+        # FREED_SECONDS, another worker has begun the trial again. That new attempt goes on.
         if try_acquire(trial.lock, FREED_SECONDS):
             try:
                 self._end(trial, state, reason)
@@ -192,7 +192,7 @@ class Supervisor:
         self._renew(place)
 
     def _end(self, trial: TrialFolder, state: "TrialState", reason: str) -> None:
-        """Ends the trial as failed. One that is late and has finished an epoch is stopped: its best epoch counts."""
+        """Ends the trial as failed. If it is late and has an epoch, only its training ends; the best epoch counts."""
         trial.journal.repair()
         if trial.journal.events()[-1]["event"] == "end":
             return
@@ -222,7 +222,7 @@ class Supervisor:
         return self.folder.begun_by(worker.pid, self.session)
 
     def _can_do_without(self) -> bool:
-        """True if another worker goes on, or if one has found nothing left to start and every trial has ended."""
+        """True if another worker goes on, or if another one found no trial to start and all trials have ended."""
         others = [worker for _, worker in self._wanted()]
         if any(other.alive() or other.retired() or (other.failed() and self._has_run(other)) for other in others):
             return True
@@ -241,13 +241,3 @@ class Supervisor:
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
-
-
-def _holders(path: Path) -> list[int]:
-    """The processes that have a file open, if the system tells."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if str(path.resolve()) in [file.path for file in process.open_files()]:
-                found.append(process.pid)
-    return found

@@ -1,4 +1,4 @@
-"""Brings MLflow to what the journals of a search say, without training anything."""
+"""Sends to MLflow what the journals of a search say. Nothing is trained."""
 
 import json
 import uuid
@@ -17,17 +17,19 @@ from tracking.errors import SearchStateError
 
 
 def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> bool:
-    """False if the store did not take all of it.
+    """Sends a search to MLflow; returns False if the store did not take all of it.
 
-    Raises SearchStateError if the search is running. Raises DataError if the search has not written down its floors and
-    the vocabulary of its models, and the data that say so are no longer those of the search.
+    Raises SearchStateError if the search is running. For a search without `task.json` the data are made again. Raises
+    DataError if they are no longer the data of the search.
     """
+    # A running launcher holds this lock and sends its search itself.
+    # Two senders at the same time could make two runs for one trial.
     if not try_acquire(folder.launcher_lock):
         raise SearchStateError(f"NAME: expected a search that is not running, got {folder.path.name!r}, which is")
     try:
         spec = Spec.read(folder)
         described = _described(folder, spec)
-        facts = json.loads(folder.spec.read_text("utf-8"))  # what it was run with, not what sends it
+        facts = json.loads(folder.spec.read_text("utf-8"))  # with the versions that ran the search, not ours
         opening = Opening(uri, folder, facts, described, uuid.uuid4().hex, False, warn)
         record = opening.record()
         record.open_now()
@@ -40,13 +42,13 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> bool:
 def _described(folder: SearchFolder, spec: Spec) -> dict[str, Any]:
     if folder.task.exists():
         return dict(json.loads(folder.task.read_text("utf-8")))
-    task = find.make(spec.task, spec.options)  # a search of an early version, or killed before it began
+    task = find.make(spec.task, spec.options)  # the search is of an early version, or was killed before it began
     check_digest([task.split(name, spec.seed) for name in ("train", "val")], spec.digest)
     return describe(task)
 
 
 def _end(folder: SearchFolder, spec: Spec, direction: str) -> tuple[str, str]:
-    """(MLflow's status, why) of the search's end, as its last launcher has written it down."""
+    """(MLflow's status, why) of the search's end: what its last launcher wrote, else what the trials say."""
     events = folder.journal.events()
     if events and events[-1]["event"] == "end":
         return events[-1]["status"], events[-1]["why"]

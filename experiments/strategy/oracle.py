@@ -25,7 +25,7 @@ from experiments.strategy.study import open_study, tell
 from tracking.errors import BadInput
 from tracking.journal import Event
 
-DEATHS = 3  # worker deaths without a new epoch in between, after which a trial has failed
+DEATHS = 3  # a trial has failed if it has lost this many workers without a new epoch in between
 
 
 class StudyOracle(keras_tuner.Oracle):
@@ -38,8 +38,8 @@ class StudyOracle(keras_tuner.Oracle):
         max_trials: how many trials the search has in all.
         seed: of the proposals; 0 is a seed.
         hyperparameters: the space, if it is known before the first model is built.
-        session: names the launcher that started this worker. It tells the death of a worker from the death of its
-            launcher.
+        session: names the launcher that started this worker. With it `deaths` counts only the workers that
+            died while their launcher lived on.
         pruner: an Optuna pruner for `should_prune`; by default no trial is pruned.
 
     Raises BadInput for an unknown strategy.
@@ -61,19 +61,19 @@ class StudyOracle(keras_tuner.Oracle):
         super().__init__(objective=objective, max_trials=max_trials, hyperparameters=hyperparameters)
         self.verbose, self.pruner = 0, pruner or optuna.pruners.NopPruner()
         self.folder, self.strategy, self.search_seed, self.session = folder, strategy, seed, session
-        self.tried: set[Any] = set()  # keys of the study's points that this process has read; none is proposed again
+        self.tried: set[Any] = set()  # keys of the points read from the study so far; none is proposed again
         self.claimed: dict[str, TrialFolder] = {}  # of the trials whose locks this process holds, by trial id
         self.ongoing_trials: dict[str, Trial] = {}  # by tuner id
-        # Every worker opens the study, and the first one makes it. The lock keeps two workers from making two.
+        # Every worker opens the study, and the first one makes it. Without the lock two workers could make one each.
         with folder.study_lock:
             self.storage, self.study = open_study(folder, objective.direction)
 
     def create_trial(self, tuner_id: str) -> Trial:
-        """A lost trial, else a new one, else one with status STOPPED: nothing is left to start."""
+        """The next trial of a worker: a lost one, else a new one. Its status is STOPPED if no trial is left."""
         if tuner_id in self.ongoing_trials:
             return self.ongoing_trials[tuner_id]
-        # Another worker that asked at the same time would get the same number and perhaps the same point.
-        # The lock lets it ask after this worker has stored its trial.
+        # Two workers that ask at the same time would get the same number and perhaps the same point. With the lock the
+        # second one asks after the first one has stored its trial.
         with self.folder.study_lock:
             found = self._lost_trial() or self._new_trial()
         if found is None:
@@ -86,7 +86,7 @@ class StudyOracle(keras_tuner.Oracle):
         return self.trials[trial_id]
 
     def _lost_trial(self) -> tuple[str, dict[str, Any]] | None:
-        """(id, values) of a trial whose worker died, or None. Lost trials that have ended are told to the study."""
+        """(id, values) of a trial whose worker died, or None. If a lost trial has ended, the study is told its end."""
         for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if frozen.number >= self.max_trials:  # --trials was lowered
                 continue
@@ -105,7 +105,7 @@ class StudyOracle(keras_tuner.Oracle):
         return None
 
     def _end_of(self, trial_folder: TrialFolder) -> Event | None:
-        """The "end" event of a lost trial, or None if it is to run again. After DEATHS dead workers it has failed."""
+        """The "end" event of a lost trial, or None if it runs again. After DEATHS dead workers the trial has failed."""
         journal = trial_folder.journal
         events = journal.events()
         if events and events[-1]["event"] == "end":
@@ -136,7 +136,7 @@ class StudyOracle(keras_tuner.Oracle):
 
     @cached_property
     def proposals(self) -> Proposals:
-        """Made at the first new trial, when the space is declared."""
+        """The proposals. They are made at the first new trial, because the space is declared by then."""
         return Proposals(self.strategy, self.get_space(), self.search_seed, self.objective.direction != "max")
 
     def _claim(self, trial_folder: TrialFolder) -> str:
@@ -160,7 +160,7 @@ class StudyOracle(keras_tuner.Oracle):
         return should_prune(self.pruner, self.study, self._frozen(trial_id))
 
     def end_trial(self, trial: Trial) -> None:
-        """Tells the study the end that the trial's journal has, and releases the trial's lock."""
+        """Reads the end of the trial from its journal, tells it to the study and releases the trial's lock."""
         trial_folder = self.claimed.pop(trial.trial_id)
         end = trial_folder.journal.events()[-1]
         trial.score = end.get("score")
@@ -203,7 +203,7 @@ class StudyOracle(keras_tuner.Oracle):
 
 
 def deaths(events: list[Event], session: str) -> int:
-    """How often a trial's worker has died alone since the last finished epoch, with its launcher still running.
+    """How often a worker of the trial has died while its launcher lived on, since the last finished epoch.
 
     Two "start" events in a row with the same session mean that the first worker died and its launcher did not.
 

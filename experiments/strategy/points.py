@@ -48,7 +48,7 @@ def points(
 
 
 def size(space: kt.HyperParameters) -> float:
-    """The number of points, without listing them; infinite with a range of real numbers."""
+    """The number of points, counted without listing them. It is infinite with a range of real numbers."""
     return counting.size(
         counting.Parameter(
             parameter.name,
@@ -80,7 +80,7 @@ def finite(space: kt.HyperParameters) -> bool:
 
 
 def key(values: Values) -> frozenset[tuple[str, Any]]:
-    """Equal for two points with the same values, and hashable."""
+    """A hashable key of a point. Two points with the same values have equal keys."""
     return frozenset(values.items())
 
 

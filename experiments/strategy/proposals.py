@@ -23,9 +23,9 @@ class Proposals:
     """The points of a search, one after the other.
 
     Args:
-        strategy: random; grid; tpe (see tpe.py). A grid takes the values in reverse order: large models come first, and
-            no worker trains the largest one alone at the end.
-        space: what to choose from.
+        strategy: random, grid or tpe (see tpe.py). A grid takes the values in reverse order. Large models come first,
+            so that no worker trains the largest model alone at the end.
+        space: the space of the points.
         seed: of random and tpe; 0 is a seed.
         minimize: a lower score is better.
 
@@ -38,7 +38,7 @@ class Proposals:
         self.strategy, self.space, self.seed, self.minimize = strategy, space, seed, minimize
         self.size, self.groups = size(space), tpe.groups(space)
         self.grid = points(space, backwards=True)
-        # Only a grid needs it. In a space with a range of real numbers `points` looks long and finds none.
+        # Only a grid needs it. With a range of real numbers `points` searches for long and finds none.
         self.next_of_grid = next(self.grid, None) if strategy == "grid" else None
         few = strategy == "tpe" and self.size <= FEW
         self.all = list(points(space)) if few else []
@@ -51,7 +51,7 @@ class Proposals:
         return np.array(having, int), tpe.columns(group, [self.all[index] for index in having])
 
     def next(self, trials: list[FrozenTrial], tried: set[Any]) -> Values | None:
-        """A point that is not in `tried`, or None if all points of the space are.
+        """A point that is not in `tried`, or None if `tried` has all points of the space.
 
         Args:
             trials: all trials of the search so far, in the order of their numbers.
@@ -75,14 +75,15 @@ class Proposals:
 
     def _largest_ratio(self, ratios: list[tpe.DensityRatio], tried: set[Any], rng: np.random.RandomState) -> Values:
         """The untried point with the largest density ratio, by comparing all points of the space."""
-        totals = rng.uniform(0, 1e-9, len(self.all))  # so small that it only decides between equal ratios
+        # Points with equal ratios come in random order. The numbers are too small to change the order of other points.
+        totals = rng.uniform(0, 1e-9, len(self.all))
         for ratio, (having, columns) in zip(ratios, self.tables, strict=True):
             totals[having] += ratio.log_ratio(columns)
         totals[[index for index, point in enumerate(self.keys) if point in tried]] = -np.inf
         return self.all[int(np.argmax(totals))]
 
     def _draw(self, ratios: list[tpe.DensityRatio], rng: np.random.RandomState, sampler: RandomSampler) -> Values:
-        """A point that is drawn group by group; hyperparameters without a group are drawn at random."""
+        """A point whose groups are drawn one after another. Hyperparameters without a group are drawn at random."""
         drawn: Values = {}
 
         def choose(parameter: kt.HyperParameter) -> Any:
@@ -94,7 +95,7 @@ class Proposals:
         return walk(self.space, choose)
 
     def _untried(self, values: Values, tried: set[Any], rng: np.random.RandomState, sampler: RandomSampler) -> Values:
-        """`values` if they are untried. If not, one value after the other is replaced until the point is untried."""
+        """`values` if they are untried. Else a random one of them is replaced, again and again, until they are."""
         while key(values) in tried:
             replaced = list(values)[rng.randint(len(values))]
             values = self._complete({name: value for name, value in values.items() if name != replaced}, sampler)

@@ -1,10 +1,12 @@
 """Which trials are pruned before their last epoch, by Optuna's pruners.
 
 A pruner compares the scores that a trial has reported with those that earlier trials had reported after as many epochs.
-A trial is judged after each epoch from epoch FIRST on, except after its last one. Very short trials are never pruned.
+A trial is judged after each epoch from epoch FIRST on, except after its last one. Trials of at most FIRST
+epochs are never pruned.
 
-The decision is stored in the study before anybody acts on it. Optuna's successive halving stores the score of a rung
-before it decides. If the worker is killed right after that, asking again would keep the trial.
+The decision is stored in the study before the worker acts on it. Optuna's successive halving stores the score of a rung
+before it decides. If the worker is killed right after that, a second question may have another answer, and the trial
+would go on.
 """
 
 import copy
@@ -17,10 +19,10 @@ from optuna.exceptions import ExperimentalWarning
 from experiments.config.spec import PRUNERS
 from tracking.errors import BadInput
 
-DECISION = "given_up"  # user attribute of a pruned trial: the system attributes that its pruner has set
+DECISION = "given_up"  # the user attribute of a pruned trial that keeps the system attributes set by its pruner
 FIRST = 3  # epochs that every trial gets
 REDUCTION = 3  # one in REDUCTION trials of a rung goes on to the next rung, which has REDUCTION times the epochs
-STARTUP = 5  # trials that must have ended before the median means something
+STARTUP = 5  # completed trials that the median needs before it prunes
 
 
 def pruner(name: str, epochs: int) -> optuna.pruners.BasePruner:

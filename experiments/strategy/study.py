@@ -1,4 +1,4 @@
-"""The Optuna study of a search: it is opened here, written here, and told here how trials have ended."""
+"""The Optuna study of a search: opens it, locks its journal, and tells it how trials have ended."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -21,8 +21,8 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 class JournalLock(BaseJournalFileLock):
     """The lock that a process holds while it appends to Optuna's journal.
 
-    Optuna's own locks are files. The file of a killed process stays behind and stalls all others for 30 seconds; this
-    lock is released by the system.
+    Optuna's own locks are files. The file of a killed process stays and blocks all other processes for 30 seconds. The
+    system releases this lock when its process dies.
     """
 
     def __init__(self, journal: Path) -> None:
@@ -30,7 +30,8 @@ class JournalLock(BaseJournalFileLock):
 
     def acquire(self) -> bool:
         self.lock.acquire()
-        # A full disk may have torn the last line. The next line would be glued to it, and nobody could open the study.
+        # A full disk may have torn the last line. The next line would be appended to it. Then nobody could open the
+        # study.
         try:
             cut_torn_line(self.journal)
         except OSError:
@@ -85,7 +86,7 @@ def tell_ends(folder: SearchFolder) -> None:
     if not folder.study.exists():
         return
     # A worker that asks for a lost trial also tells its end. The lock lets only one process do so at a time.
-    # KeyError: a kill came before the first line of the study.
+    # Optuna raises KeyError if a kill came before the first line of the study.
     with folder.study_lock, suppress(KeyError):
         study = optuna.load_study(study_name=NAME, storage=storage(folder))
         for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):

@@ -1,4 +1,4 @@
-"""The tree-structured Parzen estimator (Bergstra et al. 2011, NeurIPS), by Optuna's estimators, over untried points.
+"""The tree-structured Parzen estimator (Bergstra et al. 2011, NeurIPS), with Optuna's estimators, over untried points.
 
 The trials are split into the better tenth and all others. For each group of hyperparameters with the same conditions
 two densities are estimated: one from the better trials, one from the others. The next point is the one with the largest
@@ -19,9 +19,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from experiments.strategy.points import Values, distribution
 
-BEST, LATEST = 200, 800  # trials that `split` reads when there are more than 1,000
+BEST, LATEST = 200, 800  # numbers of trials that `split` reads if there are more than 1,000
 STARTUP = 10  # trials that are drawn at random before the first estimate
-CANDIDATES = 24  # draws from the better trials' density; the one with the largest ratio is taken
+CANDIDATES = 24  # points that are drawn from the better trials' density; the one with the largest ratio is taken
 PARAMETERS = _ParzenEstimatorParameters(1.0, True, False, default_weights, True)
 Group = dict[str, BaseDistribution]
 Columns = dict[str, Any]  # a numeric array (points,) for each name
@@ -80,7 +80,7 @@ def split(trials: list[FrozenTrial], minimize: bool) -> tuple[list[FrozenTrial],
 
 
 def _loss(trial: FrozenTrial, minimize: bool) -> float:
-    """The score, or its negative if a higher score is better. Infinite without a score."""
+    """The score, or its negative if a higher score is better. A trial without a score has an infinite loss."""
     sign = 1 if minimize else -1
     if trial.state == TrialState.COMPLETE:
         return float(sign * trial.values[0])

@@ -1,4 +1,4 @@
-"""Batches of arrays, by one TensorFlow pipeline for all epochs. Keras would make a new one for every `fit`, in 50 ms.
+"""Batches of arrays from one TensorFlow pipeline for all epochs. Keras would make a new one in each `fit`, in 50 ms.
 
 Memory-mapped arrays are not copied. All workers of a search read the same pages of memory.
 """
@@ -14,7 +14,7 @@ ALIGNMENT = 64  # bytes; TensorFlow ends the process if the address of a tensor 
 
 
 class Batches:
-    """Batches of samples, in the order that `shuffled` was last given. The last batch of an epoch may be smaller.
+    """Batches of samples, in the order of the last call of `shuffled`. The last batch of an epoch may be smaller.
 
     Args:
         arrays: x and y, whose first axis is the samples.
@@ -34,7 +34,7 @@ class Batches:
         self.dataset = _pipeline(self.steps_per_epoch, take)
 
     def shuffled(self, order: np.ndarray) -> tf.data.Dataset:
-        """The batches of one epoch, in a given order: `order` has the indices of all samples, (samples,)."""
+        """The batches of one epoch in the order `order`, an array `(samples,)` of the indices of all samples."""
         self.order.assign(order)
         return self.dataset
 
@@ -59,7 +59,7 @@ class Windows:
 
 
 def _pipeline(steps: int, take: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]) -> tf.data.Dataset:
-    """`take(0)` to `take(steps - 1)`."""
+    """The dataset of `take(0)` to `take(steps - 1)`."""
     # TensorFlow's optimizations of the pipeline would copy x and y. They gain nothing on the one core of a worker.
     # AutoGraph has nothing to convert in `take`. It would leave a file in /tmp for each worker.
     options = tf.data.Options()
@@ -70,7 +70,7 @@ def _pipeline(steps: int, take: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor
 
 
 def _tensor(part: np.ndarray) -> tf.Tensor:
-    """A tensor over the memory of a mapped file if that is aligned; else a copy."""
+    """A tensor that uses the memory of a mapped file if that is aligned, else a tensor with a copy."""
     if isinstance(part, np.memmap) and part.ctypes.data % ALIGNMENT == 0:
         return tf.experimental.dlpack.from_dlpack(part.__dlpack__())
     return tf.constant(part)

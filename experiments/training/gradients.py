@@ -1,4 +1,4 @@
-"""The norms of the gradients in training. They are stored by the graph itself, so no step waits for Python."""
+"""The norms of the gradients in training. TensorFlow's graph stores them, so that no step waits for Python."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ QUANTILES = {"gradient/norm_10pct": 0.1, "gradient/norm_median": 0.5, "gradient/
 class GradientNorms:
     """The global norm of the gradients before clipping, for each training step of the last epoch.
 
-    It is the norm that Keras clips. In the gradient of an embedding each reading of a token counts separately, also if
-    a batch reads the token twice. The configuration and the variables of the optimizer do not change. Checkpoints and
-    saved models are the same as without this class.
+    It is the norm that Keras clips. If a batch reads a token twice, both readings count separately in the gradient of
+    the embedding. The configuration and the variables of the optimizer do not change. Checkpoints and saved models are
+    the same as without this class.
 
     Args:
         optimizer: of Keras. Its `apply` stores the norms from now on.

@@ -1,4 +1,4 @@
-"""How fast each kernel is on this machine: what `recurrent kernels` measures."""
+"""Measures how fast each kernel is on this machine, for `recurrent kernels`."""
 
 import math
 import statistics
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LENGTHS, WIDTHS = (30, 100, 200), (32, 128)
 BATCH, FEATURES = 64, 2
-WARM, STEPS = 16, 48  # training steps: the first ones, and those that are timed
+WARM, STEPS = 16, 48  # training steps: those with the compilation, and those that are timed
 Row = dict[str, Any]
 
 
@@ -26,10 +26,10 @@ def data(length: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS) -> dict[str, float]:
-    """Seconds of a training step of one layer and a linear head, trained as a worker trains it, and of compilation.
+    """The seconds of a training step and of the compilation, for a model of one layer and a linear head.
 
-    `step` is the median of `steps` timed steps, rounded up to a multiple of 16. `compile` is what the first 16 steps
-    take longer than 16 such steps.
+    The model is trained as a worker trains its models. `step` is the median of the timed steps. Their number is
+    `steps`, rounded up to a multiple of 16. `compile` is by how much the first 16 steps take longer than 16 timed ones.
     """
     import keras
 
@@ -74,7 +74,7 @@ def fast_kernel(gpus: int) -> str:
 
 
 def rows(chosen: list[str], lengths: list[int], widths: list[int], gpus: int) -> Iterator[Row]:
-    """Each case of the cells `chosen` with what `loop` and the fast kernel take; each cell has the fast kernel."""
+    """One row for each cell, length and width. Every cell of `chosen` must have the fast kernel."""
     other = fast_kernel(gpus)
     for kernel in ("loop", other):  # the first model of a process takes longer, so it is not timed
         measure(kernel, chosen[0], 2, 1, WARM)
@@ -88,7 +88,14 @@ def rows(chosen: list[str], lengths: list[int], widths: list[int], gpus: int) ->
 def row(
     cell: str, length: int, width: int, other: str, loop: dict[str, float], fast: dict[str, float], gpus: int
 ) -> Row:
-    """One line of the table. `pays` and `chosen` are training steps; `pays` is None for never."""
+    """One row of the table.
+
+    `pays` is the training step from which the fast kernel saves time, or None if it never does. `chosen` is the step
+    from which a search takes it.
+
+    Args:
+        loop, fast: what `measure` returned for the two kernels.
+    """
     saved, costs = loop["step"] - fast["step"], max(0.0, fast["compile"] - loop["compile"])
     return {
         "cell": cell,
@@ -105,6 +112,6 @@ def row(
 
 
 def _chosen(cell: str, length: int, gpus: int) -> int:
-    """The training step from which a search takes the kernel that is not `loop`, where all batches have one size."""
+    """The training step from which a search takes the fast kernel, if all batches have the same size."""
     known = cells.facts(cell)
     return 0 if gpus else int((known.xla_compile_seconds or 0.0) / (known.xla_saved_seconds * length)) + 1

@@ -14,7 +14,7 @@ from tracking.journal import Event
 
 
 def cost(model: keras.Model, task: Task, batch: int) -> dict[str, float]:
-    """The number of parameters, and floating point operations: forward per time step, and per training step.
+    """The number of parameters, and of floating point operations: forward for a time step, and for a training step.
 
     Args:
         batch: samples of a training step.
@@ -29,7 +29,7 @@ def cost(model: keras.Model, task: Task, batch: int) -> dict[str, float]:
 def step_time(epochs: list[Event], steps_per_epoch: int) -> dict[str, float]:
     """Milliseconds of a training step: the median of the epochs in which TensorFlow traced nothing.
 
-    TensorFlow traces and compiles in the first epoch of a process. {} if there is no other epoch.
+    TensorFlow traces and compiles in the first epoch of a process. The result is {} if there is no other epoch.
 
     Args:
         epochs: the "epoch" events of an execution.
@@ -50,6 +50,6 @@ def measure_horizons(model: keras.Model, initial: list[np.ndarray], task: Task, 
     Args:
         model: after training.
         initial: the weights before training.
-        compiled: how many samples of the task's length the model's kernel has been compiled for, or 0.
+        compiled: for how many samples of the task's length the model's kernel has been compiled, or 0.
     """
     return {"horizon": {"lag": task.steps - 1, **horizon.measure(model, initial, task.steps, compiled=compiled)}}

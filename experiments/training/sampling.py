@@ -48,10 +48,10 @@ def probabilities(logits: np.ndarray, temperature: float = 1.0, top_k: int = 0, 
     Args:
         logits: `(..., symbols)`. A logit of -inf gives the probability 0.
         temperature: divides the logits. At 0 the most likely symbol has the probability 1.
-        top_k: only the `top_k` most likely symbols are kept, and their probabilities scaled to the sum 1; 0 keeps all.
-            Of equal logits the one with the lower id counts as more likely.
-        top_p: of the symbols that `top_k` has kept, only the most likely ones are kept, as few as have the sum `top_p`;
-            1 keeps all.
+        top_k: only the `top_k` most likely symbols are kept. Their probabilities are scaled to the sum 1. 0 keeps all.
+            Of symbols with equal logits the one with the lower id counts as more likely.
+        top_p: the most likely of the kept symbols stay until their probabilities have at least the sum `top_p`. The
+            others are dropped. 1 keeps all.
 
     Returns:
         float64 of the shape of `logits`; the last axis sums to 1.
@@ -110,7 +110,10 @@ def _read(path: Path, read: Callable[[Path], Any]) -> Any:
 
 
 class StatefulReader:
-    """Reads `streams` texts in pieces. The first piece starts from a state of zero, a later one from the last state."""
+    """Reads `streams` texts in pieces. The first piece starts from a state of zero, a later one from the last state.
+
+    Row i of a piece continues text i.
+    """
 
     def __init__(self, model: "keras.Sequential", streams: int = 1) -> None:
         import tensorflow as tf
@@ -118,7 +121,7 @@ class StatefulReader:
         from search_spaces.streams import carrying
 
         self.model = carrying(model, streams=streams, steps=None)
-        shape = [tf.TensorSpec((streams, None), tf.int32)]  # any length: TensorFlow traces once for prompt and symbols
+        shape = [tf.TensorSpec((streams, None), tf.int32)]  # of any length, so that TensorFlow traces only once
         self._logits = tf.function(lambda ids: self.model(ids, training=False), input_signature=shape, autograph=False)
 
     def log_probabilities(self, ids: np.ndarray) -> np.ndarray:
@@ -156,7 +159,8 @@ def generate(
 ) -> str:
     """Continues `prompt` by `length` symbols; returns them without the prompt. The same seed gives the same text.
 
-    A symbol of the prompt that is not in the vocabulary is read as the unknown symbol. That is never written.
+    A symbol of the prompt that is not in the vocabulary is read as the unknown symbol. The unknown symbol is never
+    written.
 
     Args:
         vocabulary: the characters in one string, or the words in a list; the unknown symbol has id 0.
@@ -186,13 +190,13 @@ def _prompt(prompt: str, vocabulary: str | list[str], lines: bool) -> np.ndarray
     """The ids of a prompt, (time,)."""
     if isinstance(vocabulary, list):
         return words.encode(words.prompt(prompt), vocabulary)
-    if lines:  # the text before the last newline has no influence
+    if lines:  # the state is zero after a newline, so the text before it has no influence
         return corpora.encode("\n" + prompt.split("\n")[-1], vocabulary)
     return corpora.encode(prompt or start_symbol(vocabulary), vocabulary)
 
 
 def sample_shares(task: Task, model: "keras.Sequential", seed: int) -> dict[str, float]:
-    """Shares of the lines that a trained model writes, by name; see `Task.samples`."""
+    """What the task measures of the text that a trained model writes, by name; see `Task.samples`."""
     if list(inspect.signature(task.samples).parameters) == ["draw"]:
         found = task.samples(lambda count, longest: sample_lines(model, _vocabulary(task), count, longest, seed))
     else:

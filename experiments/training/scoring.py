@@ -13,10 +13,10 @@ from experiments.training.windows import Rows, rows
 from tracking.errors import DataError
 
 BATCH = 256
-MAX_ROWS = 16  # rows of a long sequence, at the most
-MIN_ROW_STEPS = 2_048  # time steps of a row, at the least, if there is more than one
-MAX_WINDOW = 512  # time steps whose outputs are in memory at once, at the most
-MAX_OUTPUTS = 2**24  # numbers in the outputs that are in memory at once, at the most
+MAX_ROWS = 16  # the most rows of a long sequence
+MIN_ROW_STEPS = 2_048  # the fewest time steps of a row, if there is more than one row
+MAX_WINDOW = 512  # the most time steps whose outputs are in memory at once
+MAX_OUTPUTS = 2**24  # the most numbers in the outputs that are in memory at once
 # Nearly equal start states of a row give the same score.
 # States that differ by less than this, a few rounding errors of float32, count as unchanged.
 STATE_TOLERANCE = 1e-6
@@ -34,8 +34,8 @@ class Scorer:
     Args:
         model: reads `(batch, time, features)`, or `(batch, time)` of tokens.
         arrays: x and y of the split; `(time,)` for a long sequence.
-        compiled: how many samples the model's kernel has been compiled for; it then reads only batches of that size. 0
-            if the kernel is not compiled.
+        compiled: for how many samples the model's kernel has been compiled. The model then reads only batches of that
+            size. 0 if the kernel is not compiled.
     """
 
     def __init__(self, task: Task, model: Any, arrays: Arrays, compiled: int = 0) -> None:
@@ -53,7 +53,7 @@ class Scorer:
             self.reader = carrying(model, len(self.rows.x), None)
 
     def score(self) -> float:
-        """The metric with the present weights of the model."""
+        """The metric with the current weights of the model."""
         x, y = self.arrays
         if not self.task.stream:
             return self.task.summary(np.concatenate([self._judge(x[part], y[part]) for part in self._batches()]))
@@ -75,7 +75,7 @@ class Scorer:
 
     def _judge(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """What the task says of one batch; see `Task.judge`."""
-        # TensorFlow would trace the model again for the smaller last batch. So it is filled up to the usual size.
+        # TensorFlow would trace the model again for a smaller last batch. So it is filled up to the usual size.
         full = x if len(x) == self.batch else np.resize(x, (self.batch, *x.shape[1:]))
         return self.task.judge(y, self.predict(full)[: len(x)])
 

@@ -7,9 +7,9 @@ import tensorflow as tf
 def trace_as_one(model: keras.Model) -> None:
     """Replaces the model's `train_function` by one that TensorFlow traces once.
 
-    A train function runs `steps_per_execution` training steps. Keras' own is traced in two parts: first the training
-    step, then the loop around it. The function here computes the same: it calls `Model.train_step` on one batch after
-    the other, and stops when the dataset has no more.
+    A train function runs `steps_per_execution` training steps. Keras' own function is traced in two parts: first the
+    training step, then the loop around it. The function here computes the same. It calls `Model.train_step` on one
+    batch after another, and stops when the dataset has no more.
 
     Two things do not work with it. `fit` does not end with a dataset of unknown length, and `train_on_batch` has no
     dataset. A model that Keras compiles with XLA as a whole keeps Keras' function.
@@ -39,7 +39,7 @@ def trace_as_one(model: keras.Model) -> None:
 def rewrite_graphs(on: bool) -> None:
     """Switches Grappler on or off for all graphs that are run later. Grappler is TensorFlow's graph optimizer.
 
-    Keras' loops are a fifth faster with it. A kernel that XLA compiles gains nothing from it. Grappler takes 0.1 s of a
-    trial, including the trial's horizon.
+    Keras' loops are a fifth faster with it. A kernel that XLA compiles gains nothing from it. Grappler itself takes
+    0.1 s in each trial.
     """
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": not on})

@@ -60,7 +60,7 @@ class Training:
         seeds: tuple[int, int],
     ) -> None:
         self.model, self.task, self.batch, self.seed, self.seeds = model, task, batch, seed, seeds
-        self.compiled = min(batch, len(train[0])) if scanned(model) else 0  # XLA would compile each other size, too
+        self.compiled = min(batch, len(train[0])) if scanned(model) else 0  # XLA compiles for every size of batch
         self.scorer = Scorer(task, model, val, self.compiled)
         self.batches: Batches | Windows
         if task.stream:
@@ -76,12 +76,12 @@ class Training:
         self.length = train[0].shape[1] if not task.stream else 0
         self.epoch, self.best, self.best_epoch = -1, float("nan"), -1
         self.logs: dict[str, float] = {}
-        self.epochs = 0  # that this process has trained
-        self.training_seconds = 0.0  # of the last epoch, without its scoring
+        self.epochs = 0  # the number of epochs that this process has trained
+        self.training_seconds = 0.0  # of the last epoch, without the scoring
 
     @property
     def probe_samples(self) -> int:
-        """How many samples of the task's length the kernel is compiled for, without a state or a mask, or 0."""
+        """For how many samples of the task's length the kernel is compiled. 0 if it is compiled for another input."""
         fits = self.length == self.task.steps and self.task.padding is None
         return self.compiled if fits else 0
 
@@ -98,7 +98,7 @@ class Training:
         loss = self._fit(self._samples(batches, rng) if isinstance(batches, Batches) else self._windows(batches))
         if self.task.stream:
             copy_weights(self.trained, self.model)
-        score = float(self.scorer.score()) if np.isfinite(loss) else float("nan")  # a user's metric may be NumPy's type
+        score = float(self.scorer.score()) if np.isfinite(loss) else float("nan")  # a user's score may be NumPy's type
         self.logs = {"loss": loss, f"val_{self.task.metric}": score, **self.norms.summary()}
         return self.logs
 
@@ -108,7 +108,7 @@ class Training:
                 layer.seed_generator.state.assign(rng.integers(2**31, size=2).astype("uint32"))
 
     def _samples(self, batches: Batches, rng: np.random.Generator) -> tf.data.Dataset:
-        """The samples in a new order; an online task draws new samples after the first epoch."""
+        """The samples in a new order. An online task draws new samples for every epoch after the first one."""
         if self.task.online and self.epoch:
             self.batches = batches = Batches(self.task.split("train", self.seed, self.epoch), self.batch)
         return batches.shuffled(rng.permutation(batches.samples))
@@ -147,13 +147,13 @@ class Training:
         return state
 
     def save_weights(self, path: Path) -> None:
-        """Writes the weights of the last epoch by atomic rename. A `.keras` file would take five times as long."""
+        """Writes the weights of the last epoch by atomic rename. To write a `.keras` file takes five times as long."""
         buffer = io.BytesIO()
         np.savez(buffer, *(np.asarray(value) for value in self.model.trainable_variables))
         write_bytes(path, buffer.getvalue())
 
     def load(self, path: Path) -> dict[str, Any]:
-        """Restores a checkpoint, so that the next epoch is the one after it; returns its state."""
+        """Restores a checkpoint; returns its state. Training goes on with the next epoch."""
         with np.load(path, allow_pickle=False) as file:
             state: dict[str, Any] = json.loads(file["state"].tobytes())
             for index, variable in enumerate(self._variables()):

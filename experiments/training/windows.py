@@ -1,4 +1,4 @@
-"""Cuts a long sequence: into streams and windows for training, and into rows for scoring."""
+"""Cuts a long sequence into streams and windows for training, and into rows for scoring."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from tracking.errors import BadInput
 
 
 def streams(arrays: Arrays, count: int) -> Arrays:
-    """Cuts a sequence `(time,)` into `count` contiguous streams `(count, time // count)`. A rest is left out."""
+    """Cuts a sequence `(time,)` into `count` contiguous streams `(count, time // count)`. The remainder is left out."""
     x, y = arrays
     length = len(x) // count
     return x[: count * length].reshape(count, length), y[: count * length].reshape(count, length)
@@ -54,7 +54,7 @@ def rows(arrays: Arrays, count: int, window: int) -> Rows:
     """Cuts a sequence `(time,)` into `count` rows of whole windows. Each row begins where the row before it ends.
 
     Args:
-        window: time steps of a window at the most; no window is longer than a row.
+        window: the most time steps of a window. No window is longer than a row.
     """
     steps = len(arrays[0])
     window = min(window, -(-steps // count))

@@ -41,13 +41,10 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
     train, val = load_splits(search, session, task, spec.seed)
     steps = spec.epochs * training_steps(task, len(train[0]), spec.batch)
     decay_steps = steps if spec.schedule == "cosine" else None
+    # XLA compiles for each size of batch. The last batch of an epoch may be smaller than the others.
     sizes = 1 if task.stream or len(train[0]) % min(spec.batch, len(train[0])) == 0 else 2
     space = RecurrentSpace(
-        **space_arguments(spec, task),
-        decay_steps=decay_steps,
-        gpus=len(gpus),
-        work=steps * task.steps,
-        sizes=sizes,
+        **space_arguments(spec, task), decay_steps=decay_steps, gpus=len(gpus), work=steps * task.steps, sizes=sizes
     )
     hyperparameters = keras_tuner.HyperParameters()
     space.declare_hyperparameters(hyperparameters)

@@ -91,7 +91,7 @@ class RecurrentTuner(SearchTuner):
         """Why the training ends after this epoch: the patience or the time limit. "" if it continues.
 
         Args:
-            seconds: since the execution began, without the time between a kill and the resumption.
+            seconds: of the execution so far, without the time between a kill and the resumption.
         """
         if training.epoch < 0:
             return ""
@@ -124,7 +124,7 @@ class RecurrentTuner(SearchTuner):
     def _resume(
         self, trial: Trial, training: Training, folder: TrialFolder, execution: int, recorded: set[int]
     ) -> float:
-        """Restores the checkpoint of an earlier attempt and records its epoch; returns the seconds that it took."""
+        """Restores the checkpoint of an earlier attempt and records its epoch; returns the seconds up to it."""
         if read_state(folder.checkpoint).get("execution") != execution:
             return 0.0
         state = training.load(folder.checkpoint)

@@ -28,7 +28,8 @@ class Tuner(Protocol):
 
 MakeTuner = Callable[[SearchFolder, Spec, int, str], Tuner]
 
-# Exit codes of a worker. Other programs hardly use these numbers. A trial that ends its process has another exit code.
+# Exit codes of a worker. Other programs hardly use these numbers. If a trial ends the process, for example by a crash,
+# the exit code is another one.
 DONE = 81  # there are no more trials
 RETIRED = 82  # the worker used too much memory and has ended after a trial; a new one takes its place
 FULL = 83  # the disk is full
@@ -37,18 +38,12 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's mallopt
 
 
 def work(
-    gate: Connection,
-    index: int,
-    folder: Path,
-    session: str,
-    gpu: str | None,
-    memory_limit: int | None,
-    make: MakeTuner,
+    gate: Connection, index: int, folder: Path, session: str, gpu: str | None, memory_limit: int | None, make: MakeTuner
 ) -> None:
     """The main function of a worker process: runs trials of the search in `folder`.
 
     Args:
-        gate: the launcher sends something when the worker may begin, and closes it when it has refused the search.
+        gate: the launcher sends something when the worker may begin. It is closed if the launcher ends before that.
         index: of the worker.
         session: names the launcher.
         gpu: for CUDA_VISIBLE_DEVICES; None for no GPU.
@@ -61,19 +56,19 @@ def work(
     # The lock says that this worker is alive. The next launcher waits until it is free.
     with search.worker_lock(index):
         _redirect(search.worker_log(index), gpu)
-        import keras_tuner  # noqa: F401  both imports take seconds; the launcher opens MLflow's record meanwhile
+        import keras_tuner  # noqa: F401  both imports take seconds; meanwhile the launcher opens MLflow's record
         import tensorflow  # noqa: F401
 
         try:
             gate.recv()
-        except EOFError:  # the launcher has refused the search
+        except EOFError:  # the launcher has ended before the worker could begin
             return
 
         def begin() -> Tuner:
             tuner = make(search, Spec.read(search), index, session)
             tuner.memory_limit = memory_limit
             gc.collect()
-            gc.freeze()  # Keras collects garbage before each model; it need not look at what imports have made
+            gc.freeze()  # Keras collects garbage before each model; from now on it skips the objects of the imports
             return tuner
 
         _end_process(_run_trials(begin))
@@ -119,8 +114,8 @@ def _redirect(log: Path, gpu: str | None) -> None:
 def keep_freed_memory() -> None:
     """Tells glibc's allocator to keep freed memory. Otherwise every training step asks the system for large buffers.
 
-    The gradients of an LSTM of width 128 over 200 time steps took 126 ms without it and 90 ms with it. Other allocators
-    are left as they are.
+    The gradients of an LSTM of width 128 over 200 time steps took 126 ms without this setting and 90 ms with it. Other
+    allocators are not changed.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
@@ -129,7 +124,7 @@ def keep_freed_memory() -> None:
 
 
 def use_one_thread() -> None:
-    """Makes TensorFlow use one thread. For layers of these widths that is as fast as two, and leaves a core free."""
+    """Makes TensorFlow use one thread. It is as fast as two for these layers, and leaves a core free."""
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)

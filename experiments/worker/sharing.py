@@ -1,4 +1,4 @@
-"""Shares large data between the workers of a search: the launcher writes them to files, which each worker maps."""
+"""Shares large data between the workers of a search: the launcher writes files, and each worker maps them."""
 
 import shutil
 from contextlib import suppress
@@ -10,7 +10,7 @@ from experiments.config.folders import SearchFolder
 from experiments.tasks.base import Arrays, Task
 from tracking.journal import naming
 
-LARGE = 2**26  # bytes; larger data cost more as a copy in every worker than as a file
+LARGE = 2**26  # bytes; for larger data a file costs less than a copy in every worker
 SHARED_SPLITS = ("train", "val")
 PARTS = ("x", "y")
 

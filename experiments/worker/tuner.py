@@ -1,7 +1,7 @@
-"""The Keras Tuner tuner of a worker. It runs one trial after the other.
+"""The Keras Tuner tuner of a worker. It runs one trial after another.
 
 Keras Tuner's own `search()` loop asks the oracle for a trial, calls `run_trial`, and tells the oracle how it ended.
-Every step is written to the trial's journal before anything else is done with it.
+The scores and the end of a trial are written to the trial's journal before the oracle tells the study.
 """
 
 import math
@@ -84,7 +84,7 @@ class SearchTuner(keras_tuner.Tuner):
         )
 
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Runs the executions that the journal does not have yet; returns the mean score of all.
+        """Runs the executions that the journal does not have yet; returns the mean score of all executions.
 
         Raises FatalError if the disk is full. Keras Tuner then stops; every later trial would fail, too.
         """
@@ -108,9 +108,8 @@ class SearchTuner(keras_tuner.Tuner):
             except Pruned as pruned:
                 folder.journal.append("end", outcome="pruned", score=None, **pruned.fields)
                 folder.clear()
-                return {
-                    self.oracle.objective.name: math.nan
-                }  # Keras Tuner needs a number; the oracle reads the journal
+                # Keras Tuner needs a number. The oracle reads the end of the trial from the journal.
+                return {self.oracle.objective.name: math.nan}
             done.append(folder.journal.append("execution", execution=execution, **found))
         self._end(trial, folder, done)
         return {self.oracle.objective.name: statistics.fmean(event["score"] for event in done)}
@@ -147,14 +146,14 @@ class SearchTuner(keras_tuner.Tuner):
     def _retire_if_grown(self) -> None:
         """Ends a worker whose memory has grown too much; the launcher starts a new one in its place.
 
-        TensorFlow keeps some memory of every model. The worker ends half way to the memory limit, so that the launcher
-        does not kill a later trial for the memory of earlier ones.
+        TensorFlow keeps some memory of every model. The worker ends when half of the memory between its first size and
+        the limit is used. Otherwise the launcher would kill a later trial for the memory of earlier ones.
         """
         size = process_memory(psutil.Process())
         self.first_size = self.first_size or size
-        growth = (
-            MAX_GROWTH if self.memory_limit is None else min(MAX_GROWTH, (self.memory_limit - self.first_size) // 2)
-        )
+        growth = MAX_GROWTH
+        if self.memory_limit is not None:
+            growth = min(MAX_GROWTH, (self.memory_limit - self.first_size) // 2)
         if size > self.first_size + growth:
             sys.exit(RETIRED)
 

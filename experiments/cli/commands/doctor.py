@@ -1,4 +1,4 @@
-"""What this machine has of what a search needs, and what to install for what is missing."""
+"""Check that this machine has what a search needs, and say what to install if something is missing."""
 
 import argparse
 import dataclasses

@@ -11,7 +11,7 @@ EXAMPLE = "recurrent export add50 --to best"
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the search")
-    text = "a new folder; an earlier export of this search there is replaced"
+    text = "a new folder, or an earlier export of this search, which is then replaced"
     parser.add_argument("--to", metavar="DIR", required=True, help=text)
     add_tracking_uri(parser)
 

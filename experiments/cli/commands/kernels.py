@@ -1,4 +1,4 @@
-"""Measure how fast each kernel is on this machine; two to three minutes."""
+"""Measure how fast each kernel is on this machine. It takes two to three minutes."""
 
 import argparse
 import json
@@ -12,9 +12,9 @@ EXAMPLE = "recurrent kernels --cells gru --lengths 100"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cells", metavar="A,B", help=f"(default: all: {','.join(cells.names())})")
+    parser.add_argument("--cells", metavar="A,B", help=f"cells to measure (default: all: {','.join(cells.names())})")
     for flag, default, what in (
-        ("--lengths", "30,100,200", "of sequences"),
+        ("--lengths", "30,100,200", "time steps of a sequence"),
         ("--widths", "32,128", "units of the layer"),
     ):
         text = f"{what} (default: {default})"
@@ -47,7 +47,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _chosen(typed: str | None, kernel: str) -> list[str]:
-    """The cells to measure, all that have the kernel by default. Raises BadInput for one that does not have it."""
+    """The cells to measure. By default these are all cells that have the kernel. Raises BadInput for another cell."""
     from search_spaces.kernels import cells_with
 
     fit = cells_with(kernel)

@@ -36,7 +36,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def line(search: Any) -> dict[str, Any]:
-    """A search's run in the list of all searches."""
+    """One search in the list of all searches, from its parent run."""
     spec = json.loads(search.data.tags["spec"])
     return {
         "search": spec["name"],
@@ -54,7 +54,11 @@ def _text(one: dict[str, Any]) -> str:
 
 
 def show(name: str, uri: str, hints: bool = False) -> int:
-    """Prints the tables of a search; `hints` adds what to do next. Returns 1 if no trial has a score."""
+    """Prints the tables of a search; returns the exit code.
+
+    Args:
+        hints: also print what to do next. The exit code is then 1 if no trial has a score, otherwise always 0.
+    """
     from experiments.cli.tables import leaderboard
     from tracking.results import ranked, results
     from tracking.searches import existing_search

@@ -9,16 +9,18 @@ EXAMPLE = 'recurrent sample best --prompt "The " --length 200'
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="DIR", help="what export has written")
-    text = "the text to go on from, --prompt=-x for one that begins with - (default: none)"
+    parser.add_argument("folder", metavar="DIR", help="the folder that `recurrent export` has written")
+    text = "the text that is continued; write --prompt=-x if it begins with - (default: none)"
     parser.add_argument("--prompt", default="", help=text)
-    text = "characters (default: 200)"
+    text = "characters to write; words, for a model of words (default: 200)"
     parser.add_argument("--length", metavar="N", type=whole(1), default=200, help=text)
-    parser.add_argument("--temperature", metavar="T", type=real, default=1.0, help="0 is greedy (default: 1.0)")
-    text = "the K likeliest alone; 0 is all (default: 0)"
+    text = "0 takes the likeliest symbol (default: 1.0)"
+    parser.add_argument("--temperature", metavar="T", type=real, default=1.0, help=text)
+    text = "draw only from the K likeliest symbols; 0 is all (default: 0)"
     parser.add_argument("--top-k", metavar="K", type=whole(0), default=0, help=text)
-    parser.add_argument("--top-p", metavar="P", type=real, default=1.0, help="the likeliest of mass P (default: 1.0)")
-    add_seed(parser, "(default: 0)", 0)
+    text = "draw only from the likeliest symbols, whose probabilities sum to P (default: 1.0)"
+    parser.add_argument("--top-p", metavar="P", type=real, default=1.0, help=text)
+    add_seed(parser, "of the drawing (default: 0)", 0)
 
 
 def run(parsed: argparse.Namespace) -> int:

@@ -20,30 +20,30 @@ RESUME = "go on with the search of this --name, or begin it; --trials, --workers
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", metavar="TASK", help="what `recurrent tasks` lists, or a file: DATA.npz, TASK.py")
+    parser.add_argument("task", metavar="TASK", help="a task of `recurrent tasks`, or a file: DATA.npz or TASK.py")
     parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=OPTION)
     _space(parser)
     _recipe(parser)
     _training(parser)
     _choosing(parser)
     _limits(parser)
-    text = "processes; auto: one per GPU or core, as memory allows (default: auto)"
+    text = "processes that run trials; auto: one per GPU, else one per core, as memory allows (default: auto)"
     parser.add_argument("--workers", metavar="N", default="auto", help=text)
-    add_seed(parser, "of data, proposals and training (default: 0)", None)
-    text = "of the search, new in its store (default: the task and a number)"
+    add_seed(parser, "seed of data, proposals and training (default: 0)", None)
+    text = "name of the search, new in the MLflow store (default: the task and a number)"
     parser.add_argument("--name", type=search_name, help=text)
     parser.add_argument("--resume", action="store_true", help=RESUME)
     add_tracking_uri(parser)
 
 
 def _add(parser: argparse.ArgumentParser, flag: str, metavar: str, text: str, **more: Any) -> None:
-    """An argument whose default stands in the spec."""
+    """Adds an option whose default is that of `Spec`. Its help shows the default."""
     default = DEFAULTS[flag.removeprefix("--").replace("-", "_")]
     parser.add_argument(flag, metavar=metavar, help=f"{text} (default: {default})", **more)
 
 
 def _switch(parser: argparse.ArgumentParser, flag: str, text: str) -> None:
-    """None where it is not given: then --resume leaves it as it was."""
+    """Adds an option without a value. It is None if it is not given, so that --resume keeps what the search has."""
     parser.add_argument(flag, action="store_true", default=None, help=text)
 
 
@@ -52,49 +52,49 @@ def _space(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cells", metavar="A,B", help=text)
     _add(parser, "--depth", "A:B", "recurrent layers: a range like 1:3, a number, or a list like 1,2")
     _add(parser, "--width", "A:B", "units of a layer: a range in steps of 16, or a list like 32,64")
-    _switch(parser, "--mixed", "each layer has a cell and a width of its own")
+    _switch(parser, "--mixed", "each layer has its own cell and width")
     _add(parser, "--learning-rate", "A:B", "an interval, drawn on a log scale, or a list like 0.001,0.01")
-    text = "of the learning rate: constant, or cosine, which falls to zero at the last epoch"
+    text = "the learning rate is constant, or cosine: it falls to zero by the end of the last epoch"
     _add(parser, "--schedule", "NAME", text)
-    _add(parser, "--dropout", "A:B", "between recurrent layers, an interval or a list")
+    _add(parser, "--dropout", "A:B", "share of values that are dropped between recurrent layers, an interval or a list")
 
 
 def _recipe(parser: argparse.ArgumentParser) -> None:
     _switch(parser, "--recipe", RECIPE)
-    text = f"initialisations: {', '.join(cells.all_inits())}, for the cells that have it; orthogonal is per gate"
+    text = f"initialisations: {', '.join(cells.all_inits())}, each for the cells that have it; orthogonal is per gate"
     _add(parser, "--init", "A,B", text)
     gates = " and ".join(f"{name}'s {cells.facts(name).keep_gate}" for name in cells.with_keep_gate())
-    _add(parser, "--bias", "A:B", f"of {gates} gate, an interval or a list like 0,1,5")
-    text = "norm of all gradients that is clipped to, an interval or a list like 0.25,1,5; 0: none"
+    _add(parser, "--bias", "A:B", f"first bias of {gates} gate, an interval or a list like 0,1,5")
+    text = "largest norm of all gradients together, an interval or a list like 0.25,1,5; 0: no clipping"
     _add(parser, "--clip", "A:B", text)
-    _add(parser, "--optimizer", "A,B", "adam, rmsprop")
-    text = "from the second layer on add its input to its output: no, yes or both as no,yes"
+    _add(parser, "--optimizer", "A,B", "optimizers to choose from: adam, rmsprop")
+    text = "from the second layer on, a layer adds its input to its output: no, yes, or both as no,yes"
     _add(parser, "--residual", "A,B", text)
-    text = "read from both ends, where a task is answered at the end: no, yes or no,yes"
+    text = "read from both ends, only if the task is answered at the end: no, yes, or both as no,yes"
     _add(parser, "--bidirectional", "A,B", text)
 
 
 def _training(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--batch", "N", "sequences of a training step", type=whole(1))
     _add(parser, "--epochs", "N", "passes over the training split", type=whole(1))
-    _add(parser, "--trials", "N", "candidates in all; with --oracle grid the whole space", type=whole(1))
+    _add(parser, "--trials", "N", "candidates in all; with --oracle grid by default the whole space", type=whole(1))
     text = "seeded trainings of each candidate; its score is their mean"
     _add(parser, "--executions", "N", text, type=whole(1))
 
 
 def _choosing(parser: argparse.ArgumentParser) -> None:
-    _add(parser, "--oracle", "NAME", "what proposes candidates: random, grid (all, the largest first) or tpe")
-    text = "what gives up candidates after 3 epochs: none, median, halving, hyperband; with grid none"
+    _add(parser, "--oracle", "NAME", "what proposes candidates: random, grid (all, the largest ones first) or tpe")
+    text = "what prunes candidates, after 3 epochs or later: none, median, halving, hyperband; with grid none"
     _add(parser, "--pruner", "NAME", text)
     _add(parser, "--patience", "N", "epochs without a better score that end a training; 0: never", type=whole(0))
 
 
 def _limits(parser: argparse.ArgumentParser) -> None:
-    _add(parser, "--time-limit", "T", "of the search, like 45m: then it stops, and --resume goes on")
+    _add(parser, "--time-limit", "T", "time after which the search stops, like 45m; --resume goes on with it")
     _add(parser, "--target", "SCORE", "the search stops when a candidate's score has reached it")
-    text = "of one training, like 10m: then its best epoch counts, and without one it fails"
+    text = "time after which one training stops, like 10m; its best epoch counts; without an epoch the trial fails"
     _add(parser, "--trial-time-limit", "T", text)
-    text = "of a worker, like 4G: beyond it its trial fails; auto is 80%% of RAM / workers"
+    text = "memory of a worker, like 4G; above it the worker's trial fails; auto is 80%% of RAM / workers"
     _add(parser, "--memory-limit", "SIZE", text)
     _switch(parser, "--no-horizon", "do not measure how far back the gradient of each candidate reaches")
 
@@ -135,7 +135,7 @@ def _options(words: list[str]) -> dict[str, str]:
 
 
 def _again(parsed: argparse.Namespace, name: str) -> str:
-    """The command that goes on with the search."""
+    """The command line that goes on with the search."""
     more = [] if parsed.name else ["--name", name]
     more += [] if parsed.resume else ["--resume"]
     return shlex.join(["recurrent", *parsed.words, *more])

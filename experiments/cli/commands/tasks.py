@@ -14,7 +14,7 @@ from experiments.cli.parsing import whole
 from tracking.errors import BadInput
 from tracking.text import floors_line
 
-if TYPE_CHECKING:  # tasks load NumPy, which the help texts of other commands need not wait for
+if TYPE_CHECKING:  # tasks import NumPy, which takes time; help texts do without it
     from experiments.tasks.base import Task
 
 EXAMPLE = "recurrent tasks adding --show 3"
@@ -40,7 +40,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def entries(names: list[str] | None = None) -> list[dict[str, Any]]:
-    """The knob, metric, direction, floors and options of each task; of all tasks by default."""
+    """The knob, metric, direction, floors and options of each task in `names`, or of all tasks."""
     from experiments.tasks.loading import find
 
     return [_entry(name, find.task_class(name), name in find.names()) for name in names or find.names()]
@@ -54,7 +54,7 @@ def _entry(name: str, task_type: "type[Task]", ours: bool) -> dict[str, Any]:
         "knob": task_type.knob,
         "metric": task_type.metric,
         "direction": task_type.direction,
-        "floors": _cached_floors(task) if ours else task.floors(),  # a user's file may change
+        "floors": _cached_floors(task) if ours else task.floors(),  # a user's data may change
         "options": {
             field.name: {"default": field.default, "help": field.metadata["help"]}
             for field in dataclasses.fields(task_type)
@@ -64,7 +64,7 @@ def _entry(name: str, task_type: "type[Task]", ours: bool) -> dict[str, Any]:
 
 
 def _cached_floors(task: "Task") -> dict[str, float]:
-    """The floors of a task, from the cache if they are there: some take long to count."""
+    """The floors of a task. They are kept in the cache, because some take long to count."""
     from experiments.data.cache import cached
 
     code = Path(inspect.getfile(type(task))).read_bytes()

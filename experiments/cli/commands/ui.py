@@ -5,11 +5,11 @@ import argparse
 from experiments.cli.parsing import add_tracking_uri, console, whole
 
 EXAMPLE = "recurrent ui --port 5000"
-SHOWN = 5  # links, those of the newest searches
+SHOWN = 5  # the most links that are printed; those of the newest searches
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", metavar="N", type=whole(1), help="default: 5000, or a free one")
+    parser.add_argument("--port", metavar="N", type=whole(1), help="port of the server (default: 5000, or a free one)")
     add_tracking_uri(parser)
 
 
