@@ -51,7 +51,7 @@ def search(path: str, side: str, seed: int) -> Run:
 
 
 def report(table: Table, sides: list[str], seeds: int, path: Path) -> None:
-    """Runs every search in a process, one a core, and prints the table and how the target is met."""
+    """Runs each search in a process, one process for each core. Prints the table, and whether the target is met."""
     print(f"{setting('keras-tuner', 'optuna')}; {seeds} seeds")
     print(f"table: {table.describe()}\n")
     print_head("median regret after", *(f"{count * table.epochs} epochs" for count in TRAININGS), "ended by")
@@ -73,7 +73,7 @@ def report(table: Table, sides: list[str], seeds: int, path: Path) -> None:
 
 @contextmanager
 def cancelled_on_error(pool: ThreadPoolExecutor) -> Iterator[None]:
-    """An error or Ctrl-C inside cancels everything in the pool that has not begun."""
+    """After an error or Ctrl-C inside, what has not begun in the pool is cancelled."""
     try:
         yield
     except BaseException:

@@ -60,7 +60,7 @@ def search(side: str, uri: str | None, trials: int, epochs: int) -> Run:
 
     def make_record(*arguments: Any) -> "Record":
         importing = time.perf_counter()
-        from experiments.benchmarks.timed_record import TimedRecord  # imports MLflow, which is a part of opening
+        from experiments.benchmarks.timed_record import TimedRecord  # imports MLflow, and that belongs to opening
 
         spent["open"] += time.perf_counter() - importing
         return TimedRecord(spent, *arguments)

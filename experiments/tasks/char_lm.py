@@ -63,7 +63,7 @@ class CharLM(Task):
 
     @property
     def reach(self) -> int:
-        """As Tallec & Ollivier have it for the characters of text8."""
+        """The number that Tallec & Ollivier use for the characters of text8."""
         return 8
 
     @property

@@ -74,7 +74,10 @@ class OwnData(Task):
 
     @property
     def padding(self) -> float | None:
-        """0 for tokens, which all move up by one; for features a number below all that occur. None without lengths."""
+        """0 for tokens, which are all raised by one; for features a number below all numbers of the file.
+
+        None without lengths. None also with an answer at every step, since y is -1 behind the end.
+        """
         if self.splits["train"][2] is None or self.per_step:
             return None
         if self._x.ndim == 2:
