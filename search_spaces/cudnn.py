@@ -43,7 +43,7 @@ class SimpleRNN(keras.layers.SimpleRNN):
             input_h=initial_state[0][:, None],
             input_c=tf.zeros((), sequences.dtype),  # only an LSTM has this state
             params=_parameters(self.cell),
-            is_training=True,  # also keeps what the gradient needs
+            is_training=True,  # the operation then keeps what the gradient needs
             rnn_mode=mode,
             sequence_lengths=lengths,
             time_major=False,

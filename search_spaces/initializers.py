@@ -1,4 +1,4 @@
-"""Initialisations that help a cell to remember. They change weights alone, so cuDNN's kernels stay usable.
+"""Initialisations that help a cell to remember. They change only weights, so cuDNN's kernels stay usable.
 
 Gates stand in Keras' order. LSTM has i, f, c, o in a bias `(4 units,)`. GRU has z, r, h in a bias `(2, 3 units)`, whose
 row 0 is added to the input's products and row 1 to the state's. The keep gate is LSTM's f and GRU's z:

@@ -31,7 +31,7 @@ class Scanned:
         gates_of_states: the same for products with the states.
 
     The backward pass does not depend on the size of the input, so layers of one width share its program. Only a layer
-    that returns its last output alone has a different program.
+    that returns only its last output has a different program.
     """
 
     gates_of_inputs: tuple[int, ...]

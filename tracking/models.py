@@ -1,6 +1,6 @@
 """The best model of a search, as a model in MLflow.
 
-It is written with `MlflowClient` alone. `mlflow.keras.log_model` needs TensorFlow in the launcher, and `autolog` runs a
+It is written only with `MlflowClient`. `mlflow.keras.log_model` needs TensorFlow in the launcher, and `autolog` runs a
 subprocess that imports TensorFlow. MLflow's own `keras` flavour reads the result.
 """
 

@@ -41,7 +41,7 @@ class Record:
 
     def __init__(self, uri: str, name: str, make: Callable[[], Projection], warn: Callable[[str], None]) -> None:
         self.uri, self.name, self.make, self.warn = uri, name, make, warn
-        self.patience = FILE_SECONDS if database(uri) else SERVER_SECONDS
+        self.patience = FILE_SECONDS if database(uri) else SERVER_SECONDS  # longest wait for the store
         self.opened: Projection | None = None
         self.refusal: RecurrentError | None = None
         # The last failure of the store.
@@ -73,7 +73,7 @@ class Record:
             self.thread.start()
 
     def wait(self, enough: Callable[[], bool]) -> None:
-        """Starts the thread, and waits until the record is open, `enough()` is true or the store's time is over.
+        """Starts the thread, and waits until the record is open, `enough()` is true or `patience` is over.
 
         If the record is not open then, the user is told, and the thread keeps asking. Raises the store's refusal.
         """
@@ -173,8 +173,8 @@ class Record:
         if self.thread.is_alive():
             self.thread.join()
         deadline, done = time.monotonic() + self.patience, False
-        # A server may answer again, and another process may release the file. The call is repeated until the store's
-        # time is over, so that the user need not repeat it.
+        # A server may answer again, and another process may release the file. The call is repeated until
+        # `patience` is over, so that the user need not repeat it.
         while not done:
             done = self._try(lambda: self._finish(status, last, stopped))
             if done or not self._may_help() or time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""What a search found, read from MLflow alone."""
+"""What a search found, read only from MLflow."""
 
 import json
 from typing import Any

@@ -1,8 +1,8 @@
 """The dashboard that MLflow's UI opens on: saved views, kept as tags of the experiment.
 
 The UI reads a tag `mlflow.sharedViewState.<key>`: either `{"name", "createdAt", "updatedAt", "state"}`, which it lists
-under "Views", or a bare state, which opens by its key alone. MLflow does not document this. It was seen to work with
-3.17. A UI that does not know the tags shows its plain run table, so later 3.x get them too, and earlier ones do not.
+under "Views", or a bare state, which opens only by its key. MLflow does not document this. It was seen to work with
+3.17. A UI that does not know the tags shows its plain table of runs. Later 3.x get the tags too, earlier ones do not.
 """
 
 import hashlib
@@ -68,7 +68,7 @@ def write_views(
 
 
 def dashboard_link(base: str, experiment_id: str, view: str = "overview", search: str | None = None) -> str:
-    """The address of a view. With `search`, overview and leaderboard show that search's trials alone.
+    """The address of a view. With `search`, overview and leaderboard show only that search's trials.
 
     Raises BadInput for a view that is not one of NAMES.
     """

@@ -4,7 +4,7 @@
     python -m experiments.benchmarks.regret --seeds 3 --sides "ours, tpe, halving;keras tuner, hyperband"
     python -m experiments.benchmarks.regret --build searches/table                 makes a new table
 
-The table has the learning curves of every point of a space, three executions each. It comes from a search of our own
+The table has the learning curves of every point of a space, three executions each. It comes from one of our searches
 (`--oracle grid --pruner none --executions 3`). A strategy sees one execution of a point, and it pays for every epoch
 that it looks at.
 
@@ -15,9 +15,9 @@ than the best score of the table. The printed regrets are medians over the seeds
 Our strategies run in the real loop of our tuner with oracle, pruner and journals, with one worker. Keras Tuner's run in
 its own search. A trial that its Hyperband promotes pays only for its new epochs.
 
-"2 + 8 seen" is a TPE that sees the best 2 and the latest 8 trials. It stands for a search of 10,000 trials, of which
-TPE sees the best 200 and the latest 800. "drawn" is a TPE that draws points. TPE does so in a space of more than 5,000
-points. In a smaller space it compares all untried points.
+"2 + 8 seen" is a TPE that sees the best 2 and the latest 8 trials. It stands for a search of 10,000 trials. In such a
+search TPE sees the best 200 and the latest 800. "drawn" is a TPE that draws points. TPE does so in a space of more than
+5,000 points. In a smaller space it compares all untried points.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The table of `regret`: the learning curves of every point of a space, from a search of our own."""
+"""The table of `regret`: the learning curves of every point of a space, from one of our searches."""
 
 import gzip
 import json

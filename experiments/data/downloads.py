@@ -104,7 +104,7 @@ def _sha256_once(path: Path, modified: int, size: int) -> str:
 def _download(url: str, path: Path, size: int | None) -> Path:
     """The complete part file."""
     part = path.with_name(f"{path.name}.part")
-    # A long download often breaks off once, and the second request asks for the rest alone. A second break is an error:
+    # A long download often breaks off once, and the second request asks only for the rest. A second break is an error:
     # the user decides whether to go on, and the bytes that have arrived stay.
     try:
         failure = _receive(url, part, size) and _receive(url, part, size)

@@ -35,7 +35,7 @@ class Task:
     direction: ClassVar[str] = "min"  # "min" or "max": which scores are better
     knob: ClassVar[str]  # the option that makes the task harder
     loss: ClassVar[str]  # "mse", or "categorical" over logits
-    per_step: ClassVar[bool] = False  # an output at every step, or at the last one alone
+    per_step: ClassVar[bool] = False  # an output at every step; otherwise only at the last one
     one_hot: ClassVar[bool] = False  # tokens are read as one-hot vectors instead of trained embeddings
     lengthens: ClassVar[bool] = False  # the knob is a length or a lag: see `longer`
     finite_data: ClassVar[str] = ""  # why no fresh samples can be drawn; "" where they can

@@ -4,8 +4,8 @@
 
 The data are symbols from 1 to 8. Blanks follow, then a delimiter, then blanks on which the data are written. Variants:
 `arjovsky` as above; `tcn` gives the digits 0 to 9 as one float channel, with delimiters in place of the last blanks;
-`variable` draws the silence from 1 to `length`. All steps are trained on. The score is the accuracy on the last
-`symbols` steps alone, since a model without memory has 0.93 over all steps at length 100. No memory: 1/8; half of the
+`variable` draws the silence from 1 to `length`. All steps are trained on. The score is the accuracy on only the
+last `symbols` steps, since a model without memory has 0.93 over all steps at length 100. No memory: 1/8; half of the
 symbols: 1/2 + 1/16. Over all steps of `arjovsky` the loss of a model without memory is
 symbols * ln 8 / (length + 2 * symbols) nats: 0.173 at length 100.
 
