@@ -40,27 +40,27 @@ define MEASURE
 set -e; for words in $(BENCHMARKS); do echo "== $$words"; .venv/bin/python -m experiments.benchmarks.$$words; done
 endef
 
-clean: ## away with .venv and the caches; searches and their results stay
+clean: ## removes .venv and the caches; searches and their results stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help install quickstart test test-all benchmarks benchmarks-short clean FORCE
 .NOTPARALLEL:
 
-# The stamp holds the folder's path: a .venv does not survive a move, nor the loss of its interpreter.
+# .venv/.installed holds the path of this folder. A .venv does not work after a move or without its interpreter.
 ifneq ($(shell .venv/bin/python -c '' 2>/dev/null && cat .venv/.installed 2>/dev/null),$(CURDIR))
 STALE = FORCE
 endif
 
 .venv/.installed: pyproject.toml requirements.lock $(STALE)
 	@sh -c "$$INTO_VENV" install .
-	@.venv/bin/recurrent tasks >/dev/null # counts the floors once: the list then answers at once
+	@.venv/bin/recurrent tasks >/dev/null # counts the floors once, so that the list answers at once later
 
 .venv/.installed-test: pyproject.toml requirements.lock $(STALE)
 	@sh -c "$$INTO_VENV" install '.[test]'
 	@touch $@
 
-# $1 is what to install. While .venv/.unfinished stands, the .venv is half-made and the next run starts it anew.
+# $1 is what to install. If .venv/.unfinished exists, the .venv is half-made, and the next run makes a new one.
 define INTO_VENV
 fits() {
     "$$1" -c '
@@ -93,7 +93,7 @@ whole() {
 }
 if ! whole; then
     find_python
-    # An activated .venv answers to these names too, and is about to go: take the interpreter that it was made from.
+    # An activated .venv answers to these names too, and it is removed below. Its base interpreter stays.
     python=$$("$$python" -c 'import sys; print(sys._base_executable)')
     rm -rf .venv && mkdir .venv && touch .venv/.unfinished && "$$python" -m venv .venv || exit 2
 fi

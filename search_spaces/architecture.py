@@ -1,4 +1,4 @@
-"""A trial's values in words: one architecture string, and a value for each parameter name that all trials share.
+"""Describes the values of a trial: one architecture string, and one value for every parameter name of the search.
 
 {"cell": "gru", "depth": 2, "width": 64, …}                           gru-64x2
 {"depth": 2, "cell_1": "lstm", "width_1": 64, "cell_2": "gru", …}     lstm-64+gru-32
@@ -34,7 +34,7 @@ def bias(values: Values, cell: str, layer: str) -> float | None:
 
 
 def switched(values: Values) -> list[str]:
-    """Those of "bidirectional" and "residual" that the model is; a model of one layer is never residual."""
+    """The switches that are on, of "bidirectional" and "residual". A model of one layer is never residual."""
     active = {"bidirectional": bool(values.get("bidirectional")), "residual": values.get("residual")}
     return [name for name, on in active.items() if on and (name != "residual" or values["depth"] > 1)]
 
@@ -61,7 +61,7 @@ def _start(values: Values, cell: str, layer: str) -> str:
 def parameters(values: Values, names: list[str]) -> Values:
     """A value for each of `names`, and a summary of the layers.
 
-    A name without a value gets "none" or 0: charts over all trials leave out a trial that lacks a name.
+    A name without a value gets "none" or 0, since MLflow's charts leave out a trial that lacks a name.
     """
     stack = layers(values)
     cells = list(dict.fromkeys(cell for cell, _ in stack))

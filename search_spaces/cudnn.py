@@ -21,7 +21,8 @@ class SimpleRNN(keras.layers.SimpleRNN):
     """`keras.layers.SimpleRNN`, tanh or relu, with the kernel `cudnn`; without a GPU Keras' own loop computes it.
 
     A mask must be right-padded, which is checked when the layer runs. Outputs behind the end of a sequence are zeros.
-    The class has Keras' name, by which a file of weights finds a layer: both classes load each other's files.
+    A file of weights finds a layer by the name of its class. This class has Keras' name, so both classes load each
+    other's files.
     """
 
     def __init__(self, units: int, **more: Any) -> None:
@@ -42,7 +43,7 @@ class SimpleRNN(keras.layers.SimpleRNN):
             input_h=initial_state[0][:, None],
             input_c=tf.zeros((), sequences.dtype),  # only an LSTM has this state
             params=_parameters(self.cell),
-            is_training=True,  # also keeps what the gradient needs
+            is_training=True,  # the operation then keeps what the gradient needs
             rnn_mode=mode,
             sequence_lengths=lengths,
             time_major=False,
@@ -62,7 +63,7 @@ def _lengths(sequences: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
 
 
 def _parameters(cell: Any) -> tf.Tensor:
-    """The vector of parameters, see above."""
+    """The vector of parameters that the docstring of this file describes."""
     kernel, recurrent, bias = (
         tf.convert_to_tensor(part.value) for part in (cell.kernel, cell.recurrent_kernel, cell.bias)
     )

@@ -1,6 +1,6 @@
 """What a space of recurrent models declares.
 
-This works without Keras: a search tells the size of its space before it imports Keras, which takes seconds.
+This works without Keras. A search can thus say how large its space is before it imports Keras, which takes seconds.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def declare(
 ) -> None:
     """Declares the dimensions of a space to `hp`; the arguments are those of `RecurrentSpace`.
 
-    Every name is declared, also those of the deepest model. A layer's names stand under the depths that have it.
+    All names are declared, those of the deepest model too. A layer's names are active at the depths with this layer.
     """
     hp.Choice("depth", list(depths))
     if mixed:

@@ -1,4 +1,4 @@
-"""How far back a model sees: how the gradient of its last state shrinks, or grows, with the lag of the input.
+"""Measures how far back a model sees: how the gradient of its last state shrinks or grows with the lag of the input.
 
 For a random projection s = <v, h_T> of the last state, v ~ N(0, 1) for each sample, the gain at lag tau is
 G_tau = exp(mean over samples of ln |ds / dx_{T - tau}|). The gradient of the task's loss is not used: after training it
@@ -18,7 +18,7 @@ from search_spaces.plain import stock
 
 SAMPLES = 16
 MAX_PADDING = 8  # a batch up to this many times the samples takes less time than tracing Keras' layers
-SHORT_LAG = 50  # the lag of the short half-life: plain cells are said to lose the signal there
+SHORT_LAG = 50  # the last lag of the short half-life; plain cells are said to have lost the signal there
 MIN_STEPS, MAX_STEPS = 100, 1_000  # steps that a model is probed over
 MIN_GAIN = 1e-30  # smaller gains are rounding errors of float32
 FLOAT32_MIN, FLOAT32_MAX = 1e-45, 3e38  # smaller numbers are 0 in float32, larger ones infinite
@@ -37,9 +37,9 @@ class GradientProbe:
         samples: number of sequences of the probe.
         x: the probe, `(samples, time, features)` or tokens `(samples, time)`. By default features are N(0, 1) and
             tokens are drawn uniformly. For tokens the gradient is the one with respect to their embeddings.
-        compiled: the batch size that the model's kernel has been compiled for, with `steps` steps; 0 for none. Between
-            1 and MAX_PADDING times `samples`, the probe is padded to this batch size and the model's own layers read
-            it. Otherwise stock Keras layers read it: they take longer to trace but are not compiled.
+        compiled: the batch size that the model's kernel has been compiled for, with `steps` steps; 0 for none. If it
+            is from 1 to MAX_PADDING times `samples`, the probe is padded to this size, and the model's own layers read
+            the probe. Otherwise stock Keras layers read it. They take longer to trace but are not compiled.
 
     Raises SpaceError for a probe that is too short for SHORT_LAG lags.
     """
@@ -107,7 +107,7 @@ def _copy(model: keras.Model, start: keras.KerasTensor, own_layers: bool) -> ker
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, keras.layers.Embedding):
             return keras.layers.Identity(name=layer.name)
-        # To compile a kernel for two passes would take longer than it saves.
+        # For two passes the compilation of a kernel takes longer than the kernel saves.
         return type(layer).from_config(layer.get_config()) if own_layers else stock(layer)
 
     return keras.models.clone_model(model, input_tensors=start, clone_function=copied)
@@ -116,7 +116,7 @@ def _copy(model: keras.Model, start: keras.KerasTensor, own_layers: bool) -> ker
 def _gradient(model: keras.Model, v: np.ndarray, shape: tuple[int | None, ...]) -> Any:
     """ds/dx as a function of x.
 
-    The batch size is free in `shape`, as it is in training, so a program compiled for training is found again.
+    The batch size is free in `shape`, since it is free in training: a program compiled for training is found again.
     """
 
     def gradient(x: tf.Tensor) -> tf.Tensor:
@@ -144,9 +144,12 @@ def rate(curve: np.ndarray, longest: int) -> float:
     return float(np.polyfit(lags, curve[lags], 1)[0]) if len(lags) > 1 else math.log(MIN_GAIN)
 
 
-def half_life(rate: float, steps: int) -> float:
-    """Steps after which a gain is halved, at most the T steps of the probe; T where the gain does not shrink."""
-    return min(math.log(2) / -rate, steps) if rate < 0 else float(steps)
+def half_life(slope: float, steps: int) -> float:
+    """The steps after which a gain with this `rate` is halved, at most the T `steps` of the probe.
+
+    Where the gain does not shrink, this is T.
+    """
+    return min(math.log(2) / -slope, steps) if slope < 0 else float(steps)
 
 
 def summary(curve: np.ndarray) -> dict[str, float]:
@@ -182,11 +185,11 @@ def plot_points(curve: np.ndarray) -> dict[str, list[float]]:
 def measure(
     model: keras.Model, initial: list[np.ndarray], steps: int, seed: int = 0, compiled: int = 0
 ) -> dict[str, Any]:
-    """`summary` and `plot_points` of a model, with its own weights (`trained`) and with those it began with (`init`).
+    """`summary` and `plot_points` of a model, for its own weights (`trained`) and for its first weights (`init`).
 
     Args:
         initial: the weights that the model began with, in the order of `get_weights`.
-        steps: of the task.
+        steps: time steps of the task.
         compiled: the batch size that the model's kernel has been compiled for, with `steps` steps; 0 for none.
     """
     length = probe_steps(steps)

@@ -1,4 +1,4 @@
-"""Initialisations that make memory. They change weights, never shapes or activations: cuDNN's kernels stay usable.
+"""Initialisations that help a cell to remember. They change only weights, so cuDNN's kernels stay usable.
 
 Gates stand in Keras' order. LSTM has i, f, c, o in a bias `(4 units,)`. GRU has z, r, h in a bias `(2, 3 units)`, whose
 row 0 is added to the input's products and row 1 to the state's. The keep gate is LSTM's f and GRU's z:
@@ -106,9 +106,11 @@ def gated(
     """How the weights of a gated layer begin, as arguments of the Keras layer; {} is Keras' default.
 
     Args:
-        bias_kind: makes the bias from `bias`, the first bias of the keep gate; None leaves Keras' bias.
-        chrono_kind: makes the bias from `longest`, where `init` is chrono; `bias` is not used then.
+        bias_kind: makes the layer's bias from `bias`.
+        chrono_kind: makes the layer's bias from `longest` if `init` is chrono. `bias` is not used then.
         init: default, orthogonal, identity or chrono.
+        bias: the first bias of the keep gate; None leaves Keras' bias.
+        longest: steps that the longest dependency spans.
     """
     found: dict[str, Any] = {}
     if init in PER_GATE:

@@ -1,7 +1,8 @@
 """Which kernel computes a candidate's recurrent layers on this machine, and why.
 
-A GPU takes `cudnn`. Elsewhere `xla`, the compiled scan of scan.py, is taken where it saves more time than its
-compilation takes, and `loop`, Keras' own, where it does not. A cell's facts say what `xla` takes and saves.
+On a GPU `cudnn` is chosen. Without a GPU `xla`, the compiled scan of scan.py, is chosen if it saves more time than its
+compilation takes. Otherwise `loop`, Keras' own loop, is chosen. A cell's facts say how long `xla` takes to compile and
+how much time it saves.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,9 +25,9 @@ def kernel(used: Sequence[str], gpus: int, work: int, sizes: int = 1) -> tuple[s
     """(kernel, reason) for a model of the cells `used`, one for each layer.
 
     Args:
-        gpus: that the model may use.
+        gpus: the number of GPUs that the model may use.
         work: time steps that each layer is trained on: training steps times the length of a sequence.
-        sizes: of batches in training, 2 where the last batch is smaller: XLA compiles for each size.
+        sizes: how many sizes of batches training has: 2 if the last batch is smaller. XLA compiles for each size.
     """
     if gpus:
         without = _without(used, "cudnn")

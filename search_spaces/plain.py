@@ -18,7 +18,7 @@ def plain(model: keras.Model) -> keras.Model:
 
 
 def stock(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """The Keras layer that `layer` is, or is derived from, with new weights."""
+    """A stock Keras layer with new weights. A layer of ours becomes one of its Keras base class."""
     if isinstance(layer, keras.layers.Bidirectional):
         inner, back = stock(layer.forward_layer), stock(layer.backward_layer)
         return keras.layers.Bidirectional(inner, layer.merge_mode, backward_layer=back, name=layer.name)

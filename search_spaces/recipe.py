@@ -1,8 +1,8 @@
 """Recipes: how a candidate begins and is trained. Each dimension can be searched, like cell, depth and width.
 
 The initialisation depends on the cell, the bias on the initialisation, residual connections on the depth. Keras Tuner
-drops a name that is used in two branches. Each cell therefore has names of its own, for example init_lstm and
-bias_lstm, and in a mixed space each layer has them too, for example init_lstm_1.
+drops a name that is used in two branches. Each cell therefore has separate names, for example init_lstm and bias_lstm.
+In a mixed space each layer has separate names, too, for example init_lstm_1.
 """
 
 import dataclasses
@@ -46,16 +46,16 @@ class Recipe:
     """The values of each dimension; by default each dimension has a single value, and nothing is searched.
 
     Args:
-        inits: initialisations, each for the cells that know it. orthogonal and identity are per gate; identity of
-            SimpleRNN is the IRNN; chrono needs `longest` and sets the biases itself.
+        inits: initialisations. Each is used for the cells that know it. orthogonal and identity are matrices of each
+            gate. identity makes SimpleRNN the IRNN. chrono needs `longest` and sets the biases itself.
         biases: first biases of the keep gate, for the cells that have one; None leaves Keras' biases.
         clips: norms that all gradients together are clipped to (Pascanu et al. 2013, arXiv:1211.5063); 0 clips none.
         optimizers: adam, rmsprop.
-        residual: 1 adds to each layer's output, from the second on, its input; 0 does not.
+        residual: with 1 each layer from the second on adds its input to its output; with 0 none does.
         bidirectional: 1 reads every sequence from both ends.
         longest: steps that the longest dependency spans.
 
-    Raises SpaceError for what it cannot use.
+    Raises SpaceError for a value that it cannot use.
     """
 
     inits: Sequence[str] = ("default",)

@@ -39,8 +39,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
         features: the input has shape `(batch, time, features)` and holds floats. Either this or `tokens` is given.
         tokens: the input has shape `(batch, time)` and holds integers below `tokens`, which are embedded.
         one_hot: tokens are read as one-hot vectors, without weights, instead of trained embeddings.
-        padding: the value of x behind the end of a sequence, 0 for tokens; the last step before it is read. Padding
-            stands only at the end, since cuDNN's kernels need that.
+        padding: the value of x behind the end of a sequence; 0 for tokens. The answer is read at the last step before
+            the padding. Padding stands only at the end, since cuDNN's kernels need that.
         per_step: an output at every step `(batch, time, outputs)` instead of one at the last step `(batch, outputs)`.
         cells: cells to choose from, all by default.
         depths: numbers of recurrent layers.
@@ -49,7 +49,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         learning_rate, dropout: a list of values, or the two ends of an interval. The rate is drawn on a log scale.
             Dropout lies between recurrent layers, so a model of depth 1 has none.
         decay_steps: training steps over which the learning rate falls to zero, along half a cosine wave (Loshchilov &
-            Hutter 2017, arXiv:1608.03983); constant by default.
+            Hutter 2017, arXiv:1608.03983). By default the rate is constant.
         recipe: initialisations, biases, clipping, optimisers, residual connections, reading from both ends; see
             `Recipe`.
         gpus, work, sizes: decide which kernel computes the recurrent layers; see `kernels.kernel`.
@@ -94,7 +94,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         self.recipe, self.gpus, self.work, self.sizes = recipe, gpus, work, sizes
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
-        """Declares every name, also those of the deepest model; a layer's names stand under the depths that have it."""
+        """Declares all names, those of the deepest model too; see `dimensions.declare`."""
         declare(hp, self.cells, self.depths, self.widths, self.mixed, self.learning_rate, self.dropout, self.recipe)
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:

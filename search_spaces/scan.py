@@ -26,11 +26,12 @@ class Scanned:
             first among what is kept.
         backward_pass(states, recurrent, mask, kept, ends, outputs): takes the gradients of the last states and of the
             outputs at every step, or None for these. Returns the gradients of the first states and of the gates.
-        gates_of_inputs, gates_of_states: places, among the gates of backward_pass and in Keras' order, of the gates
-            with products with the inputs, and of those with products with the states.
+        gates_of_inputs: places of the gates that have products with the inputs, in Keras' order. A place is an index
+            into the gates that backward_pass returns.
+        gates_of_states: the same for products with the states.
 
     The backward pass does not depend on the size of the input, so layers of one width share its program. Only a layer
-    that returns its last output alone has another one.
+    that returns only its last output has a different program.
     """
 
     gates_of_inputs: tuple[int, ...]
@@ -49,20 +50,21 @@ class Scanned:
 
     def _scan(self, x: tf.Tensor, mask: tf.Tensor | None, states: Tensors) -> tuple[tf.Tensor | None, list[tf.Tensor]]:
         """(outputs at every step, or None; the last states) for x `(time, batch, features)`."""
-        forward, backward = _compiled(self.forward_pass), _compiled(self.backward_pass)  # type: ignore[attr-defined]
+        go_forward = _compiled(self.forward_pass)  # type: ignore[attr-defined]
+        go_backward = _compiled(self.backward_pass)  # type: ignore[attr-defined]
         cell, count, sequences = self.cell, len(states), self.return_sequences  # type: ignore[attr-defined]
         weights = [tf.convert_to_tensor(part.value) for part in (cell.kernel, cell.recurrent_kernel, cell.bias)]
 
         @tf.custom_gradient
         def run(*arguments: tf.Tensor) -> tuple[Tensors, Callable[..., Tensors]]:
-            # An eager tape must not look inside: what the loops keep cannot leave the program that XLA has compiled.
+            # An eager tape must not record the loops: what they keep cannot leave the program that XLA has compiled.
             x, *more = (tf.stop_gradient(part) for part in arguments)
             states, weights = more[:count], more[count:]
-            ends, kept = forward(x, states, weights, mask)
+            ends, kept = go_forward(x, states, weights, mask)
 
             def gradients(*of_results: tf.Tensor) -> Tensors:
                 of_outputs, of_ends = (of_results[0], of_results[1:]) if sequences else (None, of_results)
-                of_states, gates = backward(states, weights[1], mask, kept, of_ends, of_outputs)
+                of_states, gates = go_backward(states, weights[1], mask, kept, of_ends, of_outputs)
                 of_x, *of_weights = self._layer_gradients(x, states[0], kept[0], weights, gates)
                 return of_x, *of_states, *of_weights
 
@@ -76,8 +78,8 @@ class Scanned:
     ) -> tuple[tf.Tensor, ...]:
         """Gradients of x, kernel, recurrent kernel and bias, from those of the gates at every step.
 
-        TensorFlow computes them, not XLA: it is faster at large products and leaves out the gradient of x where nobody
-        needs it.
+        TensorFlow computes them, and not XLA. It is faster at large products, and it leaves out the gradient of x where
+        nobody needs it.
         """
         kernel, _, bias = weights
         by_inputs = [gates[place] for place in self.gates_of_inputs]
@@ -153,7 +155,7 @@ def _with(mask: Any, inputs: Tensors) -> Tensors:
 
 def _loop(step: Step, inputs: Tensors, states: Tensors, kept: int, backwards: bool) -> tuple[Tensors, Tensors]:
     steps = tf.shape(inputs[-1])[0]
-    # Each tensor has its own array. XLA would compute a joined array as a whole for each part that is read of it.
+    # Each tensor has its own array. XLA would compute a joined array as a whole for each part that is read from it.
     arrays = [tf.TensorArray(states[0].dtype, steps, element_shape=states[0].shape) for _ in range(kept)]
 
     def body(done: tf.Tensor, states: Tensors, arrays: Sequence[tf.TensorArray]) -> tuple[Any, Any, Any]:
@@ -167,12 +169,12 @@ def _loop(step: Step, inputs: Tensors, states: Tensors, kept: int, backwards: bo
 
 
 def before(first: tf.Tensor, sequence: tf.Tensor) -> tf.Tensor:
-    """The states before each step: `first`, then all of `sequence` without its last."""
+    """The states before each step: `first`, then all of `sequence` without its last state."""
     return tf.concat([first[None], sequence[:-1]], 0)
 
 
 def input_gradient(gates: Tensors, kernel: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-    """The gradient of the inputs, of this shape; k gates hold their products with `kernel` `(features, k·width)`."""
+    """The gradient of the inputs, in `shape`. k gates hold their products with `kernel` `(features, k·width)`."""
     parts = zip(gates, tf.split(kernel, len(gates), 1), strict=True)
     return tf.reshape(tf.add_n([tf.matmul(_rows(gate), part, transpose_b=True) for gate, part in parts]), shape)
 
@@ -189,7 +191,8 @@ def recurrent_gradient(first: tf.Tensor, hs: tf.Tensor, gates: Tensors) -> tf.Te
         first: the state before the first step `(batch, width)`.
         hs: the states after each step `(time, batch, width)`.
     """
-    later = weight_gradient(hs[:-1], [gate[1:] for gate in gates])  # slices without a copy, except in small layers
+    # These slices are not copied, except in small layers.
+    later = weight_gradient(hs[:-1], [gate[1:] for gate in gates])
     return later + weight_gradient(first[None], [gate[:1] for gate in gates])
 
 

@@ -1,4 +1,4 @@
-"""How many points a space has, counted without listing them, and without Keras and Keras Tuner."""
+"""Counts the points of a space without listing them. This works without Keras and Keras Tuner."""
 
 import contextlib
 import math

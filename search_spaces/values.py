@@ -15,10 +15,11 @@ Real = list[float] | Interval
 
 
 def check_real(name: str, values: Real, fit: bool, which: str) -> None:
-    """Raises SpaceError unless `values` are a list or an interval of finite numbers, and `fit`.
+    """Raises SpaceError unless `values` are a list or an interval of finite numbers, and `fit` is true.
 
     Args:
-        which: says which numbers fit.
+        fit: whether all numbers are in the range of this argument.
+        which: that range in words, for the message.
     """
     ends = not isinstance(values, tuple) or (len(values) == 2 and values[0] < values[1])
     if not (values and fit and ends and all(math.isfinite(value) for value in values)):

@@ -15,7 +15,7 @@ from tracking.models import CARD, download, logged_model
 from tracking.results import ranked, results
 
 KERAS = "model.keras"
-# The recorded score and the reloaded model's are sums in another order. Float32 then differs in its last digits.
+# The recorded score and that of the reloaded model are sums in different orders. Their last digits differ in float32.
 TOLERANCE = 1e-4
 
 Score = Callable[[Path, str], float]
@@ -27,8 +27,8 @@ def export(client: MlflowClient, uri: str, parent: Run, to: Path, score: Score) 
     Args:
         score: the metric of the model in a `.keras` file on a split, "val" or "test".
 
-    Returns the card, with `test_score`. Raises SearchStateError if there is no model, if `to` holds something else,
-    or if the reloaded model does not score what the record says.
+    Returns the card, with `test_score`. Raises BadInput if `to` cannot be made or holds something else. Raises
+    SearchStateError if there is no model, or if the reloaded model does not score what the record says.
     """
     name = parent.data.tags["search_id"]
     check_target(to, name)
@@ -66,7 +66,7 @@ def _best_model(client: MlflowClient, parent: Run, name: str) -> LoggedModel:
 
 
 def check_target(to: Path, name: str) -> None:
-    """Raises SearchStateError unless `to` is free, or holds an export of the same search."""
+    """Raises BadInput unless `to` is free, or holds an earlier export of the same search."""
     try:
         to.exists()
     except OSError as error:  # for example a name that is too long
@@ -101,7 +101,7 @@ def _record_test(client: MlflowClient, card: dict[str, Any]) -> None:
 
 
 def _place(file: Path, card: dict[str, Any], to: Path) -> None:
-    """Replaces each file in one step: the files of an earlier export are there until then."""
+    """Replaces each file in one step, so an earlier export keeps its file until the new one is there."""
     described = file.with_name(CARD)
     described.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
     to.mkdir(exist_ok=True)

@@ -9,16 +9,17 @@ from mlflow.entities import Run
 from tracking.errors import BadInput
 from tracking.results import ranked, results
 
-SHORT = 50  # lags, after which plain cells are said to have lost the signal
-LOST = -2  # log10 of the share of the first gain below which it counts as lost
+SHORT = 50  # the lag at which plain cells are said to have lost the signal
+LOST = -2  # log10 of the share of the first gain below which the signal counts as lost
 DEEPEST = -10  # log10: lower gains are cut off
 MOMENTS = {"init_": ("at first", "--", 0.7), "": ("trained", "-", 1.0)}  # prefix: words, line, opacity
 
 
 def horizons(client: MlflowClient, parent: Run) -> list[dict[str, Any]]:
-    """The best trial of each cell that has a horizon, best first: as in `results`, with `curves` of [lag, log10 gain].
+    """For each cell its best trial with a horizon, the best trial first.
 
-    Raises BadInput if no trial has one.
+    A trial has the names of `results`, and `curves`: the (lag, log10 gain) pairs of each moment. Raises BadInput if no
+    trial has a horizon.
     """
     found: dict[str, dict[str, Any]] = {}
     for trial in ranked(results(client, parent)):
@@ -38,7 +39,7 @@ def _curve(client: MlflowClient, run_id: str, moment: str) -> list[tuple[int, fl
 
 
 def half_life(horizon: dict[str, float], moment: str, over: str) -> str:
-    """In words: "none" for a gradient that does not shrink, whose number is the length that was looked at."""
+    """As text. It is "none" for a gradient that does not shrink: the record has the length of the probe there."""
     steps, rate = horizon[f"{moment}half_life{over}"], horizon[f"{moment}rate{over}"]
     return f"{steps:.3g}" if rate < 0 else "none"
 
@@ -73,7 +74,7 @@ def _finish_axes(axes: Any, trials: list[dict[str, Any]]) -> None:
     axes.axhline(LOST, color="grey", linewidth=0.8, linestyle=":")
     axes.text(right, LOST, "1% ", ha="right", va="bottom", color="grey")
     marks = {SHORT: f"{SHORT} steps", asked: f"the task's first step: {asked}"}
-    for line, (lag, words) in enumerate(marks.items()):  # one text below the other: both lags may be the same
+    for line, (lag, words) in enumerate(marks.items()):  # the second text stands lower, since both lags may be the same
         if lag <= right:
             axes.axvline(lag, color="grey", linewidth=0.8)
             side, where = "right" if lag > 0.6 * right else "left", axes.get_xaxis_transform()

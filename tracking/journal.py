@@ -31,7 +31,7 @@ def now() -> int:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Puts the file's name into an OSError that is raised here: the error of a write has none."""
+    """Puts the file's name into an OSError that is raised inside, since the error of a write has no name."""
     try:
         yield
     except OSError as error:
@@ -46,9 +46,9 @@ class Journal:
         self.path = path
 
     def append(self, event: str, **fields: Any) -> Event:
-        """Writes one event and waits until the disk has it. One `write` call: a kill cannot tear the line.
+        """Writes one event and waits until the disk has it. The line is one `write` call, so a kill cannot tear it.
 
-        Raises OSError, with the journal's name, if the disk is full; the journal is then as it was.
+        Raises OSError, with the journal's name, if the disk is full. The journal then has what it had before.
         """
         line = {"event": event, "time": now(), **fields}
         data = json.dumps(line).encode() + b"\n"
@@ -57,11 +57,13 @@ class Journal:
             if file.write(data) != len(data):
                 os.ftruncate(file.fileno(), before)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            # After this call the study and MLflow are told of the event. Without this fsync a power cut may take a line
+            # that they know already.
             os.fsync(file.fileno())
         return line
 
     def repair(self) -> None:
-        """Cuts off a torn last line, which a full disk or a power cut leaves. The next event would be glued to it."""
+        """Cuts off a torn last line, which a power cut or a full disk leaves. The next event would continue it."""
         cut_torn_line(self.path)
 
     def events(self) -> list[Event]:
@@ -72,8 +74,8 @@ class Journal:
 class TrialFolders:
     """Finds the folders of a search's trials as they come: `0000`, `0001`, …
 
-    Trials are numbered without gaps. After the first look only the next number is looked for, and numbers that a user
-    has removed.
+    Trials are numbered without gaps. After the first look only the next number is looked for, and the numbers of
+    folders that a user has removed and may bring back.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """The best model of a search, as a model in MLflow.
 
-Written by hand with `MlflowClient` alone: `mlflow.keras.log_model` needs TensorFlow in the launcher, and `autolog`
-runs a subprocess that imports it. The result is what MLflow's own `keras` flavour reads.
+It is written only with `MlflowClient`. `mlflow.keras.log_model` needs TensorFlow in the launcher, and `autolog` runs a
+subprocess that imports TensorFlow. MLflow's own `keras` flavour reads the result.
 """
 
 import json
@@ -52,7 +52,7 @@ def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, c
 
 
 def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
-    """The models of a search, the newest first, with those that are half-made."""
+    """The models of a search, the newest first. Half-made ones are among them."""
     found = client.search_logged_models(
         [parent.info.experiment_id],
         filter_string=f"tags.search_id = '{parent.data.tags['search_id']}'",
@@ -74,7 +74,7 @@ def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card:
 
 
 def _remove(client: MlflowClient, model: LoggedModel) -> None:
-    """Deletes a model and its local files: MLflow only hides the model. Files on a server are left to the server."""
+    """Deletes a model and its local files, since MLflow only hides the model. A server deletes its files itself."""
     if is_local_uri(model.artifact_location, is_tracking_or_registry_uri=False):
         folder = Path(local_file_uri_to_path(model.artifact_location)).parent  # …/models/m-…/artifacts
         if folder.name == model.model_id:
@@ -97,7 +97,7 @@ def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, An
 
 
 def _schema(shape: dict[str, Any]) -> Schema:
-    """A schema with free batch and time: one inferred from data would refuse sequences of another length."""
+    """A schema with free batch and time. A schema inferred from data would refuse sequences of another length."""
     sizes = tuple(-1 if size is None else size for size in shape["shape"])
     return Schema([TensorSpec(np.dtype(shape["dtype"]), sizes)])
 

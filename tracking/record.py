@@ -15,13 +15,13 @@ from tracking.runs import Projection
 from tracking.store import database, in_a_line, locked, tune, words
 
 EVERY_SECONDS = 2.0  # between two looks at the journals
-HOLD_SECONDS = 10.0  # that epochs may wait: a call costs nearly as much for one as for many
-RETRY_SECONDS = 2.0  # until a store that did not answer is asked again
-SERVER_SECONDS = 15.0  # that a server is waited for at the beginning and at the end
-FILE_SECONDS = 60.0  # the same for a file that another process writes: that process will soon be done
-PATIENT_SECONDS = 3.0  # after which a user is told what is waited for
+HOLD_SECONDS = 10.0  # time that epochs may wait to be sent together; a call costs nearly as much for one as for many
+RETRY_SECONDS = 2.0  # pause before a store that did not answer is asked again
+SERVER_SECONDS = 15.0  # longest wait for a server, at the beginning and at the end
+FILE_SECONDS = 60.0  # the same for a file that another process writes; that process will soon be done
+PATIENT_SECONDS = 3.0  # wait after which the user is told about it
 LOOK_SECONDS = 0.05  # between two looks at what the thread has reached
-TUNE_AFTER = 100  # trials, after which the database's statistics are made again
+TUNE_AFTER = 100  # new trials after which the database's statistics are made again
 FAILURES = (MlflowException, SQLAlchemyError, OSError, Unreachable)
 
 
@@ -34,25 +34,24 @@ class Record:
     Args:
         uri: of the store.
         name: of the search.
-        make: opens the search in the store. It is called until it succeeds. If it raises Unreachable, or an error that
-            is none of ours, the store has failed; any other RecurrentError is a refusal.
+        make: opens the search in the store. It is called until it succeeds. Unreachable, and every error that is no
+            RecurrentError, means that the store has failed. Any other RecurrentError is a refusal.
         warn: shows a line to the user.
     """
 
     def __init__(self, uri: str, name: str, make: Callable[[], Projection], warn: Callable[[str], None]) -> None:
         self.uri, self.name, self.make, self.warn = uri, name, make, warn
-        self.patience = FILE_SECONDS if database(uri) else SERVER_SECONDS
+        self.patience = FILE_SECONDS if database(uri) else SERVER_SECONDS  # longest wait for the store
         self.opened: Projection | None = None
         self.refusal: RecurrentError | None = None
-        self.failure: Exception = Unreachable(
-            f"tracking-uri: expected an MLflow store, got {uri}: no answer yet"
-        )  # the last one
-        self.awaited = False  # somebody waits for it to open, and will say what comes of that
-        self.doubtful = False  # an attempt to open it has failed: the store may have made a run without saying so
+        # The last failure of the store.
+        self.failure: Exception = Unreachable(f"tracking-uri: expected an MLflow store, got {uri}: no answer yet")
+        self.awaited = False  # `wait` runs, and will tell the user what has happened
+        self.doubtful = False  # an attempt to open it has failed, and the store may have made a run without an answer
         self.reachable = True
-        self.dropped = False  # MLflow has refused a trial
-        self.tuned = 0  # trials there were when the database's statistics were made
-        self.over = threading.Event()
+        self.refused_trial = False  # MLflow has refused a trial
+        self.tuned = 0  # number of trials when the database's statistics were last made
+        self.ending = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
     @property
@@ -69,14 +68,14 @@ class Record:
         return self.opened
 
     def start(self) -> None:
-        """Begins, unless it has begun."""
+        """Starts the thread, unless it has been started."""
         if self.thread.ident is None:
             self.thread.start()
 
     def wait(self, enough: Callable[[], bool]) -> None:
-        """Begins, and waits until the record is open, until its store has had the time that it may take, or `enough`.
+        """Starts the thread, and waits until the record is open, `enough()` is true or `patience` is over.
 
-        If it is not open then, the user is told, and the thread goes on to ask. Raises the store's refusal.
+        If the record is not open then, the user is told, and the thread keeps asking. Raises the store's refusal.
         """
         self.awaited, began, said = True, time.monotonic(), False
         self.start()
@@ -89,7 +88,7 @@ class Record:
         if self.refusal:
             raise self.refusal
         if self.opened is None:
-            self.reachable = False  # it has been said: the thread says it no more
+            self.reachable = False  # the user is told here, so the thread does not say it again
             self._say(f"{in_a_line(self.failure)}; the search goes on without its store, which is asked again")
 
     def _undecided(self) -> bool:
@@ -97,7 +96,7 @@ class Record:
 
     def _run(self) -> None:
         pause = 0.0
-        while not self.over.wait(pause) and self.refusal is None:
+        while not self.ending.wait(pause) and self.refusal is None:
             self.reachable = self._look()
             pause = EVERY_SECONDS if self.reachable else RETRY_SECONDS
 
@@ -129,13 +128,13 @@ class Record:
             self._say(f"MLflow is not told all of this search: {error}")
 
     def _complain(self, error: Exception) -> None:
-        """Says once that the store has failed; whoever waits for the record to open says it then."""
+        """Says once that the store has failed. While `wait` runs, the thread leaves that to `wait`."""
         self.failure = error
         if self.reachable and not self.awaited:
             self._say(f"the tracking store failed: {in_a_line(error)}; it is asked again")
 
     def _say(self, text: str) -> None:
-        """Printing can fail when the terminal is closed; that must not stop this thread."""
+        """Tells the user. Printing fails if the terminal is closed, and that must not stop the thread."""
         with suppress(OSError, SystemExit):
             self.warn(text)
 
@@ -152,7 +151,7 @@ class Record:
 
     def _say_dropped(self) -> None:
         while self.opened and self.opened.dropped:
-            self.dropped = True
+            self.refused_trial = True
             self._say(self.opened.dropped.pop())
 
     def _tune(self) -> None:
@@ -162,18 +161,20 @@ class Record:
             tune(file)
 
     def finish(self, status: str, last: Callable[[], None] | None = None, stopped: str = "") -> bool:
-        """Sends the rest when no worker lives any more, runs `last`, and ends the parent run.
+        """Sends the rest, runs `last`, and ends the parent run. No worker may be alive.
 
         Returns False if that failed, or if MLflow has refused a trial.
 
         Args:
             status: of the parent run, MLflow's word.
-            stopped: why the search has ended; "" leaves what is there.
+            stopped: why the search has ended; "" keeps the reason that the record has.
         """
-        self.over.set()
+        self.ending.set()
         if self.thread.is_alive():
             self.thread.join()
         deadline, done = time.monotonic() + self.patience, False
+        # A server may answer again, and another process may release the file. The call is repeated until
+        # `patience` is over, so that the user need not repeat it.
         while not done:
             done = self._try(lambda: self._finish(status, last, stopped))
             if done or not self._may_help() or time.monotonic() > deadline:
@@ -187,14 +188,15 @@ class Record:
         self._say_dropped()
         if file := database(self.uri):
             tune(file)
-        return done and not self.dropped
+        return done and not self.refused_trial
 
     def _may_help(self) -> bool:
-        """True if asking again may help: a server, or a file that somebody else writes, that has not refused."""
+        """True if asking again may help: the store has not refused, and it is a server or a locked file."""
         return self.refusal is None and (database(self.uri) is None or locked(self.failure))
 
     def _finish(self, status: str, last: Callable[[], None] | None, stopped: str) -> None:
-        if self.doubtful:  # by now a slow server has done what it was asked for: of two runs one is deleted
+        if self.doubtful:
+            # By now a slow server has done what it was asked for. Of two runs that it has made one is deleted here.
             self.open_now()
             self.doubtful = False
         projection = self.projection

@@ -1,4 +1,4 @@
-"""What a search found, read from MLflow alone."""
+"""What a search found, read only from MLflow."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ NOT_VALUES = ("architecture",)
 
 
 def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
-    """The search as one JSON object; a missing score is None, statuses are MLflow's words."""
+    """The search as one JSON object. A missing score is None. Statuses are MLflow's words."""
     spec = json.loads(parent.data.tags["spec"])
     metrics = parent.data.metrics.items()
     return {
@@ -61,7 +61,7 @@ def _executions(client: MlflowClient, run: Run, spec: dict[str, Any]) -> list[fl
     key = f"executions/{spec['metric']}"
     if key not in run.data.metrics:
         return []
-    if spec.get("executions", 1) == 1:  # then what comes with the run is all there is
+    if spec.get("executions", 1) == 1:  # the run comes with the last score, which is then the only one
         return [run.data.metrics[key]]
     history = client.get_metric_history(run.info.run_id, key)
     return [point.value for point in sorted(history, key=lambda point: point.step)]

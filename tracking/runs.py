@@ -20,7 +20,7 @@ from tracking.searches import child_tags, trial_runs
 from tracking.values import batch
 
 End = tuple[int, str, float]  # time, trial, score
-SETTLING_MILLISECONDS = 1_000  # after which the end of a trial has certainly been written
+SETTLING_MILLISECONDS = 1_000  # an end that is this old has certainly been read, and so have all earlier ends
 REFUSED = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
 STATUSES = {"completed": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
 
@@ -36,10 +36,10 @@ class _Trial:
     start: int = 0  # time of the first event
     last: int = 0  # time of the last event
     session: str = ""  # of the last start
-    asked: bool = False  # MLflow was asked to make its run, and may have made it without an answer
+    asked: bool = False  # MLflow was asked to make the run, and may have made it without an answer
     ended: bool = False
 
-    def settled(self, outcome: str) -> bool:
+    def closed_as(self, outcome: str) -> bool:
         """True if MLflow knows already that the trial has ended with this outcome."""
         return self.outcome == outcome and self.status == STATUSES[outcome]
 
@@ -80,11 +80,11 @@ class Projection:
         self.doubtful = False  # the store may have made a second run of a trial without an answer
         self.ends: list[End] = []
         self.logged: set[End] = set()
-        self.settled = True  # all improvements are logged
+        self.best_is_logged = True  # with all improvements before it
         self._adopt()
 
     def _adopt(self) -> None:
-        """Takes over the runs that are there, one for each trial; further ones, made by a slow server, are deleted."""
+        """Takes over the runs in MLflow, one for each trial. Further runs, which slow servers make, are deleted."""
         parent_id = self.parent.info.run_id
         for name, runs in trial_runs(self.client, self.parent).items():
             trial = self._trial(name)
@@ -108,10 +108,10 @@ class Projection:
         """Sends what is new.
 
         Args:
-            over: no worker lives: what has not ended is closed as interrupted.
+            over: no worker is alive. A trial that has not ended is closed as interrupted.
             hold: seconds that a trial's epochs may wait for more of them.
         """
-        settled = now() - SETTLING_MILLISECONDS if not over else now()
+        latest = now() if over else now() - SETTLING_MILLISECONDS
         for name, events in self.reader.read():
             trial = self._trial(name)
             self.open += [] if trial in self.open or trial.ended else [trial]
@@ -122,8 +122,8 @@ class Projection:
         self.open = [trial for trial in self.open if not trial.ended]
         if over and self.doubtful:
             self._adopt()
-        if not self.settled:
-            self._send_best(settled)
+        if not self.best_is_logged:
+            self._send_best(latest)
 
     def _send_or_drop(self, trial: _Trial, over: bool, hold: float) -> None:
         try:
@@ -138,7 +138,7 @@ class Projection:
         if trial.due(0.0 if over else hold):
             self._log(trial)
             trial.pending, trial.sent = [], time.monotonic()
-        if over and trial.run_id and not trial.ended and not trial.settled("interrupted"):
+        if over and trial.run_id and not trial.ended and not trial.closed_as("interrupted"):
             self._close(trial, "interrupted", trial.last)
 
     def _log(self, trial: _Trial) -> None:
@@ -146,7 +146,7 @@ class Projection:
         starts = [event["session"] for event in trial.pending if event["event"] == "start"]
         trial.session = starts[-1] if starts else trial.session
         end = trial.pending[-1] if trial.pending[-1]["event"] == "end" else None
-        if end is None or not trial.settled(end["outcome"]):
+        if end is None or not trial.closed_as(end["outcome"]):
             self._create(trial)
             metrics, params, tags = batch(trial.pending, trial.start, self.metric)
             if starts:
@@ -161,13 +161,13 @@ class Projection:
             trial.ended = True
             if end["score"] is not None:
                 self.ends.append((end["time"], trial.name, end["score"]))
-                self.settled = False
+                self.best_is_logged = False
 
     def _create(self, trial: _Trial) -> None:
         if trial.run_id is None and trial.asked:  # the answer was lost, but the run may be there
             self._adopt()
         if trial.run_id is None:
-            self.doubtful |= trial.asked  # a slow server may still make the run that was asked for before
+            self.doubtful |= trial.asked  # a slow server may still make the run of the first request
             trial.asked = True
             name = f"{trial.name} {trial.pending[0]['parameters']['architecture']}"
             tags = child_tags(self.parent, trial.name, name)
@@ -178,13 +178,13 @@ class Projection:
         self,
         trial: _Trial,
         outcome: str,
-        time: int,
+        ended_at: int,
         metrics: Sequence[Metric] = (),
         params: Sequence[Param] = (),
         tags: Sequence[RunTag] = (),
     ) -> None:
         self.client.log_batch(trial.run_id, metrics, params, [*tags, RunTag("outcome", outcome)])
-        self.client.set_terminated(trial.run_id, STATUSES[outcome], time)
+        self.client.set_terminated(trial.run_id, STATUSES[outcome], ended_at)
         trial.status, trial.outcome = STATUSES[outcome], outcome
 
     def _reopen(self, trial: _Trial) -> None:
@@ -193,18 +193,18 @@ class Projection:
             self.client.delete_tag(trial.run_id, "outcome")
         trial.status, trial.outcome = "RUNNING", ""
 
-    def _send_best(self, settled: int) -> None:
+    def _send_best(self, latest: int) -> None:
         """Logs the best score so far as a curve over the number of trials that have ended.
 
-        MLflow shows the value of the highest step, therefore steps follow the order of ends. An end that is younger
-        than `settled` waits, since an earlier one may not have been read yet.
+        MLflow shows the value of the highest step, so the steps follow the order of the ends. An end after `latest`
+        waits, since an earlier end may not have been read yet.
         """
-        ready = [(step, end) for step, end in self._improvements() if end[0] <= settled and end not in self.logged]
+        ready = [(step, end) for step, end in self._improvements() if end[0] <= latest and end not in self.logged]
         if ready:
             best = [Metric(f"best/{self.metric}", end[2], end[0], step) for step, end in ready]
             self.client.log_batch(self.parent.info.run_id, best)
             self.logged |= {end for _, end in ready}
-        self.settled = max(self.ends)[0] <= settled
+        self.best_is_logged = max(self.ends)[0] <= latest
 
     def _improvements(self) -> list[tuple[int, End]]:
         """(trials ended by then, end) of every trial that was the best when it ended."""

@@ -33,7 +33,7 @@ def existing_search(name: str, uri: str) -> tuple[MlflowClient, Run]:
 
 
 def _searches(client: MlflowClient, name: str) -> list[Run]:
-    """The parent runs of this name, the oldest first: a server that answered too late may have made a second one."""
+    """The parent runs of this name, the oldest first. A server that answered too late may have made a second one."""
     if "'" in name:  # no search has such a name, and MLflow's filter does not take it
         return []
     text = f"tags.kind = 'search' and tags.search_id = '{name}'"
@@ -53,7 +53,9 @@ def all_trials(client: MlflowClient, parent: Run) -> list[Run]:
 
 
 def trial_runs(client: MlflowClient, parent: Run) -> dict[str, list[Run]]:
-    """The runs of each trial, by number, the fullest first: a server that answered too late may have made a second one.
+    """The runs of each trial, by its number. A server that answered too late may have made a second run of a trial.
+
+    The run with the most metrics comes first.
 
     Trials of an earlier search of this name, whose parent run was deleted, are left out.
     """
@@ -115,7 +117,7 @@ def find_or_make_search(
 
 
 def describe_search(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> Run:
-    """Writes what the search is into its parent run, and sets it RUNNING; returns it as it is then."""
+    """Writes what the search is into its parent run, and sets it RUNNING. Returns the changed run."""
     _describe(client, parent, spec, floors)
     client.set_tag(parent.info.run_id, "spec", json.dumps(spec))
     client.update_run(parent.info.run_id, status="RUNNING")
@@ -123,7 +125,7 @@ def describe_search(client: MlflowClient, parent: Run, spec: dict[str, Any], flo
 
 
 def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str | None, spec: dict[str, Any]) -> Run:
-    """The run that was made; another search's run, if that search has taken the name at the same moment."""
+    """Makes a parent run. Returns it, or the run of another search that has taken the name at the same moment."""
     found = client.get_experiment_by_name(experiment)
     if found is not None and found.lifecycle_stage == "deleted":
         raise SearchStateError(
@@ -145,7 +147,7 @@ def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str
 
 
 def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> None:
-    """Logs parameters, floors, versions and data. What a resumed search may change is a tag, which can change."""
+    """Logs parameters, floors, versions and data. What a resumed search may change is a tag: parameters are fixed."""
     flat = {key: value for key, value in spec.items() if not isinstance(value, dict) and key not in CHANGING}
     params = [Param(key, ",".join(value) if isinstance(value, list) else str(value)) for key, value in flat.items()]
     params += [Param(f"option.{key}", str(value)) for key, value in spec["options"].items()]

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
-MAKING_SECONDS = 150.0  # that another process may take to make a database: MLflow itself tries a bad file for 100
+MAKING_SECONDS = 150.0  # longest wait for a process that makes the database; MLflow itself tries a bad file for 100 s
+LOCKED_SECONDS = 5.0  # longest wait of `tune` for another process that writes to the database
 DENIED = ("UNAUTHENTICATED", "PERMISSION_DENIED", "ENDPOINT_NOT_FOUND")  # HTTP's 401, 403 and 404
 FAILED_REQUEST = ("failed with exception", "failed with timeout exception")  # MLflow's words for no answer in time
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    # With MLflow's defaults one call to a server that is away blocks for four minutes. A slow server may have done what
-    # it has not answered in time: whoever asks again must look first.
+    # With MLflow's defaults one call to a server that is away blocks for four minutes. A slow server may have done a
+    # request that it did not answer in time, so nobody may repeat a request without a look at what is there.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -33,7 +34,7 @@ def resolve(uri: str | None) -> str:
     """The tracking URI to use: the argument, else MLFLOW_TRACKING_URI, else `mlflow.db` in the current folder.
 
     A path becomes absolute, since a child process with another current folder would make a second database.
-    Raises StoreError for a store that is neither SQLite nor a server.
+    Raises BadInput for a store that is neither SQLite nor a server.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
     if uri.startswith(("http://", "https://")):
@@ -80,9 +81,8 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
-    logging.getLogger("mlflow.store.db.utils").setLevel(
-        logging.CRITICAL
-    )  # it prints a page about errors that are raised anyway
+    # This logger prints a page about errors that are raised anyway.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     with working(uri):
         try:
             if file and create:
@@ -96,7 +96,7 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
 
 @contextmanager
 def working(uri: str) -> Iterator[None]:
-    """Turns what MLflow raises meanwhile into the StoreError of `does_not_work`."""
+    """Turns what MLflow raises inside into the StoreError of `does_not_work`."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -110,7 +110,7 @@ def does_not_work(uri: str, error: Exception) -> StoreError:
     """The error as a StoreError of one line: Unreachable if asking again may help, Denied if the server refuses us."""
     if database(uri):
         kind: type[StoreError] = Unreachable if locked(error) else StoreError
-    elif any(words in str(error) for words in FAILED_REQUEST):
+    elif any(phrase in str(error) for phrase in FAILED_REQUEST):
         return unanswered(uri)
     else:
         kind = Denied if _denied(error) else Unreachable
@@ -118,7 +118,7 @@ def does_not_work(uri: str, error: Exception) -> StoreError:
 
 
 def _denied(error: Exception) -> bool:
-    """True for an answer of 401, 403 or 404. MLflow loses the number where the answer is another program's JSON."""
+    """True for an answer of 401, 403 or 404. MLflow loses the number if the answer is the JSON of another program."""
     from mlflow.exceptions import RestException
 
     foreign = isinstance(error, RestException) and "error_code" not in error.json
@@ -135,15 +135,13 @@ def unanswered(uri: str) -> Unreachable:
 
 
 def _create(uri: str, file: Path) -> "MlflowClient":
-    """A client of a file store, whose database is made if it is missing.
-
-    Only one process may make it at a time: MLflow's migrations fail when two run at once. The system releases the lock
-    when its holder dies.
-    """
+    """A client of a file store, whose database is made if it is missing."""
     from mlflow import MlflowClient
 
     lock = file.with_name(f"{file.name}.lock")
     try:
+        # MLflow's migrations fail when two processes run them at once, so the second process waits here. The system
+        # releases the lock when its holder dies.
         with FileLock(lock, timeout=MAKING_SECONDS):
             if not file.exists():
                 _new_database(file)
@@ -155,7 +153,7 @@ def _create(uri: str, file: Path) -> "MlflowClient":
 
 
 def _new_database(file: Path) -> None:
-    """Makes a whole database or none: one whose migrations were killed half-way can never be opened again."""
+    """Makes a whole database or none. A database whose migrations were killed half-way can never be opened again."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     new = file.with_name(f"{file.name}.new")
@@ -168,7 +166,7 @@ def _new_database(file: Path) -> None:
 
 def tune(file: Path) -> None:
     """Lets the UI read while a search writes, and makes sorting by a metric take milliseconds instead of seconds."""
-    with suppress(sqlite3.Error), closing(sqlite3.connect(file, timeout=5)) as connection:
+    with suppress(sqlite3.Error), closing(sqlite3.connect(file, timeout=LOCKED_SECONDS)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("ANALYZE")
 
@@ -180,7 +178,7 @@ def artifacts(uri: str, experiment: str) -> str | None:
 
 
 def in_a_line(error: Exception) -> str:
-    """One line of an error of MLflow's or SQLAlchemy's: what SQLite says, otherwise the first line."""
+    """One line of an error of MLflow or SQLAlchemy: SQLite's message if there is one, otherwise the first line."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     said = [line.partition(") ")[2] for line in lines if line.startswith("(sqlite3.")]
     return (said or lines)[0][:200]

@@ -1,4 +1,4 @@
-"""MLflow's own server on the right store, for as long as someone looks at it."""
+"""Runs MLflow's own server on the store of a record, until the user ends it."""
 
 import os
 import signal
@@ -18,23 +18,28 @@ from typing import Any
 from tracking.errors import BadInput, StoreError
 from tracking.store import database, tune
 
-START_SECONDS = 180.0  # seen: 12 on an idle machine, 60 on a loaded one
-STOP_SECONDS = 5.0
-USUAL_PORT = 5000  # MLflow's own: at the same address each time, the browser keeps the user's settings
+START_SECONDS = 180.0  # longest wait for the server to answer; an idle machine took 12, a loaded one 60
+STOP_SECONDS = 5.0  # longest wait for the server to end after SIGTERM
+LOOK_SECONDS = 1.0  # between two looks whether the server answers
+ANSWER_SECONDS = 5.0  # longest wait for the answer to one look
+USUAL_PORT = 5000  # MLflow's default; the browser keeps a user's settings for one address
 # With PYTHONSAFEPATH the server does not import a user's random.py from the current folder.
 SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONSAFEPATH": "1"}
 
 
 @dataclass
 class Server:
-    """A server that answers at `url`; `process` is None where it is not ours."""
+    """A server that answers at `url`. `process` is None if the server is not ours."""
 
     url: str
     log: Path | None = None
     process: subprocess.Popen[bytes] | None = None
 
     def wait(self) -> None:
-        """Returns on Ctrl-C or SIGTERM, at once if the server is not ours. Raises StoreError if it ends by itself."""
+        """Waits for Ctrl-C or SIGTERM. It returns at once if the server is not ours.
+
+        Raises StoreError if the server ends by itself.
+        """
         with suppress(KeyboardInterrupt):
             if self.process and self.log:
                 raise StoreError(_last_words(self.process.wait(), self.log))
@@ -44,14 +49,15 @@ class Server:
 def server(
     tracking_uri: str, port: int | None = None, progress: Callable[[float], None] | None = None
 ) -> Iterator[Server]:
-    """A server that answers; afterwards none of its processes is left. An http(s) store is one: none is started.
+    """A server that answers. At the end none of its processes is left. No server is started for an http(s) store.
 
     Args:
         tracking_uri: as `store.resolve` gives it.
-        port: None takes MLflow's usual one, or any free one if that is taken.
+        port: None takes MLflow's usual port, or any free port if that one is taken.
         progress: called about once a second, with the seconds so far, until the server answers.
 
-    Raises StoreError: no database at `tracking_uri`, a `port` that is taken, a server that ends at start.
+    Raises StoreError if there is no database at `tracking_uri` or the server does not start, and BadInput for a `port`
+    that is taken.
     """
     file = database(tracking_uri)
     if file is None:
@@ -71,14 +77,15 @@ def server(
 def _free_port(port: int | None) -> int:
     for candidate in (USUAL_PORT, 0) if port is None else (port,):
         with suppress(OSError, OverflowError), socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection just closed does not count
+            # With this option a port is free although a connection to it has just been closed.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", candidate))
             return int(probe.getsockname()[1])
     raise BadInput(f"port: expected a free one, 1024 to 65535, got {port}")
 
 
 def _command(file: Path, port: int) -> list[str]:
-    """One worker: more are slower (MLflow 3.17). Artifacts are read where they lie; no folder is made for them."""
+    """The server has one worker, since more are slower (MLflow 3.17). It reads artifacts where they lie."""
     options = ["--workers", "1", "--host", "127.0.0.1", "--port", str(port), "--backend-store-uri", f"sqlite:///{file}"]
     artifacts = ["--default-artifact-root", (file.parent / "mlartifacts").as_uri(), "--no-serve-artifacts"]
     return [sys.executable, "-m", "mlflow", "server", *options, *artifacts]
@@ -86,7 +93,7 @@ def _command(file: Path, port: int) -> list[str]:
 
 @contextmanager
 def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a separate group: Ctrl-C reaches us alone, and its children end with it."""
+    """A process in a separate group. Ctrl-C does not reach it, and its children end with it."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -118,12 +125,12 @@ def _wait_until_up(
             raise StoreError(f"server: expected an answer within {START_SECONDS:.0f} s, got none; see {log}")
         if progress is not None:
             progress(seconds)
-        time.sleep(1.0)
+        time.sleep(LOOK_SECONDS)
 
 
 def _answers(url: str) -> bool:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know 127.0.0.1
-    with suppress(OSError), direct.open(f"{url}/health", timeout=5) as reply:
+    with suppress(OSError), direct.open(f"{url}/health", timeout=ANSWER_SECONDS) as reply:
         return bool(reply.status == 200)
     return False
 
@@ -136,7 +143,7 @@ def _last_words(code: int, log: Path) -> str:
 
 @contextmanager
 def _signals_interrupt() -> Iterator[None]:
-    """SIGTERM, and SIGHUP of a closing terminal, act as Ctrl-C: by default they would leave the server behind."""
+    """SIGTERM, and SIGHUP of a closing terminal, act as Ctrl-C. By default they would leave the server running."""
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt

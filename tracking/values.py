@@ -10,7 +10,7 @@ from mlflow.entities import Metric, Param, RunTag
 from tracking.journal import Event
 
 COSTS = ("parameters", "flops_per_token", "flops_per_step")
-HOW = ("kernel", "kernel_reason", "steps_per_execution")  # a trial is computed
+HOW = ("kernel", "kernel_reason", "steps_per_execution")  # how a trial is computed
 MOMENTS = {"trained": "", "init": "init_"}  # of a horizon, with the prefix of its metrics
 CURVE = "log10_gain"  # over the lags, which are the metric's steps
 
@@ -59,13 +59,13 @@ def _results(end: Event, metric: str) -> list[tuple[str, float]]:
 
 
 def _horizons(end: Event) -> list[tuple[str, dict[str, Any]]]:
-    """(prefix of the metrics' names, summary and curve) of the trained model and of the one that it was at first."""
+    """(prefix of the metrics' names, summary and curve) of the trained model, and of the model before training."""
     seen = end.get("horizon") or {}
     return [(prefix, seen[moment]) for moment, prefix in MOMENTS.items() if moment in seen]
 
 
 def _sortable(parameters: dict[str, Any]) -> list[tuple[str, float]]:
-    """MLflow sorts parameters as text: numbers are metrics, too."""
+    """The parameters that are numbers, as metrics, since MLflow sorts parameters as text."""
     numbers = {name: value for name, value in parameters.items() if isinstance(value, int | float)}
     found = [(f"hp/{name}", float(value)) for name, value in numbers.items()]
     if numbers.get("learning_rate"):

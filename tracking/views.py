@@ -1,8 +1,8 @@
 """The dashboard that MLflow's UI opens on: saved views, kept as tags of the experiment.
 
 The UI reads a tag `mlflow.sharedViewState.<key>`: either `{"name", "createdAt", "updatedAt", "state"}`, which it lists
-under "Views", or a bare state, which opens by its key alone. MLflow does not document this. It was seen to work with
-3.17. A UI that does not know the tags shows its plain run table, so later 3.x get them too, and earlier ones do not.
+under "Views", or a bare state, which opens only by its key. MLflow does not document this. It was seen to work with
+3.17. A UI that does not know the tags shows its plain table of runs. Later 3.x get the tags too, earlier ones do not.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ NOTE = "mlflow.note.content"
 NAMES = ("overview", "leaderboard", "searches", "failed")
 RUN_NAME = "attributes.`Run Name`"  # the column's id in the UI
 HORIZON = ("half_life_50", "half_life", "rate_50", "rate", "g50_g0", "tau_1pct", "tau_eff")
-# Columns and axes show these better: the UI adds a chart for each below ours, unless it finds one that was deleted.
+# Columns and axes show these better. The UI adds a chart for each of them below ours, unless a deleted one is there.
 UNCHARTED = (
     *("best/epoch", "best/execution", "best/model_score", "cost/seconds", "cost/parameters"),
     *("cost/flops_per_token", "cost/flops_per_step", "cost/ms_per_step"),
@@ -41,12 +41,13 @@ log = logging.getLogger(__name__)
 def write_views(
     client: MlflowClient, experiment_id: str, metric: str, direction: str, search: tuple[str, str] | None = None
 ) -> bool:
-    """Writes the four views, and one of a search's trials alone, into the experiment. Again: nothing changes.
+    """Writes the four views into the experiment, and a view of the trials of one search. A second call changes nothing.
 
     Args:
-        search: its name, and the id of its run: an earlier one of that name may have lost its own run, not its trials.
+        search: its name, and the id of its parent run. The id leaves out the trials of an earlier search of that name,
+            whose parent run was deleted.
 
-    Best effort: the record is whole without them, so a failure is logged and returned as False.
+    Returns False after a failure, which is logged: the record is whole without views.
     Raises BadInput if `direction` is neither min nor max.
     """
     if direction not in ("min", "max"):
@@ -60,14 +61,14 @@ def write_views(
         for key, value in wanted.items():
             if written.get(key) != value:
                 client.set_experiment_tag(experiment_id, key, value)
-    except Exception as error:  # whatever a store raises: no search may end for its dashboard
+    except Exception as error:  # no error of a store may end a search because of its dashboard
         log.warning("no saved views in experiment %s: %s", experiment_id, error)
         return False
     return True
 
 
 def dashboard_link(base: str, experiment_id: str, view: str = "overview", search: str | None = None) -> str:
-    """The address of a view. With `search`, overview and leaderboard show that search's trials alone.
+    """The address of a view. With `search`, overview and leaderboard show only that search's trials.
 
     Raises BadInput for a view that is not one of NAMES.
     """
@@ -88,18 +89,19 @@ def _known(version: str) -> bool:
 
 
 def _note(experiment_id: str, present: str | None) -> dict[str, str]:
-    """Links to the views, as the line above the run table; a note that the user has written stays."""
+    """The line above the table of runs, which links to the views. A note that the user has written stays."""
     if present and not present.startswith("[Overview]("):
         return {}
     return {NOTE: " · ".join(f"[{name.capitalize()}]({dashboard_link('', experiment_id, name)[1:]})" for name in NAMES)}
 
 
 def _tags(metric: str, ascending: bool, search: tuple[str, str] | None) -> dict[str, str]:
-    """The views by name, and a search's own by its digest: unnamed, so that the UI's list stays short."""
+    """The tags of the views. The view of a search has a digest and no name, so that the UI's list stays short."""
     trials = _table("tags.kind = 'trial'", f"metrics.`best/{metric}`", ascending, _trial_columns(metric))
     trials |= _charts(metric)
     states = {"overview": trials, "leaderboard": trials, "searches": _searches(metric), "failed": _failed()}
-    # The UI lists the newest first: fixed numbers keep our order, and a tag does not change when written again.
+    # The UI lists the newest view first. Fixed numbers in place of times keep our order, and a second call writes the
+    # same tags.
     tags = {KEY + name: _envelope(name, 4 - place, state) for place, (name, state) in enumerate(states.items())}
     if search is not None:
         where = f"tags.kind = 'trial' and tags.search_id = '{search[0]}' and tags.`mlflow.parentRunId` = '{search[1]}'"
@@ -147,7 +149,7 @@ def _failed() -> State:
         ("tags", "reason", 260),
         ("tags", "error", 500),
     ]
-    # Sorted by time, as usual, the UI would show their parents instead.
+    # In the usual order, which is by time, the UI would show the parent runs instead.
     return _table("tags.kind = 'trial' and attributes.status = 'FAILED'", "tags.`search_id`", True, columns)
 
 
@@ -172,9 +174,9 @@ def _table(where: str, order: str, ascending: bool, columns: Columns) -> State:
 
 
 def _charts(metric: str) -> State:
-    """Parallel coordinates over the whole width; below, two by two: cost and score, curves, scores in order, losses."""
+    """One chart of parallel coordinates, and below it, in two columns: cost and score, curves, scores, losses."""
     best = f"best/{metric}"
-    # The last metric gives the colour. Learning rates spread out as logarithms only; the UI has no such axis.
+    # The last metric gives the colour. Only the logarithms of learning rates spread out, and the UI has no such axis.
     axes = {"selectedParams": ["cell", "depth", "width"], "selectedMetrics": ["hp/log10_learning_rate", best]}
     plane = {"xaxis": {"key": "cost/parameters", "type": "METRIC"}, "yaxis": {"key": best, "type": "METRIC"}}
     shown = [

@@ -19,7 +19,7 @@ from experiments.tasks.loading import find
 MILLION = 1_000_000
 GOALS = {"dyck": 0.3, "listops": 0.3, "reber": 0.3}  # million steps a second; all others have GOAL
 GOAL = 5.0
-PADDED = ("listops", "parity", "reber", "temporal_order")  # padding, which is 0, does not count
+PADDED = ("listops", "parity", "reber", "temporal_order")  # their padding, which is 0, is not counted
 OPTIONS = [
     *((name, {}) for name in find.names() if find.task_class(name).split is base.Task.split),
     ("adding", {"variant": "anywhere"}),

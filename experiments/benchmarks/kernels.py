@@ -14,9 +14,9 @@ Keras       `fit` on arrays, with Keras' defaults.
 PyTorch     A plain training loop. PyTorch is installed into an environment in the cache folder. Where pip cannot fetch
             it, this side is left out.
 
-The time of compilation is what the first 16 steps take longer than 16 later steps. The time of a step is the median of
---steps timed steps. What happens only at the beginning and the end of an epoch is not in it. Ours times sixteen steps
-at once.
+The time of compilation is how much longer the first 16 steps take than 16 later steps. The time of a step is the median
+of --steps timed steps. It leaves out what happens only at the beginning and the end of an epoch. Our steps are timed
+sixteen at a time.
 """
 
 import math
@@ -91,7 +91,7 @@ def measure_case(case: Case, steps: int, rounds: int, python: Path | None) -> di
 
 
 def print_case(case: Case, found: dict[str, Run]) -> tuple[float, float]:
-    """Prints a line of the table; returns how many times faster ours is than Keras, and than PyTorch (nan without)."""
+    """Prints a row of the table. Returns how many times faster ours is than Keras and than PyTorch (nan without it)."""
     mine = found["ours"]
     sides = [found.get(side) for side in ("ours", "keras", "torch")]
     ratios = [whole_seconds(side) / whole_seconds(mine) if side else math.nan for side in sides[1:]]
@@ -122,7 +122,7 @@ def cases(cell: str, lengths: str, widths: str) -> Iterator[Case]:
 
 
 def use_one_core() -> None:
-    """This process and all that it starts from now on."""
+    """Binds this process, and all that it starts from now on, to one core."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1", OMP_NUM_THREADS="1")

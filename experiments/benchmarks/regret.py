@@ -4,7 +4,7 @@
     python -m experiments.benchmarks.regret --seeds 3 --sides "ours, tpe, halving;keras tuner, hyperband"
     python -m experiments.benchmarks.regret --build searches/table                 makes a new table
 
-The table has the learning curves of every point of a space, three executions each. It comes from a search of our own
+The table has the learning curves of every point of a space, three executions each. It comes from one of our searches
 (`--oracle grid --pruner none --executions 3`). A strategy sees one execution of a point, and it pays for every epoch
 that it looks at.
 
@@ -15,9 +15,9 @@ than the best score of the table. The printed regrets are medians over the seeds
 Our strategies run in the real loop of our tuner with oracle, pruner and journals, with one worker. Keras Tuner's run in
 its own search. A trial that its Hyperband promotes pays only for its new epochs.
 
-"2 + 8 seen" is a TPE that sees the best 2 and the latest 8 trials. It stands for a search of 10,000 trials, of which
-TPE sees the best 200 and the latest 800. "drawn" is a TPE that draws points. TPE does so in a space of more than 5,000
-points. In a smaller space it compares all untried points.
+"2 + 8 seen" is a TPE that sees the best 2 and the latest 8 trials. It stands for a search of 10,000 trials. In such a
+search TPE sees the best 200 and the latest 800. "drawn" is a TPE that draws points. TPE does so in a space of more than
+5,000 points. In a smaller space it compares all untried points.
 """
 
 import os
@@ -51,7 +51,7 @@ def search(path: str, side: str, seed: int) -> Run:
 
 
 def report(table: Table, sides: list[str], seeds: int, path: Path) -> None:
-    """Runs every search in a process, one a core, and prints the table and how the target is met."""
+    """Runs each search in a process, one process for each core. Prints the table, and whether the target is met."""
     print(f"{setting('keras-tuner', 'optuna')}; {seeds} seeds")
     print(f"table: {table.describe()}\n")
     print_head("median regret after", *(f"{count * table.epochs} epochs" for count in TRAININGS), "ended by")
@@ -73,7 +73,7 @@ def report(table: Table, sides: list[str], seeds: int, path: Path) -> None:
 
 @contextmanager
 def cancelled_on_error(pool: ThreadPoolExecutor) -> Iterator[None]:
-    """An error or Ctrl-C inside cancels everything in the pool that has not begun."""
+    """After an error or Ctrl-C inside, what has not begun in the pool is cancelled."""
     try:
         yield
     except BaseException:

@@ -1,4 +1,4 @@
-"""The table of `regret`: the learning curves of every point of a space, from a search of our own."""
+"""The table of `regret`: the learning curves of every point of a space, from one of our searches."""
 
 import gzip
 import json
@@ -57,7 +57,8 @@ def build(folder: Path, path: Path) -> None:
         events = completed(trial, folder)
         lines, metric = [one for one in events if one["event"] == "epoch"], f"val_{task.metric}"
         found = {(one["execution"], one["epoch"]): one["metrics"][metric] for one in lines}
-        curves.append([[found[run, epoch] for epoch in range(facts["epochs"])] for run in range(facts["executions"])])
+        executions, epochs = range(facts["executions"]), range(facts["epochs"])
+        curves.append([[found[execution, epoch] for epoch in epochs] for execution in executions])
         points.append(next(event["values"] for event in events if event["event"] == "start"))
     names = [name for name in points[0] if len({str(point.get(name)) for point in points}) > 1]
     content = {

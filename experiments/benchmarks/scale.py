@@ -95,12 +95,12 @@ def ours(strategy: str, trials: int) -> Run:
     tuner.search()
     projection.sync(over=True)
 
-    def report() -> None:
+    def print_report() -> None:
         found = results(client, projection.parent)
         leaderboard(Console(file=io.StringIO()), found, ranked(found))
 
     listing = seconds(lambda: results(client, projection.parent))
-    return {**costs(clock), "list": listing, "report": seconds(report)}
+    return {**costs(clock), "list": listing, "report": seconds(print_report)}
 
 
 def open_projection(client: "MlflowClient", uri: str, folder: "SearchFolder") -> "Projection":
@@ -169,8 +169,8 @@ def peer(strategy: str, trials: int) -> Run:
     with suppress(StopIteration):
         tuner.search(verbose=0)  # the display of verbose=1 would sort all trials twice for each trial
     with redirect_stdout(io.StringIO()):
-        report = seconds(lambda: tuner.results_summary(num_trials=12))
-    return {**costs(clock), "list": seconds(lambda: tuner.oracle.get_best_trials(trials)), "report": report}
+        report_seconds = seconds(lambda: tuner.results_summary(num_trials=12))
+    return {**costs(clock), "list": seconds(lambda: tuner.oracle.get_best_trials(trials)), "report": report_seconds}
 
 
 def costs(clock: list[float]) -> Run:

@@ -9,8 +9,8 @@ the same data, batch size, epochs and learning rate. Each search is a process, a
 search      seconds of the search without imports; ours are from the start of the first trial until the record is closed
 whole       seconds of the whole command, with imports
 busy        the share of our workers' time that they spend in training steps
-compiling   the share of our workers' time that they spend in tracing and compiling these steps; it is what the first
-            epoch of each trial in a process takes longer than the median of its other epochs
+compiling   the share of our workers' time that they spend in tracing and compiling these steps: how much longer an
+            epoch that traces takes than the median of the trial's other epochs
 """
 
 import statistics
@@ -111,7 +111,7 @@ def main() -> None:
 
 def report(found: dict[str, list[Run]]) -> None:
     """The medians, and how many times faster ours is."""
-    if len({run["steps"] for runs in found.values() for run in runs}) > 1:
+    if len({one["steps"] for runs in found.values() for one in runs}) > 1:
         raise SystemExit("the sides made different numbers of training steps: nothing can be compared")
     print(setting("keras-tuner", "keras", "tensorflow", "mlflow"))
     sides = medians(found)

@@ -8,7 +8,7 @@ different learning rates. Trials of equal length keep both workers busy until th
 new `mlflow server` on this machine, which has an empty database and ends with the search. The ratios are those of the
 median times. What tracking costs the launcher is timed too:
 
-open         seconds until the record is open; meanwhile the workers import TensorFlow
+open         seconds until the record is open; the workers import TensorFlow at the same time
 close        seconds from the end of the last worker until the record is closed
 per trial    milliseconds in which the launcher sends results, divided by the number of trials
 processor    seconds of processor time that the launcher needs more than without tracking
@@ -60,7 +60,7 @@ def search(side: str, uri: str | None, trials: int, epochs: int) -> Run:
 
     def make_record(*arguments: Any) -> "Record":
         importing = time.perf_counter()
-        from experiments.benchmarks.timed_record import TimedRecord  # imports MLflow, which is a part of opening
+        from experiments.benchmarks.timed_record import TimedRecord  # imports MLflow, and that belongs to opening
 
         spent["open"] += time.perf_counter() - importing
         return TimedRecord(spent, *arguments)

@@ -22,7 +22,7 @@ def folder(name: str) -> Path | None:
 
 
 def cached(name: str, key: str, compute: Callable[[], Any], valid: Callable[[Any], bool] = bool) -> Any:
-    """`compute()`, a JSON value that depends on `key` alone. A later call reads it from a file in the folder `name`.
+    """`compute()`, a JSON value that depends only on `key`. A later call reads it from a file in the folder `name`.
 
     A damaged file is replaced. Nothing is kept where nothing can be written.
     """
@@ -36,8 +36,8 @@ def cached(name: str, key: str, compute: Callable[[], Any], valid: Callable[[Any
         if entry["key"] == key and valid(entry["value"]):
             return entry["value"]
     value = compute()
-    # A full disk or a read-only folder costs later processes time alone, so it is no error. The write does not wait for
-    # the disk either, since a lost value is computed again.
+    # A full disk or a read-only folder costs only the time of later processes, so it is no error. The write does not
+    # wait for the disk either, since a lost value is computed again.
     with suppress(OSError):
         parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"key": key, "value": value}, durable=False)

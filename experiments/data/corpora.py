@@ -82,6 +82,12 @@ def load(source: str = BUNDLED) -> Corpus:
         if source == dataset.name:
             return _downloaded(dataset, cache.folder("downloads"))
     path = Path(os.path.expanduser(source)).absolute()
+    status = _status(path, source)
+    return _from_file(path, source, status.st_mtime_ns, status.st_size)
+
+
+def _status(path: Path, source: str) -> os.stat_result:
+    """The status of a regular file. Raises DataError for any other path."""
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -95,10 +101,10 @@ def load(source: str = BUNDLED) -> Corpus:
         raise DataError(f"corpus: expected a text file, got the folder {source!r}")
     if not path.is_file():
         raise DataError(f"corpus: expected a regular text file, got {source!r}")
-    return _from_file(path, source, status.st_mtime_ns, status.st_size)
+    return status
 
 
-@functools.lru_cache(maxsize=1)  # all calls of a search are about one text
+@functools.lru_cache(maxsize=1)  # a search has one text
 def vocabulary(text: str) -> str:
     """The unknown symbol U+FFFD, then the distinct characters of `text`, the training split, in code point order."""
     return UNKNOWN + "".join(sorted(set(text) - {UNKNOWN}))

@@ -22,7 +22,7 @@ from experiments.data import cache
 from tracking.errors import DataError
 
 CHUNK = 1 << 16  # bytes
-SILENCE_SECONDS = 30.0  # a server that sends nothing for so long has broken off
+SILENCE_SECONDS = 30.0  # a server that sends nothing for this time has broken off
 
 
 def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> Path:
@@ -39,8 +39,6 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> P
         DataError: in one line, for a server that is not reached, refuses or breaks off twice, for a wrong sha256, and
             for a cache folder that cannot be used.
     """
-    from filelock import FileLock  # imported here, so that the list of tasks does not wait for it
-
     folder = cache.folder("downloads")
     if folder is None:
         raise DataError(f"corpus: expected a cache folder for {name}, got no home folder: set RECURRENT_SEARCH_CACHE")
@@ -49,21 +47,7 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> P
     try:
         expected = sha256 or _pinned(pin)
         if not (expected and path.exists()):
-            folder.mkdir(parents=True, exist_ok=True)
-            # Without the lock two processes would write one part file at once. The second one waits here until the
-            # first one has the whole file.
-            with FileLock(folder / f"{name}.lock"):
-                if not path.exists():
-                    part = _download(url, path, size)
-                    got = _sha256(part)
-                    if got != (expected or got):
-                        part.unlink()
-                        raise DataError(f"corpus: expected {url} with sha256 {expected}{where}, got sha256 {got}")
-                    part.replace(path)
-                # No sha256 is published for this file. That of the first download is kept: a later change shows.
-                if not expected:
-                    expected = _sha256(path)
-                    pin.write_text(expected + "\n")
+            expected = _complete(url, path, expected, where, size)
         status = path.stat()
         got = _sha256_once(path, status.st_mtime_ns, status.st_size)
     except OSError as error:
@@ -73,6 +57,33 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> P
             f"corpus: expected {path} with sha256 {expected}{where}, got sha256 {got}; delete it to download it again"
         )
     return path
+
+
+def _complete(url: str, path: Path, expected: str, where: str, size: int | None) -> str:
+    """Downloads the file unless it is there. Returns the sha256 that the file must have.
+
+    Args:
+        expected: this sha256; "" if none is known yet. Then that of the file is kept.
+        where: where `expected` comes from, for the message.
+    """
+    from filelock import FileLock  # imported here, so that the list of tasks does not wait for it
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Without the lock two processes would write one part file at once. The second one waits here until the first one
+    # has the whole file.
+    with FileLock(path.with_name(f"{path.name}.lock")):
+        if not path.exists():
+            part = _download(url, path, size)
+            got = _sha256(part)
+            if got != (expected or got):
+                part.unlink()
+                raise DataError(f"corpus: expected {url} with sha256 {expected}{where}, got sha256 {got}")
+            part.replace(path)
+        # No sha256 is published for this file. That of the first download is kept, so that a later change is noticed.
+        if not expected:
+            expected = _sha256(path)
+            path.with_name(f"{path.name}.sha256").write_text(expected + "\n")
+    return expected
 
 
 def _pinned(pin: Path) -> str:
@@ -93,7 +104,7 @@ def _sha256_once(path: Path, modified: int, size: int) -> str:
 def _download(url: str, path: Path, size: int | None) -> Path:
     """The complete part file."""
     part = path.with_name(f"{path.name}.part")
-    # A long download often breaks off once, and the second request asks for the rest alone. A second break is an error:
+    # A long download often breaks off once, and the second request asks only for the rest. A second break is an error:
     # the user decides whether to go on, and the bytes that have arrived stay.
     try:
         failure = _receive(url, part, size) and _receive(url, part, size)

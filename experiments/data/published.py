@@ -1,6 +1,7 @@
 """The data sets of the language modelling literature: their files, how these are verified, and their splits.
 
-Worked example, ptb-char: simple-examples.tgz holds each split as a file, its symbols apart and "_" for a space:
+Worked example, ptb-char: simple-examples.tgz holds a file for each split. In it spaces stand between the symbols, and
+"_" is a space:
 
     data/ptb.char.train.txt  "n o _ i t\\n"      train  "no it\\n"
 

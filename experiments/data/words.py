@@ -33,7 +33,7 @@ def encode(words: Sequence[str], vocabulary: Sequence[str]) -> np.ndarray:
 
 
 def prompt(text: str) -> tuple[str, ...]:
-    """The words of a prompt. It has no <eos> behind a line that is not ended; an empty prompt is an <eos> alone."""
+    """The words of a prompt. A last line without a newline gets no <eos>. An empty prompt becomes one <eos>."""
     words = split(text)
     return (words if text.endswith("\n") else words[:-1]) or (END,)
 

@@ -1,4 +1,4 @@
-"""The limits of this process's control group in Linux: that of a container, a batch job or a service."""
+"""The limits of this process's control group in Linux, which a container, a batch job or a service may set."""
 
 import math
 from collections.abc import Iterator
@@ -24,10 +24,10 @@ def cores(mounted: Path = MOUNTED, own: Path = OWN) -> float:
 
 
 def _groups(controller: str, mounted: Path, own: Path) -> Iterator[Path]:
-    """The folders of the process's group and of all groups above it, whose limits hold, too.
+    """The folders of the process's group and of all groups above it. The limits of all these groups hold.
 
-    `controller` is "" for version 2. A container may see its own group as the root, though the path of the group in
-    `own` begins further up: such folders do not exist here.
+    `controller` is "" for version 2. A container may see its group as the root, although the path in `own` begins
+    further up. Such folders do not exist here.
     """
     for line in _lines(own):
         _, controllers, path = line.split(":", 2)

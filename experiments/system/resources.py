@@ -10,7 +10,7 @@ import psutil
 from experiments.system import cgroups
 
 SHARE = 0.8  # of the machine's memory that all workers together may use
-WORKER_BYTES = 2**30  # a worker uses a third of them for TensorFlow, and 40 to 70 % with the default models
+WORKER_BYTES = 2**30  # memory planned for a worker; TensorFlow uses a third, the default models 40 to 70 % in all
 
 
 def total_memory() -> int:

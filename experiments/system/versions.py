@@ -5,12 +5,12 @@ import subprocess
 from pathlib import Path
 
 PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "optuna", "numpy")
-GIT_SECONDS = 10.0  # git may hang on a network disk; then a search begins without the commit
+GIT_SECONDS = 10.0  # git may hang on a network disk; the search then begins without the commit
 
 
 def versions() -> dict[str, str]:
     """Python's and the packages' versions."""
-    from importlib.metadata import version  # imported here: it loads email, and a help text need not wait for that
+    from importlib.metadata import version  # imported here, since it loads email, and a help text should not wait
 
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 

@@ -38,7 +38,7 @@ class Adding(Task):
     lengthens: ClassVar[bool] = True
 
     length: int = option(100, "steps of a sequence: 30 is easy, 750 hard", 2)
-    variant: str = option("halves", "where the marks are: halves, one in each, or anywhere", choices=VARIANTS)
+    variant: str = option("halves", "where the marks are: halves (one mark in each half) or anywhere", choices=VARIANTS)
 
     @property
     def features(self) -> int:

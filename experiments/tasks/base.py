@@ -35,7 +35,7 @@ class Task:
     direction: ClassVar[str] = "min"  # "min" or "max": which scores are better
     knob: ClassVar[str]  # the option that makes the task harder
     loss: ClassVar[str]  # "mse", or "categorical" over logits
-    per_step: ClassVar[bool] = False  # an output at every step, or at the last one alone
+    per_step: ClassVar[bool] = False  # an output at every step; otherwise only at the last one
     one_hot: ClassVar[bool] = False  # tokens are read as one-hot vectors instead of trained embeddings
     lengthens: ClassVar[bool] = False  # the knob is a length or a lag: see `longer`
     finite_data: ClassVar[str] = ""  # why no fresh samples can be drawn; "" where they can
@@ -90,7 +90,7 @@ class Task:
 
     @property
     def reach(self) -> int:
-        """How many steps an answer may look back, which the initialisation chrono is given. By default all steps."""
+        """How many steps back an answer may depend on. The initialisation chrono uses it. By default all steps."""
         return self.steps
 
     def sample(self, rng: np.random.Generator, count: int) -> Arrays:
@@ -113,7 +113,7 @@ class Task:
         return dataclasses.replace(self, **{self.knob: factor * getattr(self, self.knob)})
 
     def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-        """One row for each answer of a batch; `summary` makes the score of the rows of all batches.
+        """One row for each answer of a batch. `summary` makes one score from the rows of all batches.
 
         By default a row is the squared error for "mse". For "categorical" it is 1 where the likeliest class is right.
         """
@@ -145,7 +145,7 @@ class Task:
         return {}
 
     def about(self) -> str:
-        """A description of the data that is shown before training. By default "": the options say it all."""
+        """A description of the data that is shown before training. By default "", since the options say enough."""
         return ""
 
     def preprocessing(self) -> dict[str, Any]:

@@ -9,8 +9,8 @@ With lines=true each line is a separate sequence (a name, a molecule as SMILES),
 that comes twice counts once, and the splits are drawn at random.
 
 Scored in bits per character: the mean of -log2 p(next character). The floors are n-gram models (interpolated
-Witten-Bell), counted on the training split and scored on the same split as the model. An n-gram model sees the last n-1
-characters alone, and none before the start of a line.
+Witten-Bell), counted on the training split and scored on the same split as the model. An n-gram model sees only the
+last n-1 characters, and none before the start of a line.
 
 Solved: below the 5-gram.
 Published, bits per character on ptb-char / text8: Bai et al. 2018, arXiv:1803.01271, 3,000,000 / 5,000,000 parameters,
@@ -63,7 +63,7 @@ class CharLM(Task):
 
     @property
     def reach(self) -> int:
-        """As Tallec & Ollivier have it for the characters of text8."""
+        """The number that Tallec & Ollivier use for the characters of text8."""
         return 8
 
     @property

@@ -4,15 +4,16 @@
 
 The data are symbols from 1 to 8. Blanks follow, then a delimiter, then blanks on which the data are written. Variants:
 `arjovsky` as above; `tcn` gives the digits 0 to 9 as one float channel, with delimiters in place of the last blanks;
-`variable` draws the silence from 1 to `length`. Trained on every step, but scored by accuracy on the last `symbols`
-steps alone: over all steps a model without memory has 0.93 at length 100. No memory: 1/8; half of the symbols: 1/2 +
-1/16. The loss of a model without memory, over all steps of `arjovsky`, is symbols * ln 8 / (length + 2 * symbols) nats:
-0.173 at length 100.
+`variable` draws the silence from 1 to `length`. All steps are trained on. The score is the accuracy on only the
+last `symbols` steps, since a model without memory has 0.93 over all steps at length 100. No memory: 1/8; half of the
+symbols: 1/2 + 1/16. Over all steps of `arjovsky` the loss of a model without memory is
+symbols * ln 8 / (length + 2 * symbols) nats: 0.173 at length 100.
 
 Solved: 0.99 or more.
 Published, loss over all steps: Bai et al. 2018, arXiv:1803.01271, tcn, length 1000, 16,000 parameters, RMSprop or Adam,
 clipping at 1: LSTM 0.0204, GRU 0.0197, RNN 0.0202, where no memory is 0.0204. Tallec & Ollivier 2018, arXiv:1804.11188:
-128 units, RMSprop 1e-3, no clipping: LSTM with chrono biases leaves the floor at 500 and 2000, with forget bias 1 lags.
+128 units, RMSprop 1e-3, no clipping: LSTM with chrono biases leaves the floor at 500 and 2000; with forget bias 1 it
+lags behind.
 Source: Arjovsky et al. 2016, arXiv:1511.06464; variable: Henaff et al. 2016, arXiv:1602.06662.
 """
 
@@ -61,7 +62,7 @@ class CopyMemory(Task):
 
     @property
     def reach(self) -> int:
-        """As in Tallec & Ollivier: 3/2 of the silence; the longest silence of a variable one."""
+        """As in Tallec & Ollivier: 3/2 of the silence, or the longest silence if it varies."""
         return self.length if self.variant == "variable" else 3 * self.length // 2
 
     def sample(self, rng: np.random.Generator, count: int) -> Arrays:

@@ -2,8 +2,9 @@
 
     x (lag=4)   5 . . . ?       y 5
 
-Step 0 shows one of 8 symbols, a query stands at step `lag`, and all steps between are blank: the task asks for storage
-alone. Scored by accuracy. No memory: 1/8; half of the memory, the half of the alphabet in which the symbol lies: 2/8.
+Step 0 shows one of 8 symbols, a query stands at step `lag`, and all steps between are blank: the task asks only for
+storage. Scored by accuracy. No memory: 1/8; half of the memory, which knows the half of the alphabet that has the
+symbol: 2/8.
 
 Solved: accuracy of 0.99 or more.
 Published: bsuite's memory_len asks the same of one bit, N = 1 to 100 steps, and counts N as learnt when the regret is

@@ -4,11 +4,11 @@
 
 Outside of all brackets a string ends with probability 1/2. Inside of m brackets the last one closes for certain.
 Elsewhere a bracket closes or opens, each with probability 1/2. The kind of an opening bracket is uniform. A sample is
-`length` tokens of one string after the other. Trained on every step. Scored where a bracket closes: an answer is right
-if the right bracket has more than 0.8 of the probability of all closing brackets. The score is the share of right
-answers, averaged over the distances to the opening bracket; a distance counts if the data have it 20 times or more. No
-memory: 1/k, though a model that knows the last token alone is also right at distance 1. Half of the opening brackets:
-1/2 + 1/2k.
+`length` tokens of one string after the other. All steps are trained on. The steps where a bracket closes are scored. An
+answer is right if the right bracket has more than 0.8 of the probability of all closing brackets. The score is the
+share of right answers, averaged over the distances to the opening bracket. A distance counts if the data have it 20
+times or more. No memory: 1/k. A model that knows only the last token is also right at distance 1. Half of the opening
+brackets: 1/2 + 1/2k.
 
 Solved: above 0.8 at every distance.
 Published: Hewitt et al. 2020, LSTM: m=3, k=8 learnt with 24 units; trained on lengths up to 84, tested on 85-168;

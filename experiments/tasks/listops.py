@@ -28,7 +28,7 @@ MIN, MAX, MED, SM, CLOSE = range(11, 16)  # digits are 1 to 10, padding is 0
 P_OPERATION = 1 / 4
 FLOOR_SAMPLES = 100_000
 BATCH = 20_000  # expressions that are grown together
-MAX_BATCHES, MIN_SHARE = 25, 1e-3  # lengths are refused if a smaller share of so many batches has them
+MAX_BATCHES, MIN_SHARE = 25, 1e-3  # lengths are refused if a smaller share of MAX_BATCHES batches has them
 DEFAULT_SHORTEST = 20  # tokens
 
 

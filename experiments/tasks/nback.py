@@ -2,9 +2,9 @@
 
     x (lag=2)   3 1 0 2       y . . 3 1
 
-Symbols are drawn uniformly and independently. A step is scored and trained on if it has an answer. Scored by accuracy:
-the cheapest curve of skill against lag. No memory: 1/8 (a loss of ln 8); half of the memory, which holds every other
-one of the last symbols: 1/2 + 1/16.
+Symbols are drawn uniformly and independently. A step is scored and trained on if it has an answer. Scored by accuracy.
+Searches at several lags give the cheapest curve of skill against lag. No memory: 1/8 (a loss of ln 8); half of the
+memory, which holds every other one of the last symbols: 1/2 + 1/16.
 
 Solved: accuracy of 0.99 or more.
 Published: none per cell that names its optimiser and budget; POPGym's RepeatPrevious (lag 4, 32, 64) deals cards

@@ -8,7 +8,7 @@ model has to store the data and to ignore the noise. Scored by accuracy. No memo
 1/16.
 
 Solved: 0.99 or more.
-Published: Mamba (length 4096, 16 symbols) reports selective models alone; there is no row for SimpleRNN, LSTM or GRU.
+Published: Mamba (length 4096, 16 symbols) reports only selective models; there is no row for SimpleRNN, LSTM or GRU.
 Source: Gu & Dao 2023, arXiv:2312.00752, by the code of S4; Jing et al. 2019, arXiv:1706.02761 (denoising).
 """
 

@@ -45,7 +45,7 @@ class Facts:
 
 
 def names() -> list[str]:
-    """Every cell there is, plainest first."""
+    """All cells, the plainest first."""
     found = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
     return sorted(found, key=lambda name: name != "simple_rnn")
 
@@ -70,5 +70,5 @@ def all_inits() -> list[str]:
 
 
 def with_keep_gate() -> list[str]:
-    """The cells that have a keep gate, plainest last."""
+    """The cells that have a keep gate, in the reverse order of `names`."""
     return [name for name in reversed(names()) if facts(name).keep_gate]

@@ -14,7 +14,7 @@ import numpy as np
 from experiments.tasks.base import LOSSES, NOT_SCORED, Task
 from tracking.errors import DataError
 
-PREFIX = "recurrent_search_task_"  # a user's file becomes a module whose name begins so
+PREFIX = "recurrent_search_task_"  # the name of the module of a user's file begins with it
 ROOT, PACKAGES = Path(__file__).parents[3], ("experiments", "search_spaces", "tracking")
 METRIC = r"[A-Za-z0-9_]+"  # the name becomes a part of MLflow's metric names
 
@@ -83,7 +83,7 @@ def check_floors(floors: Any, file: str) -> None:
 
 
 def check_preprocessing(preprocessing: Any, file: str) -> None:
-    """Raises DataError if model.json cannot hold it."""
+    """Raises DataError if model.json cannot hold what the task returned."""
     try:
         json.dumps(preprocessing)
     except (TypeError, ValueError) as error:

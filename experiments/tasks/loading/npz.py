@@ -28,7 +28,7 @@ class OwnData(Task):
     """Classes are scored by accuracy, numbers by the mean squared error.
 
     There are two floors. `constant` always answers the most frequent class, or the mean, of the training split.
-    `last_step` sees the last step of a sequence alone, or the step of the answer if every step has one. For a token it
+    `last_step` sees only the last step of a sequence, or the step of the answer if every step has one. For a token it
     answers what came with it in training: the most frequent class, or the mean. For features it answers the class whose
     mean is nearest, or the least squares fit.
     """
@@ -74,7 +74,10 @@ class OwnData(Task):
 
     @property
     def padding(self) -> float | None:
-        """0 for tokens, which all move up by one; for features a number below all that occur. None without lengths."""
+        """0 for tokens, which are all raised by one; for features a number below all numbers of the file.
+
+        None without lengths. None also with an answer at every step, since y is -1 behind the end.
+        """
         if self.splits["train"][2] is None or self.per_step:
             return None
         if self._x.ndim == 2:
