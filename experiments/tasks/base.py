@@ -4,6 +4,18 @@ A task's file holds one subclass of `Task`; the name of the file is the name of 
 the problem with a worked example, what counts as solved, published results and the source. The dataclass fields are
 the options: `-o length=50` sets the field `length`. y is -1 (`NOT_SCORED`) at a step that is not scored, and in the
 padding behind the end of a sequence.
+
+A task sets metric, knob, loss, outputs, floors, and features or tokens; the rest has defaults. Its module's docstring
+has this form, which a test checks:
+
+    One sentence that ends with a full stop.
+
+        x 1 0 1
+        y 2
+
+    Solved: a score.
+    Published: results.
+    Source: Author 1997, where.
 """
 
 import dataclasses
@@ -94,7 +106,11 @@ class Task:
         return self.steps
 
     def sample(self, rng: np.random.Generator, count: int) -> Arrays:
-        """x and y of `count` samples. They depend on nothing but the options and the generator's state."""
+        """x and y of `count` samples. They depend on nothing but the options and the generator's state.
+
+        x is float32 `(count, steps, features)` or int32 `(count, steps)` of tokens. y is float32 `(count, outputs)` for
+        "mse", int32 `(count,)` of classes for "categorical"; with `per_step` it has the axis of steps behind `count`.
+        """
         raise NotImplementedError
 
     def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
@@ -130,7 +146,10 @@ class Task:
         return self.summary(self.judge(y, outputs))
 
     def floors(self, split: str = "val") -> dict[str, float]:
-        """The scores of models with less memory on a split, by the models' names."""
+        """The scores of models with less memory on a split, by the models' names.
+
+        There are at least two. The first model has no memory, and each further one has more.
+        """
         raise NotImplementedError
 
     def samples(self, draw: Draw) -> dict[str, float]:

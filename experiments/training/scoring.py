@@ -133,6 +133,5 @@ def _load(file: Path) -> Any:
         return keras.models.load_model(file)
     except Exception as error:  # Keras raises many kinds of errors for broken files
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise DataError(
-            f"{file.name}: expected the model's file as it was logged, got a broken one: {reason}"
-        ) from None
+        expected = f"{file.name}: expected the file of a model of stock Keras layers, as it was logged"
+        raise DataError(f"{expected}; got one that Keras cannot load: {reason}") from None

@@ -9,8 +9,15 @@ for "loop". `start` says how the weights begin, see `Recipe.starts`: `init` is o
 with a keep gate also takes `bias`, the first bias of that gate, and `longest`, the steps that chrono spans.
 
 The command line reads FACTS. A cell's file therefore imports Keras and TensorFlow inside functions only. A layer with
-the kernel `xla` stands in scans/, in a file with the cell's name. With the kernel `loop` the layer and all its parts
-should be stock Keras classes: `recurrent export` takes only models that can be loaded without this project.
+the kernel `xla` stands in scans/, in a file with the cell's name.
+
+With the kernel `loop` the cells of this project are stock Keras layers, and a test holds every cell to that:
+`recurrent export` takes only models that can be loaded without this project. A cell that Keras does not have is a class under
+`keras.saving.register_keras_serializable`, with `get_config`, made inside a cached function. It can be searched, but it
+cannot be exported. tests/search_spaces/test_new_cell.py has such a cell in full.
+
+The first weights of the layer are the input weights, `(features, gates * width)`; then come the recurrent weights and
+the bias. A new cell takes part in every search that does not name its cells.
 """
 
 import dataclasses

@@ -16,7 +16,7 @@ from experiments.cli import main as cli
 from experiments.cli.commands import search as search_command
 
 HEAVY = {"tensorflow", "keras", "keras_tuner", "mlflow", "optuna", "pandas", "sklearn"}
-COMMANDS = ("search", "results", "horizon", "tasks", "sync", "kernels", "doctor", "ui", "export", "sample")
+COMMANDS = tuple(cli.names())
 
 
 @pytest.fixture(scope="module")

@@ -443,7 +443,8 @@ def test_under_stock_keras_tuner(data: tuple[np.ndarray, np.ndarray], tmp_path: 
 def settled(*words: str, task: str = "adding") -> Spec:
     parsed: argparse.Namespace = cli.parser().parse_args(["search", task, *words])
     options = search_command._options(parsed.options)
-    return settings.search_spec(task, options, parsed.name, parsed.resume, **search_command._given(parsed))
+    spec, _ = settings.search_spec(task, options, parsed.name, parsed.resume, **search_command._given(parsed))
+    return spec
 
 
 @pytest.fixture
