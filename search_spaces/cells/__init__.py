@@ -12,9 +12,9 @@ The command line reads FACTS. A cell's file therefore imports Keras and TensorFl
 the kernel `xla` stands in scans/, in a file with the cell's name.
 
 With the kernel `loop` the cells of this project are stock Keras layers, and a test holds every cell to that:
-`recurrent export` takes only models that can be loaded without this project. A cell that Keras does not have is a class under
-`keras.saving.register_keras_serializable`, with `get_config`, made inside a cached function. It can be searched, but it
-cannot be exported. tests/search_spaces/test_new_cell.py has such a cell in full.
+`recurrent export` takes only models that can be loaded without this project. A cell that Keras does not have is a class
+under `keras.saving.register_keras_serializable`, with `get_config`, made inside a cached function. It can be searched,
+but it cannot be exported. tests/search_spaces/test_new_cell.py has such a cell in full.
 
 The first weights of the layer are the input weights, `(features, gates * width)`; then come the recurrent weights and
 the bias. A new cell takes part in every search that does not name its cells.
