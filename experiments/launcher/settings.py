@@ -37,9 +37,10 @@ def search_spec(
     before = Spec.read(folder) if resume and folder.spec.exists() else None
     if before and before.task != task:
         raise BadInput(f"--resume: expected TASK as when the search began, {before.task}, got {task}")
+    options = {key: _anywhere(key, value) for key, value in options.items()}
     made = find.make(task, {**(before.options if before else {}), **options})
     named = {key: value for key, value in given.items() if value is not None}
-    named["options"] = {key: _anywhere(key, str(value)) for key, value in dataclasses.asdict(made).items()}
+    named["options"] = {key: str(value) for key, value in dataclasses.asdict(made).items()}
     defaults = before.to_json() if before else _defaults(made, named)
     spec = Spec(**{**defaults, "task": task, **named, "name": folder.path.name})
     _check(spec, made)

@@ -119,11 +119,14 @@ def test_a_file_that_somebody_else_writes_is_waited_for(tmp_path: Path, resumed:
 
 DEFECT = """
 import sys
+import time
 from experiments.cli.main import main
 from experiments.launcher.opening import Opening
 
 
 def record(self):
+    while not list(self.folder.path.glob("workers/*.lock")):
+        time.sleep(0.01)
     raise KeyError("a defect")
 
 

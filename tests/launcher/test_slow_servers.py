@@ -192,7 +192,7 @@ def test_a_server_that_answers_but_does_not_search(tmp_path: Path, slow: Callabl
     words = ("--tracking-uri", f"http://127.0.0.1:{slow('/runs/search', 60).server_port}")
     done = run(*WORDS, "--trials", "1", *words, cwd=tmp_path, program=("-c", IMPATIENT))
     assert done.returncode == 1 and ended(tmp_path, 0)
-    assert "tracking-uri: expected an MLflow store that works" in done.stdout.replace("\n", " ")
+    assert "tracking-uri: expected an MLflow store" in done.stdout.replace("\n", " ")
     done = run("results", *words, cwd=tmp_path, program=("-c", IMPATIENT))
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
@@ -280,7 +280,8 @@ def test_a_denial_after_the_search_was_made_is_a_line(
     proxy = slow("/runs/log-batch", 0)
     proxy.denies = True
     words = ("--trials", "1", "--tracking-uri", f"http://127.0.0.1:{proxy.server_port}")
-    done = run(*WORDS[:-1], *words, cwd=tmp_path, program=("-c", IMPATIENT))
+    patient = IMPATIENT.replace("= 1.0", "= 8.0")  # time for the answer
+    done = run(*WORDS[:-1], *words, cwd=tmp_path, program=("-c", patient))
     said = done.stdout.replace("\n", " ")
     assert done.returncode == 1 and ended(tmp_path, 0)
     assert said.count("Permission denied") == 1 and "the search goes on without its store" in said

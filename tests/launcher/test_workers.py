@@ -356,7 +356,7 @@ class HangingTuner(FakeTuner):
 def test_a_worker_that_hangs_does_not_keep_a_search_that_is_done(
     search: SearchFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "LAST", 0.5)
+    monkeypatch.setattr(limits, "LAST_SECONDS", 0.5)
     one, progress = (
         Supervisor(search, 2, [], making(HangingTuner), "fork"),
         Progress(search.path / "trials", "min", TRIALS, 1),
