@@ -284,7 +284,7 @@ def test_a_denial_after_the_search_was_made_is_a_line(
     done = run(*WORDS[:-1], *words, cwd=tmp_path, program=("-c", patient))
     said = done.stdout.replace("\n", " ")
     assert done.returncode == 1 and ended(tmp_path, 0)
-    assert said.count("Permission denied") == 1 and "the search goes on without its store" in said
+    assert said.count("error code 403") == 1 and "the search goes on without its store" in said
     assert f"`recurrent sync away {' '.join(words[2:])}` sends them" in said
     proxy.denies = False
     done = run("sync", "away", *words[2:], cwd=tmp_path)
