@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.data import corpora, words
+from experiments.system.imports import import_keras
 from experiments.tasks.base import Task
 from tracking.errors import BadInput
 
@@ -92,6 +93,7 @@ def load(folder: Path) -> tuple["keras.Sequential", dict[str, Any]]:
     vocabulary = preprocessing.get("vocabulary") if isinstance(preprocessing, dict) else None
     if not isinstance(vocabulary, str | list):
         raise BadInput(f"{folder}: expected a language model, got one of the task {about.get('task')!r}")
+    import_keras()
     import keras
 
     _read(folder / "model.keras", zipfile.ZipFile).close()  # Keras would report a file that is no archive as not found

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.system.imports import import_keras
 from experiments.tasks.base import Arrays, Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.digest import check_digest
@@ -127,6 +128,7 @@ def scorer(spec: dict[str, Any]) -> Callable[[Path, str], float]:
 
 
 def _load(file: Path) -> Any:
+    import_keras()
     import keras
 
     try:

@@ -16,6 +16,7 @@ from typing import NoReturn, Protocol
 
 from experiments.config.folders import FULL_DISK, SearchFolder
 from experiments.config.spec import Spec
+from experiments.system.imports import import_keras
 
 
 class Tuner(Protocol):
@@ -56,9 +57,7 @@ def work(
     # The lock says that this worker is alive. The next launcher waits until it is free.
     with search.worker_lock(index):
         _redirect(search.worker_log(index), gpu)
-        import keras_tuner  # noqa: F401  both imports take seconds; meanwhile the launcher opens MLflow's record
-        import tensorflow  # noqa: F401
-
+        import_keras()  # takes seconds; meanwhile the launcher opens MLflow's record
         try:
             gate.recv()
         except EOFError:  # the launcher has ended before the worker could begin
