@@ -10,13 +10,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 pytest.register_assert_rewrite("support")
 
+from support.old_search import old  # noqa: E402
 from support.searching import exported, exported_language, language, recurrent, searched, served  # noqa: E402
 from support.servers import servers  # noqa: E402
 
 # Files of these rooms run whole searches and take minutes. They begin, so that the processes of pytest end together.
 LONG = ("launcher", "worker", "tracking", "config", "cli", "search_spaces", "training", "strategy", "tasks")
 
-__all__ = ["exported", "exported_language", "language", "recurrent", "searched", "served", "servers"]
+__all__ = ["exported", "exported_language", "language", "old", "recurrent", "searched", "served", "servers"]
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from tracking.errors import StoreError
+from tracking.paging import models
 from tracking.searches import is_of, spec_id
 from tracking.store import in_a_line
 
@@ -53,11 +54,7 @@ def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, c
 
 def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
     """The models of a search, the newest first. Half-made ones are among them."""
-    found = client.search_logged_models(
-        [parent.info.experiment_id],
-        filter_string=f"tags.search_id = '{parent.data.tags['search_id']}'",
-        order_by=[{"field_name": "creation_time", "ascending": False}],
-    )
+    found = models(client, parent.info.experiment_id, f"tags.search_id = '{parent.data.tags['search_id']}'")
     own = spec_id(parent)
     return [model for model in found if is_of(own, model.tags)]
 

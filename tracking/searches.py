@@ -10,6 +10,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from tracking.errors import SearchStateError
 from tracking.journal import now
+from tracking.paging import experiments, runs
 from tracking.store import connect, working
 
 # What may differ in the spec of a search that is resumed.
@@ -36,20 +37,17 @@ def _searches(client: MlflowClient, name: str) -> list[Run]:
     """The parent runs of this name, the oldest first. A server that answered too late may have made a second one."""
     if "'" in name:  # no search has such a name, and MLflow's filter does not take it
         return []
-    text = f"tags.kind = 'search' and tags.search_id = '{name}'"
-    return list(client.search_runs(_experiments(client), text, order_by=["attributes.start_time ASC"]))
+    return runs(client, experiments(client), f"tags.kind = 'search' and tags.search_id = '{name}'")
 
 
 def all_searches(client: MlflowClient) -> list[Run]:
     """The parent runs of all searches, newest first."""
-    return list(
-        client.search_runs(_experiments(client), "tags.kind = 'search'", order_by=["attributes.start_time DESC"])
-    )
+    return runs(client, experiments(client), "tags.kind = 'search'")[::-1]
 
 
 def all_trials(client: MlflowClient, parent: Run) -> list[Run]:
     """The child runs of a search, one per trial, in the order of their numbers."""
-    return [runs[0] for runs in trial_runs(client, parent).values()]
+    return [same[0] for same in trial_runs(client, parent).values()]
 
 
 def trial_runs(client: MlflowClient, parent: Run) -> dict[str, list[Run]]:
@@ -60,15 +58,10 @@ def trial_runs(client: MlflowClient, parent: Run) -> dict[str, list[Run]]:
     Trials of an earlier search of this name, whose parent run was deleted, are left out.
     """
     text = f"tags.kind = 'trial' and tags.search_id = '{parent.data.tags['search_id']}'"
-    page = client.search_runs([parent.info.experiment_id], text, max_results=1000)
-    runs = list(page)
-    while page.token:
-        page = client.search_runs([parent.info.experiment_id], text, max_results=1000, page_token=page.token)
-        runs += page
     own = spec_id(parent)
-    runs = [run for run in runs if is_of(own, run.data.tags)]
+    children = [run for run in runs(client, [parent.info.experiment_id], text) if is_of(own, run.data.tags)]
     found: dict[str, list[Run]] = {}
-    for run in sorted(runs, key=lambda run: (int(run.data.tags["trial"]), -len(run.data.metrics))):
+    for run in sorted(children, key=lambda run: (int(run.data.tags["trial"]), -len(run.data.metrics))):
         found.setdefault(run.data.tags["trial"], []).append(run)
     return found
 
@@ -81,10 +74,6 @@ def spec_id(parent: Run) -> str:
 def is_of(search: str, tags: dict[str, str]) -> bool:
     """True for the tags of a trial or a model of the search with this id; early versions wrote no id."""
     return tags.get("spec_id", search) == search
-
-
-def _experiments(client: MlflowClient) -> list[str]:
-    return [experiment.experiment_id for experiment in client.search_experiments()]
 
 
 def open_search(

@@ -9,7 +9,7 @@ from pathlib import Path
 from experiments.system.resources import automatic_workers, gpus, total_memory, usable_cores
 from experiments.system.versions import versions
 from tracking.errors import RecurrentError
-from tracking.store import connect, database
+from tracking.store import connect, database, working
 
 SPACE = 2**30  # bytes; with less free disk a search may run out of space
 NVIDIA = "/dev"  # the folder in which the cards are nvidia0, nvidia1, …
@@ -106,8 +106,12 @@ def _store(uri: str) -> Finding:
         return Finding("tracking", f"{uri}: cannot be written", False, "name another --tracking-uri")
     if file is not None and not file.exists() and places:
         return Finding("tracking", f"{uri}: none yet, the first search makes it")
+    from tracking.paging import experiments
+
     try:
-        count = len(connect(uri).search_experiments())
+        client = connect(uri)
+        with working(uri):
+            count = len(experiments(client))
     except RecurrentError as error:
         advice = "start the server, or name another --tracking-uri" if file is None else ""
         return Finding("tracking", str(error), False, advice)

@@ -1,17 +1,12 @@
 """A search of an earlier version is listed, exported and resumed: tests/fixtures/old_search/README.md says which."""
 
 import json
-import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.searching import Searched, events, run
 
-OLD = Path(__file__).parents[1] / "fixtures" / "old_search"
-BINARY = (".npz", ".keras")
 SEARCH = (
     *("search", "data.npz", "--cells", "gru,lstm", "--depth", "1", "--width", "8", "--learning-rate", "0.01"),
     *("--batch", "2", "--oracle", "grid", "--trials", "2", "--epochs", "6", "--workers", "1", "--seed", "0"),
@@ -22,23 +17,6 @@ FLOORS = {"constant": 27 / 60, "last_step": 26 / 60}
 SCORE, TEST_SCORE = 58 / 60, 53 / 60  # of the first trial, right out of 60
 INTERRUPTED_SCORE = 52 / 60  # of the second one, in its second epoch; none of the later ones is near it
 DONE = 3  # epochs of the second trial when it was interrupted
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """The folder in which the search was made, at another place."""
-    folder = tmp_path.resolve() / "old"
-    shutil.copytree(OLD, folder, ignore=shutil.ignore_patterns("make.py", "README.md", "mlflow.sql", "__pycache__"))
-    for path in folder.rglob("*"):
-        if path.is_file() and path.suffix not in BINARY:
-            path.write_text(moved(path.read_text("utf-8"), folder), "utf-8")
-    with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
-        connection.executescript(moved((OLD / "mlflow.sql").read_text("utf-8"), folder))
-    return folder
-
-
-def moved(text: str, folder: Path) -> str:
-    return text.replace("file://@ROOT@", folder.as_uri()).replace("@ROOT@", str(folder))
 
 
 def results(folder: Path) -> dict[str, Any]:

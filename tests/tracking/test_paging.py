@@ -1,0 +1,54 @@
+"""A store that holds more than MLflow shows at once."""
+
+import json
+from pathlib import Path
+
+from mlflow import MlflowClient
+from support.crowds import MANY, add_experiments, add_models, add_searches
+from support.searching import Recurrent
+
+from tracking.models import logged_model
+from tracking.searches import find_search
+
+
+def runs_of(folder: Path, name: str) -> int:
+    """How many runs have this name."""
+    client = MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    (experiment,) = client.search_experiments(filter_string="name = 'data'")
+    return len(client.search_runs([experiment.experiment_id], f"attributes.run_name = '{name}'"))
+
+
+def test_a_search_with_many_younger_experiments(recurrent: Recurrent, old: Path) -> None:
+    add_experiments(old / "mlflow.db", "data")
+    done = recurrent("results", "old", cwd=old)
+    assert (done.returncode, done.stderr) == (0, "")
+    for _ in range(2):
+        done = recurrent("sync", "old", cwd=old)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert runs_of(old, "old") == 1, "no second run is made"
+    done = recurrent("doctor", "--json", cwd=old)
+    (tracking,) = (one for one in json.loads(done.stdout) if one["what"] == "tracking")
+    assert f"answers, {MANY + 2} experiments" in tracking["found"], "MLflow's default one is there, too"
+
+
+def test_many_younger_searches(recurrent: Recurrent, old: Path) -> None:
+    parent = find_search(MlflowClient(f"sqlite:///{old}/mlflow.db"), "old")
+    assert parent is not None
+    add_searches(old / "mlflow.db", parent.info.run_id, ("search_id",))
+    done = recurrent("results", "--json", cwd=old)
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = [one["search"] for one in json.loads(done.stdout)]
+    assert (len(listed), listed[-1]) == (MANY + 1, "old"), "the oldest one comes last"
+    done = recurrent("results", "old", cwd=old)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_model_with_many_younger_ones_of_other_searches_of_its_name(old: Path) -> None:
+    client = MlflowClient(f"sqlite:///{old}/mlflow.db")
+    parent = find_search(client, "old")
+    assert parent is not None
+    model = logged_model(client, parent)
+    assert model is not None
+    add_models(old / "mlflow.db", model.model_id, "spec_id", "another")
+    found = logged_model(client, parent)
+    assert found is not None and found.model_id == model.model_id

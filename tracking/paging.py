@@ -1,0 +1,47 @@
+"""All that MLflow finds, and not only its first page: 1,000 experiments or runs, 100 models."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from mlflow import MlflowClient
+from mlflow.entities import LoggedModel, Run
+from mlflow.store.entities.paged_list import PagedList
+
+T = TypeVar("T")
+AT_ONCE = 1_000  # experiments named in one request; a database takes a limited number of values in a query
+
+
+def all_pages(search: Callable[..., PagedList[T]], *arguments: Any, **named: Any) -> list[T]:
+    """What `search(*arguments, **named)` finds, page after page."""
+    page = search(*arguments, **named)
+    found = list(page)
+    while page.token:
+        page = search(*arguments, **named, page_token=page.token)
+        found += page
+    return found
+
+
+def experiments(client: MlflowClient) -> list[str]:
+    """The ids of all experiments."""
+    return [experiment.experiment_id for experiment in all_pages(client.search_experiments)]
+
+
+def runs(client: MlflowClient, experiment_ids: list[str], where: str) -> list[Run]:
+    """The runs that fit the filter, each once, the oldest first."""
+    found: dict[str, Run] = {}
+    for start in range(0, len(experiment_ids), AT_ONCE):
+        # A page is a number of runs to skip. In this order runs that come meanwhile stand at the end.
+        page = all_pages(
+            client.search_runs,
+            experiment_ids[start : start + AT_ONCE],
+            where,
+            order_by=["attributes.start_time ASC"],
+        )
+        found |= {run.info.run_id: run for run in page}
+    return sorted(found.values(), key=lambda run: run.info.start_time)
+
+
+def models(client: MlflowClient, experiment_id: str, where: str) -> list[LoggedModel]:
+    """The logged models that fit the filter, the newest first. Half-made ones are among them."""
+    newest_first = [{"field_name": "creation_time", "ascending": False}]
+    return all_pages(client.search_logged_models, [experiment_id], filter_string=where, order_by=newest_first)
