@@ -13,6 +13,7 @@ from tracking.errors import BadInput, SearchStateError
 from tracking.journal import now
 from tracking.models import CARD, download, logged_model
 from tracking.results import ranked, results
+from tracking.searches import search_name
 
 KERAS = "model.keras"
 # The recorded score and that of the reloaded model are sums in different orders. Their last digits differ in float32.
@@ -30,7 +31,7 @@ def export(client: MlflowClient, uri: str, parent: Run, to: Path, score: Score) 
     Returns the card, with `test_score`. Raises BadInput if `to` cannot be made or holds something else. Raises
     SearchStateError if there is no model, or if the reloaded model does not score what the record says.
     """
-    name = parent.data.tags["search_id"]
+    name = search_name(parent)
     check_target(to, name)
     to = to.resolve()
     model = _best_model(client, parent, name)

@@ -8,6 +8,7 @@ from mlflow.entities import Run
 
 from tracking.errors import BadInput
 from tracking.results import ranked, results
+from tracking.searches import search_name
 
 SHORT = 50  # the lag at which plain cells are said to have lost the signal
 LOST = -2  # log10 of the share of the first gain below which the signal counts as lost
@@ -26,7 +27,7 @@ def horizons(client: MlflowClient, parent: Run) -> list[dict[str, Any]]:
         if trial["horizon"]:
             found.setdefault(trial["values"]["cell"], trial)
     if not found:
-        name = parent.data.tags["search_id"]
+        name = search_name(parent)
         raise BadInput(f"NAME: expected a search with a measured horizon, got {name!r}, which has none")
     for trial in found.values():
         trial["curves"] = {moment: _curve(client, trial["run_id"], moment) for moment in MOMENTS}

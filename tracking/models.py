@@ -22,8 +22,9 @@ from mlflow.utils.uri import is_local_uri
 
 from tracking.errors import StoreError
 from tracking.paging import models
-from tracking.searches import is_of, spec_id
+from tracking.searches import search_name, spec_id
 from tracking.store import in_a_line
+from tracking.tags import filters, is_new, named, ours
 
 CARD = "model.json"
 KERAS_FILE = "data/model.keras"
@@ -47,6 +48,8 @@ def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, c
     outputs = client.get_run(run_id).outputs
     if kept.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else [])]:
         client.log_outputs(run_id, [LoggedModelOutput(kept.model_id, step=card["epoch"] or 0)])
+    if not is_new(kept.tags):
+        client.set_logged_model_tags(kept.model_id, _tags(parent, card))
     for model in before:
         if model.model_id != kept.model_id:
             _remove(client, model)
@@ -54,15 +57,28 @@ def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, c
 
 def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
     """The models of a search, the newest first. Half-made ones are among them."""
-    found = models(client, parent.info.experiment_id, f"tags.search_id = '{parent.data.tags['search_id']}'")
-    own = spec_id(parent)
-    return [model for model in found if is_of(own, model.tags)]
+    found = models(client, parent.info.experiment_id, *filters(search_id=search_name(parent)))
+    return [model for model in found if _is_of(parent, model)]
+
+
+def _is_of(parent: Run, model: LoggedModel) -> bool:
+    tags, name = ours(model.tags), search_name(parent)
+    # Early versions wrote no id.
+    same = tags["spec_id"] == spec_id(parent) if "spec_id" in tags else model.name == _model_name(name)
+    return same and tags.get("search_id") == name
+
+
+def _model_name(search: str) -> str:
+    return f"{search.replace('.', '_')}-best"  # MLflow refuses dots
+
+
+def _tags(parent: Run, card: dict[str, Any]) -> dict[str, str]:
+    tags = {"search_id": search_name(parent), "spec_id": spec_id(parent), "architecture": card["architecture"]}
+    return named(tags)
 
 
 def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> LoggedModel:
-    tags = {"search_id": parent.data.tags["search_id"], "spec_id": spec_id(parent)}
-    tags["architecture"] = card["architecture"]
-    name = f"{tags['search_id'].replace('.', '_')}-best"  # MLflow refuses dots
+    name, tags = _model_name(search_name(parent)), _tags(parent, card)
     model = client.create_logged_model(parent.info.experiment_id, name, run_id, tags, model_type="keras")
     with tempfile.TemporaryDirectory() as folder:
         write_model(Path(folder), Model(model_id=model.model_id, run_id=run_id), keras_file, card)

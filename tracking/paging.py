@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, Run
+from mlflow.entities import Experiment, LoggedModel, Run
 from mlflow.store.entities.paged_list import PagedList
 
 T = TypeVar("T")
@@ -23,25 +23,26 @@ def all_pages(search: Callable[..., PagedList[T]], *arguments: Any, **named: Any
 
 def experiments(client: MlflowClient) -> list[str]:
     """The ids of all experiments."""
-    return [experiment.experiment_id for experiment in all_pages(client.search_experiments)]
+    found: list[Experiment] = all_pages(client.search_experiments)
+    return [experiment.experiment_id for experiment in found]
 
 
-def runs(client: MlflowClient, experiment_ids: list[str], where: str) -> list[Run]:
-    """The runs that fit the filter, each once, the oldest first."""
+def runs(client: MlflowClient, experiment_ids: list[str], *filters: str) -> list[Run]:
+    """The runs that fit one of the filters, each once, the oldest first."""
     found: dict[str, Run] = {}
-    for start in range(0, len(experiment_ids), AT_ONCE):
-        # A page is a number of runs to skip. In this order runs that come meanwhile stand at the end.
-        page = all_pages(
-            client.search_runs,
-            experiment_ids[start : start + AT_ONCE],
-            where,
-            order_by=["attributes.start_time ASC"],
-        )
-        found |= {run.info.run_id: run for run in page}
+    for where in filters:
+        for start in range(0, len(experiment_ids), AT_ONCE):
+            some = experiment_ids[start : start + AT_ONCE]
+            # A page is a number of runs to skip. In this order runs that come meanwhile stand at the end.
+            page: list[Run] = all_pages(client.search_runs, some, where, order_by=["attributes.start_time ASC"])
+            found |= {run.info.run_id: run for run in page}
     return sorted(found.values(), key=lambda run: run.info.start_time)
 
 
-def models(client: MlflowClient, experiment_id: str, where: str) -> list[LoggedModel]:
-    """The logged models that fit the filter, the newest first. Half-made ones are among them."""
-    newest_first = [{"field_name": "creation_time", "ascending": False}]
-    return all_pages(client.search_logged_models, [experiment_id], filter_string=where, order_by=newest_first)
+def models(client: MlflowClient, experiment_id: str, *filters: str) -> list[LoggedModel]:
+    """The logged models that fit one of the filters, each once, the newest first. Half-made ones are among them."""
+    found: dict[str, LoggedModel] = {}
+    for where in filters:
+        page: list[LoggedModel] = all_pages(client.search_logged_models, [experiment_id], filter_string=where)
+        found |= {model.model_id: model for model in page}
+    return sorted(found.values(), key=lambda model: -model.creation_timestamp)

@@ -13,6 +13,7 @@ from tracking.errors import RecurrentError, SearchStateError, Unreachable
 from tracking.journal import now
 from tracking.runs import Projection
 from tracking.store import database, in_a_line, locked, tune, words
+from tracking.tags import PREFIX
 
 EVERY_SECONDS = 2.0  # between two looks at the journals
 HOLD_SECONDS = 10.0  # time that epochs may wait to be sent together; a call costs nearly as much for one as for many
@@ -203,7 +204,7 @@ class Record:
         projection.sync(over=True)
         parent_id = projection.parent.info.run_id
         if stopped:
-            projection.client.set_tag(parent_id, "stopped", stopped)
+            projection.client.set_tag(parent_id, f"{PREFIX}stopped", stopped)
         try:
             if last:
                 last()

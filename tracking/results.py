@@ -1,22 +1,23 @@
 """What a search found, read only from MLflow."""
 
-import json
+import math
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tracking.searches import all_trials
+from tracking.searches import all_trials, search_name, spec_of
+from tracking.tags import ours
 
 NOT_VALUES = ("architecture",)
 
 
 def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
     """The search as one JSON object. A missing score is None. Statuses are MLflow's words."""
-    spec = json.loads(parent.data.tags["spec"])
+    spec = spec_of(parent)
     metrics = parent.data.metrics.items()
     return {
-        "search": spec["name"],
+        "search": search_name(parent),
         "task": spec["task"],
         "metric": spec["metric"],
         "direction": spec["direction"],
@@ -30,9 +31,7 @@ def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
 
 
 def _trial(run: Run, metric: str) -> dict[str, Any]:
-    metrics, params, tags = run.data.metrics, run.data.params, run.data.tags
-    count = metrics.get("cost/parameters")
-    epoch, execution = metrics.get("best/epoch"), metrics.get("best/execution")
+    metrics, params, tags = run.data.metrics, run.data.params, ours(run.data.tags)
     return {
         "trial": tags["trial"],
         "architecture": params.get("architecture"),
@@ -43,14 +42,14 @@ def _trial(run: Run, metric: str) -> dict[str, Any]:
         "status": run.info.status,
         "outcome": tags.get("outcome"),
         "reason": tags.get("reason"),
-        "parameters": None if count is None else int(count),
+        "parameters": _whole(metrics.get("cost/parameters")),
         "seconds": metrics.get("cost/seconds"),
         **{name: metrics.get(f"cost/{name}") for name in ("flops_per_token", "flops_per_step", "ms_per_step")},
         "horizon": {
             key.removeprefix("horizon/"): value for key, value in metrics.items() if key.startswith("horizon/")
         },
-        "epoch": None if epoch is None else int(epoch),
-        "execution": None if execution is None else int(execution),
+        "epoch": _whole(metrics.get("best/epoch")),
+        "execution": _whole(metrics.get("best/execution")),
         "kernel": tags.get("kernel"),
         "run_id": run.info.run_id,
     }
@@ -65,6 +64,10 @@ def _executions(client: MlflowClient, run: Run, spec: dict[str, Any]) -> list[fl
         return [run.data.metrics[key]]
     history = client.get_metric_history(run.info.run_id, key)
     return [point.value for point in sorted(history, key=lambda point: point.step)]
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None or not math.isfinite(value) else int(value)
 
 
 def _number(text: str) -> int | float | str:

@@ -16,12 +16,14 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from tracking.journal import Event, TrialsReader, now
-from tracking.searches import child_tags, trial_runs
+from tracking.searches import child_tags, spec_id, trial_runs
+from tracking.tags import OLD, PREFIX, is_new, named, ours
 from tracking.values import batch
 
 End = tuple[int, str, float]  # time, trial, score
 SETTLING_MILLISECONDS = 1_000  # an end that is this old has certainly been read, and so have all earlier ends
 REFUSED = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
+OUTCOME = f"{PREFIX}outcome"
 STATUSES = {"completed": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
 
 
@@ -94,10 +96,18 @@ class Projection:
                     self.client.delete_run(run.info.run_id)
             if trial.run_id is None:
                 trial.run_id, trial.status = kept.info.run_id, kept.info.status
-                trial.outcome = kept.data.tags.get("outcome", "")
+                trial.outcome = ours(kept.data.tags).get("outcome", "")
+            self._rename_tags(kept)
             if kept.data.tags.get(MLFLOW_PARENT_RUN_ID) != parent_id:  # the search's first run was deleted
                 self.client.set_tag(kept.info.run_id, MLFLOW_PARENT_RUN_ID, parent_id)
         self.doubtful = False
+
+    def _rename_tags(self, run: Run) -> None:
+        """Writes the tags of an earlier version once more, with the names that they have now."""
+        if not is_new(run.data.tags):
+            found = {name: value for name, value in run.data.tags.items() if name in OLD}
+            tags = named({**found, "spec_id": spec_id(self.parent)})
+            self.client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in tags.items()])
 
     def _trial(self, name: str) -> _Trial:
         if name not in self.trials:
@@ -183,14 +193,16 @@ class Projection:
         params: Sequence[Param] = (),
         tags: Sequence[RunTag] = (),
     ) -> None:
-        self.client.log_batch(trial.run_id, metrics, params, [*tags, RunTag("outcome", outcome)])
+        self.client.log_batch(trial.run_id, metrics, params, [*tags, RunTag(OUTCOME, outcome)])
         self.client.set_terminated(trial.run_id, STATUSES[outcome], ended_at)
         trial.status, trial.outcome = STATUSES[outcome], outcome
 
     def _reopen(self, trial: _Trial) -> None:
         self.client.update_run(trial.run_id, status="RUNNING")
-        if "outcome" in self.client.get_run(trial.run_id).data.tags:
-            self.client.delete_tag(trial.run_id, "outcome")
+        present = self.client.get_run(trial.run_id).data.tags
+        for tag in (OUTCOME, OUTCOME.removeprefix(PREFIX)):
+            if tag in present:
+                self.client.delete_tag(trial.run_id, tag)
         trial.status, trial.outcome = "RUNNING", ""
 
     def _send_best(self, latest: int) -> None:

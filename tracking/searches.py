@@ -1,6 +1,7 @@
 """A search in MLflow: one parent run in its task's experiment."""
 
 import json
+import re
 from typing import Any
 
 from mlflow import MlflowClient
@@ -12,9 +13,12 @@ from tracking.errors import SearchStateError
 from tracking.journal import now
 from tracking.paging import experiments, runs
 from tracking.store import connect, working
+from tracking.tags import filters, is_new, named, of_spec, ours, spec_in
 
 # What may differ in the spec of a search that is resumed.
 CHANGING = ("trials", "commit", "time_limit", "target", "trial_time_limit", "memory_limit")
+MOST_CHARACTERS = 6_000  # of a parameter in MLflow; the spec has the whole value
+MOST_OF_NAME = 500  # characters of a dataset's name in MLflow; the end of a path says more than its beginning
 
 
 def find_search(client: MlflowClient, name: str) -> Run | None:
@@ -27,7 +31,7 @@ def existing_search(name: str, uri: str) -> tuple[MlflowClient, Run]:
     client = connect(uri)
     with working(uri):
         parent = find_search(client, name)
-        known = [] if parent else [run.data.tags["search_id"] for run in all_searches(client)[:10]]
+        known = [] if parent else [search_name(run) for run in all_searches(client)[:10]]
     if parent is None:
         raise SearchStateError(f"NAME: expected a search in {uri} ({', '.join(known) or 'none yet'}), got {name!r}")
     return client, parent
@@ -37,12 +41,38 @@ def _searches(client: MlflowClient, name: str) -> list[Run]:
     """The parent runs of this name, the oldest first. A server that answered too late may have made a second one."""
     if "'" in name:  # no search has such a name, and MLflow's filter does not take it
         return []
-    return runs(client, experiments(client), f"tags.kind = 'search' and tags.search_id = '{name}'")
+    found = runs(client, experiments(client), *filters(kind="search", search_id=name))
+    return [run for run in found if _is_search(run) and search_name(run) == name]
 
 
 def all_searches(client: MlflowClient) -> list[Run]:
     """The parent runs of all searches, newest first."""
-    return runs(client, experiments(client), "tags.kind = 'search'")[::-1]
+    return [run for run in runs(client, experiments(client), *filters(kind="search"))[::-1] if _is_search(run)]
+
+
+def _is_search(run: Run) -> bool:
+    """False for a run of another program that writes tags of the same names as earlier versions of ours did."""
+    tags = ours(run.data.tags)
+    if tags.get("kind") != "search" or not tags.get("search_id"):
+        return False
+    return is_new(run.data.tags) or bool(spec_in(tags)) or run.data.params.get("name") == tags["search_id"]
+
+
+def search_name(parent: Run) -> str:
+    """The name of a search."""
+    return ours(parent.data.tags)["search_id"]
+
+
+def spec_of(parent: Run) -> dict[str, Any]:
+    """The settings of a search. Raises SearchStateError if somebody has cut or changed them in MLflow."""
+    spec = spec_in(parent.data.tags)
+    if spec is None:
+        name = search_name(parent)
+        raise SearchStateError(
+            f"{name}: expected the settings of the search in the tags of its run, got none that can be read;"
+            f" `recurrent sync {name}` writes them again"
+        )
+    return spec
 
 
 def all_trials(client: MlflowClient, parent: Run) -> list[Run]:
@@ -57,23 +87,23 @@ def trial_runs(client: MlflowClient, parent: Run) -> dict[str, list[Run]]:
 
     Trials of an earlier search of this name, whose parent run was deleted, are left out.
     """
-    text = f"tags.kind = 'trial' and tags.search_id = '{parent.data.tags['search_id']}'"
-    own = spec_id(parent)
-    children = [run for run in runs(client, [parent.info.experiment_id], text) if is_of(own, run.data.tags)]
+    name, own = search_name(parent), spec_id(parent)
+    children = runs(client, [parent.info.experiment_id], *filters(kind="trial", search_id=name))
     found: dict[str, list[Run]] = {}
-    for run in sorted(children, key=lambda run: (int(run.data.tags["trial"]), -len(run.data.metrics))):
-        found.setdefault(run.data.tags["trial"], []).append(run)
-    return found
+    for run in sorted(children, key=lambda run: -len(run.data.metrics)):
+        tags = ours(run.data.tags)
+        # Early versions wrote no id.
+        same = tags["spec_id"] == own if "spec_id" in tags else tags.get(MLFLOW_PARENT_RUN_ID) == parent.info.run_id
+        if same and tags.get("search_id") == name and re.fullmatch(r"\d{1,9}", tags.get("trial", ""), re.ASCII):
+            found.setdefault(tags["trial"], []).append(run)
+    return dict(sorted(found.items(), key=lambda item: int(item[0])))
 
 
 def spec_id(parent: Run) -> str:
     """Tells a search from another one of the same name."""
-    return str(json.loads(parent.data.tags["spec"]).get("id", ""))
-
-
-def is_of(search: str, tags: dict[str, str]) -> bool:
-    """True for the tags of a trial or a model of the search with this id; early versions wrote no id."""
-    return tags.get("spec_id", search) == search
+    tags = ours(parent.data.tags)
+    spec = spec_in(tags) or parent.data.params  # MLflow has cut the spec of a long search of an earlier version
+    return tags.get("spec_id", str(spec.get("id", "")))
 
 
 def open_search(
@@ -108,7 +138,6 @@ def find_or_make_search(
 def describe_search(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> Run:
     """Writes what the search is into its parent run, and sets it RUNNING. Returns the changed run."""
     _describe(client, parent, spec, floors)
-    client.set_tag(parent.info.run_id, "spec", json.dumps(spec))
     client.update_run(parent.info.run_id, status="RUNNING")
     return client.get_run(parent.info.run_id)
 
@@ -127,36 +156,36 @@ def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str
         if found is None:
             raise
         experiment_id = found.experiment_id
-    tags = {MLFLOW_RUN_NAME: name, "kind": "search", "search_id": name, "spec": json.dumps(spec)}
-    new = client.create_run(experiment_id, start_time=now(), tags=tags)
+    tags = named(_identity(name, spec) | of_spec(spec, {}))
+    new = client.create_run(experiment_id, start_time=now(), tags={MLFLOW_RUN_NAME: name, **tags})
     others = [run for run in _searches(client, name) if spec_id(run) != spec.get("id", "")]
     if others:  # another search has begun since we looked, and may not have seen ours
         client.delete_run(new.info.run_id)
     return others[0] if others else new
 
 
+def _identity(name: str, spec: dict[str, Any]) -> dict[str, str]:
+    return {"kind": "search", "search_id": name, "spec_id": spec.get("id", "")}
+
+
 def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> None:
     """Logs parameters, floors, versions and data. What a resumed search may change is a tag: parameters are fixed."""
     flat = {key: value for key, value in spec.items() if not isinstance(value, dict) and key not in CHANGING}
-    params = [Param(key, ",".join(value) if isinstance(value, list) else str(value)) for key, value in flat.items()]
-    params += [Param(f"option.{key}", str(value)) for key, value in spec["options"].items()]
+    texts = {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in flat.items()}
+    texts |= {f"option.{key}": str(value) for key, value in spec["options"].items()}
+    params = [Param(key, value[:MOST_CHARACTERS]) for key, value in texts.items()]
     time = parent.info.start_time
     metrics = [Metric(f"floor/{key}", value, time, 0) for key, value in floors.items()]
-    tags = [RunTag(f"version.{key}", value) for key, value in spec["versions"].items()]
-    tags += [RunTag(key, str(spec[key])) for key in CHANGING if key in spec]
-    client.log_batch(parent.info.run_id, metrics, params, tags)
+    tags = _identity(search_name(parent), spec) | of_spec(spec, parent.data.tags)
+    tags |= {f"version.{key}": value for key, value in spec["versions"].items()}
+    tags |= {key: str(spec[key]) for key in CHANGING if key in spec}
+    client.log_batch(parent.info.run_id, metrics, params, [RunTag(*tag) for tag in named(tags).items()])
     source = json.dumps({"task": spec["task"], "options": spec["options"], "seed": spec["seed"]})
-    dataset = Dataset(name=spec["task"], digest=spec["digest"][:32], source_type="code", source=source)
+    dataset = Dataset(name=spec["task"][-MOST_OF_NAME:], digest=spec["digest"][:32], source_type="code", source=source)
     client.log_inputs(parent.info.run_id, [DatasetInput(dataset, [])])
 
 
 def child_tags(parent: Run, trial: str, run_name: str) -> dict[str, str]:
     """The tags that make a run a trial of a search."""
-    return {
-        MLFLOW_RUN_NAME: run_name,
-        MLFLOW_PARENT_RUN_ID: parent.info.run_id,
-        "kind": "trial",
-        "search_id": parent.data.tags["search_id"],
-        "spec_id": spec_id(parent),
-        "trial": trial,
-    }
+    tags = {"kind": "trial", "search_id": search_name(parent), "spec_id": spec_id(parent), "trial": trial}
+    return {MLFLOW_RUN_NAME: run_name, MLFLOW_PARENT_RUN_ID: parent.info.run_id, **named(tags)}

@@ -1,6 +1,7 @@
 """What MLflow is told of a trial's journal lines: metrics, parameters and tags."""
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,10 +9,13 @@ import numpy as np
 from mlflow.entities import Metric, Param, RunTag
 
 from tracking.journal import Event
+from tracking.tags import named
 
 COSTS = ("parameters", "flops_per_token", "flops_per_step")
 HOW = ("kernel", "kernel_reason", "steps_per_execution")  # how a trial is computed
 MOMENTS = {"trained": "", "init": "init_"}  # of a horizon, with the prefix of its metrics
+REFUSED = re.compile(r"[^\w .:-]", re.ASCII)  # characters that MLflow does not take in the name of a metric
+LONGEST = 200  # characters of what a task calls a metric; MLflow takes 250 in all
 CURVE = "log10_gain"  # over the lags, which are the metric's steps
 
 
@@ -47,15 +51,16 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
                 add([(f"horizon/{moment}{name}", value) for name, value in seen["summary"].items()], time)
                 for lag, gain in zip(seen["curve"]["lags"], seen["curve"]["log10_gain"], strict=True):
                     add([(f"horizon/{moment}{CURVE}", gain)], time, lag)
-    named = [Param(name, value) for name, value in params.items()]
-    return list(metrics.values()), named, [RunTag(name, value) for name, value in tags.items()]
+    texts = [Param(name, value) for name, value in params.items()]
+    return list(metrics.values()), texts, [RunTag(*tag) for tag in named(tags).items()]
 
 
 def _results(end: Event, metric: str) -> list[tuple[str, float]]:
     names = {"score": f"best/{metric}", "spread": f"best/{metric}_sd", "epoch": "best/epoch", "seconds": "cost/seconds"}
     names |= {"model_score": "best/model_score", "execution": "best/execution", "ms_per_step": "cost/ms_per_step"}
     found = [(name, end[key]) for key, name in names.items() if end.get(key) is not None]
-    return found + [(f"samples/{name}", share) for name, share in (end.get("samples") or {}).items()]
+    shares = (end.get("samples") or {}).items()
+    return found + [(f"samples/{REFUSED.sub('_', name)[:LONGEST]}", share) for name, share in shares]
 
 
 def _horizons(end: Event) -> list[tuple[str, dict[str, Any]]]:

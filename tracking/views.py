@@ -15,6 +15,7 @@ import mlflow
 from mlflow import MlflowClient
 
 from tracking.errors import BadInput
+from tracking.tags import PREFIX
 
 State = dict[str, Any]
 Columns = list[tuple[str, str, int]]  # kind, key, width in pixels
@@ -23,6 +24,8 @@ FIRST_SEEN, NOT_TRIED = (3, 17), (4, 0)
 KEY = "mlflow.sharedViewState.recurrent-"
 NOTE = "mlflow.note.content"
 NAMES = ("overview", "leaderboard", "searches", "failed")
+SEARCH = f"{PREFIX}search_id"
+TRIALS, SEARCHES = (f"tags.`{PREFIX}kind` = '{kind}'" for kind in ("trial", "search"))
 RUN_NAME = "attributes.`Run Name`"  # the column's id in the UI
 HORIZON = ("half_life_50", "half_life", "rate_50", "rate", "g50_g0", "tau_1pct", "tau_eff")
 # Columns and axes show these better. The UI adds a chart for each of them below ours, unless a deleted one is there.
@@ -97,14 +100,14 @@ def _note(experiment_id: str, present: str | None) -> dict[str, str]:
 
 def _tags(metric: str, ascending: bool, search: tuple[str, str] | None) -> dict[str, str]:
     """The tags of the views. The view of a search has a digest and no name, so that the UI's list stays short."""
-    trials = _table("tags.kind = 'trial'", f"metrics.`best/{metric}`", ascending, _trial_columns(metric))
+    trials = _table(TRIALS, f"metrics.`best/{metric}`", ascending, _trial_columns(metric))
     trials |= _charts(metric)
     states = {"overview": trials, "leaderboard": trials, "searches": _searches(metric), "failed": _failed()}
     # The UI lists the newest view first. Fixed numbers in place of times keep our order, and a second call writes the
     # same tags.
     tags = {KEY + name: _envelope(name, 4 - place, state) for place, (name, state) in enumerate(states.items())}
     if search is not None:
-        where = f"tags.kind = 'trial' and tags.search_id = '{search[0]}' and tags.`mlflow.parentRunId` = '{search[1]}'"
+        where = f"{TRIALS} and tags.`{SEARCH}` = '{search[0]}' and tags.`mlflow.parentRunId` = '{search[1]}'"
         tags[KEY + _digest(search[0])] = _compact(trials | {"searchFilter": where})
     return tags
 
@@ -127,30 +130,31 @@ def _trial_columns(metric: str) -> Columns:
         ("metrics", f"best/{metric}", 180),
         ("metrics", "cost/parameters", 140),
         ("metrics", "cost/seconds", 120),
-        ("tags", "search_id", 140),
+        ("tags", SEARCH, 140),
         ("params", "learning_rate", 130),
         ("params", "dropout", 90),
         ("metrics", "best/epoch", 110),
-        ("tags", "outcome", 110),
+        ("tags", f"{PREFIX}outcome", 110),
         ("params", "architecture", 160),
     ]
 
 
 def _searches(metric: str) -> State:
-    params: Columns = [("params", name, 100) for name in ("oracle", "trials", "epochs", "executions", "seed")]
-    columns: Columns = [("metrics", f"best/{metric}", 180), ("params", "cells", 230), *params]
-    return _table("tags.kind = 'search'", "attributes.start_time", False, columns)
+    params: Columns = [("params", name, 100) for name in ("epochs", "executions", "seed")]
+    first: Columns = [("metrics", f"best/{metric}", 180), ("params", "cells", 230), ("params", "oracle", 100)]
+    columns = [*first, ("tags", f"{PREFIX}trials", 100), *params]  # --resume may change their number
+    return _table(SEARCHES, "attributes.start_time", False, columns)
 
 
 def _failed() -> State:
     columns = [
-        ("tags", "search_id", 160),
+        ("tags", SEARCH, 160),
         ("params", "architecture", 160),
-        ("tags", "reason", 260),
-        ("tags", "error", 500),
+        ("tags", f"{PREFIX}reason", 260),
+        ("tags", f"{PREFIX}error", 500),
     ]
     # In the usual order, which is by time, the UI would show the parent runs instead.
-    return _table("tags.kind = 'trial' and attributes.status = 'FAILED'", "tags.`search_id`", True, columns)
+    return _table(f"{TRIALS} and attributes.status = 'FAILED'", f"tags.`{SEARCH}`", True, columns)
 
 
 def _table(where: str, order: str, ascending: bool, columns: Columns) -> State:

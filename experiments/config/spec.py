@@ -66,10 +66,10 @@ class Spec:
 
     def changes(self, later: "Spec") -> dict[str, tuple[str, str]]:
         """The values that differ in `later`, by their flags: (the value here, the value there)."""
-        here, there = self._typed(), later._typed()
+        here, there = self.typed(), later.typed()
         return {what: (here[what], there.get(what, "")) for what in here if here[what] != there.get(what)}
 
-    def _typed(self) -> dict[str, str]:
+    def typed(self) -> dict[str, str]:
         """Every value that may not change, as it would be typed on the command line."""
         apart = (*MAY_CHANGE, "task", "options", "digest")
         fields = {key: value for key, value in self.to_json().items() if key not in apart}

@@ -15,6 +15,7 @@ from experiments.tasks.base import Task
 from experiments.tasks.loading import find
 from search_spaces import cells
 from tracking.errors import BadInput
+from tracking.tags import check_spec
 
 
 def search_spec(
@@ -44,6 +45,7 @@ def search_spec(
     defaults = before.to_json() if before else _defaults(made, named)
     spec = Spec(**{**defaults, "task": task, **named, "name": folder.path.name})
     _check(spec, made)
+    check_spec(spec.to_json(), spec.typed())
     if spec.oracle == "grid" and not before and "trials" not in named:
         spec = dataclasses.replace(spec, trials=min(estimate.space_size(spec) or spec.trials, MOST - 1))
     return spec, made

@@ -269,7 +269,7 @@ def test_a_search_that_is_running_is_left_alone(
 ) -> None:
     monkeypatch.undo()
     folder = SearchFolder(searched.folder / "searches" / "t")
-    best = min(searched.trials(), key=lambda run: run.data.metrics["best/mse"]).data.tags["trial"]
+    best = min(searched.trials(), key=lambda run: run.data.metrics["best/mse"]).data.tags["recurrent.trial"]
     other = next(trial for trial in folder.trials() if trial.path.name != best)
     other.model.touch()  # whoever runs it may need it, and takes it away
     before = {name: file for name, file in listing(folder.path).items() if not name.endswith(".lock")}

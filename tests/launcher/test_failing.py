@@ -70,14 +70,14 @@ def test_a_grid_stops_after_exactly_its_space(trouble: Trouble) -> None:
 def test_a_diverging_trial_costs_itself_alone(trouble: Trouble) -> None:
     search = trouble.grid
     good, better, bad = search.trials()
-    assert [run.data.tags["outcome"] for run in (good, better, bad)] == ["completed", "completed", "failed"]
+    assert [run.data.tags["recurrent.outcome"] for run in (good, better, bad)] == ["completed", "completed", "failed"]
     assert [run.info.status for run in (good, better, bad)] == ["FINISHED", "FINISHED", "FAILED"]
-    assert re.fullmatch(r"diverged in epoch 0: \w+ is (nan|inf)", bad.data.tags["reason"])
+    assert re.fullmatch(r"diverged in epoch 0: \w+ is (nan|inf)", bad.data.tags["recurrent.reason"])
     assert "best/mse" not in bad.data.metrics
     assert all(np.isfinite(value) for value in bad.data.metrics.values())
     shown = search.results()["trials"][2]
     assert (shown["score"], shown["status"], shown["outcome"]) == (None, "FAILED", "failed")
-    assert shown["reason"] == bad.data.tags["reason"]
+    assert shown["reason"] == bad.data.tags["recurrent.reason"]
     (line,) = [line for line in search.done.stdout.splitlines() if line.startswith("   3/3")]
     assert "failed: diverged in epoch 0" in line
 

@@ -76,11 +76,11 @@ def check_record(folder: Path, uri: str) -> None:
     parent = find_search(client, "fake")
     assert parent is not None and parent.info.status == "FINISHED"
     runs = all_trials(client, parent)
-    assert [int(run.data.tags["trial"]) for run in runs] == list(range(TRIALS))
-    again = sum(int(run.data.tags["attempts"]) - 1 for run in runs)
+    assert [int(run.data.tags["recurrent.trial"]) for run in runs] == list(range(TRIALS))
+    again = sum(int(run.data.tags["recurrent.attempts"]) - 1 for run in runs)
     assert again > KILLS / 10, f"only {again} kills met a trial that was running"
     for run in runs:
-        check_trial(client, run, study[int(run.data.tags["trial"])])
+        check_trial(client, run, study[int(run.data.tags["recurrent.trial"])])
 
 
 def check_trial(client: MlflowClient, run: Any, trial: optuna.trial.FrozenTrial) -> None:
@@ -89,10 +89,11 @@ def check_trial(client: MlflowClient, run: Any, trial: optuna.trial.FrozenTrial)
     assert [(point.step, point.value) for point in history] == [(epoch, width / (epoch + 1)) for epoch in range(EPOCHS)]
     assert list(trial.intermediate_values.items()) == [(point.step + 1, point.value) for point in history]
     assert run.data.params["width"] == str(width)
-    killed = run.data.tags.get("reason", "").startswith("killed its worker")
+    killed = run.data.tags.get("recurrent.reason", "").startswith("killed its worker")
     if width % 20 == 0 or killed:
-        assert (trial.state.name, run.info.status, run.data.tags["outcome"]) == ("FAIL", "FAILED", "failed")
-        assert killed or run.data.tags["reason"] == "ValueError: a width of a multiple of 20"
+        assert (trial.state.name, run.info.status, run.data.tags["recurrent.outcome"]) == ("FAIL", "FAILED", "failed")
+        assert killed or run.data.tags["recurrent.reason"] == "ValueError: a width of a multiple of 20"
     else:
-        assert (trial.state.name, run.info.status, run.data.tags["outcome"]) == ("COMPLETE", "FINISHED", "completed")
+        ending = (trial.state.name, run.info.status, run.data.tags["recurrent.outcome"])
+        assert ending == ("COMPLETE", "FINISHED", "completed")
         assert run.data.metrics["best/mse"] == trial.value == width / EPOCHS

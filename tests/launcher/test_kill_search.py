@@ -32,18 +32,21 @@ def outcome(folder: Path) -> Outcome:
     searched = Searched(folder, "killed", subprocess.CompletedProcess(WORDS, 0, "", ""))
     assert searched.parent.info.status == "FINISHED"
     trials = searched.trials()
-    assert [trial.data.tags["trial"] for trial in trials] == [f"{number:04d}" for number in range(TRIALS)], "each once"
-    assert {trial.data.tags["outcome"] for trial in trials} <= {"completed", "pruned"}, "all planned trials finished"
+    numbers = [trial.data.tags["recurrent.trial"] for trial in trials]
+    assert numbers == [f"{number:04d}" for number in range(TRIALS)], "each once"
+    outcomes = {trial.data.tags["recurrent.outcome"] for trial in trials}
+    assert outcomes <= {"completed", "pruned"}, "all planned trials finished"
     found = []
     for trial in trials:
         curve = [(point.step, point.value) for point in searched.curve(trial, "val_mse")]
         assert [step for step, _ in curve] == list(range(len(curve))), "each epoch once, none missing"
-        lines = [line for line in events(folder, "killed", trial.data.tags["trial"]) if line["event"] == "epoch"]
+        written = events(folder, "killed", trial.data.tags["recurrent.trial"])
+        lines = [line for line in written if line["event"] == "epoch"]
         assert [(line["epoch"], line["metrics"]["val_mse"]) for line in lines] == curve
         kept = {
             key: value for key, value in trial.data.metrics.items() if not key.startswith(("cost/seconds", "cost/ms"))
         }
-        ending = (trial.info.status, trial.data.tags["outcome"])
+        ending = (trial.info.status, trial.data.tags["recurrent.outcome"])
         found.append({"params": trial.data.params, "metrics": kept, "curve": curve, "ending": ending})
     check_study(folder, found)
     best = searched.parent.data.metrics["best/mse"]

@@ -107,8 +107,12 @@ def check_record(search: Searched, lines: list[dict[str, Any]]) -> None:
     """Each trial stands in MLflow once and is done; the curves are those of the journals."""
     assert search.parent.info.status == "FINISHED"
     trials = search.trials()
-    ends = [(run.info.status, run.data.tags["outcome"], run.data.tags["attempts"]) for run in trials]
-    assert ends == [("FINISHED", "completed", "1"), ("FINISHED", "completed", "2")]
+    tags = [run.data.tags for run in trials]
+    ends = [(run.info.status, run.data.tags["recurrent.outcome"]) for run in trials]
+    assert ends == [("FINISHED", "completed")] * 2
+    assert [some["recurrent.attempts"] for some in tags] == ["1", "2"]
+    assert [some["trial"] for some in tags] == ["0000", "0001"], "the earlier tags stay beside the new ones"
+    assert [some["kind"] for some in (*tags, search.parent.data.tags)] == ["trial", "trial", "search"]
     assert [run.data.metrics["best/accuracy"] for run in trials] == [SCORE, INTERRUPTED_SCORE]
     for name in ("loss", "val_accuracy"):
         curve = [(point.step, point.value) for point in search.curve(trials[1], name)]

@@ -70,10 +70,11 @@ def test_trials_have_their_parameters_metrics_and_tags(searched: Searched) -> No
         assert "e" not in params["learning_rate"]
         assert params["architecture"] == f"{params['cell']}-{width}" + (f"x{depth}" if depth > 1 else "")
         assert trial.info.run_name == f"{number:04d} {params['architecture']}"
-        assert (tags["kind"], tags["search_id"], tags["trial"]) == ("trial", "t", f"{number:04d}")
-        assert (tags["outcome"], tags["attempts"]) == ("completed", "1")
-        assert tags["kernel"] in ("cudnn", "xla", "loop") and tags["kernel_reason"]
-        assert tags["steps_per_execution"] == "4", "four steps an epoch"
+        identity = {"kind": "trial", "search_id": "t", "trial": f"{number:04d}"}
+        assert {name: tags[f"recurrent.{name}"] for name in identity} == identity
+        assert (tags["recurrent.outcome"], tags["recurrent.attempts"]) == ("completed", "1")
+        assert tags["recurrent.kernel"] in ("cudnn", "xla", "loop") and tags["recurrent.kernel_reason"]
+        assert tags["recurrent.steps_per_execution"] == "4", "four steps an epoch"
         assert (metrics["hp/depth"], metrics["hp/width"]) == (depth, width)
         assert metrics["hp/learning_rate"] == pytest.approx(rate, rel=1e-6)
         assert metrics["hp/log10_learning_rate"] == pytest.approx(np.log10(rate), rel=1e-6)
@@ -127,16 +128,16 @@ def test_the_parent_says_what_was_searched(searched: Searched) -> None:
     assert {key: params[f"option.{key}"] for key in OPTIONS} == OPTIONS
     expected = {"task": "adding", "epochs": "2", "seed": "0", "executions": "1", "oracle": "tpe"}
     assert {key: params[key] for key in expected} == expected
-    assert tags["trials"] == "6", "which may change on --resume"
+    assert tags["recurrent.trials"] == "6", "which may change on --resume"
     for package in ("python", "tensorflow", "keras", "keras-tuner", "mlflow", "optuna", "numpy"):
-        assert re.match(r"\d+\.\d+", tags[f"version.{package}"]), package
-    assert re.fullmatch(r"([0-9a-f]{40}\+?)?", tags["commit"])
-    spec = json.loads(tags["spec"])
+        assert re.match(r"\d+\.\d+", tags[f"recurrent.version.{package}"]), package
+    assert re.fullmatch(r"([0-9a-f]{40}\+?)?", tags["recurrent.commit"])
+    spec = json.loads(tags["recurrent.spec.0"])
     task = make("adding", OPTIONS)
     assert spec["digest"] == digest_of([task.split(name, 0) for name in ("train", "val")])
     (dataset,) = parent.inputs.dataset_inputs
     assert (dataset.dataset.name, dataset.dataset.digest) == ("adding", spec["digest"][:32])
-    assert spec["versions"]["python"] == tags["version.python"]
+    assert spec["versions"]["python"] == tags["recurrent.version.python"]
 
 
 @pytest.mark.skipif(not (Path(__file__).parents[2] / ".git").exists(), reason="no git checkout: no commit to record")
@@ -144,7 +145,7 @@ def test_the_commit_is_this_checkouts(searched: Searched) -> None:
     here = Path(__file__).parents[2]
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)
     known = subprocess.run(["git", "log", "-5", "--format=%H"], cwd=here, capture_output=True, text=True, check=True)
-    assert searched.parent.data.tags["commit"].rstrip("+") in {head.stdout.strip(), *known.stdout.split()}
+    assert searched.parent.data.tags["recurrent.commit"].rstrip("+") in {head.stdout.strip(), *known.stdout.split()}
 
 
 def test_the_parent_shows_the_best_score(searched: Searched) -> None:
@@ -188,12 +189,14 @@ def pairs(items: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_the_rest_api_has_the_same_runs(served: str) -> None:
-    (parent,) = found_runs(served, "tags.kind = 'search' and tags.search_id = 't'")
+    (parent,) = found_runs(served, "tags.`recurrent.kind` = 'search' and tags.`recurrent.search_id` = 't'")
     assert parent["info"]["status"] == "FINISHED"
     children = found_runs(served, f"tags.`mlflow.parentRunId` = '{parent['info']['run_id']}'")
     assert len(children) == 6
     assert {child["info"]["status"] for child in children} == {"FINISHED"}
-    assert sorted(pairs(child["data"]["tags"])["trial"] for child in children) == [f"{n:04d}" for n in range(6)]
+    assert sorted(pairs(child["data"]["tags"])["recurrent.trial"] for child in children) == [
+        f"{n:04d}" for n in range(6)
+    ]
     for child in children:
         assert set(pairs(child["data"]["params"])) == PARAMETERS
         wanted = f"metrics/get-history?run_id={child['info']['run_id']}&metric_key=val_mse"
@@ -208,7 +211,7 @@ def test_the_rest_api_has_the_same_runs(served: str) -> None:
 def test_the_rest_api_sorts_by_numbers(served: str) -> None:
     experiment = ask(served, "experiments/get-by-name?experiment_name=adding")["experiment"]["experiment_id"]
     for metric in ("best/mse", "hp/width", "hp/log10_learning_rate", "cost/parameters"):
-        order = {"filter": "tags.kind = 'trial'", "order_by": [f"metrics.`{metric}` ASC"]}
+        order = {"filter": "tags.`recurrent.kind` = 'trial'", "order_by": [f"metrics.`{metric}` ASC"]}
         body = {"experiment_ids": [experiment], **order}
         values = [pairs(run["data"]["metrics"])[metric] for run in ask(served, "runs/search", body)["runs"]]
         assert len(values) == 6 and values == sorted(values)

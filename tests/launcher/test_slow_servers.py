@@ -116,7 +116,7 @@ def test_a_server_that_answers_too_late_makes_no_second_run(
     projection.sync(over=True)
     assert proxy.asked == 2
     found = connect(servers.uri).search_runs([parent.info.experiment_id])
-    assert sorted(run.data.tags["kind"] for run in found) == ["search", "trial"]
+    assert sorted(run.data.tags["recurrent.kind"] for run in found) == ["search", "trial"]
 
 
 def test_a_search_that_a_server_makes_too_late_is_there_once(
@@ -146,10 +146,10 @@ def test_a_search_that_a_server_makes_too_late_is_there_once(
     deadline = time.monotonic() + 60
     while len(runs()) < 3 and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert sorted(run.data.tags["kind"] for run in runs()) == ["search", "search", "trial"], "it has come"
+    assert sorted(run.data.tags["recurrent.kind"] for run in runs()) == ["search", "search", "trial"], "it has come"
     assert record.finish("FINISHED") is True
-    (trial, search) = sorted(runs(), key=lambda run: run.data.tags["kind"], reverse=True)
-    assert (trial.data.tags["kind"], search.data.tags["kind"]) == ("trial", "search")
+    (trial, search) = sorted(runs(), key=lambda run: run.data.tags["recurrent.kind"], reverse=True)
+    assert (trial.data.tags["recurrent.kind"], search.data.tags["recurrent.kind"]) == ("trial", "search")
     assert trial.data.tags["mlflow.parentRunId"] == search.info.run_id
     assert (trial.info.status, search.info.status) == ("KILLED", "FINISHED")
 

@@ -44,7 +44,7 @@ def test_the_same_seed_gives_the_same_trials_and_scores(twins: tuple[Searched, S
     assert (first.done.returncode, first.done.stderr) == (second.done.returncode, second.done.stderr) == (0, "")
     assert len(scores(first)) == 2
     assert scores(first) == scores(second)
-    digests = {json.loads(one.parent.data.tags["spec"])["digest"] for one in twins}
+    digests = {json.loads(one.parent.data.tags["recurrent.spec.0"])["digest"] for one in twins}
     assert len(digests) == 1
 
 
@@ -59,7 +59,7 @@ def test_executions_give_a_mean_and_a_spread(twins: tuple[Searched, Searched]) -
         assert metrics["best/mse"] == pytest.approx(np.mean(best), rel=1e-12)
         assert metrics["best/mse_sd"] == pytest.approx(np.std(best, ddof=1), rel=1e-9)
         assert metrics["best/model_score"] in best
-        line = shown[trial.data.tags["trial"]]
+        line = shown[trial.data.tags["recurrent.trial"]]
         assert (line["score"], line["spread"]) == (metrics["best/mse"], metrics["best/mse_sd"])
     assert " ± " in search.done.stdout
 
@@ -88,7 +88,7 @@ def stop_and_resume(how: str, folder: Path) -> tuple[Searched, dict[str, Any], S
     left = remaining(folder) if how == "interrupted" else []
     before = Searched(folder, "twin", finished(process))
     record = {"left": left, "parent": before.parent.info.status}
-    record["trials"] = [(run.info.status, run.data.tags.get("outcome")) for run in before.trials()]
+    record["trials"] = [(run.info.status, run.data.tags.get("recurrent.outcome")) for run in before.trials()]
     record["journal"], record["models"] = events(folder, "twin", "0001"), models(before)
     return before, record, Searched(folder, "twin", run(*TWIN, "--resume", cwd=folder))
 
@@ -138,7 +138,7 @@ def test_resume_finishes_every_trial_once(
     assert (after.done.returncode, after.done.stderr) == (0, "")
     check_all_is_there_once(after, trials=2, epochs=4, executions=2)
     assert after.parent.info.status == "FINISHED"
-    assert [run.data.tags["attempts"] for run in after.trials()] == ["1", "2"]
+    assert [run.data.tags["recurrent.attempts"] for run in after.trials()] == ["1", "2"]
     best = min(after.trials(), key=lambda run: run.data.metrics["best/mse"])
     assert [run_id for _, run_id in models(after)] == [best.info.run_id]
 

@@ -102,7 +102,7 @@ def test_sync_leaves_a_search_as_it_ended(
     assert (done.returncode, done.stderr) == (0, "")
     parent = find_search(connect(f"sqlite:///{tmp_path}/mlflow.db"), "away")
     assert parent is not None
-    assert (parent.info.status, parent.data.tags["stopped"]) == (status, stopped)
+    assert (parent.info.status, parent.data.tags["recurrent.stopped"]) == (status, stopped)
 
 
 def test_sync_says_what_the_search_was_run_with_and_refuses_other_data(tmp_path: Path, recurrent: Recurrent) -> None:
@@ -118,7 +118,7 @@ def test_sync_says_what_the_search_was_run_with_and_refuses_other_data(tmp_path:
     assert recurrent("sync", "away", cwd=tmp_path).returncode == 0
     parent = find_search(connect(f"sqlite:///{tmp_path}/mlflow.db"), "away")
     assert parent is not None
-    assert (parent.data.tags["commit"], parent.data.tags["version.keras"]) == ("earlier", "3.0.0")
+    assert (parent.data.tags["recurrent.commit"], parent.data.tags["recurrent.version.keras"]) == ("earlier", "3.0.0")
     (tmp_path / "text.txt").write_text(text(42_000, seed=1), encoding="utf-8")
     done = recurrent("sync", "away", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

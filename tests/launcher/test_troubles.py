@@ -55,21 +55,21 @@ def test_the_search_ends(searched: Searched) -> None:
 @pytest.mark.parametrize("width", [*REASONS, troubles.FINE])
 def test_everybody_says_the_same_of_a_trial(searched: Searched, width: int) -> None:
     (trial,) = (run for run in searched.trials() if run.data.params["width"] == str(width))
-    number = int(trial.data.tags["trial"])
+    number = int(trial.data.tags["recurrent.trial"])
     frozen = study(searched.folder)[number]
     (listed,) = (one for one in searched.results()["trials"] if int(one["trial"]) == number)
     if width == troubles.FINE:
-        assert (trial.info.status, trial.data.tags["outcome"], frozen.state.name) == (
+        assert (trial.info.status, trial.data.tags["recurrent.outcome"], frozen.state.name) == (
             "FINISHED",
             "completed",
             "COMPLETE",
         )
         assert listed["score"] == frozen.value == trial.data.metrics["best/mse"]
         return
-    assert (trial.info.status, trial.data.tags["outcome"], frozen.state.name) == ("FAILED", "failed", "FAIL")
-    assert REASONS[width] in trial.data.tags["reason"] and listed["score"] is None
+    assert (trial.info.status, trial.data.tags["recurrent.outcome"], frozen.state.name) == ("FAILED", "failed", "FAIL")
+    assert REASONS[width] in trial.data.tags["recurrent.reason"] and listed["score"] is None
     shown = " ".join(searched.done.stdout.split())
-    assert f"trial {number:04d} gru-{width} failed: {trial.data.tags['reason']}" in shown
+    assert f"trial {number:04d} gru-{width} failed: {trial.data.tags['recurrent.reason']}" in shown
     assert "best/mse" not in trial.data.metrics
 
 

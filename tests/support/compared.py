@@ -29,14 +29,14 @@ def scores(searched: Searched) -> list[dict[str, Any]]:
 def check_all_is_there_once(searched: Searched, trials: int, epochs: int, executions: int) -> None:
     """Trials with the numbers from 0, all FINISHED, every epoch once, in the store and in the journals."""
     found = searched.trials()
-    assert [run.data.tags["trial"] for run in found] == [f"{number:04d}" for number in range(trials)]
+    assert [run.data.tags["recurrent.trial"] for run in found] == [f"{number:04d}" for number in range(trials)]
     every_epoch = list(range(epochs))
     for trial in found:
-        assert (trial.info.status, trial.data.tags["outcome"]) == ("FINISHED", "completed")
+        assert (trial.info.status, trial.data.tags["recurrent.outcome"]) == ("FINISHED", "completed")
         expected = {f"{prefix}{name}" for name in EPOCH for prefix in prefixes(executions)}
         steps = {name: [step for step, _ in curve] for name, curve in curves(searched, trial).items()}
         assert steps == dict.fromkeys(expected, every_epoch)
-        written = events(searched.folder, searched.name, trial.data.tags["trial"])
+        written = events(searched.folder, searched.name, trial.data.tags["recurrent.trial"])
         assert [(line["execution"], line["epoch"]) for line in written if line["event"] == "epoch"] == [
             (execution, epoch) for execution in range(executions) for epoch in every_epoch
         ]

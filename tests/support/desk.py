@@ -62,9 +62,9 @@ class Desk:
         return self.trials()
 
     def trials(self) -> list[Run]:
-        text = f"tags.kind = 'trial' and tags.`mlflow.parentRunId` = '{self.parent.info.run_id}'"
+        text = f"tags.`recurrent.kind` = 'trial' and tags.`mlflow.parentRunId` = '{self.parent.info.run_id}'"
         found = self.client.search_runs([self.parent.info.experiment_id], text)
-        return sorted(found, key=lambda run: run.data.tags["trial"])
+        return sorted(found, key=lambda run: run.data.tags["recurrent.trial"])
 
     def refreshed(self) -> Run:
         return self.client.get_run(self.parent.info.run_id)
@@ -75,7 +75,7 @@ class Desk:
 
     def rows(self) -> dict[str, list[Any]]:
         """What the database itself holds of this search, runs named by their trial."""
-        names = {run.info.run_id: run.data.tags["trial"] for run in self.trials()}
+        names = {run.info.run_id: run.data.tags["recurrent.trial"] for run in self.trials()}
         names[self.parent.info.run_id] = "search"
         queries = {
             "metrics": "SELECT run_uuid, key, value, timestamp, step FROM metrics",
@@ -98,7 +98,7 @@ def desk(client: MlflowClient, uri: str, tmp_path: Path, request: pytest.Fixture
 def new_desk(client: MlflowClient, uri: str, folder: Path, name: str, search: str = "1") -> Desk:
     name = "".join(letter if letter.isalnum() else "-" for letter in name)
     spec = {"name": name, "task": "adding", "options": {}, "digest": "0" * 64, "versions": {}, "commit": "", "seed": 0}
-    spec["id"] = search
+    spec |= {"id": search, "metric": "mse", "direction": "min"}
     parent = open_search(client, name, "adding", (folder / "artifacts").as_uri(), spec, {"no_memory": 1 / 6})
     (folder / name).mkdir(parents=True)
     return Desk(client, uri, parent, folder / name)

@@ -23,7 +23,7 @@ def write_record(folder: Path) -> tuple[MlflowClient, str]:
 
 
 def write_search(client: MlflowClient, experiment_id: str, search: str, random: Random) -> None:
-    tags = {"mlflow.runName": search, "kind": "search", "search_id": search}
+    tags = {"mlflow.runName": search, "recurrent.kind": "search", "recurrent.search_id": search}
     parent = client.create_run(experiment_id, tags=tags).info.run_id
     best = min(write_trial(client, experiment_id, search, parent, number, random) for number in range(TRIALS))
     time = client.get_run(parent).info.start_time
@@ -45,7 +45,8 @@ def write_trial(
     )
     rate, failed = 10 ** random.uniform(-4, -2), number == 5
     architecture = f"{cell}-{width}" + (f"x{depth}" if depth > 1 else "")
-    tags = {"kind": "trial", "search_id": search, "mlflow.parentRunId": parent, "trial": f"{number:04d}"}
+    tags = {"recurrent.kind": "trial", "recurrent.search_id": search, "recurrent.trial": f"{number:04d}"}
+    tags["mlflow.parentRunId"] = parent
     run = client.create_run(experiment_id, tags=tags | {"mlflow.runName": f"{number:04d} {architecture}"}).info
     speed = {"simple_rnn": 0.05, "lstm": 0.2, "gru": 0.3}[cell] * math.sqrt(width / 128)
     curve = [0.17 * math.exp(-speed * epoch) + random.uniform(0, 0.01) for epoch in range(3 if failed else 12)]
@@ -65,6 +66,6 @@ def write_trial(
     params |= {"learning_rate": f"{rate:.6f}", "dropout": 0.0}
     ending = {"outcome": "failed", "reason": "diverged", "error": ERROR} if failed else {"outcome": "completed"}
     named = [Param(key, str(value)) for key, value in params.items()]
-    client.log_batch(run.run_id, metrics, named, [RunTag(key, value) for key, value in ending.items()])
+    client.log_batch(run.run_id, metrics, named, [RunTag(f"recurrent.{key}", value) for key, value in ending.items()])
     client.set_terminated(run.run_id, "FAILED" if failed else "FINISHED", run.start_time + 13_000)
     return math.inf if failed else min(curve)

@@ -105,12 +105,12 @@ class Searched:
         """The runs of a kind, oldest first, whatever the project's own way of finding them says."""
         client = self.client
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-        text = f"tags.kind = '{kind}' and tags.search_id = '{self.name}'"
+        text = f"tags.`recurrent.kind` = '{kind}' and tags.`recurrent.search_id` = '{self.name}'"
         return list(client.search_runs(experiments, text, order_by=["attributes.start_time ASC"]))
 
     def trials(self) -> list["Run"]:
         """The trials, by number."""
-        return sorted(self.runs("trial"), key=lambda run: run.data.tags["trial"])
+        return sorted(self.runs("trial"), key=lambda run: run.data.tags["recurrent.trial"])
 
     def curve(self, run: "Run", metric: str) -> list["Metric"]:
         return list(self.client.get_metric_history(run.info.run_id, metric))

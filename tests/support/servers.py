@@ -53,7 +53,11 @@ def ended(folder: Path, trial: int) -> bool:
 def curves(searched: Searched) -> list[tuple[str, str, list[tuple[int, float]]]]:
     """(trial, status, what its epochs scored) of every run."""
     return [
-        (run.data.tags["trial"], run.info.status, [(one.step, one.value) for one in searched.curve(run, "val_mse")])
+        (
+            run.data.tags["recurrent.trial"],
+            run.info.status,
+            [(one.step, one.value) for one in searched.curve(run, "val_mse")],
+        )
         for run in searched.trials()
     ]
 

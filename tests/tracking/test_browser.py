@@ -146,7 +146,7 @@ def test_overview_shows_the_searchs_trials_and_charts(page: Page) -> None:
     page.wait(
         f"{record.TRIALS} matching runs", "0007 ", "Parallel Coordinates", "cost/parameters vs. best/mse", "val_mse"
     )
-    assert f"tags.search_id = '{SEARCH}'" in page.filter()
+    assert f"tags.`recurrent.search_id` = '{SEARCH}'" in page.filter()
     page.count(".parcoords .dimension", 5)
     page.until(page.lines_are_drawn, "lines in the parallel coordinates")
     page.count(".main-svg .scatterlayer .trace", record.TRIALS - 1)

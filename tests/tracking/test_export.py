@@ -156,11 +156,11 @@ def registered(config: Any) -> Iterator[str | None]:
 def test_the_card_says_all_about_the_model(searched: Searched, exported: Path) -> None:
     about = card(exported)
     best = min(searched.trials(), key=lambda trial: trial.data.metrics["best/mse"])
-    spec = json.loads(searched.parent.data.tags["spec"])
+    spec = json.loads(searched.parent.data.tags["recurrent.spec.0"])
     assert (about["task"], about["metric"], about["direction"], about["seed"]) == ("adding", "mse", "min", 0)
     sizes = {"length": "50", "train": "256", "val": "128", "test": "128"}
     assert about["options"] == {**sizes, "online": "False", "variant": "halves"}
-    assert (about["trial"], about["run_id"]) == (best.data.tags["trial"], best.info.run_id)
+    assert (about["trial"], about["run_id"]) == (best.data.tags["recurrent.trial"], best.info.run_id)
     assert about["architecture"] == best.data.params["architecture"]
     assert about["values"]["cell"] == best.data.params["cell"]
     assert about["values"]["learning_rate"] == best.data.metrics["hp/learning_rate"]
@@ -366,7 +366,7 @@ def test_one_model_is_logged_with_a_signature(searched: Searched, exported: Path
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     (model,) = client.search_logged_models(experiments)
     assert model.source_run_id == card(exported)["run_id"]
-    assert model.tags["search_id"] == "t"
+    assert model.tags["recurrent.search_id"] == "t"
     assert (logged_file(searched)).read_bytes() == (exported / "model.keras").read_bytes()
     outputs = client.get_run(model.source_run_id).outputs.model_outputs
     assert [output.model_id for output in outputs] == [model.model_id]

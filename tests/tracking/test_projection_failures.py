@@ -88,8 +88,9 @@ def check_every_failure(
 
 
 def active(desk: Desk) -> list[Run]:
-    found = desk.client.search_runs([desk.parent.info.experiment_id], "tags.kind = 'trial'")
-    return [run for run in found if run.data.tags["search_id"] == desk.parent.data.tags["search_id"]]
+    found = desk.client.search_runs([desk.parent.info.experiment_id], "tags.`recurrent.kind` = 'trial'")
+    name = desk.parent.data.tags["recurrent.search_id"]
+    return [run for run in found if run.data.tags["recurrent.search_id"] == name]
 
 
 def test_of_two_runs_of_a_trial_the_fuller_one_stays(desk: Desk) -> None:
@@ -126,21 +127,22 @@ def test_a_run_that_comes_after_all_goes(desk: Desk) -> None:
     assert len(active(desk)) == 2
     projection.sync(over=True)
     (run,) = active(desk)
-    assert (run.info.status, run.data.tags["outcome"]) == ("FINISHED", "completed")
+    assert (run.info.status, run.data.tags["recurrent.outcome"]) == ("FINISHED", "completed")
 
 
 def test_of_two_runs_of_a_search_the_first_stays(desk: Desk) -> None:
     parent = desk.parent
-    name, spec = parent.data.tags["search_id"], json.loads(parent.data.tags["spec"])
-    tags = {"kind": "search", "search_id": name}
-    for number, one in enumerate(("1", "2")):  # the second is another user's, of an early version
-        text = json.dumps({**spec, "id": one})
+    name, spec = parent.data.tags["recurrent.search_id"], json.loads(parent.data.tags["recurrent.spec.0"])
+    tags = {"recurrent.kind": "search", "recurrent.search_id": name}
+    for number, one in enumerate(("1", "2")):  # the second is another user's
+        more = {"recurrent.spec_id": one, "recurrent.spec.0": json.dumps({**spec, "id": one})}
         later = parent.info.start_time + 1 + number
-        desk.client.create_run(parent.info.experiment_id, later, {**tags, "spec": text})
+        desk.client.create_run(parent.info.experiment_id, later, tags | more)
     assert find_search(desk.client, name).info.run_id == parent.info.run_id
     assert open_search(desk.client, name, "adding", None, spec, {}).info.run_id == parent.info.run_id
-    found = desk.client.search_runs([parent.info.experiment_id], f"tags.kind = 'search' and tags.search_id = '{name}'")
-    assert sorted(json.loads(run.data.tags["spec"])["id"] for run in found) == ["1", "2"]
+    text = f"tags.`recurrent.kind` = 'search' and tags.`recurrent.search_id` = '{name}'"
+    found = desk.client.search_runs([parent.info.experiment_id], text)
+    assert sorted(json.loads(run.data.tags["recurrent.spec.0"])["id"] for run in found) == ["1", "2"]
 
 
 class Raced:
@@ -153,18 +155,18 @@ class Raced:
         return getattr(self.client, name)
 
     def create_run(self, experiment_id: str, start_time: int, tags: dict[str, str]) -> Run:
-        theirs = {**tags, "spec": json.dumps({**json.loads(tags["spec"]), "id": "theirs"})}
+        theirs = {**tags, "recurrent.spec_id": "theirs"}
         self.client.create_run(experiment_id, start_time + 1, theirs)  # by a clock that is ahead of ours
         return self.client.create_run(experiment_id, start_time, tags)
 
 
 def test_of_two_who_take_a_name_at_once_the_later_one_is_refused(desk: Desk, tmp_path: Path) -> None:
-    name, spec = f"{tmp_path.name}-raced", {**json.loads(desk.parent.data.tags["spec"]), "id": "ours"}
+    name, spec = f"{tmp_path.name}-raced", {**json.loads(desk.parent.data.tags["recurrent.spec.0"]), "id": "ours"}
     with pytest.raises(ValueError, match=f"--name: expected a new name, got '{name}', which {desk.uri} holds already"):
         open_search(Raced(desk.client), name, "adding", None, spec, {})  # type: ignore[arg-type]
-    text = f"tags.kind = 'search' and tags.search_id = '{name}'"
+    text = f"tags.`recurrent.kind` = 'search' and tags.`recurrent.search_id` = '{name}'"
     (left,) = desk.client.search_runs([desk.parent.info.experiment_id], text)
-    assert json.loads(left.data.tags["spec"])["id"] == "theirs"
+    assert left.data.tags["recurrent.spec_id"] == "theirs"
 
 
 def test_trials_of_a_deleted_search_are_not_those_of_a_later_one_of_its_name(desk: Desk) -> None:
@@ -172,7 +174,7 @@ def test_trials_of_a_deleted_search_are_not_those_of_a_later_one_of_its_name(des
     desk.write("0000", *COMPLETED)
     desk.write("0001", *COMPLETED[:3])
     before = [run.info.run_id for run in desk.sync(over=True)]
-    name, spec = desk.parent.data.tags["search_id"], json.loads(desk.parent.data.tags["spec"])
+    name, spec = desk.parent.data.tags["recurrent.search_id"], json.loads(desk.parent.data.tags["recurrent.spec.0"])
     desk.client.delete_run(desk.parent.info.run_id)
     later = new_desk(desk.client, desk.uri, desk.folder.parent / "later", name, "2")
     later.write("0000", *COMPLETED[:3])
@@ -214,12 +216,12 @@ def test_a_run_that_a_user_deletes_costs_itself_alone(desk: Desk) -> None:
     desk.write("0001", *COMPLETED)
     with suppress(MlflowException):
         projection.sync()
-    assert [run.data.tags["trial"] for run in desk.trials() if run.info.status == "FINISHED"][-1:] == ["0001"]
+    assert [run.data.tags["recurrent.trial"] for run in desk.trials() if run.info.status == "FINISHED"][-1:] == ["0001"]
 
 
 def without_names(rows: dict[str, Any]) -> dict[str, Any]:
     """Without what differs between two searches: their names, and when their own runs began."""
     trials = {table: [row for row in found if row[0] != "search"] for table, found in rows.items()}
-    trials["tags"] = [row for row in trials["tags"] if row[1] != "search_id"]
+    trials["tags"] = [row for row in trials["tags"] if row[1] != "recurrent.search_id"]
     trials["best"] = [row for row in rows["metrics"] if row[0] == "search" and row[1].startswith("best/")]
     return trials

@@ -34,7 +34,7 @@ def recorded(desk: Desk, client: Any, monkeypatch: pytest.MonkeyPatch) -> Writte
     def make() -> Projection:
         return Projection(client, desk.parent, desk.folder, "mse", "min", SESSION, FLOORS)
 
-    name = desk.parent.data.tags["search_id"]
+    name = desk.parent.data.tags["recurrent.search_id"]
     return Written(Record(desk.uri, name, make, warnings.append), warnings)
 
 
@@ -101,9 +101,10 @@ def test_finish_says_what_is_missing(desk: Desk, monkeypatch: pytest.MonkeyPatch
     away.set()
     desk.write("0001", *COMPLETED)
     assert written.record.finish("FINISHED") is False
-    assert f"recurrent sync {desk.parent.data.tags['search_id']}" in written.warnings[-1]
+    assert f"recurrent sync {desk.parent.data.tags['recurrent.search_id']}" in written.warnings[-1]
     away.clear()
-    assert [run.data.tags["trial"] for run in desk.sync(over=True)] == ["0000", "0001"], "the next launcher sends it"
+    sent = [run.data.tags["recurrent.trial"] for run in desk.sync(over=True)]
+    assert sent == ["0000", "0001"], "the next launcher sends it"
 
 
 def test_a_trial_that_the_store_refuses_costs_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +113,7 @@ def test_a_trial_that_the_store_refuses_costs_no_other(desk: Desk, monkeypatch: 
             return getattr(desk.client, name)
 
         def log_batch(self, run_id: str, *words: Any, **more: Any) -> None:
-            if desk.client.get_run(run_id).data.tags.get("trial") == "0000":
+            if desk.client.get_run(run_id).data.tags.get("recurrent.trial") == "0000":
                 raise MlflowException("no such value\nhere", INVALID_PARAMETER_VALUE)
             desk.client.log_batch(run_id, *words, **more)
 
@@ -122,7 +123,7 @@ def test_a_trial_that_the_store_refuses_costs_no_other(desk: Desk, monkeypatch: 
     assert written.record.finish("FINISHED") is False
     (line,) = written.warnings
     assert line.startswith("trial 0000 is not in MLflow: ") and line.endswith("no such value")
-    assert [run.info.status for run in desk.trials() if run.data.tags["trial"] == "0001"] == ["FINISHED"]
+    assert [run.info.status for run in desk.trials() if run.data.tags["recurrent.trial"] == "0001"] == ["FINISHED"]
     assert desk.refreshed().info.status == "FINISHED"
 
 
@@ -138,7 +139,7 @@ def test_a_server_that_is_away_at_the_end_is_asked_again(desk: Desk, monkeypatch
     assert written.record.finish("FINISHED", stopped="all 1 trials are done") is True
     waiting.join()
     assert [run.info.status for run in desk.trials()] == ["FINISHED"] and len(written.warnings) == 1
-    assert desk.client.get_run(desk.parent.info.run_id).data.tags["stopped"] == "all 1 trials are done"
+    assert desk.client.get_run(desk.parent.info.run_id).data.tags["recurrent.stopped"] == "all 1 trials are done"
 
 
 def test_a_record_opens_when_the_server_is_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

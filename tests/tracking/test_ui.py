@@ -70,7 +70,10 @@ def test_the_server_shows_the_record_and_leaves_nothing_behind(
 ) -> None:
     process, url, server = program
     assert get(f"{url}/health") == "OK"
-    query = {"experiment_ids": ["1"], "filter": "tags.kind = 'trial' and tags.search_id = 'adding-50'"}
+    query = {
+        "experiment_ids": ["1"],
+        "filter": "tags.`recurrent.kind` = 'trial' and tags.`recurrent.search_id` = 'adding-50'",
+    }
     runs = json.loads(get(f"{url}/api/2.0/mlflow/runs/search", query))["runs"]
     assert len(runs) == record.TRIALS
     newest = json.loads(get(f"{url}/api/2.0/mlflow/runs/search", {"experiment_ids": ["1"]}))["runs"][0]["info"][

@@ -61,13 +61,13 @@ def test_filters_find_their_runs(experiment: tuple[MlflowClient, str]) -> None:
     client, experiment_id = experiment
     write_views(client, experiment_id, "mse", "min", search=("a", "abc"))
     for kind, status in (("search", "FINISHED"), ("trial", "FINISHED"), ("trial", "FAILED")):
-        run = client.create_run(experiment_id, tags={"kind": kind, "search_id": "a"})
+        run = client.create_run(experiment_id, tags={"recurrent.kind": kind, "recurrent.search_id": "a"})
         client.set_terminated(run.info.run_id, status)
     counts = {
         name: len(client.search_runs([experiment_id], state_of(experiment, name)["searchFilter"])) for name in NAMES
     }
     assert counts == {"overview": 2, "leaderboard": 2, "searches": 1, "failed": 1}
-    tags = {"kind": "trial", "search_id": "a", "mlflow.parentRunId": "abc"}
+    tags = {"recurrent.kind": "trial", "recurrent.search_id": "a", "mlflow.parentRunId": "abc"}
     own = client.create_run(experiment_id, tags=tags).info.run_id
     link = dashboard_link("", experiment_id, "leaderboard", search="a")
     key = link.partition("viewStateShareKey=")[2].partition("&")[0]
@@ -81,7 +81,8 @@ def test_a_search_has_a_view_of_its_own(experiment: tuple[MlflowClient, str]) ->
     key = link.partition("viewStateShareKey=")[2].partition("&")[0]
     state = json.loads(tags_of(experiment)[f"mlflow.sharedViewState.{key}"])
     assert state["searchFilter"] == (
-        "tags.kind = 'trial' and tags.search_id = 'adding-50' and tags.`mlflow.parentRunId` = 'abc'"
+        "tags.`recurrent.kind` = 'trial' and tags.`recurrent.search_id` = 'adding-50'"
+        " and tags.`mlflow.parentRunId` = 'abc'"
     )
 
 

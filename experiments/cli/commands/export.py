@@ -1,7 +1,6 @@
 """A search's best model as files, reloaded and re-scored."""
 
 import argparse
-import json
 from pathlib import Path
 
 from experiments.cli.parsing import add_tracking_uri
@@ -20,7 +19,7 @@ def run(parsed: argparse.Namespace) -> int:
     from experiments.system.quiet import quiet
     from experiments.training.scoring import scorer
     from tracking.export import export
-    from tracking.searches import existing_search
+    from tracking.searches import existing_search, spec_of
     from tracking.store import resolve, working
     from tracking.text import floors_line, format_number, metric_name
 
@@ -28,7 +27,7 @@ def run(parsed: argparse.Namespace) -> int:
     client, search = existing_search(parsed.name, uri)
     to = Path(parsed.to)
     with quiet(), working(uri):
-        card = export(client, uri, search, to, scorer(json.loads(search.data.tags["spec"])))
+        card = export(client, uri, search, to, scorer(spec_of(search)))
     name = metric_name(card["metric"])
     val, test = format_number(card["rescored"]), format_number(card["test_score"])
     print(f"exported {card['architecture']} (trial {card['trial']}, {card['parameters']:,} parameters) to {to}/")

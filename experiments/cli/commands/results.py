@@ -3,6 +3,7 @@
 import argparse
 import json
 import shlex
+import sys
 from typing import Any
 
 from experiments.cli.parsing import add_tracking_uri, console
@@ -24,7 +25,8 @@ def run(parsed: argparse.Namespace) -> int:
     uri = resolve(parsed.tracking_uri)
     if not parsed.name:
         with working(uri):
-            found = [line(search) for search in all_searches(connect(uri))]
+            searches = all_searches(connect(uri))
+        found = [*filter(None, map(_line_or_warning, searches))]
         print(json.dumps(found, indent=1) if parsed.json else "\n".join(_text(one) for one in found))
         return 0
     if not parsed.json:
@@ -37,14 +39,27 @@ def run(parsed: argparse.Namespace) -> int:
 
 def line(search: Any) -> dict[str, Any]:
     """One search in the list of all searches, from its parent run."""
-    spec = json.loads(search.data.tags["spec"])
+    from tracking.searches import search_name, spec_of
+
+    spec = spec_of(search)
     return {
-        "search": spec["name"],
+        "search": search_name(search),
         "task": spec["task"],
         "metric": spec["metric"],
         "best": search.data.metrics.get(f"best/{spec['metric']}"),
         "status": search.info.status,
     }
+
+
+def _line_or_warning(search: Any) -> dict[str, Any] | None:
+    """`line`; None for a search whose settings cannot be read, which is said."""
+    from tracking.errors import SearchStateError
+
+    try:
+        return line(search)
+    except SearchStateError as error:
+        print(f"recurrent results: {error}", file=sys.stderr)
+        return None
 
 
 def _text(one: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    from tracking.searches import all_searches
+    from tracking.searches import all_searches, search_name
     from tracking.store import connect, resolve, working
     from tracking.ui import server
     from tracking.views import dashboard_link
@@ -30,7 +30,7 @@ def run(parsed: argparse.Namespace) -> int:
         with server(uri, parsed.port, progress) as running:
             status.stop()
             for search in searches[:SHOWN]:
-                name = search.data.tags["search_id"]
+                name = search_name(search)
                 link = dashboard_link(running.url, search.info.experiment_id, search=name)
                 screen.print(f"{name}: {link}", soft_wrap=True)
             if not searches:

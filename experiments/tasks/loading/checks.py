@@ -16,6 +16,7 @@ from tracking.errors import DataError
 
 PREFIX = "recurrent_search_task_"  # the name of the module of a user's file begins with it
 ROOT, PACKAGES = Path(__file__).parents[3], ("experiments", "search_spaces", "tracking")
+FLOOR = r"[\w .:-]{1,200}"  # MLflow takes no other names
 METRIC = r"[A-Za-z0-9_]+"  # the name becomes a part of MLflow's metric names
 
 
@@ -76,10 +77,11 @@ def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
 
 def check_floors(floors: Any, file: str) -> None:
     """Raises DataError if the floors are not names with finite numbers."""
-    valid = isinstance(floors, dict) and all(isinstance(name, str) for name in floors)
+    valid = isinstance(floors, dict)
+    valid = valid and all(isinstance(name, str) and re.fullmatch(FLOOR, name, re.ASCII) for name in floors)
     valid = valid and all(isinstance(value, int | float) for value in floors.values())
     if not valid or not all(math.isfinite(value) for value in floors.values()):
-        raise DataError(f"{file}: floors: expected names with finite numbers, got {floors!r}")
+        raise DataError(f"{file}: floors: expected names of letters, digits and _ with finite numbers, got {floors!r}")
 
 
 def check_preprocessing(preprocessing: Any, file: str) -> None:
