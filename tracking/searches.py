@@ -6,10 +6,10 @@ from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag
-from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from tracking.errors import SearchStateError
+from tracking.experiments import experiment_of
 from tracking.journal import now
 from tracking.paging import experiments, runs
 from tracking.store import connect, working
@@ -144,18 +144,7 @@ def describe_search(client: MlflowClient, parent: Run, spec: dict[str, Any], flo
 
 def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str | None, spec: dict[str, Any]) -> Run:
     """Makes a parent run. Returns it, or the run of another search that has taken the name at the same moment."""
-    found = client.get_experiment_by_name(experiment)
-    if found is not None and found.lifecycle_stage == "deleted":
-        raise SearchStateError(
-            f"task: expected an experiment {experiment!r} in use, got a deleted one; restore it in MLflow"
-        )
-    try:
-        experiment_id = found.experiment_id if found else client.create_experiment(experiment, artifacts)
-    except MlflowException:  # another process has made it at the same moment
-        found = client.get_experiment_by_name(experiment)
-        if found is None:
-            raise
-        experiment_id = found.experiment_id
+    experiment_id = experiment_of(client, experiment, artifacts, spec)
     tags = named(_identity(name, spec) | of_spec(spec, {}))
     new = client.create_run(experiment_id, start_time=now(), tags={MLFLOW_RUN_NAME: name, **tags})
     others = [run for run in _searches(client, name) if spec_id(run) != spec.get("id", "")]

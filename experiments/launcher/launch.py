@@ -19,6 +19,7 @@ from experiments.launcher.display import Display
 from experiments.launcher.limits import Watch, limits
 from experiments.launcher.opening import Opening, make_record
 from experiments.launcher.progress import Progress, TrialState
+from experiments.launcher.settings import free_name
 from experiments.launcher.supervise import NO_SPACE, Supervisor
 from experiments.system.files import write_json
 from experiments.system.resources import gpus
@@ -27,7 +28,7 @@ from experiments.tasks.loading import checks, find
 from experiments.tasks.loading.digest import digest_of
 from experiments.training import windows
 from experiments.worker.sharing import share, stop_sharing
-from tracking.errors import RecurrentError
+from tracking.errors import RecurrentError, SearchStateError
 from tracking.text import floors_line, format_duration
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Launch:
         workers: the number of processes.
         uri: of the MLflow store.
         tracked, make_record: for measurements of what tracking costs.
+        unnamed: the name of the spec is a free one. If somebody else takes it first, the search gets the next one.
     """
 
     spec: Spec
@@ -56,6 +58,7 @@ class Launch:
     console: Console
     tracked: bool = True
     make_record: "Callable[..., Record]" = make_record
+    unnamed: bool = False
 
     def __post_init__(self) -> None:
         self.folder = SearchFolder(SEARCHES / self.spec.name)
@@ -76,13 +79,25 @@ class Launch:
         windows.check(self.task, arrays[0], arrays[1], self.spec.batch)
         spec = dataclasses.replace(self.spec, digest=digest_of(arrays))
         described = self._describe()
-        self.spec, new = claim(self.folder, spec, self.resume)
+        new = self._claim(spec)
         try:
             self.workers = min(self.workers, estimate.planned_trials(spec))
             self._announce(len(arrays[0][0]), described["floors"])
             return self._search(arrays, described, seconds, new)
         finally:
             self.folder.launcher_lock.release()
+
+    def _claim(self, spec: Spec) -> bool:
+        """Takes the folder; returns True for a new search. Raises SearchStateError as `claim` does."""
+        try:
+            self.spec, new = claim(self.folder, spec, self.resume)
+            return new
+        except SearchStateError:
+            name = free_name(spec.task, self.uri) if self.unnamed else spec.name
+            if name == spec.name:
+                raise
+        self.folder = SearchFolder(SEARCHES / name)
+        return self._claim(dataclasses.replace(spec, name=name))
 
     def _split(self, name: str) -> base.Arrays:
         arrays = self.task.split(name, self.spec.seed)

@@ -15,11 +15,14 @@ from experiments.tasks.base import Task
 from experiments.tasks.loading import find
 from search_spaces import cells
 from tracking.errors import BadInput
+from tracking.names import names
 from tracking.tags import check_spec
+
+LONGEST_TITLE = 90  # characters of a task in the name of a search; a name has at most 100
 
 
 def search_spec(
-    task: str, options: dict[str, str], name: str | None = None, resume: bool = False, **given: Any
+    task: str, options: dict[str, str], name: str | None = None, resume: bool = False, uri: str = "", **given: Any
 ) -> tuple[Spec, Task]:
     """The spec of a search, every value checked, and its task. Raises BadInput.
 
@@ -28,13 +31,14 @@ def search_spec(
         options: of the task.
         name: of the search; None for a free one.
         resume: go on with the search of that name, if there is one.
+        uri: of the store, where a free name must be free, too.
         given: other fields of `Spec`, as typed. None counts as not given.
     """
     task = find.path_of(task)
     find.task_class(task)
     if resume and not name:
         raise BadInput("--resume: expected --name NAME with it, got none")
-    folder = SearchFolder(SEARCHES / (name or _free_name(task)))
+    folder = SearchFolder(SEARCHES / (name or free_name(task, uri)))
     before = Spec.read(folder) if resume and folder.spec.exists() else None
     if before and before.task != task:
         raise BadInput(f"--resume: expected TASK as when the search began, {before.task}, got {task}")
@@ -64,12 +68,13 @@ def _anywhere(key: str, value: str) -> str:
     return str(Path(value).expanduser().absolute()) if key == "corpus" and value not in corpora.names() else value
 
 
-def _free_name(task: str) -> str:
-    """The first name of adding-1, adding-2, … that no search in this folder has."""
-    number, task = 1, re.sub(r"[^A-Za-z0-9._-]", "-", find.title(task)).lstrip("._-") or "search"
-    while Path(SEARCHES / f"{task}-{number}").exists():
+def free_name(task: str, uri: str) -> str:
+    """The first name of adding-1, adding-2, … that no search has, in this folder or in a store that answers."""
+    number, taken = 1, names(uri) if uri else set()
+    title = re.sub(r"[^A-Za-z0-9._-]", "-", find.title(task)).lstrip("._-")[:LONGEST_TITLE] or "search"
+    while Path(SEARCHES / f"{title}-{number}").exists() or f"{title}-{number}" in taken:
         number += 1
-    return f"{task}-{number}"
+    return f"{title}-{number}"
 
 
 def _check(spec: Spec, task: Task) -> None:

@@ -30,7 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     text = "processes that run trials; auto: one per GPU, else one per core, as memory allows (default: auto)"
     parser.add_argument("--workers", metavar="N", default="auto", help=text)
     add_seed(parser, "seed of data, proposals and training (default: 0)", None)
-    text = "name of the search, new in the MLflow store (default: the task and a number)"
+    text = "name of the search, new in the MLflow store (default: the task and a free number)"
     parser.add_argument("--name", type=search_name, help=text)
     parser.add_argument("--resume", action="store_true", help=RESUME)
     add_tracking_uri(parser)
@@ -106,18 +106,19 @@ def run(parsed: argparse.Namespace) -> int:
     from tracking.store import resolve
 
     uri = resolve(parsed.tracking_uri)
-    spec, task = search_spec(parsed.task, _options(parsed.options), parsed.name, parsed.resume, **_given(parsed))
-    launch = Launch(spec, task, parsed.resume, workers(parsed.workers), uri, console())
+    given = _given(parsed)
+    spec, task = search_spec(parsed.task, _options(parsed.options), parsed.name, parsed.resume, uri, **given)
+    launch = Launch(spec, task, parsed.resume, workers(parsed.workers), uri, console(), unnamed=not parsed.name)
     try:
         ended = launch.run()
     except WorkersDied as error:
         print(f"recurrent search: {error}", file=sys.stderr)
         return 1
     if ended == "interrupted":
-        print(f"stopped; finished trials stay, the others come again with:\n  {_again(parsed, spec.name)}")
+        print(f"stopped; finished trials stay, the others come again with:\n  {_again(parsed, launch.spec.name)}")
         return 130
     print(f"the search has ended: {ended}")
-    return _show(spec.name, uri, launch.sent)
+    return _show(launch.spec.name, uri, launch.sent)
 
 
 def _given(parsed: argparse.Namespace) -> dict[str, Any]:
