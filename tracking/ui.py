@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tracking import guard
 from tracking.errors import BadInput, StoreError
 from tracking.store import database, tune
 
@@ -23,6 +24,8 @@ STOP_SECONDS = 5.0  # longest wait for the server to end after SIGTERM
 LOOK_SECONDS = 1.0  # between two looks whether the server answers
 ANSWER_SECONDS = 5.0  # longest wait for the answer to one look
 USUAL_PORT = 5000  # MLflow's default; the browser keeps a user's settings for one address
+# Browsers open no page at these ports from 1024 on, https://fetch.spec.whatwg.org/#port-blocking
+BLOCKED = {1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679, 6697, 10080}
 # With PYTHONSAFEPATH the server does not import a user's random.py from the current folder.
 SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONSAFEPATH": "1"}
 
@@ -57,7 +60,7 @@ def server(
         progress: called about once a second, with the seconds so far, until the server answers.
 
     Raises StoreError if there is no database at `tracking_uri` or the server does not start, and BadInput for a `port`
-    that is taken.
+    that is taken, or that browsers refuse.
     """
     file = database(tracking_uri)
     if file is None:
@@ -75,6 +78,8 @@ def server(
 
 
 def _free_port(port: int | None) -> int:
+    if port in BLOCKED:
+        raise BadInput(f"port: expected one that browsers open, got {port}, which they refuse")
     for candidate in (USUAL_PORT, 0) if port is None else (port,):
         with suppress(OSError, OverflowError), socket.socket() as probe:
             # With this option a port is free although a connection to it has just been closed.
@@ -93,11 +98,14 @@ def _command(file: Path, port: int) -> list[str]:
 
 @contextmanager
 def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a separate group. Ctrl-C does not reach it, and its children end with it."""
+    """A process in a separate group. Ctrl-C does not reach it, and its children end with it.
+
+    The guard ends all of them if this process is killed.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
+            [sys.executable, guard.__file__, *command],
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=os.environ | SETTINGS,
@@ -111,6 +119,8 @@ def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
                 os.killpg(process.pid, number)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(STOP_SECONDS)
+        if process.stdin:
+            process.stdin.close()
 
 
 def _wait_until_up(

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from support import record
+from support.searching import Recurrent
 
 from tracking import ui
 
@@ -116,6 +118,43 @@ def test_taken_port_is_refused(folder: Path) -> None:
             ui.server(f"sqlite:///{folder}/mlflow.db", port),
         ):
             pass
+
+
+@pytest.mark.parametrize("port", [5061, 6000, 6667])
+def test_a_port_that_browsers_refuse_is_refused(recurrent: Recurrent, folder: Path, port: int) -> None:
+    done = recurrent("ui", "--port", str(port), cwd=folder)
+    line = f"recurrent ui: port: expected one that browsers open, got {port}, which they refuse\n"
+    assert (done.returncode, done.stderr) == (2, line)
+
+
+def test_a_kill_leaves_no_server(tmp_path: Path) -> None:
+    """The server here is a program that sleeps; it has a child, as MLflow's server has."""
+    command = ["sh", "-c", "sleep 600 & echo ready; sleep 600"]
+    code = f"""
+import time
+from pathlib import Path
+from tracking import ui
+with ui._process({command}, Path("log")) as process:
+    print(process.pid, flush=True)
+    time.sleep(600)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as starter:
+        assert starter.stdout is not None
+        group = int(starter.stdout.readline())
+        deadline = time.monotonic() + 30
+        while "ready" not in (tmp_path / "log").read_text() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert group_lives(group)
+        starter.kill()
+    while group_lives(group) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not group_lives(group)
 
 
 @pytest.mark.parametrize("port", [-1, 70_000])
