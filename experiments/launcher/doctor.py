@@ -6,13 +6,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.system.resources import automatic_workers, gpus, total_memory, usable_cores
+from experiments.system.devices import VISIBLE, Gpus, gpus
+from experiments.system.resources import automatic_workers, total_memory, usable_cores
 from experiments.system.versions import versions
 from tracking.errors import RecurrentError
 from tracking.store import connect, database, working
 
 SPACE = 2**30  # bytes; with less free disk a search may run out of space
-NVIDIA = "/dev"  # the folder in which the cards are nvidia0, nvidia1, …
 INSTALL = ".venv/bin/pip install -c requirements.lock -e '.[gpu]'"
 AGAIN = ".venv/bin/pip install --force-reinstall -c requirements.lock -e ."
 
@@ -71,32 +71,25 @@ def _accelerator() -> list[Finding]:
     from search_spaces import cells
     from search_spaces.kernels import kernel
 
-    seen = tf.config.list_physical_devices("GPU")
     build = tf.sysconfig.get_build_info()
     words = f"CUDA {build['cuda_version']}, cuDNN {build['cudnn_version']}" if build.get("is_cuda_build") else "no CUDA"
-    cards = len(list(Path(NVIDIA).glob("nvidia[0-9]*")))
-    hidden = max(0, cards - len(gpus())) if "CUDA_VISIBLE_DEVICES" in os.environ else 0
-    used = min(len(seen), len(gpus()))  # what workers get
-    how = {name: kernel([name], used, 10**9)[0] for name in cells.names()}
+    how = {name: kernel([name], len(gpus().used), 10**9)[0] for name in cells.names()}
     return [
-        gpu(cards, len(seen), words, hidden),
+        gpu(gpus(), words),
         Finding("kernels", ", ".join(f"{name} {chosen}" for name, chosen in how.items()) + ", for long trainings"),
     ]
 
 
-def gpu(cards: int, seen: int, build: str, hidden: int = 0) -> Finding:
+def gpu(found: Gpus, build: str) -> Finding:
     """The finding about GPUs.
 
     Args:
-        cards: the number of NVIDIA cards in this machine.
-        seen: how many GPUs TensorFlow sees.
         build: what TensorFlow was built for, in words.
-        hidden: how many cards CUDA_VISIBLE_DEVICES hides.
     """
-    advice = f"for cuDNN: {INSTALL}" if cards - hidden > seen else ""
-    kept = f", {hidden} hidden by CUDA_VISIBLE_DEVICES" if hidden else ""
-    found = f"{cards} NVIDIA card(s){kept}, {seen} seen by TensorFlow (built for {build})"
-    return Finding("gpu", found, advice=advice)
+    kept = f", {found.hidden} hidden by {VISIBLE}" if found.hidden else ""
+    why = f": {found.why}" if found.why else ""
+    text = f"{found.cards} NVIDIA card(s){kept}, {len(found.used)} used by TensorFlow (built for {build}){why}"
+    return Finding("gpu", text, advice=f"for cuDNN: {INSTALL}" if found.why else "")
 
 
 def _store(uri: str) -> Finding:

@@ -3,7 +3,7 @@
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -50,7 +50,7 @@ class Supervisor:
         self,
         folder: SearchFolder,
         count: int,
-        gpus: list[str],
+        gpus: Sequence[str],
         make: Any = make_tuner,
         method: str = "spawn",
         watch: "Watch | None" = None,

@@ -1,13 +1,12 @@
-"""What this process may use of the machine: memory, processors and GPUs."""
+"""What this process may use of the machine: memory and processors."""
 
-import glob
-import importlib.util
 import math
 import os
 
 import psutil
 
 from experiments.system import cgroups
+from experiments.system.devices import gpus
 
 SHARE = 0.8  # of the machine's memory that all workers together may use
 WORKER_BYTES = 2**30  # memory planned for a worker; TensorFlow uses a third, the default models 40 to 70 % in all
@@ -29,18 +28,6 @@ def process_memory(process: psutil.Process) -> int:
     return int(memory.rss - getattr(memory, "shared", 0))
 
 
-def gpus() -> list[str]:
-    """The GPUs that workers may use, by their names for CUDA_VISIBLE_DEVICES. They are found without TensorFlow.
-
-    Without that variable there are GPUs only if NVIDIA's libraries are installed (the extra `gpu`).
-    """
-    if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return [name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name and name != "-1"]
-    if importlib.util.find_spec("nvidia") is None:
-        return []
-    return [str(index) for index in range(len(glob.glob("/dev/nvidia[0-9]*")))]
-
-
 def usable_cores() -> int:
     """Number of processors that this process may use, by its affinity and by its control group."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -49,4 +36,4 @@ def usable_cores() -> int:
 
 def automatic_workers() -> int:
     """One worker for each GPU, or one for each core without a GPU; fewer if the memory is too small for them."""
-    return min(len(gpus()) or usable_cores(), max(1, int(SHARE * total_memory() / WORKER_BYTES)))
+    return min(len(gpus().used) or usable_cores(), max(1, int(SHARE * total_memory() / WORKER_BYTES)))

@@ -8,6 +8,7 @@ import pytest
 from support.searching import Recurrent, Searched
 
 from experiments.launcher import doctor
+from experiments.system.devices import Gpus
 
 
 def test_nothing_is_missing(recurrent: Recurrent, tmp_path: Path) -> None:
@@ -53,10 +54,10 @@ def test_a_server_that_is_away(recurrent: Recurrent, tmp_path: Path) -> None:
 
 
 def test_a_card_without_its_libraries() -> None:
-    missing, whole = (doctor.gpu(1, seen, "CUDA 12.5.1, cuDNN 9") for seen in (0, 1))
+    missing, whole = (doctor.gpu(found, "CUDA 12.5.1") for found in (Gpus(1, why="no driver"), Gpus(1, ("0",))))
     assert missing.advice == f"for cuDNN: {doctor.INSTALL}" and "[gpu]" in missing.advice
-    assert (whole.advice, doctor.gpu(0, 0, "no CUDA").advice) == ("", "")
-    assert missing.found == "1 NVIDIA card(s), 0 seen by TensorFlow (built for CUDA 12.5.1, cuDNN 9)"
+    assert (whole.advice, doctor.gpu(Gpus(), "no CUDA").advice) == ("", "")
+    assert missing.found == "1 NVIDIA card(s), 0 used by TensorFlow (built for CUDA 12.5.1): no driver"
 
 
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,10 +68,9 @@ def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cards_that_are_hidden_need_no_libraries() -> None:
-    found = doctor.gpu(4, 1, "CUDA 12.5.1, cuDNN 9", hidden=3)
+    found = doctor.gpu(Gpus(4, ("2",), hidden=3), "CUDA 12.5.1")
     assert found.advice == ""
-    assert found.found.startswith("4 NVIDIA card(s), 3 hidden by CUDA_VISIBLE_DEVICES, 1 seen by TensorFlow")
-    assert doctor.gpu(4, 0, "CUDA 12.5.1, cuDNN 9", hidden=3).advice == f"for cuDNN: {doctor.INSTALL}"
+    assert found.found.startswith("4 NVIDIA card(s), 3 hidden by CUDA_VISIBLE_DEVICES, 1 used by TensorFlow")
 
 
 @pytest.mark.parametrize(("package", "what"), [("tensorflow", "kernels"), ("mlflow", "tracking")])

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from experiments.system import cgroups, resources
+from experiments.system.devices import Gpus
 
 JOB, UNLIMITED = "0::/slurm/job_7\n", "9223372036854771712\n"
 
@@ -70,7 +71,7 @@ def test_automatic_workers(monkeypatch: pytest.MonkeyPatch, gib: float, cores: f
     monkeypatch.setattr(cgroups, "memory", lambda: gib * 2**30)
     monkeypatch.setattr(cgroups, "cores", lambda: cores)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=2**40))
-    monkeypatch.setattr(resources, "gpus", lambda: [str(index) for index in range(cards)])
+    monkeypatch.setattr(resources, "gpus", lambda: Gpus(cards, tuple(map(str, range(cards)))))
     assert resources.total_memory() == gib * 2**30
     assert resources.automatic_workers() == workers
 
