@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces import cells as known_cells
 from search_spaces.architecture import Values, bias, init, layers, suffix
-from search_spaces.errors import SpaceError
+from search_spaces.errors import SpaceError, UnknownName
 from search_spaces.values import Real, check_real, real
 
 if TYPE_CHECKING:
@@ -36,9 +36,11 @@ def check_inits(cells: Sequence[str], among: Sequence[str]) -> None:
 
 def check_words(argument: str, words: Sequence[str], known: Sequence[str]) -> None:
     """Raises SpaceError for no words, and for a word that is not known."""
-    unknown = [repr(word) for word in words if word not in known] or ([] if words else ["none"])
-    if unknown:
-        raise SpaceError(f"{argument}: expected some of {', '.join(known)}, got {unknown[0]}")
+    if not words:
+        raise SpaceError(f"{argument}: expected some of {', '.join(known)}, got none")
+    for word in words:
+        if word not in known:
+            raise UnknownName(argument, word, known)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

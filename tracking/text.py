@@ -1,7 +1,18 @@
 """How numbers, times and names are shown to people: one formatter for each kind, used by every table and message."""
 
+from collections.abc import Iterable
+
 METRIC_NAMES = {"bits_per_character": "bits/char", "mse": "MSE"}
 UNITS = ("", "k", "M", "G", "T")
+
+
+def did_you_mean(got: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: "; did you mean 'lstm'?", or nothing if no known name is near."""
+    from difflib import get_close_matches
+
+    names = {name.casefold(): name for name in known}
+    near = get_close_matches(got.casefold(), names, 1)
+    return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 
 def format_number(value: float | None) -> str:
@@ -26,6 +37,12 @@ def format_duration(seconds: float) -> str:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def format_range(low: float, high: float) -> str:
+    """Two durations in seconds as whole numbers of one unit, for example 7 to 18 min."""
+    size, unit = (1, "s") if high < 120 else (60, "min") if high < 7200 else (3600, "h")
+    return f"{max(1, round(low / size))} to {max(2, round(high / size))} {unit}"
 
 
 def format_memory(count: float) -> str:

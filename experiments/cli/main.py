@@ -1,5 +1,6 @@
 """Runs `recurrent COMMAND`: parses the command line, runs the command and reports an error in one line."""
 
+import argparse
 import importlib
 import inspect
 import io
@@ -11,7 +12,8 @@ from pathlib import Path
 from types import ModuleType
 
 from experiments.cli import commands
-from experiments.cli.parsing import Parser
+from experiments.cli.parsing import Parser, ShowVersion
+from tracking.text import did_you_mean
 
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -31,20 +33,32 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f"experiments.cli.commands.{name}")
 
 
-def parser() -> Parser:
-    """The parser of `recurrent` and of all its commands. After parsing, `command` is the name of the command."""
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The command line as `parser` reads it. An unknown command or option ends the process with one line."""
+    top, commands = parser()
+    if words and not words[0].startswith("-") and words[0] not in commands:
+        known = ", ".join(commands)
+        top.error(f"COMMAND: expected one of {known}, got {words[0]!r}{did_you_mean(words[0], commands)}")
+    parsed, unknown = top.parse_known_args(words)
+    commands[parsed.command].refuse_unknown(unknown)
+    return parsed
+
+
+def parser() -> tuple[Parser, dict[str, Parser]]:
+    """The parser of `recurrent`, and that of each command. After parsing, `command` is the name of the command."""
     top = Parser(
         prog="recurrent",
         description="Which recurrent cell, how deep and how wide, remembers what my sequences need?",
         epilog="recurrent COMMAND --help tells more about a command.",
     )
+    top.add_argument("--version", action=ShowVersion, help="show the version and exit")
     found = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in names():
         module = load(name)
         text = inspect.cleandoc(module.__doc__ or "")
         epilog = f"example:\n  {module.EXAMPLE}"
         module.add(found.add_parser(name, help=text.splitlines()[0], description=text, epilog=epilog))
-    return top
+    return top, found.choices
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -53,7 +67,7 @@ def main(words: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a character that the terminal cannot show is printed as "?"
             stream.reconfigure(errors="replace")
-    parsed = parser().parse_args(words)
+    parsed = parse(words)
     parsed.words = words
     for name, value in QUIET.items():  # before anything imports TensorFlow
         os.environ.setdefault(name, value)

@@ -1,11 +1,13 @@
 """What the commands share: the parser, the types of arguments and the console."""
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from experiments.config.units import MOST, MOST_SEED, parse_name, parse_whole
 from tracking.errors import BadInput
+from tracking.text import did_you_mean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +22,27 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
+
+    def refuse_unknown(self, words: Sequence[str]) -> None:
+        """Refuses the words that the parser did not know, if there are any."""
+        if not words:
+            return
+        flag = words[0].partition("=")[0]
+        hint = did_you_mean(flag, self._option_string_actions) if flag.startswith("-") else ""
+        self.error(f"unrecognized arguments: {' '.join(words)}{hint}")
+
+
+class ShowVersion(argparse.Action):
+    """Prints the version of this project, and ends. It is looked up only then."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from experiments.system.versions import own_version
+
+        print(f"recurrent-search {own_version()}")
+        parser.exit()
 
 
 def whole(least: int, below: int = MOST) -> Callable[[str], int]:
@@ -67,7 +90,8 @@ def add_tracking_uri(parser: argparse.ArgumentParser) -> None:
 
 
 def console() -> "Console":
-    """The console for tables and messages. It does not colour numbers."""
+    """The console for tables and messages. It prints names as they are, and draws live frames in a terminal alone."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    # FORCE_COLOR makes a file a terminal for Rich. It may have colours then, but frames cannot be taken back in a file.
+    return Console(highlight=False, markup=False, emoji=False, force_interactive=None if sys.stdout.isatty() else False)

@@ -6,36 +6,46 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from experiments.launcher.display import say
 from tracking.text import floors_line, format_amount, format_duration, format_number, metric_name
 
 LIMIT = 12  # the most rows of the leaderboard
 WIDE = 100  # a terminal with this many columns has room for the costs of a candidate
+NARROW_COLUMNS, COLUMNS = 60, 81  # of a terminal that the other columns take, without and with the costs
 
 
 def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, Any]]) -> None:
     """Prints the best trial of each cell, then the best of all trials, then which trials were pruned or failed."""
-    console.print(f"\n[bold]{found['search']}[/]: {found['task']}, {found['metric']} ({found['direction']} is better)")
-    console.print(f"floors: {floors_line(found['floors'])}")
+    about = f": {found['task']}, {found['metric']} ({found['direction']} is better)"
+    say(console, Text.assemble("\n", (found["search"], "bold"), about))
+    say(console, f"floors: {floors_line(found['floors'])}")
     if not ranked:
         console.print("no trial has completed")
         return
     by_cell: dict[str, dict[str, Any]] = {}
     for trial in ranked:
         by_cell.setdefault(trial["values"]["cell"], trial)
-    wide = console.width >= WIDE
-    console.print(_table("Best by cell", list(by_cell.values()), found["metric"], wide))
+    show(console, _table(console, "Best by cell", list(by_cell.values()), found["metric"]))
     title = "All trials" if len(ranked) <= LIMIT else f"Best {LIMIT} of {len(ranked)} trials"
-    console.print(_table(title, ranked[:LIMIT], found["metric"], wide))
+    show(console, _table(console, title, ranked[:LIMIT], found["metric"]))
     pruned = sum(trial["outcome"] == "pruned" for trial in found["trials"])
     if pruned:
-        console.print(f"{pruned} of {len(found['trials'])} trials were pruned: not worth further epochs")
+        say(console, f"{pruned} of {len(found['trials'])} trials were pruned: not worth further epochs")
     failed = [trial for trial in found["trials"] if trial["outcome"] == "failed"]
     for trial in failed:
         text = f"trial {trial['trial']} {trial['architecture']} failed: {trial['reason']}"
-        console.print(Text(text, "red"), soft_wrap=True)
+        say(console, Text(text, "red"))
 
 
-def _table(title: str, trials: list[dict[str, Any]], metric: str, wide: bool) -> Table:
+def show(console: Console, table: Table) -> None:
+    """Prints a table without blanks at the ends of its lines."""
+    with console.capture() as drawn:
+        console.print(table)
+    console.out("\n".join(line.rstrip() for line in drawn.get().splitlines()), highlight=False)
+
+
+def _table(console: Console, title: str, trials: list[dict[str, Any]], metric: str) -> Table:
+    wide = console.width >= WIDE
     table = Table(
         title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2, 0, 0)
     )
@@ -46,8 +56,19 @@ def _table(title: str, trials: list[dict[str, Any]], metric: str, wide: bool) ->
     for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     for trial, row in zip(trials, rows, strict=True):
-        table.add_row(trial["architecture"], format_number(trial["score"]), *(row[heading] for heading in shown))
+        name = in_lines(trial["architecture"], console.width - (COLUMNS if wide else NARROW_COLUMNS))
+        table.add_row(name, format_number(trial["score"]), *(row[heading] for heading in shown))
     return table
+
+
+def in_lines(architecture: str, columns: int) -> str:
+    """A long name in several lines, each of whole layers, for example "lstm-32+" and "gru-16"."""
+    lines = [""]
+    for layer in architecture.replace("+", "+\n").split("\n"):
+        if lines[-1] and len(lines[-1] + layer) > columns:
+            lines.append("")
+        lines[-1] += layer
+    return "\n".join(lines)
 
 
 def _row(trial: dict[str, Any], wide: bool) -> dict[str, str]:

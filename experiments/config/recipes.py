@@ -8,9 +8,10 @@ from experiments.config.ranges import WIDTH_STEP, real, whole
 from experiments.config.spec import Spec
 from experiments.tasks.base import Task
 from search_spaces import cells as known_cells
-from search_spaces.errors import SpaceError
+from search_spaces.errors import SpaceError, UnknownName
 from search_spaces.recipe import OPTIMIZERS, Recipe, check_inits
 from tracking.errors import BadInput
+from tracking.text import did_you_mean
 
 OWN = "default"  # the word of --bias for the bias that each cell has by itself
 SWITCH = {"no": 0, "yes": 1}
@@ -90,7 +91,8 @@ def _named_by_flags() -> Iterator[None]:
         yield
     except SpaceError as error:
         argument, _, message = str(error).partition(":")
-        raise BadInput(f"{FLAGS[argument]}:{message}") from None
+        hint = did_you_mean(error.got, error.known) if isinstance(error, UnknownName) else ""
+        raise BadInput(f"{FLAGS[argument]}:{message}{hint}") from None
 
 
 def _answers_at_the_end(task: Task) -> bool:
@@ -112,5 +114,6 @@ def _words(text: str) -> list[str]:
 def _switch(flag: str, text: str) -> list[int]:
     for word in _words(text):
         if word not in SWITCH:
-            raise BadInput(f"{flag}: expected some of {', '.join(SWITCH)}, got {word!r}")
+            hint = did_you_mean(word, SWITCH)
+            raise BadInput(f"{flag}: expected some of {', '.join(SWITCH)}, got {word!r}{hint}")
     return [SWITCH[word] for word in _words(text)]

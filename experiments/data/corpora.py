@@ -24,6 +24,7 @@ import numpy as np
 from experiments.data import cache
 from experiments.data.published import DATASETS, Dataset, texts
 from tracking.errors import DataError
+from tracking.text import did_you_mean
 
 BUNDLED = "python-reference"
 LIBRARY = "python-library"
@@ -93,7 +94,7 @@ def _status(path: Path, source: str) -> os.stat_result:
     except (FileNotFoundError, NotADirectoryError):
         raise DataError(
             f"corpus: expected {', '.join(names())} or the path of a UTF-8 text file, "
-            f"got {source!r}, which does not exist"
+            f"got {source!r}, which does not exist{did_you_mean(Path(source).name, names())}"
         ) from None
     except (OSError, ValueError) as error:
         raise DataError(_unreadable(source, error)) from None

@@ -1,5 +1,7 @@
 """What a person sees of a search: a live table in a terminal, one line per finished trial elsewhere."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console, Group
@@ -12,25 +14,50 @@ from experiments.launcher.progress import Progress, TrialState
 from tracking.text import floors_line, format_duration, format_number, metric_name
 
 
+def say(console: Console, text: str | Text) -> None:
+    """Prints a paragraph. A terminal gets it wrapped between words. In a file it stays one line, for scripts."""
+    console.print(text, soft_wrap=not console.is_interactive)
+
+
+@contextmanager
+def waiting(console: Console, text: str) -> Iterator[Callable[[str], None]]:
+    """Says in a terminal what is being waited for, until the end of the block. Yields what changes the text."""
+    if not console.is_interactive:
+        yield lambda text: None
+        return
+    with console.status(Text(text)) as status:
+        yield lambda text: status.update(Text(text))
+
+
 class Display:
     """Shows a running search.
 
     Args:
         epochs: the number of epochs of one execution.
         session: names the launcher; only the trials of its workers are shown as running.
+        seconds_left: estimates how long the search still takes.
     """
 
     def __init__(
-        self, console: Console, progress: Progress, metric: str, floors: dict[str, float], epochs: int, session: str
+        self,
+        console: Console,
+        progress: Progress,
+        metric: str,
+        floors: dict[str, float],
+        epochs: int,
+        session: str,
+        seconds_left: Callable[[], float],
     ) -> None:
         self.console, self.progress, self.metric, self.floors, self.epochs = console, progress, metric, floors, epochs
-        self.session = session
-        self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self.session, self.seconds_left = session, seconds_left
+        self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_interactive else None
         self.ticks = 0
+        self.longest = 20  # characters of the names of architectures so far
 
     def __enter__(self) -> "Display":
         if self.live:
             self.live.start()
+            self.live.update(self.screen(), refresh=True)
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -49,7 +76,8 @@ class Display:
         return ended
 
     def _line(self, place: int, trial: TrialState) -> None:
-        text = Text(f"{place:>4}/{self.progress.planned}  {trial.number}  {trial.architecture:<20} ")
+        self.longest = max(self.longest, len(trial.architecture))
+        text = Text(f"{place:>4}/{self.progress.planned}  {trial.number}  {trial.architecture:<{self.longest}} ")
         if trial.outcome == "completed":
             spread = f" ± {trial.spread:.2g}" if trial.spread is not None else ""
             text.append(f"{metric_name(self.metric)} {format_number(trial.score)}{spread}", "green")
@@ -60,29 +88,29 @@ class Display:
             )
         else:
             text.append(f"{trial.outcome}: {trial.reason}", "red")
-        self.console.print(text, soft_wrap=True)
+        say(self.console, text)
 
     def screen(self) -> Group:
         return Group(self._bar(), self._workers(), Text(self._best()))
 
     def _bar(self) -> Table:
-        progress, left = self.progress, self.progress.seconds_left()
+        progress = self.progress
         done, failed, pruned = (len(progress.ended(outcome)) for outcome in ("completed", "failed", "pruned"))
         row = Table.grid(padding=(0, 1))
         row.add_row(
             ProgressBar(total=max(1, progress.planned * progress.epochs), completed=progress.units(), width=30),
             f"{done + failed + pruned}/{progress.planned} trials",
             f"{pruned} pruned" if pruned else "",
-            f"[red]{failed} failed[/]" if failed else "",
+            Text(f"{failed} failed", "red") if failed else "",
             f"{len(progress.running(self.session))} running",
-            "starting" if left is None else f"about {format_duration(left)} left",
+            f"about {format_duration(self.seconds_left())} left" if progress.trials else "workers start",
         )
         return row
 
     def _workers(self) -> Table:
         table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
         for heading in ("worker", "trial", "candidate", "learning rate", "epoch", metric_name(self.metric)):
-            table.add_column(heading)
+            table.add_column(heading, no_wrap=heading != "candidate", overflow="fold")
         for trial in self.progress.running(self.session):
             epoch = f"{min(trial.epoch + 1, self.epochs)}/{self.epochs}"
             rate = format_number(trial.values.get("learning_rate"))

@@ -17,6 +17,7 @@ from search_spaces import cells
 from tracking.errors import BadInput
 from tracking.names import names
 from tracking.tags import check_spec
+from tracking.text import did_you_mean
 
 LONGEST_TITLE = 90  # characters of a task in the name of a search; a name has at most 100
 
@@ -81,12 +82,9 @@ def _check(spec: Spec, task: Task) -> None:
     recipes.check_cells(spec.cells)
     if len(set(spec.cells)) < len(spec.cells):
         raise BadInput(f"--cells: expected each cell once, got {','.join(spec.cells)!r}")
-    if spec.oracle not in STRATEGIES:
-        raise BadInput(f"--oracle: expected one of {', '.join(STRATEGIES)}, got {spec.oracle!r}")
-    if spec.schedule not in SCHEDULES:
-        raise BadInput(f"--schedule: expected one of {', '.join(SCHEDULES)}, got {spec.schedule!r}")
-    if spec.pruner not in PRUNERS:
-        raise BadInput(f"--pruner: expected one of {', '.join(PRUNERS)}, got {spec.pruner!r}")
+    for name, known in (("oracle", STRATEGIES), ("schedule", SCHEDULES), ("pruner", PRUNERS)):
+        if (got := getattr(spec, name)) not in known:
+            raise BadInput(f"--{name}: expected one of {', '.join(known)}, got {got!r}{did_you_mean(got, known)}")
     parse_duration("--time-limit", spec.time_limit)
     parse_duration("--trial-time-limit", spec.trial_time_limit)
     parse_number("--target", spec.target)

@@ -15,6 +15,13 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
+def own_version() -> str:
+    """The version of this project."""
+    from importlib.metadata import version
+
+    return version("recurrent-search")
+
+
 def commit() -> str:
     """The git commit of this project, with "+" behind it if the files have changed since; "" outside a checkout."""
     try:

@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tracking.errors import BadInput
+from tracking.text import did_you_mean
 
 Arrays = tuple[np.ndarray, np.ndarray]
 Draw = Callable[[int, int], list[str]]
@@ -63,7 +64,9 @@ class Task:
             if least is not None and value < least:
                 raise BadInput(f"{field.name}: expected {least} or more, got {value}")
             if choices and value not in choices:
-                raise BadInput(f"{field.name}: expected one of {', '.join(map(str, choices))}, got {value!r}")
+                known = [str(choice) for choice in choices]
+                hint = did_you_mean(str(value), known)
+                raise BadInput(f"{field.name}: expected one of {', '.join(known)}, got {value!r}{hint}")
         if self.online and self.finite_data:
             raise BadInput(f"train: expected a number, got online: {self.finite_data}")
 

@@ -25,7 +25,7 @@ import importlib
 from pathlib import Path
 from types import ModuleType
 
-from search_spaces.errors import SpaceError
+from search_spaces.errors import UnknownName
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -60,7 +60,7 @@ def names() -> list[str]:
 def load(name: str) -> ModuleType:
     """The cell's module. Raises SpaceError for an unknown name."""
     if name not in names():
-        raise SpaceError(f"cells: expected some of {', '.join(names())}, got {name!r}")
+        raise UnknownName("cells", name, names())
     return importlib.import_module(f"search_spaces.cells.{name}")
 
 

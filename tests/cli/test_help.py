@@ -95,7 +95,7 @@ def test_answers_without_heavy_imports(place: Path, words: list[str]) -> None:
 
 def options() -> list[tuple[str, argparse.Action]]:
     """(command, option) of everything that can be given."""
-    top = cli.parser()
+    top, _ = cli.parser()
     (commands,) = [action for action in top._actions if isinstance(action, argparse._SubParsersAction)]
     assert tuple(commands.choices) and set(commands.choices) == set(COMMANDS)
     return [(name, action) for name, parser in commands.choices.items() for action in parser._actions]

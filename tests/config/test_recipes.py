@@ -441,7 +441,7 @@ def test_under_stock_keras_tuner(data: tuple[np.ndarray, np.ndarray], tmp_path: 
 
 
 def settled(*words: str, task: str = "adding") -> Spec:
-    parsed: argparse.Namespace = cli.parser().parse_args(["search", task, *words])
+    parsed: argparse.Namespace = cli.parse(["search", task, *words])
     options = search_command._options(parsed.options)
     spec, _ = settings.search_spec(task, options, parsed.name, parsed.resume, **search_command._given(parsed))
     return spec
@@ -580,7 +580,7 @@ def test_how_far_chrono_reaches(task: str, options: dict[str, str], longest: int
 def test_a_model_that_reads_from_both_ends_takes_twice_the_time() -> None:
     spec = Spec(name="n", task="adding", options={}, cells=["gru"], trials=1, epochs=100)
     one, both = (
-        estimate.seconds(dataclasses.replace(spec, bidirectional=switch), find.make("adding", {}), 1000, 1)
+        estimate.search_seconds(dataclasses.replace(spec, bidirectional=switch), find.make("adding", {}), 1000, 1)
         for switch in ("no", "yes")
     )
     assert both / one == pytest.approx(2, abs=0.1)
@@ -598,4 +598,4 @@ def test_an_epoch_with_many_classes_at_every_step() -> None:
     spec = Spec(name="n", task="nback", options={}, cells=["gru"], depth="1", width="64", batch=100)
     few, many = (find.make("nback", {"alphabet": symbols}) for symbols in ("8", "1008"))
     more = estimate.epoch_seconds(spec, many, 10) - estimate.epoch_seconds(spec, few, 10)
-    assert more == pytest.approx(3 * 2 * 100 * 64 * 1000 / 2e10 * 10 * few.steps), "products, forward and back"
+    assert more == pytest.approx(3 * 2 * 100 * 64 * 1000 / 4e10 * 10 * few.steps), "products, forward and back"

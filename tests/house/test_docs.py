@@ -55,7 +55,7 @@ def called(name: str) -> list[str]:
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_every_command_parses(line: str) -> None:
-    assert cli.parser().parse_args(COMMANDS[line]).command == COMMANDS[line][0]
+    assert cli.parse(COMMANDS[line]).command == COMMANDS[line][0]
 
 
 def test_every_command_is_shown() -> None:

@@ -1,4 +1,4 @@
-"""Imports go one way between the rooms, and in no circle between files. `../shared` has no part in this."""
+"""Imports go one way between the rooms, and in no circle between files."""
 
 import ast
 import re

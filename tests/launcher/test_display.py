@@ -13,6 +13,8 @@ from experiments.launcher.progress import Progress
 from tracking.journal import Journal
 from tracking.text import format_amount
 
+FLOORS = {"no_memory": 1 / 6}
+
 
 def trial(number: int, architecture: str, score: float | None, outcome: str = "completed") -> dict[str, Any]:
     return {
@@ -31,7 +33,7 @@ def trial(number: int, architecture: str, score: float | None, outcome: str = "c
 
 
 def shown(trials: list[dict[str, Any]], width: int = 80) -> str:
-    found = {"search": "s", "task": "adding", "metric": "mse", "direction": "min", "floors": {"no_memory": 1 / 6}}
+    found = {"search": "s", "task": "adding", "metric": "mse", "direction": "min", "floors": FLOORS}
     console = Console(file=io.StringIO(), width=width)
     leaderboard(console, {**found, "trials": trials}, [one for one in trials if one["score"] is not None])
     text = console.file.getvalue()  # type: ignore[attr-defined]
@@ -43,6 +45,8 @@ def test_numbers_are_whole_where_an_architecture_is_long() -> None:
     for whole in ("0.2346", "0.012", "1,812,345", "0.001234", "2 min 5 s", "0000"):
         assert whole in text
     assert "…" not in text
+    assert not any(line.endswith(" ") for line in text.splitlines())
+    assert not any(len(line) > 80 for line in text.splitlines())
 
 
 def test_costs_are_shown_where_there_is_room() -> None:
@@ -80,7 +84,7 @@ def test_a_search_without_a_score() -> None:
 def test_lines_count_up(tmp_path: Path) -> None:
     told = io.StringIO()
     progress = Progress(tmp_path, "min", planned=2, epochs=1)
-    display = Display(Console(file=told, width=100), progress, "mse", {"no_memory": 1 / 6}, epochs=1, session="s")
+    display = Display(Console(file=told, width=100), progress, "mse", FLOORS, 1, "s", lambda: 61.0)
     for number, score in enumerate((0.25, None)):
         (tmp_path / f"{number:04d}").mkdir()
         journal = Journal(tmp_path / f"{number:04d}" / "journal.jsonl")
@@ -107,14 +111,14 @@ def test_a_terminal_shows_who_does_what(tmp_path: Path) -> None:
     journals[0].append("start", session="s", worker=1, parameters=values)
     journals[0].append("epoch", execution=0, epoch=0, metrics={"loss": 1.0, "val_mse": 0.125})
     progress = Progress(tmp_path, "min", planned=8, epochs=3)
-    with Display(console, progress, "mse", {"no_memory": 1 / 6}, epochs=3, session="s") as display:
+    with Display(console, progress, "mse", FLOORS, 3, "s", lambda: 61.0) as display:
         journals[1].append("start", session="killed launcher", worker=0, parameters=values)
         journals[0].append("epoch", execution=0, epoch=1, metrics={"loss": 0.5, "val_mse": 0.0625})
         display.tick()
         screen = Console(file=(drawn := io.StringIO()), width=120)
         screen.print(display.screen())
     lines = drawn.getvalue().splitlines()
-    assert "0/8 trials" in lines[0] and "1 running" in lines[0] and "left" in lines[0]
+    assert "0/8 trials" in lines[0] and "1 running" in lines[0] and "about 1 min 1 s left" in lines[0]
     assert lines[1].split() == ["worker", "trial", "candidate", "learning", "rate", "epoch", "MSE"]
     assert lines[2].split() == ["1", "0000", "gru-16x2", "0.0125", "3/3", "0.0625"]
     assert lines[3].startswith("best MSE -") and "no memory 0.1667" in lines[3]
@@ -125,7 +129,7 @@ def test_the_display_counts_the_epochs_of_the_execution_that_runs(tmp_path: Path
     journal = Journal(tmp_path / "0000" / "journal.jsonl")
     values = {"architecture": "gru-16", "learning_rate": 0.1}
     journal.append("start", session="s", worker=0, parameters=values)
-    display = Display(Console(), Progress(tmp_path, "min", 1, 20), "mse", {}, 10, "s")
+    display = Display(Console(), Progress(tmp_path, "min", 1, 20), "mse", {}, 10, "s", lambda: 61.0)
 
     def shown() -> str:
         display.progress.update()

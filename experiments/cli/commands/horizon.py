@@ -15,7 +15,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    from experiments.cli.tables import horizon_table
+    from experiments.cli.tables import horizon_table, show
     from tracking.horizon import draw, horizons
     from tracking.searches import existing_search
     from tracking.store import resolve, working
@@ -24,6 +24,6 @@ def run(parsed: argparse.Namespace) -> int:
     with working(uri):
         found = horizons(*existing_search(parsed.name, uri))
     draw(found, f"{parsed.name}: how far back the gradient of the last state reaches", to)
-    console().print(horizon_table(found))
+    show(console(), horizon_table(found))
     print(f"the figure: {to}")
     return 0

@@ -23,8 +23,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    from experiments.cli.tables import kernel_table
+    from experiments.cli.tables import kernel_table, show
     from experiments.config.recipes import check_cells
+    from experiments.launcher.display import waiting
     from experiments.system.quiet import quiet
     from experiments.training import kernel_speed
     from experiments.worker.process import become_worker
@@ -32,17 +33,17 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.cells:
         check_cells(parsed.cells.split(","))
     screen, found = console(), list[dict[str, Any]]()
-    with quiet(), screen.status("measuring ...") as status:
+    with quiet(), waiting(screen, "measuring ...") as update:
         gpus = become_worker()
         chosen = _chosen(parsed.cells, kernel_speed.fast_kernel(gpus))
         cases = len(chosen) * len(parsed.lengths) * len(parsed.widths)
         for row in kernel_speed.rows(chosen, parsed.lengths, parsed.widths, gpus):
             found.append(row)
-            status.update(f"measured {len(found)} of {cases} cases ...")
+            update(f"measured {len(found)} of {cases} cases ...")
     if parsed.json:
         print(json.dumps(found, indent=1))
     else:
-        screen.print(kernel_table(found), soft_wrap=True)
+        show(screen, kernel_table(found))
     return 0
 
 

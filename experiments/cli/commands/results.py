@@ -85,7 +85,7 @@ def show(name: str, uri: str, hints: bool = False) -> int:
     leaderboard(screen, found, ranked(found))
     if not hints:
         return 0
-    screen.print(_next(name, uri, bool(ranked(found))), soft_wrap=True, markup=False)
+    screen.print(_next(name, uri, bool(ranked(found))), soft_wrap=True)
     return 0 if ranked(found) else 1
 
 

@@ -15,7 +15,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
+    from rich.text import Text
+
     from experiments.config.folders import SEARCHES, SearchFolder
+    from experiments.launcher.display import say
     from experiments.launcher.sync import sync
     from tracking.store import resolve
 
@@ -23,7 +26,7 @@ def run(parsed: argparse.Namespace) -> int:
     if not folder.spec.exists():
         raise BadInput(f"NAME: expected a search in {SEARCHES}/, got {parsed.name!r}")
     screen = console()
-    if not sync(folder, uri, lambda text: screen.print(text, style="yellow", markup=False, soft_wrap=True)):
+    if not sync(folder, uri, lambda text: say(screen, Text(text, "yellow"))):
         return 1
     print(f"{parsed.name}: {uri} has all that its journals say")
     return 0

@@ -1,6 +1,7 @@
 """MLflow's UI on the searches of this folder."""
 
 import argparse
+from contextlib import ExitStack
 
 from experiments.cli.parsing import add_tracking_uri, console, whole
 
@@ -14,6 +15,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
+    from experiments.launcher.display import waiting
     from tracking.searches import all_searches, search_name
     from tracking.store import connect, resolve, working
     from tracking.ui import server
@@ -22,20 +24,20 @@ def run(parsed: argparse.Namespace) -> int:
     uri, screen = resolve(parsed.tracking_uri), console()
     with working(uri):
         searches = all_searches(connect(uri))
-    with screen.status("MLflow's server starts ...") as status:
+    with ExitStack() as stack:
+        with waiting(screen, "MLflow's server starts ...") as update:
 
-        def progress(seconds: float) -> None:
-            status.update(f"MLflow's server starts ... {seconds:.0f} s (12 to 60 are usual)")
+            def progress(seconds: float) -> None:
+                update(f"MLflow's server starts ... {seconds:.0f} s (12 to 60 are usual)")
 
-        with server(uri, parsed.port, progress) as running:
-            status.stop()
-            for search in searches[:SHOWN]:
-                name = search_name(search)
-                link = dashboard_link(running.url, search.info.experiment_id, search=name)
-                screen.print(f"{name}: {link}", soft_wrap=True)
-            if not searches:
-                screen.print(f"no search yet: {running.url}")
-            if running.process:
-                screen.print("Ctrl-C ends the server")
-            running.wait()
+            running = stack.enter_context(server(uri, parsed.port, progress))
+        for search in searches[:SHOWN]:
+            name = search_name(search)
+            link = dashboard_link(running.url, search.info.experiment_id, search=name)
+            screen.print(f"{name}: {link}", soft_wrap=True)
+        if not searches:
+            screen.print(f"no search yet: {running.url}")
+        if running.process:
+            screen.print("Ctrl-C ends the server")
+        running.wait()
     return 0

@@ -14,6 +14,7 @@ from experiments.tasks.base import Task
 from experiments.tasks.loading import npz
 from experiments.tasks.loading.checks import PREFIX, check_class
 from tracking.errors import BadInput
+from tracking.text import did_you_mean
 
 TASKS = Path(base.__file__).parent
 ONLINE = "online"  # -o train=online, -o train=online:5000
@@ -35,7 +36,8 @@ def task_class(name: str) -> type[Task]:
         check_class(task_type, name)
         return task_type
     if name not in names():
-        raise BadInput(f"task: expected one of {', '.join(names())}, or a file .npz or .py, got {name!r}")
+        expected = f"one of {', '.join(names())}, or a file .npz or .py"
+        raise BadInput(f"task: expected {expected}, got {name!r}{did_you_mean(name, names())}")
     return _in_module(importlib.import_module(f"experiments.tasks.{name}"), name)
 
 
@@ -80,7 +82,8 @@ def make(name: str, options: dict[str, str]) -> Task:
     options = _expand_online(options)
     for key in options:
         if key not in fields:
-            raise BadInput(f"-o: expected one of {', '.join(sorted(fields))}, got {key!r}")
+            known = sorted(fields)
+            raise BadInput(f"-o: expected one of {', '.join(known)}, got {key!r}{did_you_mean(key, known)}")
     return task_type(**{key: _convert(key, text, type(fields[key].default)) for key, text in options.items()})
 
 
