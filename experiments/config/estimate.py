@@ -1,25 +1,31 @@
 """Estimates before the training: how many models a space has, and roughly how long a search takes."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterable
+from itertools import product
 from statistics import fmean
 from typing import Any
 
 from experiments.config import recipes
 from experiments.config.ranges import WIDTH_STEP, whole
-from experiments.config.spec import Spec
+from experiments.config.spec import FIRST, REDUCTION, STARTUP, Spec
+from experiments.system.resources import usable_cores
 from experiments.tasks.base import Task
 from search_spaces.cells import facts
 from search_spaces.dimensions import declare
+from search_spaces.kernels import kernel
 from search_spaces.size import Declared, size
 
-# Measured on one core of a server with TensorFlow 2.21.
+# Measured on one core of a server with TensorFlow 2.21, batches of 32, the kernel `xla`.
 TRIAL_SECONDS = 1.5  # to build, trace and save a model, without its layers
-LAYER_SECONDS = 1.5  # to build, trace and save a layer
-STEP_SECONDS = 2.5e-4  # of one time step of a layer, forward and backward, without its matrix products
-OPERATIONS_PER_SECOND = 2e10  # additions and multiplications in matrix products
-START_SECONDS = 8.0  # to import TensorFlow and MLflow
+LAYER_SECONDS = 1.5  # to build, trace, compile and save a layer
+GATE_SECONDS = 1e-5  # of one time step of a layer, for each gate, forward and backward, without its matrix products
+OPERATIONS_PER_SECOND = 4e10  # additions and multiplications in matrix products
+START_SECONDS = 6.0  # to import TensorFlow and MLflow
+BUSY = 1.3  # how much slower a training is when every core has one
+ALIKE = 243  # from this trial on pruners let nearly the same share go on
 FORWARD_AND_BACKWARD = 3  # both together cost three times as much as forward alone
 
 Pick = Callable[[Iterable[float]], float]  # fmean or max
@@ -39,29 +45,72 @@ def planned_trials(spec: Spec) -> int:
     return spec.trials if models is None else min(spec.trials, models)
 
 
-def seconds(spec: Spec, task: Task, steps: int, workers: int) -> float:
-    """Seconds of a search of mean candidates, very roughly. Every worker has a core as fast as the measured one.
+def search_seconds(spec: Spec, task: Task, steps: int, workers: int) -> float:
+    """Seconds of a search, roughly.
 
     Args:
         steps: training steps of an epoch.
+        workers: that run at the same time.
     """
-    depths = whole("--depth", spec.depth)
-    trial = TRIAL_SECONDS + LAYER_SECONDS * fmean(depths) + epoch_seconds(spec, task, steps) * spec.epochs
-    return START_SECONDS + trial * spec.executions * planned_trials(spec) / workers
+    epoch, fixed = epoch_seconds(spec, task, steps), fixed_seconds(fmean(whole("--depth", spec.depth)))
+    trials = planned_trials(spec)
+    trained = fixed * trials + epoch * all_epochs(spec.pruner, spec.epochs, trials)
+    return START_SECONDS + spec.executions * trained / parallel(workers)
+
+
+def parallel(workers: int) -> float:
+    """How many times as fast as one worker so many workers are, from one worker on."""
+    cores = usable_cores()
+    return max(1.0, workers if workers < cores else cores / BUSY)
+
+
+def fixed_seconds(depth: float) -> float:
+    """Seconds of a training besides its epochs."""
+    return TRIAL_SECONDS + LAYER_SECONDS * depth
+
+
+def expected_epochs(pruner: str, epochs: int, place: int) -> float:
+    """The epochs that a trial is likely to get before it is pruned.
+
+    Args:
+        place: of the trial, from 1 on. Early trials are compared with few others, and more of them go on.
+    """
+    if pruner == "none" or epochs <= FIRST:
+        return epochs
+    if pruner == "median":
+        return epochs if place <= STARTUP else (FIRST + epochs) / 2
+    if pruner == "halving":
+        return _halving(FIRST, epochs, place)
+    starts = [FIRST * REDUCTION**bracket for bracket in range(epochs) if FIRST * REDUCTION**bracket <= epochs]
+    return fmean(_halving(start, epochs, place) for start in starts)
+
+
+@functools.cache
+def all_epochs(pruner: str, epochs: int, trials: int) -> float:
+    """The epochs that the first `trials` trials are likely to get. Later trials are alike."""
+    first = sum(expected_epochs(pruner, epochs, place) for place in range(1, min(trials, ALIKE) + 1))
+    return first + max(0, trials - ALIKE) * expected_epochs(pruner, epochs, ALIKE)
+
+
+def _halving(rung: int, epochs: int, place: int) -> float:
+    """The expected epochs with successive halving: at each rung one in REDUCTION trials goes on."""
+    expected, share, reached, arrived = 0.0, 1.0, 0, float(place)
+    while rung < epochs:
+        expected += share * (rung - reached)
+        onward = max(1.0, arrived / REDUCTION)
+        share, arrived, reached, rung = share * onward / arrived, onward, rung, rung * REDUCTION
+    return expected + share * (epochs - reached)
 
 
 def epoch_seconds(spec: Spec, task: Task, steps: int, pick: Pick = fmean) -> float:
-    """Seconds of an epoch of the mean candidate, very roughly. With `max` as `pick` those of the largest one."""
-    depth, widths = pick(whole("--depth", spec.depth)), whole("--width", spec.width, WIDTH_STEP)
+    """Seconds of an epoch of the mean candidate, roughly. With `max` as `pick` those of the slowest one."""
+    shapes = product(spec.cells, whole("--depth", spec.depth), whole("--width", spec.width, WIDTH_STEP))
     directions = 1 + pick(recipes.recipe_of(spec).bidirectional)  # a layer that reads from both ends is two layers
-    gates = pick([facts(cell).gates for cell in spec.cells])
-    layer = _product_seconds(spec, pick([2 * gates * width**2 for width in widths]))
-    head = _product_seconds(spec, pick(widths) * task.outputs) if task.per_step else 0.0
-    return (directions * depth * (STEP_SECONDS + layer) + head) * steps * task.steps
+    return pick([_model_seconds(spec, task, steps, shape, directions) for shape in shapes])
 
 
 def candidate_seconds(spec: Spec, values: dict[str, Any], task: Task, steps: int) -> float:
-    """Seconds of an epoch of one candidate, very roughly.
+    """Seconds of an epoch of one candidate, roughly.
 
     Args:
         values: the parameters in a trial's journal. If the layers differ, all count as the largest one.
@@ -70,6 +119,14 @@ def candidate_seconds(spec: Spec, values: dict[str, Any], task: Task, steps: int
     return epoch_seconds(dataclasses.replace(spec, **shape), task, steps, max)
 
 
-def _product_seconds(spec: Spec, weights: float) -> float:
-    """Seconds of the matrix products of one time step with `weights` weights, forward and backward."""
-    return FORWARD_AND_BACKWARD * 2 * spec.batch * weights / OPERATIONS_PER_SECOND
+def _model_seconds(spec: Spec, task: Task, steps: int, shape: tuple[str, int, int], directions: float) -> float:
+    """Seconds of an epoch of a model of (cell, depth, width)."""
+    cell, depth, width = shape
+    known, inputs = facts(cell), [task.features or width] + [width] * (depth - 1)
+    weights = known.gates * width * (sum(inputs) + depth * width)
+    head = width * task.outputs if task.per_step else 0
+    products = FORWARD_AND_BACKWARD * 2 * spec.batch * (directions * weights + head) / OPERATIONS_PER_SECOND
+    name, _ = kernel([cell], 0, spec.epochs * steps * task.steps)
+    slower = known.xla_saved_seconds if name == "loop" else 0.0
+    step = products + directions * depth * (known.gates * GATE_SECONDS + slower)
+    return step * steps * task.steps

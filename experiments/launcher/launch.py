@@ -15,25 +15,27 @@ from experiments.config.folders import SEARCHES, SearchFolder
 from experiments.config.spec import Spec
 from experiments.launcher.card import describe
 from experiments.launcher.claim import abandon, check_name, claim
-from experiments.launcher.display import Display
+from experiments.launcher.display import Display, say, waiting
+from experiments.launcher.forecast import Forecast
 from experiments.launcher.limits import Watch, limits
 from experiments.launcher.opening import Opening, make_record
 from experiments.launcher.progress import Progress, TrialState
 from experiments.launcher.settings import free_name
 from experiments.launcher.supervise import NO_SPACE, Supervisor
+from experiments.system.devices import gpus
 from experiments.system.files import write_json
-from experiments.system.resources import gpus
 from experiments.tasks import base
 from experiments.tasks.loading import checks, find
 from experiments.tasks.loading.digest import digest_of
 from experiments.training import windows
 from experiments.worker.sharing import share, stop_sharing
 from tracking.errors import RecurrentError, SearchStateError
-from tracking.text import floors_line, format_duration
+from tracking.text import floors_line, format_range
 
 if TYPE_CHECKING:
     from tracking.record import Record
 
+RANGE = 1.6  # the estimate of a search is shown as a range from a RANGE-th to RANGE times of it
 MANY = 10**12  # a space with this many models or more is shown as a power of ten
 
 
@@ -73,12 +75,13 @@ class Launch:
         no worker can run or the disk is full.
         """
         check_name(self.folder, self.resume)
-        arrays = [self._split(name) for name in ("train", "val")]
-        # Workers repeat what this process has done since it began, for example the import of a user's file.
-        seconds = time.time() - psutil.Process().create_time()
-        windows.check(self.task, arrays[0], arrays[1], self.spec.batch)
-        spec = dataclasses.replace(self.spec, digest=digest_of(arrays))
-        described = self._describe()
+        with waiting(self.console, f"making the data of {find.title(self.spec.task)} ..."):
+            arrays = [self._split(name) for name in ("train", "val")]
+            # Workers repeat what this process has done since it began, for example the import of a user's file.
+            seconds = time.time() - psutil.Process().create_time()
+            windows.check(self.task, arrays[0], arrays[1], self.spec.batch)
+            spec = dataclasses.replace(self.spec, digest=digest_of(arrays))
+            described = self._describe()
         new = self._claim(spec)
         try:
             self.workers = min(self.workers, estimate.planned_trials(spec))
@@ -118,19 +121,22 @@ class Launch:
 
     def _announce(self, samples: int, floors: dict[str, float]) -> None:
         spec, size = self.spec, estimate.space_size(self.spec)
-        seconds = estimate.seconds(spec, self.task, self._steps(samples), self.workers)
+        seconds = estimate.search_seconds(spec, self.task, self._steps(samples), self.workers)
         models = "infinitely many" if size is None else f"{size:,}" if size < MANY else f"10^{len(str(size)) - 1}"
         space = f"{models} models{' (it has a range of real numbers)' if size is None else ''}"
-        lines = [
+        about = f": {find.title(spec.task)}, {', '.join(spec.cells)}; space: {space}"
+        lines: list[str | Text] = [
             self.task.about(),
-            f"[bold]{spec.name}[/]: {find.title(spec.task)}, {', '.join(spec.cells)}; space: {space}",
+            Text.assemble((spec.name, "bold"), about),
             f"{estimate.planned_trials(spec)} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
             f" {self.workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
-            f" very roughly {format_duration(seconds)}",
+            f" about {format_range(seconds / RANGE, seconds * RANGE)}",
+            gpus().line(),
             f"{self.task.metric} floors, what models with less memory score: {floors_line(floors)}",
         ]
-        for line in filter(None, lines):
-            self.console.print(line, soft_wrap=True)
+        for line in lines:
+            if line:
+                say(self.console, line)
 
     def _steps(self, samples: int) -> int:
         """Training steps of an epoch."""
@@ -152,17 +158,23 @@ class Launch:
 
         watch = Watch(limits(spec, self.workers, seconds), progress, self.session, epoch_seconds)
         count = min(self.workers, progress.left())
-        supervisor = Supervisor(self.folder, count, gpus(), watch=watch, session=self.session, warn=self._warn)
+        supervisor = Supervisor(self.folder, count, gpus().used, watch=watch, session=self.session, warn=self._warn)
+        forecast = Forecast(spec, self.task, steps, count, progress)
         told = self._warn, self.make_record
         opening = Opening(self.uri, self.folder, spec.facts(), described, self.session, new, *told)
 
         def begin(session: str) -> "Record | None":
             return self._begin(arrays, described, opening, models, supervisor)
 
+        def tick(display: Display) -> None:
+            ended = display.tick()
+            models.drop(ended)
+            forecast.take(ended)
+
         try:
             screen = self.console, progress, self.task.metric, described["floors"], spec.epochs, self.session
-            with Display(*screen) as display:
-                ended = supervisor.run(begin, lambda: models.drop(display.tick()), opening.log_best)
+            with Display(*screen, forecast.seconds_left) as display:
+                ended = supervisor.run(begin, lambda: tick(display), opening.log_best)
         except (RecurrentError, OSError):
             if new and not self.begun:
                 abandon(self.folder)
@@ -201,7 +213,7 @@ class Launch:
         return record
 
     def _warn(self, text: str) -> None:
-        self.console.print(Text(text, "yellow"), soft_wrap=True)
+        say(self.console, Text(text, "yellow"))
 
 
 class Models:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tracking.journal import Event, TrialsReader, now
+from tracking.journal import Event, TrialsReader
 
 
 @dataclass
@@ -85,9 +85,7 @@ class Progress:
         self.open: list[TrialState] = []  # the trials that have begun and have not ended
         self.outcomes: dict[str, list[TrialState]] = {}  # the trials that have ended, by outcome
         self._best: TrialState | None = None
-        self.started, self.done_before = now(), 0
         self.update()
-        self.done_before = self.units()
 
     def update(self) -> list[TrialState]:
         """Returns the trials that have ended since the last call."""
@@ -133,11 +131,3 @@ class Progress:
     def units(self) -> int:
         """Finished epochs. A trial that has ended counts as if it had all of its epochs."""
         return self.epochs * self.done() + sum(trial.epochs for trial in self.open)
-
-    def seconds_left(self) -> float | None:
-        """Estimates the seconds to the end from the pace since the launcher began; None before the first epoch."""
-        done = self.units() - self.done_before
-        if done <= 0:
-            return None
-        left = max(0, self.planned * self.epochs - self.units())
-        return (now() - self.started) / 1000 / done * left

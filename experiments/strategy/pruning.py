@@ -16,13 +16,10 @@ from typing import Any
 import optuna
 from optuna.exceptions import ExperimentalWarning
 
-from experiments.config.spec import PRUNERS
+from experiments.config.spec import FIRST, PRUNERS, REDUCTION, STARTUP
 from tracking.errors import BadInput
 
 DECISION = "given_up"  # the user attribute of a pruned trial that keeps the system attributes set by its pruner
-FIRST = 3  # epochs that every trial gets
-REDUCTION = 3  # one in REDUCTION trials of a rung goes on to the next rung, which has REDUCTION times the epochs
-STARTUP = 5  # completed trials that the median needs before it prunes
 
 
 def pruner(name: str, epochs: int) -> optuna.pruners.BasePruner:

@@ -1,0 +1,76 @@
+"""How long a running search still takes: an estimate at its start, corrected by what its trials really take."""
+
+import time
+from collections.abc import Sequence
+from statistics import fmean
+
+from experiments.config import estimate
+from experiments.config.ranges import whole
+from experiments.config.spec import Spec
+from experiments.launcher.progress import Progress, TrialState
+from experiments.tasks.base import Task
+
+TRUST = 0.05  # the estimate at the start counts as much as this share of a trial
+
+
+class Forecast:
+    """Compares the seconds that were estimated for the trials so far with those that they took.
+
+    Args:
+        steps: training steps of an epoch.
+        workers: that run at the same time.
+    """
+
+    def __init__(self, spec: Spec, task: Task, steps: int, workers: int, progress: Progress) -> None:
+        self.spec, self.task, self.steps, self.workers, self.progress = spec, task, steps, workers, progress
+        self.epoch = estimate.epoch_seconds(spec, task, steps)
+        self.fixed = estimate.fixed_seconds(fmean(whole("--depth", spec.depth)))
+        self.everything = estimate.space_size(spec) == progress.planned  # all models of the space are trained
+        self.ended = 0.0  # estimated seconds of the trials that have ended
+        self.take([trial for trials in progress.outcomes.values() for trial in trials])
+        self.before, self.started = self._done(), time.monotonic()
+
+    def take(self, ended: Sequence[TrialState]) -> None:
+        """Takes in trials that have ended."""
+        self.ended += sum(self._estimated(trial) for trial in ended)
+
+    def seconds_left(self) -> float:
+        """Seconds until all planned trials have ended."""
+        done = self._done() - self.before
+        left, parallel = self._left(), estimate.parallel(self.workers)
+        seconds = max(0.0, time.monotonic() - self.started - estimate.START_SECONDS)
+        if not done:  # the first epochs are not over
+            return max(left / parallel - seconds, 0.0)
+        trust = TRUST * self._mean(1)
+        return (trust + seconds * parallel) / (trust + done) * left / parallel
+
+    def _done(self) -> float:
+        return self.ended + sum(map(self._trained, self.progress.open))
+
+    def _left(self) -> float:
+        """Estimated seconds of what is left, on one core."""
+        begun, planned = len(self.progress.trials), self.progress.planned
+        fresh = self._mean(planned) - self._mean(min(begun, planned))
+        if self.everything and begun < planned:  # the largest models came first, and those that are left are small
+            known = self.ended + sum(map(self._estimated, self.progress.open))
+            fresh = max(0.0, self._mean(planned) - known)
+        return fresh + sum(self._estimated(trial) - self._trained(trial) for trial in self.progress.open)
+
+    def _mean(self, trials: int) -> float:
+        """Estimated seconds of the first `trials` trials, if each is of the mean size."""
+        epochs = estimate.all_epochs(self.spec.pruner, self.spec.epochs, trials)
+        return self.spec.executions * (self.fixed * trials + self.epoch * epochs)
+
+    def _estimated(self, trial: TrialState) -> float:
+        """Estimated seconds of a trial, from its architecture and its place."""
+        epochs = estimate.expected_epochs(self.spec.pruner, self.spec.epochs, int(trial.number) + 1)
+        return self.spec.executions * self._seconds(trial, epochs)
+
+    def _trained(self, trial: TrialState) -> float:
+        """Estimated seconds of what a running trial has done."""
+        return min(self._estimated(trial), self._seconds(trial, trial.epochs)) if trial.epochs else 0.0
+
+    def _seconds(self, trial: TrialState, epochs: float) -> float:
+        """Estimated seconds of one execution with so many epochs."""
+        epoch = estimate.candidate_seconds(self.spec, trial.values, self.task, self.steps)
+        return estimate.fixed_seconds(trial.values["depth"]) + epoch * epochs

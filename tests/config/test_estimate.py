@@ -1,0 +1,68 @@
+"""What pruners leave of a trial, by hand, and what a search costs on a machine with a known number of cores."""
+
+import dataclasses
+import math
+
+import pytest
+
+from experiments.config import estimate
+from experiments.config.spec import Spec
+from experiments.tasks.loading import find
+
+SPEC = Spec(
+    name="s",
+    task="adding",
+    options={},
+    batch=32,
+    cells=["gru"],
+    depth="1",
+    width="32",
+    trials=30,
+    epochs=20,
+    learning_rate="0.001:0.01",
+)
+
+
+@pytest.mark.parametrize(
+    ("pruner", "epochs", "place", "expected"),
+    [
+        ("none", 20, 30, 20),
+        ("halving", 3, 30, 3),
+        ("halving", 20, 1, 20),  # it is compared with nobody
+        ("halving", 20, 2, 3 + 17 / 2),  # one of two goes on from epoch 3, and it is alone at epoch 9
+        ("halving", 20, 27, 3 + 6 / 3 + 11 / 9),
+        ("halving", 9, 27, 3 + 6 / 3),
+        ("median", 20, 5, 20),
+        ("median", 20, 6, 23 / 2),
+        ("hyperband", 9, 27, ((3 + 6 / 3) + 9) / 2),  # halving from epoch 3 on, and from epoch 9 on
+    ],
+)
+def test_epochs_of_a_trial(pruner: str, epochs: int, place: int, expected: float) -> None:
+    assert estimate.expected_epochs(pruner, epochs, place) == pytest.approx(expected)
+
+
+def test_epochs_of_many_trials() -> None:
+    each = [estimate.expected_epochs("halving", 20, place) for place in range(1, 301)]
+    assert estimate.all_epochs("halving", 20, 300) == pytest.approx(sum(each), rel=1e-3)
+    assert estimate.all_epochs("halving", 20, 10**12) == pytest.approx(10**12 * (3 + 6 / 3 + 11 / 9), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("workers", "cores", "times"), [(1, 2, 1), (2, 2, 2 / 1.3), (4, 2, 2 / 1.3), (0, 1, 1), (3, 8, 3)]
+)
+def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch, workers: int, cores: int, times: float) -> None:
+    monkeypatch.setattr(estimate, "usable_cores", lambda: cores)
+    assert estimate.parallel(workers) == pytest.approx(times)
+
+
+def test_a_search_costs_what_its_trials_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimate, "usable_cores", lambda: 8)
+    task = find.make("adding", {})
+    epoch = estimate.epoch_seconds(SPEC, task, 100)
+    # gates x width x (features + width) weights, 3 x 2 x batch operations for each, and 1e-5 s for each of three gates
+    assert epoch == pytest.approx(100 * task.steps * (6 * 32 * 3 * 32 * (2 + 32) / 4e10 + 3e-5))
+    exact = dataclasses.replace(SPEC, pruner="none")
+    assert estimate.search_seconds(exact, task, 100, 1) == pytest.approx(6 + 30 * (3 + 20 * epoch))
+    pruned = estimate.search_seconds(SPEC, task, 100, 1)
+    assert 6 + 30 * (3 + 6 * epoch) < pruned < 6 + 30 * (3 + 10 * epoch)
+    assert math.isfinite(estimate.search_seconds(dataclasses.replace(SPEC, trials=10**9), task, 100, 2))

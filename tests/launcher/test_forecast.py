@@ -1,0 +1,88 @@
+"""How long a search still takes: the estimate at the start, corrected by the trials so far."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from experiments.config import estimate
+from experiments.config.spec import Spec
+from experiments.launcher import forecast
+from experiments.launcher.forecast import Forecast
+from experiments.launcher.progress import Progress
+from experiments.tasks.loading import find
+from tracking.journal import Journal
+
+SPEC = Spec(
+    name="s", task="adding", options={}, cells=["gru"], depth="1", width="16,64", trials=8, epochs=4, pruner="none"
+)
+SLOWER = 3.0  # the machine of these tests is so many times as slow as estimated
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time. TensorFlow needs none to be imported."""
+    now = [0.0]
+    monkeypatch.setattr(estimate, "START_SECONDS", 0.0)
+    monkeypatch.setattr(forecast.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(estimate, "usable_cores", lambda: 1)
+    return now
+
+
+def begin(trials: Path, number: int, width: int) -> Journal:
+    folder = trials / f"{number:04d}"
+    folder.mkdir(parents=True)
+    journal = Journal(folder / "journal.jsonl")
+    values = {"architecture": f"gru-{width}", "cell": "gru", "depth": 1, "width": width}
+    journal.append("start", session="s", worker=0, parameters=values)
+    return journal
+
+
+def epoch_seconds(width: int) -> float:
+    values = {"cell": "gru", "depth": 1, "width": width}
+    return estimate.candidate_seconds(SPEC, values, find.make("adding", {}), 50)
+
+
+def test_a_slow_machine_is_noticed(tmp_path: Path, clock: list[float]) -> None:
+    task = find.make("adding", {})
+    progress = Progress(tmp_path, "min", planned=SPEC.trials, epochs=SPEC.epochs)
+    ours = Forecast(SPEC, task, 50, 1, progress)
+    cost = {width: 3 + SPEC.epochs * epoch_seconds(width) for width in (16, 64)}
+    total = SPEC.trials * sum(cost.values()) / 2
+    assert ours.seconds_left() == pytest.approx(total), "nothing is known yet"
+    for number, width in enumerate((16, 64)):
+        journal = begin(tmp_path, number, width)
+        journal.append("end", outcome="completed", score=0.1, seconds=1.0)
+        clock[0] += SLOWER * cost[width]
+    ours.take(progress.update())
+    assert ours.seconds_left() == pytest.approx(SLOWER * 0.75 * total, rel=0.1)
+
+
+def test_a_single_long_trial_is_forecast_from_its_epochs(tmp_path: Path, clock: list[float]) -> None:
+    spec = dataclasses.replace(SPEC, width="64", trials=1, epochs=100)
+    task = find.make("adding", {})
+    progress = Progress(tmp_path, "min", planned=1, epochs=100)
+    ours = Forecast(spec, task, 50, 1, progress)
+    total = ours.seconds_left()
+    journal = begin(tmp_path, 0, 64)
+    for epoch in range(25):
+        journal.append("epoch", execution=0, epoch=epoch, metrics={"loss": 1.0, "val_mse": 0.5}, seconds=1.0)
+    clock[0] = total / 8
+    assert ours.seconds_left() == pytest.approx(7 / 8 * total), "no epoch is over"
+    clock[0] = SLOWER * total / 4
+    progress.update()
+    assert ours.seconds_left() == pytest.approx(SLOWER * 0.75 * total, rel=0.3)
+
+
+def test_small_models_that_come_last_are_known(tmp_path: Path, clock: list[float]) -> None:
+    """A grid trains the largest models first."""
+    spec = dataclasses.replace(SPEC, trials=2, learning_rate="0.01", oracle="grid")
+    task = find.make("adding", {})
+    progress = Progress(tmp_path, "min", planned=2, epochs=4)
+    ours = Forecast(spec, task, 50, 1, progress)
+    begin(tmp_path, 0, 64).append("end", outcome="completed", score=0.1, seconds=1.0)
+    ended = progress.update()
+    ours.take(ended)
+    small = 3 + 4 * epoch_seconds(16)
+    clock[0] = ours.ended
+    assert ours.seconds_left() == pytest.approx(small)
