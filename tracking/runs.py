@@ -82,6 +82,8 @@ class Projection:
         self.doubtful = False  # the store may have made a second run of a trial without an answer
         self.ends: list[End] = []
         self.logged: set[End] = set()
+        self.done, self.last_end = 0, 0  # how many trials have ended, and the time of the last end
+        self.done_is_logged = True
         self.best_is_logged = True  # with all improvements before it
         self._adopt()
 
@@ -132,8 +134,8 @@ class Projection:
         self.open = [trial for trial in self.open if not trial.ended]
         if over and self.doubtful:
             self._adopt()
-        if not self.best_is_logged:
-            self._send_best(latest)
+        if not (self.best_is_logged and self.done_is_logged):
+            self._send_done_and_best(latest)
 
     def _send_or_drop(self, trial: _Trial, over: bool, hold: float) -> None:
         try:
@@ -168,7 +170,8 @@ class Projection:
                 if trial.status != "RUNNING" and trial.session == self.session:
                     self._reopen(trial)
         if end:
-            trial.ended = True
+            trial.ended, self.done_is_logged = True, False
+            self.done, self.last_end = self.done + 1, max(self.last_end, end["time"])
             if end["score"] is not None:
                 self.ends.append((end["time"], trial.name, end["score"]))
                 self.best_is_logged = False
@@ -205,18 +208,20 @@ class Projection:
                 self.client.delete_tag(trial.run_id, tag)
         trial.status, trial.outcome = "RUNNING", ""
 
-    def _send_best(self, latest: int) -> None:
-        """Logs the best score so far as a curve over the number of trials that have ended.
+    def _send_done_and_best(self, latest: int) -> None:
+        """Logs how many trials have ended, and the best score so far as a curve over that number.
 
         MLflow shows the value of the highest step, so the steps follow the order of the ends. An end after `latest`
         waits, since an earlier end may not have been read yet.
         """
         ready = [(step, end) for step, end in self._improvements() if end[0] <= latest and end not in self.logged]
-        if ready:
-            best = [Metric(f"best/{self.metric}", end[2], end[0], step) for step, end in ready]
-            self.client.log_batch(self.parent.info.run_id, best)
-            self.logged |= {end for _, end in ready}
-        self.best_is_logged = max(self.ends)[0] <= latest
+        metrics = [Metric(f"best/{self.metric}", end[2], end[0], step) for step, end in ready]
+        metrics += [] if self.done_is_logged else [Metric("trials/done", self.done, self.last_end, self.done)]
+        if metrics:
+            self.client.log_batch(self.parent.info.run_id, metrics)
+        self.logged |= {end for _, end in ready}
+        self.done_is_logged = True
+        self.best_is_logged = not self.ends or max(self.ends)[0] <= latest
 
     def _improvements(self) -> list[tuple[int, End]]:
         """(trials ended by then, end) of every trial that was the best when it ended."""

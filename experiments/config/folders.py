@@ -16,6 +16,7 @@ The system releases the locks of a process that dies.
 """
 
 import errno
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -72,6 +73,24 @@ class SearchFolder:
         """True if the worker process `pid` of the launcher `session` has begun a trial."""
         events = (event for trial in self.trials() for event in trial.journal.events() if event["event"] == "start")
         return any((event.get("pid"), event.get("session")) == (pid, session) for event in events)
+
+    def is_held(self) -> bool:
+        """True if a launcher runs the search now."""
+        if not (self.path / "launcher.lock").exists():
+            return False
+        with suppress(OSError):  # somebody else's folder
+            if not try_acquire(self.launcher_lock):
+                return True
+            self.launcher_lock.release()
+        return False
+
+    def size(self) -> int:
+        """Bytes of all files."""
+        found = 0
+        for path in self.path.rglob("*"):
+            with suppress(OSError):  # a running search removes files
+                found += path.stat().st_size if path.is_file() else 0
+        return found
 
     def all_ended(self) -> bool:
         """True if there are trials and all of them have ended."""

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from support.refusals import refused
 from support.searching import Recurrent, Searched, environment, run
 
+from experiments.config.folders import SearchFolder
 from experiments.tasks.loading import find
 
 
@@ -90,11 +92,37 @@ def test_results_list_all_searches(recurrent: Recurrent, searched: Searched) -> 
     done = recurrent("results", "--json", cwd=searched.folder)
     assert (done.returncode, done.stderr) == (0, "")
     (line,) = strict(done.stdout)
-    assert set(line) == {"search", "task", "metric", "best", "status"}
+    keys = {"search", "task", "metric", "best", "status", "begun", "done", "planned", "bytes", "resumable"}
+    assert set(line) == keys
     assert (line["search"], line["task"], line["metric"], line["status"]) == ("t", "adding", "mse", "FINISHED")
+    assert (line["done"], line["planned"], line["resumable"]) == (6, 6, False)
+    begun = datetime.fromisoformat(line["begun"])
+    assert abs(begun.timestamp() - searched.parent.info.start_time / 1000) < 1
+    files = [path for path in (searched.folder / "searches" / "t").rglob("*") if path.is_file()]
+    assert line["bytes"] == sum(path.stat().st_size for path in files)
     done = recurrent("results", cwd=searched.folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.split()[:3] == ["t", "adding", "mse"]
+    assert done.stdout.split()[:3] == ["t", "adding", "MSE"] and "6/6 trials" in done.stdout
+    assert f"{begun:%Y-%m-%d %H:%M}" in done.stdout and done.stdout.endswith("kB  done\n")
+
+
+@pytest.mark.parametrize("status", ["KILLED", "RUNNING", "FAILED"])
+def test_a_stopped_search_says_how_it_goes_on(recurrent: Recurrent, searched: Searched, status: str) -> None:
+    """The launcher of a search that MLflow calls RUNNING may have been killed."""
+    searched.client.update_run(searched.parent.info.run_id, status=status)
+    lock = SearchFolder(searched.folder / "searches" / "t").launcher_lock
+    try:
+        (line,) = strict(recurrent("results", "--json", cwd=searched.folder).stdout)
+        assert (line["status"], line["resumable"], line["planned"]) == (status, True, 6)
+        assert recurrent("results", cwd=searched.folder).stdout.endswith("  stopped, --resume goes on\n")
+        with lock:
+            (line,) = strict(recurrent("results", "--json", cwd=searched.folder).stdout)
+        assert not line["resumable"], "a launcher runs it"
+        elsewhere = recurrent("results", "--json", "--tracking-uri", searched.uri, cwd=searched.folder.parent)
+        (line,) = strict(elsewhere.stdout)
+        assert (line["resumable"], line["bytes"]) == (False, None), "its folder is not here"
+    finally:
+        searched.client.update_run(searched.parent.info.run_id, status="FINISHED")
 
 
 def test_results_need_mlflow_alone(recurrent: Recurrent, searched: Searched, tmp_path: Path) -> None:

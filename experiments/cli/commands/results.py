@@ -4,10 +4,12 @@ import argparse
 import json
 import shlex
 import sys
+from datetime import datetime
 from typing import Any
 
 from experiments.cli.parsing import add_tracking_uri, console
 
+STATES = {"FINISHED": "done", "RUNNING": "running", "KILLED": "stopped", "FAILED": "failed"}  # MLflow's words
 EXAMPLE = "recurrent results add50 --json"
 
 
@@ -27,7 +29,7 @@ def run(parsed: argparse.Namespace) -> int:
         with working(uri):
             searches = all_searches(connect(uri))
         found = [*filter(None, map(_line_or_warning, searches))]
-        print(json.dumps(found, indent=1) if parsed.json else "\n".join(_text(one) for one in found))
+        print(json.dumps(found, indent=1) if parsed.json else _listed(found))
         return 0
     if not parsed.json:
         return show(parsed.name, uri)
@@ -41,14 +43,31 @@ def line(search: Any) -> dict[str, Any]:
     """One search in the list of all searches, from its parent run."""
     from tracking.searches import search_name, spec_of
 
-    spec = spec_of(search)
+    spec, metrics = spec_of(search), search.data.metrics
+    done = int(metrics["trials/done"]) if "trials/done" in metrics else None
     return {
         "search": search_name(search),
         "task": spec["task"],
         "metric": spec["metric"],
-        "best": search.data.metrics.get(f"best/{spec['metric']}"),
+        "best": metrics.get(f"best/{spec['metric']}"),
         "status": search.info.status,
+        "begun": datetime.fromtimestamp(search.info.start_time / 1000).astimezone().isoformat(timespec="seconds"),
+        "done": done,
+        "planned": done if done is not None and search.info.status == "FINISHED" else spec["trials"],
+        **_here(search),
     }
+
+
+def _here(search: Any) -> dict[str, Any]:
+    """What the folder of a search says: its size, and whether `--resume` in this folder goes on with the search."""
+    from experiments.config.folders import SEARCHES, SearchFolder
+    from experiments.config.spec import Spec
+    from tracking.searches import search_name, spec_id
+
+    folder = SearchFolder(SEARCHES / search_name(search))
+    if not folder.spec.exists() or Spec.read(folder).id != spec_id(search):
+        return {"bytes": None, "resumable": False}
+    return {"bytes": folder.size(), "resumable": search.info.status != "FINISHED" and not folder.is_held()}
 
 
 def _line_or_warning(search: Any) -> dict[str, Any] | None:
@@ -62,10 +81,24 @@ def _line_or_warning(search: Any) -> dict[str, Any] | None:
         return None
 
 
-def _text(one: dict[str, Any]) -> str:
-    from tracking.text import format_number
+def _listed(found: list[dict[str, Any]]) -> str:
+    """The list of all searches as text, one line each, in columns."""
+    rows = [_texts(one) for one in found]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (zip(row, widths, strict=True) for row in rows)
+    return "\n".join("  ".join(text.ljust(width) for text, width in line).rstrip() for line in lines)
 
-    return f"{one['search']:<24} {one['task']:<16} {one['metric']} {format_number(one['best'])}  {one['status']}"
+
+def _texts(one: dict[str, Any]) -> list[str]:
+    from experiments.tasks.loading.find import title
+    from tracking.text import format_amount, format_number, metric_name
+
+    done = "-" if one["done"] is None else one["done"]
+    size = "-" if one["bytes"] is None else f"{format_amount(one['bytes'])}B"
+    state = "stopped, --resume goes on" if one["resumable"] else STATES.get(one["status"], one["status"])
+    score = f"{metric_name(one['metric'])} {format_number(one['best'])}"
+    begun = one["begun"][:16].replace("T", " ")
+    return [one["search"], title(one["task"]), score, f"{done}/{one['planned']} trials", begun, size, state]
 
 
 def show(name: str, uri: str, hints: bool = False) -> int:
