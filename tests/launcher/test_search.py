@@ -155,6 +155,13 @@ def test_the_parent_shows_the_best_score(searched: Searched) -> None:
     assert line["best"] == best
 
 
+def test_the_best_model_alone_is_kept(searched: Searched) -> None:
+    """The models of large searches would fill a disk."""
+    best = min(searched.trials(), key=lambda trial: trial.data.metrics["best/mse"])
+    kept = list((searched.folder / "searches" / "t" / "trials").glob("*/model.keras"))
+    assert [path.parent.name for path in kept] == [best.data.tags["recurrent.trial"]]
+
+
 def test_nothing_but_the_search_lies_in_the_folder(searched: Searched) -> None:
     ours = {"mlflow.db", "mlflow.db-wal", "mlflow.db-shm", "mlflow.db.lock", "mlartifacts", "searches", ".cache"}
     others = {"best", "mlflow-server.log", TEMPORARY}  # what the tests made here
