@@ -18,6 +18,7 @@ Published, bits per character on ptb-char / text8: Bai et al. 2018, arXiv:1803.0
 Source: Karpathy, Johnson & Fei-Fei 2015, arXiv:1506.02078.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -78,7 +79,7 @@ class CharLM(Task):
             return join_lines(split_lines(corpus.text)[place][:limit])
         return corpus.splits[place][:limit]
 
-    @property
+    @functools.cached_property
     def characters(self) -> str:
         """One character for the unknown, then those of the training split: a character's place is its id."""
         return corpora.vocabulary(self.text("train"))

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from experiments.tasks.base import NOT_SCORED, Arrays, Task, option
+from experiments.tasks.loading import memoryless
 from experiments.tasks.loading.arrays import Split, read
 from tracking.errors import DataError
 
@@ -105,12 +106,12 @@ class OwnData(Task):
             last, scored = (array.reshape(-1, *array.shape[2:]) for array in (x, x_scored))
             y, y_scored = (array.reshape(-1, *array.shape[2:]) for array in (y, y_scored))
         if self.loss == "mse":
-            fitted = (_means if self.tokens else _fit)(last, y.astype(np.float64), scored)
+            fitted = (memoryless.means if self.tokens else memoryless.fit)(last, y.astype(np.float64), scored)
             errors = y_scored - y.mean(axis=0, dtype=np.float64), y_scored - fitted
             return {"constant": float(np.mean(errors[0] ** 2)), "last_step": float(np.mean(errors[1] ** 2))}
         last, y, scored, y_scored = last[y >= 0], y[y >= 0], scored[y_scored >= 0], y_scored[y_scored >= 0]
         frequent = int(np.bincount(y).argmax())
-        guess = _by_token(last, y, scored, frequent) if self.tokens else _nearest(last, y, scored)
+        guess = memoryless.by_token(last, y, scored, frequent) if self.tokens else memoryless.nearest(last, y, scored)
         return {"constant": float(np.mean(y_scored == frequent)), "last_step": float(np.mean(y_scored == guess))}
 
     def _last(self, x: np.ndarray, name: str) -> np.ndarray:
@@ -162,34 +163,3 @@ def _task(path: Path, modified: int, size: int) -> type[OwnData]:
         "__doc__": OwnData.__doc__,
     }
     return type("OwnData", (OwnData,), attributes)
-
-
-def _fit(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:
-    """The answers of least squares on the features and a constant."""
-    inputs, queries = (np.column_stack([array.astype(np.float64), np.ones(len(array))]) for array in (x, scored))
-    return np.asarray(queries @ np.linalg.lstsq(inputs, y, rcond=None)[0])
-
-
-def _means(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:
-    """For each token the mean of its answers in training; for a new token the mean of all answers."""
-    tokens, place, counts = np.unique(x, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(tokens), y.shape[1]))
-    np.add.at(sums, place, y)
-    nearest = np.minimum(np.searchsorted(tokens, scored), len(tokens) - 1)
-    return np.where((tokens[nearest] == scored)[:, None], (sums / counts[:, None])[nearest], y.mean(axis=0))
-
-
-def _by_token(x: np.ndarray, y: np.ndarray, scored: np.ndarray, frequent: int) -> np.ndarray:
-    """For each token its most frequent class in training; for a new token `frequent`."""
-    pairs, counts = np.unique(np.column_stack([x, y]), axis=0, return_counts=True)
-    order = np.lexsort((-pairs[:, 1], counts))
-    best = np.full(max(x.max(), scored.max()) + 1, frequent)
-    best[pairs[order, 0]] = pairs[order, 1]  # the last class in `order` wins: the most frequent, of equals the smallest
-    return best[scored]
-
-
-def _nearest(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:
-    """The class whose mean is nearest."""
-    labels = np.unique(y)
-    distances = [((scored - x[y == label].mean(axis=0, dtype=np.float64)) ** 2).sum(axis=1) for label in labels]
-    return labels[np.argmin(distances, axis=0)]
