@@ -60,17 +60,18 @@ class CharLM(Task):
 
     @property
     def steps(self) -> int:
-        return self._line_steps if self.lines else self.window
+        return self._longest_line("train") if self.lines else self.window
 
     @property
     def reach(self) -> int:
         """The number that Tallec & Ollivier use for the characters of text8."""
         return 8
 
-    @property
-    def _line_steps(self) -> int:
-        """Characters of the longest line, its newline included."""
-        return 1 + max(len(line) for split in split_lines(corpora.load(self.corpus).text) for line in split)
+    def _longest_line(self, name: str) -> int:
+        """Characters of a split's longest line, its newline included. With reading 1 the lines of all splits count."""
+        splits = split_lines(corpora.load(self.corpus).text)
+        lines = sum(splits, []) if self.reading == 1 else splits[SPLITS.index(name)][: getattr(self, name) or None]
+        return 1 + max(map(len, lines))
 
     def text(self, name: str) -> str:
         """The characters of a split. With lines=true it has a newline before the first line and behind the last."""
@@ -95,7 +96,7 @@ class CharLM(Task):
     def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
         ids = corpora.encode(self.text(name), self.characters)
         if self.lines:
-            return pad_lines(ids, self.characters.index("\n"), self._line_steps, NOT_SCORED)
+            return pad_lines(ids, self.characters.index("\n"), self._longest_line(name), NOT_SCORED)
         return ids[:-1], ids[1:]
 
     def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -111,7 +112,7 @@ class CharLM(Task):
         """The shares of sampled lines that are valid, unique and novel."""
         if not self.lines:
             return {}
-        return line_quality(draw(SAMPLED_LINES, 2 * self._line_steps), self.text("train"))
+        return line_quality(draw(SAMPLED_LINES, 2 * self.steps), self.text("train"))
 
     def token_names(self) -> list[str]:
         return [repr(character)[1:-1] for character in self.characters]

@@ -1,8 +1,25 @@
-"""Models without memory: what they answer at a step, from the step alone. Their scores are floors of a user's data."""
+"""Models without memory: what they answer at a step, from the step alone. Their scores are floors of a user's data.
+
+x and `scored` are the steps of training, and of the split that is scored: tokens `(n,)`, or features `(n, features)`.
+"""
 
 import numpy as np
 
 MOST_NUMBERS = 2**20  # differences that `nearest` has in memory at once
+
+
+def number_floors(x: np.ndarray, y: np.ndarray, scored: np.ndarray, answers: np.ndarray) -> dict[str, float]:
+    """The squared errors of the mean, and of what a step says, for numbers y and `answers` `(n, values)`."""
+    fitted = (means if x.ndim == 1 else fit)(x, y.astype(np.float64), scored)
+    errors = answers - y.mean(axis=0, dtype=np.float64), answers - fitted
+    return {"constant": float(np.mean(errors[0] ** 2)), "last_step": float(np.mean(errors[1] ** 2))}
+
+
+def class_floors(x: np.ndarray, y: np.ndarray, scored: np.ndarray, answers: np.ndarray) -> dict[str, float]:
+    """The accuracies of the most frequent class, and of what a step says, for classes y and `answers` `(n,)`."""
+    frequent = int(np.bincount(y).argmax())
+    guess = by_token(x, y, scored, frequent) if x.ndim == 1 else nearest(x, y, scored)
+    return {"constant": float(np.mean(answers == frequent)), "last_step": float(np.mean(answers == guess))}
 
 
 def fit(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:
