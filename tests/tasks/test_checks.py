@@ -82,7 +82,11 @@ WRONG = {
     "class": ("return x, x[:, 0]", "return x, x[:, 0] + 1", "train: y: expected 0 to 3, got 1 to 4"),
     "floats": ("return x, x[:, 0]", "return x / 1, x[:, 0]", "train: x: expected integers, got float64"),
     "neither": ("def tokens", "def token", "train: expected features or tokens, got None and None"),
-    "floors": ("0.25,", "float('nan'),", "floors: expected names with finite numbers, got {'no_memory': nan, "),
+    "floors": (
+        "0.25,",
+        "float('nan'),",
+        "floors: expected names of letters, digits and _ with finite numbers, got {'no_memory': nan, ",
+    ),
     "preprocessing": (
         "    def sample",
         "    def preprocessing(self):\n        return np.zeros(1)\n\n    def sample",
@@ -111,9 +115,9 @@ WRONG = {
     "names": (
         '"no_memory": 0.25',
         '("no", "memory"): 0.25',
-        "floors: expected names with finite numbers, got {('no', ",
+        "floors: expected names of letters, digits and _ with finite numbers, got {('no', ",
     ),
-    "no floor": ('return {"no_memory": 0.25, "half_memory": 0.5}', "return 3", "floors: expected names with finite"),
+    "no floor": ('return {"no_memory": 0.25, "half_memory": 0.5}', "return 3", "floors: expected names of letters"),
 }
 
 
