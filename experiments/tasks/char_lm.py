@@ -114,6 +114,17 @@ class CharLM(Task):
             return {}
         return line_quality(draw(SAMPLED_LINES, 2 * self.steps), self.text("train"))
 
+    def about(self) -> str:
+        """How many lines each split has, how long they are, and how much the training split lacks."""
+        if not self.lines:
+            return ""
+        answers = {name: self.split(name, 0)[1] for name in SPLITS}
+        sizes = [f"{len(y):,} {name} of up to {y.shape[1]} characters" for name, y in answers.items()]
+        unknown = {name: np.count_nonzero(y == 0) for name, y in answers.items()}
+        missing = [f"{count:,} characters of {name}" for name, count in unknown.items() if count]
+        line = f"{corpora.load(self.corpus).name}: lines: {', '.join(sizes)}"
+        return f"{line}; not in train: {', '.join(missing)}" if missing else line
+
     def token_names(self) -> list[str]:
         return [repr(character)[1:-1] for character in self.characters]
 

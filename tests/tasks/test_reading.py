@@ -108,6 +108,10 @@ def test_the_length_of_a_line_is_each_splits_own(names: Path) -> None:
     options = {"corpus": str(names), "lines": "true"}
     task = find.make("char_lm", options)
     assert [task.split(split, 0)[0].shape[1] for split in base.SPLITS] == [6, 6, 46]
+    assert task.about() == (
+        "names.txt: lines: 240 train of up to 6 characters, 30 val of up to 6 characters,"
+        " 30 test of up to 46 characters; not in train: 40 characters of test"
+    )
     assert task.steps == 6 and "x" not in task.preprocessing()["vocabulary"]
     before = find.make("char_lm", options, reading=1)
     assert [before.split(split, 0)[0].shape[1] for split in base.SPLITS] == [46, 46, 46] and before.steps == 46
