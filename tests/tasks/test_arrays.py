@@ -27,6 +27,11 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a name": ({"x": X, "y": Y, "z": Y}, f"d.npz: expected arrays called {KNOWN}, got 'z'"),
     "objects": ({"x": np.array([{}, 1]), "y": Y}, "x: expected an array of numbers, got Python objects (a pickle)"),
     "words": ({"x": np.full((100, 6), "a"), "y": Y}, "x: expected integers or floats, got <U1"),
+    "labels of a table": (
+        {"x": X, "y": np.array(["no", "yes"], object)[Y]},
+        "y: expected an array of numbers, got Python objects (a pickle);"
+        " for labels that are strings save y.astype(str)",
+    ),
     "complex": ({"x": X.astype(complex), "y": Y}, "x: expected integers or floats, got complex128"),
     "nan": ({"x": np.where(X > 2, np.nan, X), "y": Y}, "x: expected finite numbers of 32 bits, got "),
     "too large": ({"x": X.astype(float) * 1e300, "y": Y}, "x: expected finite numbers of 32 bits, got "),

@@ -54,13 +54,14 @@ def _load(path: Path) -> dict[str, np.ndarray]:
 
 
 def _array(file: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
+    words = name.startswith("y")
     try:
         array = file[name]
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise DataError(f"{name}: expected a whole array, got a damaged one: {error}") from None
-        raise DataError(f"{name}: expected an array of numbers, got Python objects (a pickle)") from None
-    words = name.startswith("y")
+        hint = f"; for labels that are strings save {name}.astype(str)" if words else ""
+        raise DataError(f"{name}: expected an array of numbers, got Python objects (a pickle){hint}") from None
     if not isinstance(array, np.ndarray) or array.dtype.kind not in ("biufUS" if words else "biuf"):
         expected = "integers, floats or strings" if words else "integers or floats"
         raise DataError(f"{name}: expected {expected}, got {getattr(array, 'dtype', 'other bytes')}")
