@@ -9,6 +9,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, Metric, Run
 
+from tracking.as_json import as_json
 from tracking.errors import BadInput, SearchStateError
 from tracking.journal import now
 from tracking.models import CARD, download, logged_model
@@ -104,7 +105,7 @@ def _record_test(client: MlflowClient, card: dict[str, Any]) -> None:
 def _place(file: Path, card: dict[str, Any], to: Path) -> None:
     """Replaces each file in one step, so an earlier export keeps its file until the new one is there."""
     described = file.with_name(CARD)
-    described.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    described.write_text(as_json(card, ensure_ascii=False) + "\n", "utf-8")
     to.mkdir(exist_ok=True)
     file.replace(to / KERAS)
     described.replace(to / CARD)

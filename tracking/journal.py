@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tracking.as_json import as_json
 from tracking.errors import DataError
 
 Event = dict[str, Any]
@@ -51,7 +52,7 @@ class Journal:
         Raises OSError, with the journal's name, if the disk is full. The journal then has what it had before.
         """
         line = {"event": event, "time": now(), **fields}
-        data = json.dumps(line).encode() + b"\n"
+        data = as_json(line, indent=None).encode() + b"\n"
         with naming(self.path), self.path.open("ab", buffering=0) as file:
             before = os.fstat(file.fileno()).st_size
             if file.write(data) != len(data):

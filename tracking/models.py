@@ -20,6 +20,7 @@ from mlflow.types.schema import Schema, TensorSpec
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
+from tracking.as_json import as_json
 from tracking.errors import StoreError
 from tracking.paging import models
 from tracking.searches import search_name, spec_id
@@ -100,7 +101,7 @@ def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, An
     (folder / KERAS_FILE).parent.mkdir()
     shutil.copyfile(keras_file, folder / KERAS_FILE)
     (folder / "data" / "keras_module.txt").write_text("keras")
-    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", "utf-8")
+    (folder / CARD).write_text(as_json(card) + "\n", "utf-8")
     requirements = [f"{name}=={card['versions'][name]}" for name in ("keras", "tensorflow", "numpy")]
     (folder / "requirements.txt").write_text("\n".join([f"mlflow=={card['versions']['mlflow']}", *requirements]) + "\n")
     model.signature = ModelSignature(_schema(card["shapes"]["input"]), _schema(card["shapes"]["output"]))

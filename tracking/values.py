@@ -26,7 +26,7 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
     tags: dict[str, str] = {}
 
     def add(values: Iterable[tuple[str, float]], time: int, step: int = 0) -> None:
-        metrics.update({(name, step): Metric(name, value, time, step) for name, value in values})
+        metrics.update({(name, step): Metric(name, value, time, step) for name, value in values if value is not None})
 
     for event in events:
         kind, time = event["event"], event["time"]

@@ -78,6 +78,14 @@ def _typed(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     return convert
 
 
+def task_options(words: list[str]) -> dict[str, str]:
+    """The values of -o: {"length": "50"} of ["length=50"]. Raises BadInput."""
+    for word in words:
+        if "=" not in word.removeprefix("="):
+            raise BadInput(f"-o: expected KEY=VALUE, got {word!r}")
+    return dict(word.split("=", 1) for word in words)
+
+
 def add_seed(parser: argparse.ArgumentParser, text: str, default: Any) -> None:
     """Adds --seed."""
     parser.add_argument("--seed", metavar="N", type=whole(0, MOST_SEED), default=default, help=text)

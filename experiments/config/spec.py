@@ -54,6 +54,7 @@ class Spec:
     memory_limit: str = "auto"
     no_horizon: bool = False
     seed: int = 0
+    reading: int = 1  # how a user's data and lines are read (tasks/base.py); a spec without it is of an earlier version
     digest: str = ""  # of the train and validation data
     id: str = ""  # is different for two searches of the same name, for example in two stores
 

@@ -105,7 +105,6 @@ def _status(path: Path, source: str) -> os.stat_result:
     return status
 
 
-@functools.lru_cache(maxsize=1)  # a search has one text
 def vocabulary(text: str) -> str:
     """The unknown symbol U+FFFD, then the distinct characters of `text`, the training split, in code point order."""
     return UNKNOWN + "".join(sorted(set(text) - {UNKNOWN}))

@@ -19,7 +19,6 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(word for line in text.splitlines() for word in [*line.split(), END])
 
 
-@functools.lru_cache(maxsize=8)
 def vocabulary(training: tuple[str, ...], size: int) -> tuple[str, ...]:
     """<unk>, <eos>, then the most frequent words. Of two equally frequent words the one that occurs first is taken."""
     counts = Counter(word for word in training if word not in (UNKNOWN, END))

@@ -106,6 +106,7 @@ class Launch:
         arrays = self.task.split(name, self.spec.seed)
         if self._own():
             checks.check_data(self.task, self.spec.task, name, arrays)
+        checks.check_scored(self.task, name, arrays[1])
         return arrays
 
     def _own(self) -> bool:

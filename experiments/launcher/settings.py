@@ -11,7 +11,7 @@ from experiments.config.spec import PRUNERS, SCHEDULES, STRATEGIES, Spec
 from experiments.config.units import MOST, parse_duration, parse_number, parse_size
 from experiments.data import corpora
 from experiments.system.resources import automatic_workers
-from experiments.tasks.base import Task
+from experiments.tasks.base import READING, Task
 from experiments.tasks.loading import find
 from search_spaces import cells
 from tracking.errors import BadInput
@@ -44,7 +44,7 @@ def search_spec(
     if before and before.task != task:
         raise BadInput(f"--resume: expected TASK as when the search began, {before.task}, got {task}")
     options = {key: _anywhere(key, value) for key, value in options.items()}
-    made = find.make(task, {**(before.options if before else {}), **options})
+    made = find.make(task, {**(before.options if before else {}), **options}, before.reading if before else READING)
     named = {key: value for key, value in given.items() if value is not None}
     named["options"] = {key: str(value) for key, value in dataclasses.asdict(made).items()}
     defaults = before.to_json() if before else _defaults(made, named)
@@ -61,7 +61,7 @@ def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
     chosen = named.get("cells", cells.names())
     exact = {"pruner": "none"} if named.get("oracle") == "grid" else {}
     opened = recipes.opened(task, chosen) if named.get("recipe") else {}
-    return {"cells": chosen, **exact, **opened}
+    return {"cells": chosen, "reading": READING, **exact, **opened}
 
 
 def _anywhere(key: str, value: str) -> str:

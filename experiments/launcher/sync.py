@@ -42,7 +42,8 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> bool:
 def _described(folder: SearchFolder, spec: Spec) -> dict[str, Any]:
     if folder.task.exists():
         return dict(json.loads(folder.task.read_text("utf-8")))
-    task = find.make(spec.task, spec.options)  # the search is of an early version, or was killed before it began
+    # The search is of an early version, or was killed before it began.
+    task = find.make(spec.task, spec.options, spec.reading)
     check_digest([task.split(name, spec.seed) for name in ("train", "val")], spec.digest)
     return describe(task)
 

@@ -1,7 +1,6 @@
 """Writes files so that a kill, a full disk or a second writer never leaves half of one."""
 
 import hashlib
-import json
 import os
 import platform
 import re
@@ -10,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tracking.as_json import as_json
 from tracking.journal import naming
 
 
@@ -28,7 +28,7 @@ def write_bytes(path: Path, content: bytes, durable: bool = True) -> None:
 
 def write_json(path: Path, content: dict[str, Any], durable: bool = True) -> None:
     """`write_bytes` of a JSON object."""
-    write_bytes(path, json.dumps(content, indent=1).encode() + b"\n", durable)
+    write_bytes(path, as_json(content).encode() + b"\n", durable)
 
 
 @contextmanager

@@ -33,6 +33,9 @@ SPLITS = ("train", "val", "test")
 DATA_SEEDS = 0  # spawn key of the data; training has 1, proposals have 2
 NOT_SCORED = -1
 LOSSES = ("mse", "categorical")
+# How a user's data and lines of text are read. With reading 1, that of earlier versions, all splits say which tokens
+# and classes there are and how long a line is. Since reading 2 the training split says it.
+READING = 2
 
 
 def option(default: Any, text: str, minimum: int | None = None, choices: tuple[Any, ...] = ()) -> Any:
@@ -52,6 +55,7 @@ class Task:
     one_hot: ClassVar[bool] = False  # tokens are read as one-hot vectors instead of trained embeddings
     lengthens: ClassVar[bool] = False  # the knob is a length or a lag: see `longer`
     finite_data: ClassVar[str] = ""  # why no fresh samples can be drawn; "" where they can
+    reading: ClassVar[int] = READING
 
     train: int = option(10_000, "training samples; online or online:N draws N fresh ones in every epoch", 1)
     val: int = option(2_000, "validation samples", 1)

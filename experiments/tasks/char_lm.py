@@ -18,6 +18,7 @@ Published, bits per character on ptb-char / text8: Bai et al. 2018, arXiv:1803.0
 Source: Karpathy, Johnson & Fei-Fei 2015, arXiv:1506.02078.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -59,17 +60,18 @@ class CharLM(Task):
 
     @property
     def steps(self) -> int:
-        return self._line_steps if self.lines else self.window
+        return self._longest_line("train") if self.lines else self.window
 
     @property
     def reach(self) -> int:
         """The number that Tallec & Ollivier use for the characters of text8."""
         return 8
 
-    @property
-    def _line_steps(self) -> int:
-        """Characters of the longest line, its newline included."""
-        return 1 + max(len(line) for split in split_lines(corpora.load(self.corpus).text) for line in split)
+    def _longest_line(self, name: str) -> int:
+        """Characters of a split's longest line, its newline included. With reading 1 the lines of all splits count."""
+        splits = split_lines(corpora.load(self.corpus).text)
+        lines = sum(splits, []) if self.reading == 1 else splits[SPLITS.index(name)][: getattr(self, name) or None]
+        return 1 + max(map(len, lines))
 
     def text(self, name: str) -> str:
         """The characters of a split. With lines=true it has a newline before the first line and behind the last."""
@@ -78,7 +80,7 @@ class CharLM(Task):
             return join_lines(split_lines(corpus.text)[place][:limit])
         return corpus.splits[place][:limit]
 
-    @property
+    @functools.cached_property
     def characters(self) -> str:
         """One character for the unknown, then those of the training split: a character's place is its id."""
         return corpora.vocabulary(self.text("train"))
@@ -94,7 +96,7 @@ class CharLM(Task):
     def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
         ids = corpora.encode(self.text(name), self.characters)
         if self.lines:
-            return pad_lines(ids, self.characters.index("\n"), self._line_steps, NOT_SCORED)
+            return pad_lines(ids, self.characters.index("\n"), self._longest_line(name), NOT_SCORED)
         return ids[:-1], ids[1:]
 
     def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -110,7 +112,18 @@ class CharLM(Task):
         """The shares of sampled lines that are valid, unique and novel."""
         if not self.lines:
             return {}
-        return line_quality(draw(SAMPLED_LINES, 2 * self._line_steps), self.text("train"))
+        return line_quality(draw(SAMPLED_LINES, 2 * self.steps), self.text("train"))
+
+    def about(self) -> str:
+        """How many lines each split has, how long they are, and how much the training split lacks."""
+        if not self.lines:
+            return ""
+        answers = {name: self.split(name, 0)[1] for name in SPLITS}
+        sizes = [f"{len(y):,} {name} of up to {y.shape[1]} characters" for name, y in answers.items()]
+        unknown = {name: np.count_nonzero(y == 0) for name, y in answers.items()}
+        missing = [f"{count:,} characters of {name}" for name, count in unknown.items() if count]
+        line = f"{corpora.load(self.corpus).name}: lines: {', '.join(sizes)}"
+        return f"{line}; not in train: {', '.join(missing)}" if missing else line
 
     def token_names(self) -> list[str]:
         return [repr(character)[1:-1] for character in self.characters]

@@ -15,6 +15,7 @@ arXiv:1803.01271, 13,000,000 parameters, 3x700, SGD 30, clipping at 0.3, dropout
 Source: Mikolov et al. 2010; Zaremba et al. 2014.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -55,7 +56,7 @@ class WordLM(Task):
     def steps(self) -> int:
         return self.window
 
-    @property
+    @functools.cached_property
     def known_words(self) -> tuple[str, ...]:
         """`vocabulary` words: a word's place is its id."""
         return words.vocabulary(self._words("train"), self.vocabulary)

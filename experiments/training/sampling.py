@@ -198,12 +198,15 @@ def _prompt(prompt: str, vocabulary: str | list[str], lines: bool) -> np.ndarray
 
 
 def sample_shares(task: Task, model: "keras.Sequential", seed: int) -> dict[str, float]:
-    """What the task measures of the text that a trained model writes, by name; see `Task.samples`."""
+    """What the task measures of the text that a trained model writes, by name; see `Task.samples`.
+
+    A share that is not finite is left out: there is none, for example of no lines.
+    """
     if list(inspect.signature(task.samples).parameters) == ["draw"]:
         found = task.samples(lambda count, longest: sample_lines(model, _vocabulary(task), count, longest, seed))
     else:
         found = task.samples(model, seed)  # type: ignore[call-arg]  # a user's task may take the model
-    return {name: float(share) for name, share in found.items()}
+    return {name: float(share) for name, share in found.items() if math.isfinite(share)}
 
 
 def _vocabulary(task: Task) -> str:

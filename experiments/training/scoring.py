@@ -9,6 +9,7 @@ import numpy as np
 from experiments.system.imports import import_keras
 from experiments.tasks.base import Arrays, Task
 from experiments.tasks.loading import find
+from experiments.tasks.loading.checks import check_scored
 from experiments.tasks.loading.digest import check_digest
 from experiments.training.windows import Rows, rows
 from tracking.errors import DataError
@@ -118,11 +119,13 @@ def scorer(spec: dict[str, Any]) -> Callable[[Path, str], float]:
 
     Raises DataError if the data are no longer those of the search.
     """
-    task = find.make(spec["task"], spec["options"])
+    task = find.make(spec["task"], spec["options"], spec.get("reading", 1))
     check_digest([task.split(name, spec["seed"]) for name in ("train", "val")], spec["digest"])
 
     def score(file: Path, split: str) -> float:
-        return Scorer(task, _load(file), task.split(split, spec["seed"])).score()
+        arrays = task.split(split, spec["seed"])
+        check_scored(task, split, arrays[1])
+        return Scorer(task, _load(file), arrays).score()
 
     return score
 

@@ -37,7 +37,7 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    task = find.make(spec.task, spec.options)
+    task = find.make(spec.task, spec.options, spec.reading)
     train, val = load_splits(search, session, task, spec.seed)
     steps = spec.epochs * training_steps(task, len(train[0]), spec.batch)
     decay_steps = steps if spec.schedule == "cosine" else None

@@ -68,6 +68,22 @@ def test_the_vocabulary_is_of_the_training_split_alone(tmp_path: Path) -> None:
     assert found.preprocessing()["vocabulary"] == list(found.token_names())
 
 
+def test_the_text_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+
+    class Word(str):
+        def __hash__(self) -> int:
+            hashed.append(self)
+            return super().__hash__()
+
+    monkeypatch.setattr(words, "split", lambda text: tuple(map(Word, text.split())))
+    found = task(tmp_path)
+    assert found.tokens == 7 and hashed
+    hashed.clear()
+    assert (found.tokens, found.outputs, len(found.token_names()), found.answer(2)) == (7, 7, 7, "the")
+    assert not hashed
+
+
 def test_perplexity_by_hand(tmp_path: Path) -> None:
     found = task(tmp_path)
     y = np.array([[2, 1]], np.int32)

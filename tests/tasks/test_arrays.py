@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,19 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "no y": ({"x": X}, "y: expected an array 'y' in d.npz, got x"),
     "a name": ({"x": X, "y": Y, "z": Y}, f"d.npz: expected arrays called {KNOWN}, got 'z'"),
     "objects": ({"x": np.array([{}, 1]), "y": Y}, "x: expected an array of numbers, got Python objects (a pickle)"),
-    "words": ({"x": X, "y": np.array(["a"] * 100)}, "y: expected integers or floats, got <U1"),
+    "words": ({"x": np.full((100, 6), "a"), "y": Y}, "x: expected integers or floats, got <U1"),
+    "labels of a table": (
+        {"x": X, "y": np.array(["no", "yes"], object)[Y]},
+        "y: expected an array of numbers, got Python objects (a pickle);"
+        " for labels that are strings save y.astype(str)",
+    ),
     "complex": ({"x": X.astype(complex), "y": Y}, "x: expected integers or floats, got complex128"),
     "nan": ({"x": np.where(X > 2, np.nan, X), "y": Y}, "x: expected finite numbers of 32 bits, got "),
     "too large": ({"x": X.astype(float) * 1e300, "y": Y}, "x: expected finite numbers of 32 bits, got "),
     "a single number": ({"x": X, "y": np.int64(3)}, "y: expected one for each of the 100 samples of x, got a single"),
     "nothing asked": (
         {"x": X, "y": np.tile([[0, 1] * 3], (100, 1)), **{f"{a}_{b}": c for b in ("val", "test") for a, c in NOTHING}},
-        "y_val: expected a class somewhere, got none: all are -1",
+        "y_val: expected a class somewhere in the 100 val samples that are used, got none: all are -1",
     ),
     "nothing asked before the end": (
         {"x": X, "y": np.tile([[-1] * 3 + [0, 1, 0]], (100, 1)), "lengths": LENGTHS * 0 + 3},
@@ -40,16 +46,33 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "no features": (
         {"x": X[:, :, 0], "y": Y},
-        "x: expected floats (n, time, features) or integer tokens (n, time), got ",
+        "x: expected floats (n, time, features) or integer tokens (n, time), got float32 (100, 6);"
+        " for sequences of one feature save x[..., None]",
+    ),
+    "integer features": (
+        {"x": np.zeros((100, 6, 3), np.uint8), "y": Y},
+        "x: expected floats (n, time, features) or integer tokens (n, time), got uint8 (100, 6, 3);"
+        ' for measurements save x.astype("float32")',
     ),
     "4 axes": ({"x": X[..., None], "y": Y}, "x: expected floats (n, time, features) or integer tokens (n, time), got "),
     "no steps": ({"x": X[:, :0], "y": Y}, "x: expected floats (n, time, features) or integer tokens (n, time), got "),
-    "negative token": ({"x": np.full((100, 6), -1), "y": Y}, "x: expected tokens from 0, got -1"),
-    "huge token": ({"x": np.full((100, 6), 10**9), "y": Y}, "x: expected integers from 0 below 100,000 (floats, "),
+    "negative token": (
+        {"x": np.full((100, 6), -1), "y": Y},
+        "x: expected tokens, which are integers from 0 below 100,000, got -1 to -1;",
+    ),
+    "huge token": (
+        {"x": np.full((100, 6), 10**9), "y": Y},
+        "x: expected tokens, which are integers from 0 below 100,000, got 1000000000 to 1000000000; for measurements"
+        ' save x[..., None].astype("float32")',
+    ),
+    "no padding fits": ({"x": X * 0 - np.finfo(np.float32).max, "y": Y}, "x: expected finite numbers of 32 bits, got "),
     "other count": ({"x": X, "y": Y[:99]}, "y: expected one for each of the 100 samples of x, got 99"),
-    "negative class": ({"x": X, "y": Y - 1}, "y: expected classes from 0, got -1"),
-    "other time": ({"x": X, "y": np.zeros((100, 5), int)}, "y: expected classes (n,) or (n, time=6), or floats "),
-    "one class": ({"x": X, "y": Y * 0}, "y: expected at least two classes, got one"),
+    "negative class": ({"x": X, "y": Y - 1}, "y: expected labels from 0, got -1; with -o kind=classes negative labels"),
+    "other time": ({"x": X, "y": np.zeros((100, 5, 2))}, "y: expected labels (n,) or (n, time=6), one-hot rows "),
+    "one class": (
+        {"x": X, "y": Y * 0},
+        "y: expected at least two classes in the 80 train samples that are used, got one",
+    ),
     "long": ({"x": X, "y": Y, "lengths": LENGTHS + 1}, "lengths: expected 1 to 6, got 2 to 7"),
     "empty sequence": ({"x": X, "y": Y, "lengths": LENGTHS - 1}, "lengths: expected 1 to 6, got 0 to 5"),
     "float lengths": (
@@ -58,7 +81,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "lengths and numbers": (
         {"x": X, "y": X, "lengths": LENGTHS},
-        "lengths: expected none where y is floats at every step",
+        "lengths: expected none where y is numbers at every step",
     ),
     "half a split": ({"x": X, "y": Y, "x_val": X}, "y_val: expected x_val, y_val, x_test, y_test together, got x_val"),
     "few": ({"x": X[:9], "y": Y[:9]}, "x: expected at least 10 samples to split 80/10/10, got 9"),
@@ -162,7 +185,7 @@ def test_a_broken_task(recurrent: Recurrent, tmp_path: Path, code: str | None, l
     [
         ("train=81", "train: expected at most the 80 samples of the file, got 81"),
         ("train=online", "train: expected a number, got online: a file has only so many samples"),
-        ("length=3", "-o: expected one of online, test, train, val, got 'length'"),
+        ("length=3", "-o: expected one of kind, online, test, train, val, got 'length'"),
     ],
 )
 def test_options_of_a_file(recurrent: Recurrent, tmp_path: Path, option: str, line: str) -> None:
@@ -170,9 +193,9 @@ def test_options_of_a_file(recurrent: Recurrent, tmp_path: Path, option: str, li
     assert refused(recurrent, tmp_path, "d.npz", "-o", option) == line
 
 
-def made(folder: Path, **arrays: Any) -> base.Task:
+def made(folder: Path, options: dict[str, str] | None = None, **arrays: Any) -> base.Task:
     np.savez(folder / "d.npz", **arrays)
-    return find.make(str(folder / "d.npz"), {})
+    return find.make(str(folder / "d.npz"), options or {})
 
 
 def test_splits_are_drawn_from_all_samples(tmp_path: Path) -> None:
@@ -190,8 +213,10 @@ def test_own_splits_stay(tmp_path: Path) -> None:
     for split, count in (("train", 100), ("val", 7), ("test", 3)):
         np.testing.assert_array_equal(task.split(split, 0)[0], X[:count])
     shares = task.about()
-    assert "d.npz: classification; x float32 (6, 3), y int32 ()" in shares
-    assert "samples: 100 train, 7 val, 3 test; 2 classes (0: 50%, 1: 50%)" in shares
+    assert shares == (
+        "d.npz: classification; x: 6 steps of 3 features; y: 2 classes (0: 50%, 1: 50%);"
+        " samples: 100 train, 7 val, 3 test"
+    )
 
 
 def test_what_is_behind_the_end_is_padding(tmp_path: Path) -> None:
@@ -210,7 +235,7 @@ def test_tokens_with_lengths_make_room_for_padding(tmp_path: Path) -> None:
     tokens = np.tile([3, 0, 1, 2, 0, 0], (20, 1))
     task = made(tmp_path, x=tokens, y=Y[:20], lengths=np.full(20, 4))
     assert task.split("val", 0)[0].tolist() == [[4, 1, 2, 3, 0, 0]] * 2
-    assert (task.tokens, task.padding, list(task.token_names())) == (5, 0, ["_", "0", "1", "2", "3"])
+    assert (task.tokens, task.padding, list(task.token_names())) == (6, 0, ["_", "0", "1", "2", "3", "?"])
 
 
 def test_padding_is_never_a_value_that_occurs(tmp_path: Path) -> None:
@@ -225,7 +250,7 @@ def test_many_tokens_need_little_memory(tmp_path: Path) -> None:
     x = np.random.default_rng(1).integers(0, 60_000, (200, 8))
     number = made(tmp_path, x=x, y=x[:, -1] / 60_000)
     assert number.floors()["last_step"] <= 1.1 * number.floors()["constant"]
-    assert made(tmp_path, x=x, y=x).floors()["last_step"] == pytest.approx(
+    assert made(tmp_path, {"kind": "classes"}, x=x, y=x).floors()["last_step"] == pytest.approx(
         np.isin(number.split("val", 0)[0], number.split("train", 0)[0]).mean(), abs=0.01
     ), "a token that was seen names itself"
 
@@ -233,7 +258,7 @@ def test_many_tokens_need_little_memory(tmp_path: Path) -> None:
 def test_numbers_by_token_are_its_means(tmp_path: Path) -> None:
     x, y = np.array([[0], [0], [1], [2]] * 5), np.array([1.0, 3, 5, 0] * 5)
     parts = {"x": x[:12], "y": y[:12], "x_val": np.array([[0], [1], [3]]), "y_val": np.array([2.0, 6, 2.25])}
-    task = made(tmp_path, **parts, x_test=x, y_test=y)
+    task = made(tmp_path, {"kind": "numbers"}, **parts, x_test=x, y_test=y)
     assert task.floors()["last_step"] == pytest.approx((0 + 1 + 0) / 3), "2, 5, and 2.25 for a token that is new"
 
 
@@ -257,13 +282,32 @@ def test_floors_by_hand(tmp_path: Path) -> None:
     assert floors["last_step"] == pytest.approx(0, abs=1e-9)
 
 
+def test_many_classes_need_little_memory(tmp_path: Path) -> None:
+    """3,000 classes and 20,000 answers are 480 MB of distances, if all of them are in memory at once."""
+    rng = np.random.default_rng(0)
+    y, asked = np.tile(np.arange(3_000), 2), rng.integers(0, 3_000, 20_000)
+    parts = {"x": place(y), "y": y, "x_val": place(asked), "y_val": asked, "x_test": place(y), "y_test": y}
+    task = made(tmp_path, {"kind": "classes"}, **parts)
+    tracemalloc.start()
+    floors = task.floors()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert floors["last_step"] == 1.0, "each class has a place of its own"
+    assert peak < 100e6
+
+
+def place(y: np.ndarray) -> np.ndarray:
+    """Sequences of one step, in which each class has a place of its own."""
+    return np.stack([y % 50, y // 50], axis=-1).astype(np.float32)[:, None]
+
+
 def test_a_search_over_sequences_of_any_length(tmp_path: Path) -> None:
     x = np.repeat(Y[:, None, None], 6, axis=1).astype(np.float32)
     np.savez(tmp_path / "my data.npz", x=x, y=Y, lengths=LENGTHS)
     words = ("--cells", "gru", "--depth", "1", "--width", "16", "--learning-rate", "0.05", "--oracle", "grid")
     done = run("search", "my data.npz", *words, "--batch", "16", "--trials", "1", "--epochs", "3", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "my data.npz: classification; x float32 (6, 1), y int32 (), lengths; samples: 80 train" in done.stdout
+    assert "my data.npz: classification; x: up to 6 steps of 1 feature; y: 2 classes (" in done.stdout
     searched = Searched(tmp_path, "my-data-1", done)
     (trial,) = searched.trials()
     assert trial.data.metrics["best/accuracy"] == 1.0

@@ -10,6 +10,9 @@ from support.searching import NotRefused, Recurrent, listing
 from experiments.tasks import base
 from experiments.tasks.loading import find
 from experiments.tasks.loading.checks import check_data, check_floors
+from experiments.tasks.loading.digest import digest_of
+from experiments.training.scoring import scorer
+from tracking.errors import DataError
 
 GOOD = '''"""The first of some letters.
 
@@ -79,11 +82,25 @@ WRONG = {
     "class": ("return x, x[:, 0]", "return x, x[:, 0] + 1", "train: y: expected 0 to 3, got 1 to 4"),
     "floats": ("return x, x[:, 0]", "return x / 1, x[:, 0]", "train: x: expected integers, got float64"),
     "neither": ("def tokens", "def token", "train: expected features or tokens, got None and None"),
-    "floors": ("0.25,", "float('nan'),", "floors: expected names with finite numbers, got {'no_memory': nan, "),
+    "floors": (
+        "0.25,",
+        "float('nan'),",
+        "floors: expected names of letters, digits and _ with finite numbers, got {'no_memory': nan, ",
+    ),
     "preprocessing": (
         "    def sample",
         "    def preprocessing(self):\n        return np.zeros(1)\n\n    def sample",
         "preprocessing: expected what JSON can hold, got: Object of type ndarray is not",
+    ),
+    "preprocessing that is not a number": (
+        "    def sample",
+        "    def preprocessing(self):\n        return {'scale': np.nan}\n\n    def sample",
+        "preprocessing: expected what JSON can hold, got: Out of range float values",
+    ),
+    "a default that is not a number": (
+        'option(5, "letters", 1)',
+        'option(5, "letters", 1)\n    rate: float = option(float("nan"), "a rate")',
+        "expected a finite default of rate, got nan",
     ),
     "outputs": (
         "outputs(self) -> int:\n        return 4",
@@ -98,9 +115,9 @@ WRONG = {
     "names": (
         '"no_memory": 0.25',
         '("no", "memory"): 0.25',
-        "floors: expected names with finite numbers, got {('no', ",
+        "floors: expected names of letters, digits and _ with finite numbers, got {('no', ",
     ),
-    "no floor": ('return {"no_memory": 0.25, "half_memory": 0.5}', "return 3", "floors: expected names with finite"),
+    "no floor": ('return {"no_memory": 0.25, "half_memory": 0.5}', "return 3", "floors: expected names of letters"),
 }
 
 
@@ -123,9 +140,35 @@ def test_a_task_that_is_wrong(recurrent: Recurrent, small: Path, what: str) -> N
     assert listing(small) == before
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_an_option_that_is_not_finite(recurrent: Recurrent, small: Path, value: str) -> None:
+    more = 'option(5, "letters", 1)\n    rate: float = option(0.5, "a rate")'
+    (small / "first.py").write_text(GOOD.replace('option(5, "letters", 1)', more))
+    done = recurrent("search", "first.py", "-o", f"rate={value}", cwd=small)
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"recurrent search: -o rate: expected a finite number, got {value!r}\n",
+    )
+
+
 def test_a_task_that_is_right_begins(recurrent: Recurrent, small: Path) -> None:
     with pytest.raises(NotRefused):
         recurrent("search", "first.py", "-o", "train=64", cwd=small)
+
+
+def test_an_export_is_not_scored_on_nothing(small: Path) -> None:
+    """The test split is first read there. Its score would be NaN."""
+    steps = "y = np.where(np.arange(self.length) < self.length - 1, -1, x[:, :1])\n        "
+    text = GOOD.replace("return x, x[:, 0]", f"{steps}return x, y if count != self.test else 0 * y - 1")
+    (small / "first.py").write_text(
+        text.replace("    loss: Class", "    per_step: ClassVar[bool] = True\n    loss: Class")
+    )
+    words = {"train": "64", "val": "32", "test": "16"}
+    task = find.make(str(small / "first.py"), words)
+    digest = digest_of([task.split(name, 0) for name in ("train", "val")])
+    score = scorer({"task": str(small / "first.py"), "options": words, "seed": 0, "digest": digest})
+    with pytest.raises(DataError, match=r"^test: y: expected a step that is scored, got none; are there too few"):
+        score(small / "model.keras", "test")
 
 
 @pytest.mark.parametrize("name", ["queue", "tracking", "numpy"])

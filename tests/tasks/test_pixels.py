@@ -107,3 +107,13 @@ def test_another_file_than_mnist_is_refused(mnist: Server) -> None:
     mnist.body = mnist.body[:-1] + b"?"
     with pytest.raises(ValueError, match="^corpus: expected .* with sha256 [0-9a-f]{64}, got sha256 [0-9a-f]{64}$"):
         make("pixels", {"source": "mnist"}).split("train", 0)
+
+
+def test_a_class_without_a_training_image_is_never_the_nearest() -> None:
+    task = make("pixels", {"train": "5"})
+    (x, y), (x_val, y_val) = (task.split(split, 0) for split in ("train", "val"))
+    assert 1 < len(set(y.tolist())) < 10
+    centres = {label: x[y == label][:, 32:, 0].mean(axis=0) for label in set(y.tolist())}
+    far = [{label: np.sum((image[32:, 0] - mean) ** 2) for label, mean in centres.items()} for image in x_val]
+    right = np.mean([min(one, key=one.__getitem__) == label for one, label in zip(far, y_val, strict=True)])
+    assert task.floors()["half_memory"] == pytest.approx(right)

@@ -1,11 +1,11 @@
 """Measure how fast each kernel is on this machine. It takes two to three minutes."""
 
 import argparse
-import json
 from typing import Any
 
 from experiments.cli.parsing import console, wholes
 from search_spaces import cells
+from tracking.as_json import as_json
 from tracking.errors import BadInput
 
 EXAMPLE = "recurrent kernels --cells gru --lengths 100"
@@ -41,7 +41,7 @@ def run(parsed: argparse.Namespace) -> int:
             found.append(row)
             update(f"measured {len(found)} of {cases} cases ...")
     if parsed.json:
-        print(json.dumps(found, indent=1))
+        print(as_json(found))
     else:
         show(screen, kernel_table(found))
     return 0

@@ -1,13 +1,13 @@
 """What a search found, read from MLflow."""
 
 import argparse
-import json
 import shlex
 import sys
 from datetime import datetime
 from typing import Any
 
 from experiments.cli.parsing import add_tracking_uri, console
+from tracking.as_json import as_json
 
 STATES = {"FINISHED": "done", "RUNNING": "running", "KILLED": "stopped", "FAILED": "failed"}  # MLflow's words
 EXAMPLE = "recurrent results add50 --json"
@@ -29,13 +29,13 @@ def run(parsed: argparse.Namespace) -> int:
         with working(uri):
             searches = all_searches(connect(uri))
         found = [*filter(None, map(_line_or_warning, searches))]
-        print(json.dumps(found, indent=1) if parsed.json else _listed(found))
+        print(as_json(found) if parsed.json else _listed(found))
         return 0
     if not parsed.json:
         return show(parsed.name, uri)
     with working(uri):
         shown = results(*existing_search(parsed.name, uri))
-    print(json.dumps(shown, indent=1))
+    print(as_json(shown))
     return 0
 
 

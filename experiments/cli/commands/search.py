@@ -7,10 +7,10 @@ import sys
 from typing import Any
 
 from experiments.cli.commands import results
-from experiments.cli.parsing import add_seed, add_tracking_uri, console, search_name, whole
+from experiments.cli.parsing import add_seed, add_tracking_uri, console, search_name, task_options, whole
 from experiments.config.spec import Spec
 from search_spaces import cells
-from tracking.errors import BadInput, RecurrentError
+from tracking.errors import RecurrentError
 
 EXAMPLE = "recurrent search adding -o length=50 --cells lstm,gru --depth 1:2 --trials 6 --workers 2 --name add50"
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(Spec)}
@@ -107,7 +107,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     uri = resolve(parsed.tracking_uri)
     given = _given(parsed)
-    spec, task = search_spec(parsed.task, _options(parsed.options), parsed.name, parsed.resume, uri, **given)
+    spec, task = search_spec(parsed.task, task_options(parsed.options), parsed.name, parsed.resume, uri, **given)
     launch = Launch(spec, task, parsed.resume, workers(parsed.workers), uri, console(), unnamed=not parsed.name)
     try:
         ended = launch.run()
@@ -125,14 +125,6 @@ def _given(parsed: argparse.Namespace) -> dict[str, Any]:
     """The fields of a spec that the command line gives."""
     given = {name: getattr(parsed, name, None) for name in DEFAULTS if name not in ("name", "task", "options")}
     return given | {"cells": None if parsed.cells is None else parsed.cells.split(",")}
-
-
-def _options(words: list[str]) -> dict[str, str]:
-    """{"length": "50"} of ["length=50"]."""
-    for word in words:
-        if "=" not in word.removeprefix("="):
-            raise BadInput(f"-o: expected KEY=VALUE, got {word!r}")
-    return dict(word.split("=", 1) for word in words)
 
 
 def _again(parsed: argparse.Namespace, name: str) -> str:

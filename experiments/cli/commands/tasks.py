@@ -4,13 +4,13 @@ import argparse
 import dataclasses
 import hashlib
 import inspect
-import json
 import platform
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.parsing import whole
+from experiments.cli.parsing import task_options, whole
+from tracking.as_json import as_json
 from tracking.errors import BadInput
 from tracking.text import floors_line
 
@@ -22,6 +22,8 @@ EXAMPLE = "recurrent tasks adding --show 3"
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="one task with its definition and options")
+    text = "an option of the task NAME, for its floors and samples"
+    parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=text)
     parser.add_argument("--show", metavar="N", type=whole(1), help="N samples as text (default: none)")
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
 
@@ -29,37 +31,42 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> int:
     if parsed.show and not parsed.name:
         raise BadInput("--show: expected NAME with it, got none")
-    listed = entries([parsed.name] if parsed.name else None)
+    if parsed.options and not parsed.name:
+        raise BadInput("-o: expected NAME with it, got none")
+    options = task_options(parsed.options)
+    listed = entries([parsed.name] if parsed.name else None, options)
     if parsed.json:
-        print(json.dumps(listed[0] if parsed.name else listed, indent=1))
+        print(as_json(listed[0] if parsed.name else listed))
     else:
         print(page(listed[0]) if parsed.name else table(listed))
         if parsed.show:
-            print(f"\n{shown_samples(parsed.name, parsed.show)}")
+            print(f"\n{shown_samples(parsed.name, parsed.show, options)}")
     return 0
 
 
-def entries(names: list[str] | None = None) -> list[dict[str, Any]]:
+def entries(names: list[str] | None = None, options: dict[str, str] | None = None) -> list[dict[str, Any]]:
     """The knob, metric, direction, floors and options of each task in `names`, or of all tasks."""
     from experiments.tasks.loading import find
 
-    return [_entry(name, find.task_class(name), name in find.names()) for name in names or find.names()]
+    cached = set() if options else set(find.names())  # a user's file and text may change
+    return [_entry(name, find.make(name, options or {}), name in cached) for name in names or find.names()]
 
 
-def _entry(name: str, task_type: "type[Task]", ours: bool) -> dict[str, Any]:
-    task = task_type()
+def _entry(name: str, task: "Task", cached: bool) -> dict[str, Any]:
+    about = {"data": task.about()} if task.about() else {}
     return {
         "task": name,
-        "what": _definition(task_type).split("\n", 1)[0],
-        "knob": task_type.knob,
-        "metric": task_type.metric,
-        "direction": task_type.direction,
-        "floors": _cached_floors(task) if ours else task.floors(),  # a user's data may change
+        "what": _definition(task).split("\n", 1)[0],
+        **about,
+        "knob": task.knob,
+        "metric": task.metric,
+        "direction": task.direction,
+        "floors": _cached_floors(task) if cached else task.floors(),
         "options": {
-            field.name: {"default": field.default, "help": field.metadata["help"]}
-            for field in dataclasses.fields(task_type)
+            field.name: {"default": getattr(task, field.name), "help": field.metadata["help"]}
+            for field in dataclasses.fields(task)
         },
-        "definition": _definition(task_type),
+        "definition": _definition(task),
     }
 
 
@@ -72,17 +79,17 @@ def _cached_floors(task: "Task") -> dict[str, float]:
     return dict(cached("floors", key, task.floors))
 
 
-def _definition(task_type: "type[Task]") -> str:
+def _definition(task: "Task") -> str:
     """The docstring of the task's module."""
-    return inspect.cleandoc(sys.modules[task_type.__module__].__doc__ or "")
+    return inspect.cleandoc(sys.modules[type(task).__module__].__doc__ or "")
 
 
-def shown_samples(name: str, count: int) -> str:
-    """The first training samples of the task with its default options, or the first windows of its long sequence."""
+def shown_samples(name: str, count: int, options: dict[str, str] | None = None) -> str:
+    """The first training samples of the task, or the first windows of its long sequence."""
     from experiments.tasks.loading import find
     from experiments.training.windows import windows
 
-    task = find.make(name, {})
+    task = find.make(name, options or {})
     x, y = task.split("train", 0)
     if task.stream:
         x, y = (windows(array[None, : count * task.steps], task.steps) for array in (x, y))
@@ -103,4 +110,5 @@ def page(entry: dict[str, Any]) -> str:
     """A task's definition and options."""
     defaults = {name: f"-o {name}={item['default']}" for name, item in entry["options"].items()}
     options = [f"  {defaults[name]:<28} {item['help']}" for name, item in entry["options"].items()]
-    return "\n".join([f"{entry['task']}: {entry['definition']}", "", _summary(entry), "", "options:", *options])
+    data = [entry["data"], ""] if "data" in entry else []
+    return "\n".join([f"{entry['task']}: {entry['definition']}", "", *data, _summary(entry), "", "options:", *options])

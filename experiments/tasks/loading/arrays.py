@@ -1,4 +1,4 @@
-"""Reads a user's arrays from a .npz file, and says in one line what is wrong with them. npz.py says what they mean."""
+"""Reads a user's arrays from a .npz file, and says in one line what is wrong with them. answers.py reads y."""
 
 import tokenize
 import zipfile
@@ -16,12 +16,13 @@ LOAD_ERRORS = (  # what NumPy raises for a damaged file, and for one of another 
     *(OSError, EOFError, zipfile.BadZipFile, zlib.error, AttributeError, TypeError, RuntimeError, NotImplementedError),
     *(MemoryError, tokenize.TokenError, SyntaxError),
 )
-MAX_CLASSES = 100_000  # or tokens; larger integers are most likely measurements that should be floats
+MAX_TOKENS = 100_000  # larger integers are most likely measurements that should be floats
+MAX_FLOAT = np.finfo(np.float32).max  # is taken for infinite: no padding would fit below or above it
 Split = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # x, y, lengths
 
 
 def read(path: Path) -> dict[str, Split]:
-    """The checked arrays, float32 or int32, of the splits train, val and test. Raises DataError."""
+    """The arrays of the splits train, val and test: x float32 or int32, y as it is in the file. Raises DataError."""
     arrays = _load(path)
     for name in ("x", "y"):
         if name not in arrays:
@@ -53,99 +54,98 @@ def _load(path: Path) -> dict[str, np.ndarray]:
 
 
 def _array(file: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
+    words = name.startswith("y")
     try:
         array = file[name]
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise DataError(f"{name}: expected a whole array, got a damaged one: {error}") from None
-        raise DataError(f"{name}: expected an array of numbers, got Python objects (a pickle)") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-        raise DataError(f"{name}: expected integers or floats, got {getattr(array, 'dtype', 'other bytes')}")
-    if array.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            array = array.astype(np.float32)
-        if bad := np.count_nonzero(~np.isfinite(array)):
-            raise DataError(
-                f"{name}: expected finite numbers of 32 bits, got {bad} that are NaN, infinite or too large"
-            )
-    if array.dtype.kind != "f" and array.size and not -1 <= int(array.min()) <= int(array.max()) < MAX_CLASSES:
-        raise DataError(
-            f"{name}: expected integers from 0 below {MAX_CLASSES:,} (floats, if they are measurements),"
-            f" got {array.min()} to {array.max()}"
-        )
-    return array if array.dtype.kind == "f" else array.astype(np.int32)
+        hint = f"; for labels that are strings save {name}.astype(str)" if words else ""
+        raise DataError(f"{name}: expected an array of numbers, got Python objects (a pickle){hint}") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in ("biufUS" if words else "biuf"):
+        expected = "integers, floats or strings" if words else "integers or floats"
+        raise DataError(f"{name}: expected {expected}, got {getattr(array, 'dtype', 'other bytes')}")
+    if array.dtype.kind == "S":
+        return np.char.decode(array, "utf-8", "replace")
+    return _floats(array, name) if array.dtype.kind == "f" else array
+
+
+def _floats(array: np.ndarray, name: str) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
+    if bad := np.count_nonzero(~(np.abs(array) < MAX_FLOAT)):
+        raise DataError(f"{name}: expected finite numbers of 32 bits, got {bad} that are NaN, infinite or too large")
+    return array
 
 
 def _check_split(arrays: dict[str, np.ndarray], suffix: str) -> Split:
     x, y, lengths = (arrays.get(f"{part}{suffix}") for part in ("x", "y", "lengths"))
     if x is None or y is None:
         raise DataError(f"x{suffix}, y{suffix}: expected both, got one")
-    if x.ndim != (3 if x.dtype.kind == "f" else 2) or 0 in x.shape[1:]:
-        raise DataError(
-            f"x{suffix}: expected floats (n, time, features) or integer tokens (n, time), got {x.dtype} {x.shape}"
-        )
-    if x.dtype.kind == "i" and x.min(initial=0) < 0:
-        raise DataError(f"x{suffix}: expected tokens from 0, got {x.min()}")
+    x = _check_x(x, f"x{suffix}")
     if not y.ndim or len(x) != len(y):
         got = len(y) if y.ndim else "a single number"
         raise DataError(f"y{suffix}: expected one for each of the {len(x)} samples of x{suffix}, got {got}")
-    y = _check_answers(y, x, f"y{suffix}")
     if lengths is not None:
-        _check_lengths(lengths, x, y, f"lengths{suffix}")
-    return x, y, lengths
+        _check_lengths(lengths, x, f"lengths{suffix}")
+        lengths = lengths.astype(np.int32)
+    return x, _signed(y, f"y{suffix}"), lengths
 
 
-def _check_answers(y: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
-    """y in a shape that is trained on: numbers get an axis of values if they have none."""
-    if y.dtype.kind == "f" and y.ndim == 1:
-        y = y[:, None]
-    dimensions = (1, 2) if y.dtype.kind == "i" else (2, 3)
-    if y.ndim not in dimensions or 0 in y.shape[1:] or (y.ndim == dimensions[1] and y.shape[1] != x.shape[1]):
+def _signed(y: np.ndarray, name: str) -> np.ndarray:
+    """Integers and truth values as int64; other answers as they are."""
+    if y.dtype.kind not in "biu":
+        return y
+    if y.size and int(y.max()) > np.iinfo(np.int64).max:
+        raise DataError(f"{name}: expected integers of 64 bits, got {y.max()}")
+    return y.astype(np.int64)
+
+
+def _check_x(x: np.ndarray, name: str) -> np.ndarray:
+    floats = x.dtype.kind == "f"
+    if x.ndim != (3 if floats else 2) or 0 in x.shape[1:]:
+        expected = f"{name}: expected floats (n, time, features) or integer tokens (n, time), got {x.dtype} {x.shape}"
+        raise DataError(expected + _hint(x, name))
+    if floats:
+        return x
+    if x.size and not 0 <= int(x.min()) <= int(x.max()) < MAX_TOKENS:
         raise DataError(
-            f"{name}: expected classes (n,) or (n, time={x.shape[1]}), or floats (n,), (n, values) or"
-            f" (n, time={x.shape[1]}, values), got {y.dtype} {y.shape}"
+            f"{name}: expected tokens, which are integers from 0 below {MAX_TOKENS:,}, got {x.min()} to {x.max()};"
+            f' for measurements save {name}[..., None].astype("float32")'
         )
-    if y.dtype.kind == "i" and y.ndim == 1 and y.min(initial=0) < 0:
-        raise DataError(f"{name}: expected classes from 0, got {y.min()}")
-    return y
+    return x.astype(np.int32)
 
 
-def _check_lengths(lengths: np.ndarray, x: np.ndarray, y: np.ndarray, name: str) -> None:
-    if lengths.shape != (len(x),) or lengths.dtype.kind != "i":
+def _hint(x: np.ndarray, name: str) -> str:
+    """What makes x an array that is read, if that is clear."""
+    if 0 in x.shape[1:]:
+        return ""
+    if x.dtype.kind == "f" and x.ndim == 2:
+        return f"; for sequences of one feature save {name}[..., None]"
+    return f'; for measurements save {name}.astype("float32")' if x.dtype.kind != "f" and x.ndim == 3 else ""
+
+
+def _check_lengths(lengths: np.ndarray, x: np.ndarray, name: str) -> None:
+    if lengths.shape != (len(x),) or lengths.dtype.kind not in "iu":
         raise DataError(f"{name}: expected integers ({len(x)},), got {lengths.dtype} {lengths.shape}")
     if len(lengths) and not 1 <= lengths.min() <= lengths.max() <= x.shape[1]:
         raise DataError(f"{name}: expected 1 to {x.shape[1]}, got {lengths.min()} to {lengths.max()}")
-    if y.ndim == 3:
-        raise DataError(
-            f"{name}: expected none where y is floats at every step, since the steps behind the end would be scored"
-        )
 
 
 def _check_alike(splits: dict[str, Split]) -> None:
-    """Checks that the splits have data of one shape and type, and that training has enough of them."""
+    """Checks that the splits have data of one shape and type, and that there are enough of them."""
     train = splits["train"]
     for name, (x, y, lengths) in splits.items():
         if not len(x):
             raise DataError(f"x{SUFFIXES[name]}: expected samples, got none")
-        if not _scored(y, lengths).any():
-            raise DataError(f"y{SUFFIXES[name]}: expected a class somewhere, got none: all are -1")
         for part, array, trained in (("x", x, train[0]), ("y", y, train[1])):
-            if (array.dtype, array.shape[1:]) != (trained.dtype, trained.shape[1:]):
+            if (array.dtype.kind, array.shape[1:]) != (trained.dtype.kind, trained.shape[1:]):
                 expected, got = f"{trained.dtype} {trained.shape[1:]}", f"{array.dtype} {array.shape[1:]}"
                 raise DataError(f"{part}{SUFFIXES[name]}: expected samples as in {part}, {expected}, got {got}")
         if (lengths is None) != (train[2] is None):
             raise DataError(f"lengths{SUFFIXES[name]}: expected lengths for every split or for none")
     if len(splits) == 1 and len(train[0]) < MIN_SAMPLES:
         raise DataError(f"x: expected at least {MIN_SAMPLES} samples to split 80/10/10, got {len(train[0])}")
-    if train[1].dtype.kind == "i" and len(np.unique(train[1][train[1] >= 0])) < 2:
-        raise DataError("y: expected at least two classes, got one")
-
-
-def _scored(y: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-    """True for the answers that count: all numbers, and every class before its sequence's end that is not -1."""
-    if y.dtype.kind == "f" or y.ndim == 1 or lengths is None:
-        return np.asarray(y >= 0) if y.dtype.kind == "i" else np.ones(len(y), bool)
-    return (y >= 0) & (np.arange(y.shape[1]) < lengths[:, None])
 
 
 def _draw_splits(data: Split) -> dict[str, Split]:

@@ -31,6 +31,8 @@ def check_class(task_type: type[Task], file: str) -> None:
             raise DataError(f"{file}: expected {name} = option(…), got no option")
         if type(field.default) not in (int, float, str, bool):
             raise DataError(f"{file}: expected a default of {name} that is a number, a text, True or False")
+        if isinstance(field.default, float) and not math.isfinite(field.default):
+            raise DataError(f"{file}: expected a finite default of {name}, got {field.default}")
     for name, fits, expected in (
         ("metric", lambda value: isinstance(value, str) and re.fullmatch(METRIC, value), "letters, digits and _"),
         ("direction", lambda value: value in ("min", "max"), "min or max"),
@@ -71,8 +73,13 @@ def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
         _check_values(f"{where}: y", y, 0, None)
     else:
         _check_values(f"{where}: y", y, NOT_SCORED if task.per_step else 0, task.outputs)
-        if not (y != NOT_SCORED).any():
-            raise DataError(f"{where}: y: expected a step that is scored, got none")
+        check_scored(task, where, y)
+
+
+def check_scored(task: Task, where: str, y: np.ndarray) -> None:
+    """Raises DataError if no answer of a split is scored. Its score would be that of nothing."""
+    if task.loss == "categorical" and not (y != NOT_SCORED).any():
+        raise DataError(f"{where}: y: expected a step that is scored, got none; are there too few samples?")
 
 
 def check_floors(floors: Any, file: str) -> None:
@@ -87,7 +94,7 @@ def check_floors(floors: Any, file: str) -> None:
 def check_preprocessing(preprocessing: Any, file: str) -> None:
     """Raises DataError if model.json cannot hold what the task returned."""
     try:
-        json.dumps(preprocessing)
+        json.dumps(preprocessing, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"{file}: preprocessing: expected what JSON can hold, got: {error}") from None
 

@@ -4,13 +4,14 @@ import dataclasses
 import functools
 import importlib
 import importlib.util
+import math
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from experiments.tasks import base
-from experiments.tasks.base import Task
+from experiments.tasks.base import READING, Task
 from experiments.tasks.loading import npz
 from experiments.tasks.loading.checks import PREFIX, check_class
 from tracking.errors import BadInput
@@ -75,9 +76,13 @@ def title(name: str) -> str:
     return Path(name).stem if name.endswith((".npz", ".py")) else name
 
 
-def make(name: str, options: dict[str, str]) -> Task:
-    """The task with these options, which are texts as `-o` takes them. Raises BadInput."""
-    task_type = task_class(name)
+def make(name: str, options: dict[str, str], reading: int = READING) -> Task:
+    """The task with these options, which are texts as `-o` takes them. Raises BadInput.
+
+    Args:
+        reading: how a user's data and lines are read; see `base.READING`.
+    """
+    task_type = _read_as(reading, task_class(name))
     fields = {field.name: field for field in dataclasses.fields(task_type)}
     options = _expand_online(options)
     for key in options:
@@ -85,6 +90,13 @@ def make(name: str, options: dict[str, str]) -> Task:
             known = sorted(fields)
             raise BadInput(f"-o: expected one of {', '.join(known)}, got {key!r}{did_you_mean(key, known)}")
     return task_type(**{key: _convert(key, text, type(fields[key].default)) for key, text in options.items()})
+
+
+def _read_as(reading: int, task_type: type[Task]) -> type[Task]:
+    """The class of a task that reads its data as a search of an earlier version did."""
+    if reading == task_type.reading:
+        return task_type
+    return type(task_type.__name__, (task_type,), {"reading": reading, "__module__": task_type.__module__})
 
 
 def _expand_online(options: dict[str, str]) -> dict[str, str]:
@@ -102,6 +114,8 @@ def _convert(key: str, text: str, value_type: type) -> Any:
     except (ValueError, KeyError):
         expected = {int: "a whole number", float: "a number", bool: "true or false"}[value_type]
         raise BadInput(f"-o {key}: expected {expected}, got {text!r}") from None
+    if value_type is float and not math.isfinite(value):
+        raise BadInput(f"-o {key}: expected a finite number, got {text!r}")
     if value_type is int and abs(value) >= MAX_WHOLE:
         raise BadInput(f"-o {key}: expected a whole number below {MAX_WHOLE:,}, got {text!r}")
     return value

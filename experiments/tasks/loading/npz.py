@@ -3,24 +3,31 @@
 The file is made with `numpy.savez("data.npz", x=x, y=y)`:
 
     x        floats (n, time, features), or integer tokens (n, time) from 0
-    y        integers (n,): a class from 0; integers (n, time): a class at every step, -1 where none is asked;
+    y        integers or strings (n,): a class; (n, time): a class at every step, -1 or "" where none is asked;
+             one-hot rows (n, classes) or (n, time, classes): the same;
              floats (n,) or (n, values): numbers to predict; floats (n, time, values): at every step
     lengths  optional, integers (n,): the real steps of each sequence; the steps behind them are not read
     x_val, y_val, lengths_val, x_test, y_test, lengths_test   optional; without them x is split 80/10/10 at random
+
+Tokens and classes are those of the training split. Any other token becomes one unknown token, and any other class is
+scored as wrong.
 """
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.tasks.base import NOT_SCORED, Arrays, Task, option
-from experiments.tasks.loading.arrays import Split, read
-from tracking.errors import DataError
+from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, Task, option
+from experiments.tasks.loading import answers, description, memoryless
+from experiments.tasks.loading.arrays import SUFFIXES, Split, read
+from tracking.errors import BadInput, DataError
 
-SHOWN_CLASSES = 10
+UNKNOWN = "?"  # where a sample is shown: a token or a class that the training split lacks
+PADDING = "_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,62 +48,124 @@ class OwnData(Task):
     train: int = option(0, "training samples that are used, from the first; 0 for all", 0)
     val: int = option(0, "the same for validation", 0)
     test: int = option(0, "the same for the test, read by export alone", 0)
+    kind: str = option("auto", "what y is: classes, numbers, or auto: as y looks", choices=answers.KINDS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, (x, _, _) in self.splits.items():
             if getattr(self, name) > len(x):
                 raise DataError(f"{name}: expected at most the {len(x)} samples of the file, got {getattr(self, name)}")
+        if self.reading == 1 and self.kind != "auto":
+            raise BadInput(f"kind: expected auto for a search of an earlier version, got {self.kind!r}")
+        classes = self._answers.classes
+        facts = {
+            "metric": "accuracy" if classes else "mse",
+            "direction": "max" if classes else "min",
+            "loss": "categorical" if classes else "mse",
+            "per_step": self._answers.per_step,
+        }
+        for name, value in facts.items():
+            object.__setattr__(self, name, value)
+        if self.reading > 1 and classes:
+            self._check_classes()
+
+    def _check_classes(self) -> None:
+        for name in SPLITS:
+            used = f"in the {len(self._used(name)[0])} {name} samples that are used"
+            if not self._asked(name).size:
+                raise DataError(f"y{SUFFIXES[name]}: expected a class somewhere {used}, got none: all are -1")
+            if name == "train" and self.outputs < 2:
+                raise DataError(f"y: expected at least two classes {used}, got one: {self.answer(0)}")
+
+    @functools.cached_property
+    def _answers(self) -> answers.Answers:
+        return answers.read_as_before(self.splits) if self.reading == 1 else answers.read(self.splits, self.kind)
+
+    def _used(self, name: str) -> Split:
+        """The samples of a split that are used: x as it is in the file, y as the answers say, and the lengths."""
+        (x, _, lengths), used = self.splits[name], slice(getattr(self, name) or None)
+        return x[used], self._answers.y[name][used], None if lengths is None else lengths[used]
+
+    def _real(self, name: str) -> np.ndarray:
+        """True for the steps `(n, time)` in front of the ends of their sequences."""
+        x, _, lengths = self._used(name)
+        return np.ones(x.shape[:2], bool) if lengths is None else np.arange(x.shape[1]) < lengths[:, None]
+
+    def _asked(self, name: str) -> np.ndarray:
+        """The places in `labels` of the classes that a split asks for."""
+        _, y, _ = self._used(name)
+        return y[(y != NOT_SCORED) & self._real(name)] if self.per_step else y
+
+    @functools.cached_property
+    def _classes(self) -> np.ndarray:
+        """The classes that the training split has, as places in `labels`. The place here is the class's id."""
+        return np.arange(len(self._answers.labels)) if self.reading == 1 else np.unique(self._asked("train"))
+
+    @functools.cached_property
+    def _tokens(self) -> np.ndarray:
+        """The tokens that the training split has. With reading 1 these are all up to the largest of any split."""
+        if self.reading == 1:
+            return np.arange(1 + max(int(x.max()) for x, _, _ in self.splits.values()))
+        return np.unique(self._used("train")[0][self._real("train")])
 
     @property
-    def _x(self) -> np.ndarray:
-        return self.splits["train"][0]
+    def _unknown(self) -> int:
+        """The id of the tokens that the training split lacks. It is the last one."""
+        return int(self._tokens[-1]) + 1 + (self.padding is not None)
 
     @property
     def features(self) -> int | None:
-        return self._x.shape[2] if self._x.ndim == 3 else None
+        x, _, _ = self.splits["train"]
+        return x.shape[2] if x.ndim == 3 else None
 
     @property
     def tokens(self) -> int | None:
-        if self._x.ndim == 3:
-            return None
-        return 1 + max(int(x.max()) for x, _, _ in self.splits.values()) + (self.padding is not None)
+        return None if self.features else self._unknown + (self.reading > 1)
 
     @property
     def outputs(self) -> int:
-        if self.loss == "mse":
-            return int(self.splits["train"][1].shape[-1])
-        return 1 + max(int(y.max()) for _, y, _ in self.splits.values())
+        return len(self._classes) if self.loss == "categorical" else int(self._answers.y["train"].shape[-1])
 
     @property
     def steps(self) -> int:
-        return int(self._x.shape[1])
+        return int(self.splits["train"][0].shape[1])
 
     @property
     def padding(self) -> float | None:
         """0 for tokens, which are all raised by one; for features a number below all numbers of the file.
 
-        None without lengths. None also with an answer at every step, since y is -1 behind the end.
+        It must not be a step of any split. It tells a model nothing, since a padded step is never read. None without
+        lengths. None also with an answer at every step, since y is -1 behind the end.
         """
         if self.splits["train"][2] is None or self.per_step:
             return None
-        if self._x.ndim == 2:
+        if self.features is None:
             return 0
         lowest = np.float32(min(float(x.min()) for x, _, _ in self.splits.values()))
         return float(min(np.float32(np.floor(lowest) - 1), np.nextafter(lowest, np.float32(-np.inf))))
 
     def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
-        x, y, lengths = self.splits[name]
+        x, y, lengths = self._used(name)
+        if self.features is None:
+            x = self._token_ids(x)
+        if self.loss == "categorical":
+            y = self._class_ids(y)
         if lengths is not None:
-            real = np.arange(x.shape[1]) < lengths[:, None]
+            real = self._real(name)
             if self.per_step:
                 y = np.where(real, y, np.int32(NOT_SCORED))
-            elif x.ndim == 2:
-                x = np.where(real, x + np.int32(1), np.int32(0))
             else:
-                x = np.where(real[:, :, None], x, np.float32(self.padding or 0))
-        used = slice(getattr(self, name) or None)
-        return x[used], y[used]
+                x = np.where(real if self.features is None else real[:, :, None], x, x.dtype.type(self.padding or 0))
+        return x, y
+
+    def _token_ids(self, x: np.ndarray) -> np.ndarray:
+        """Tokens keep their numbers, raised by one where there is padding."""
+        return ids(x, self._tokens, self._tokens + (self.padding is not None), self._unknown)
+
+    def _class_ids(self, y: np.ndarray) -> np.ndarray:
+        """The classes of the training split are 0, 1, …; any other class is a number that no output has."""
+        known = ids(np.maximum(y, 0), self._classes, np.arange(self.outputs), self.outputs)
+        return np.where(y == NOT_SCORED, np.int32(NOT_SCORED), known)
 
     def floors(self, split: str = "val") -> dict[str, float]:
         (x, y), (x_scored, y_scored) = self.split("train", 0), self.split(split, 0)
@@ -105,13 +174,9 @@ class OwnData(Task):
             last, scored = (array.reshape(-1, *array.shape[2:]) for array in (x, x_scored))
             y, y_scored = (array.reshape(-1, *array.shape[2:]) for array in (y, y_scored))
         if self.loss == "mse":
-            fitted = (_means if self.tokens else _fit)(last, y.astype(np.float64), scored)
-            errors = y_scored - y.mean(axis=0, dtype=np.float64), y_scored - fitted
-            return {"constant": float(np.mean(errors[0] ** 2)), "last_step": float(np.mean(errors[1] ** 2))}
-        last, y, scored, y_scored = last[y >= 0], y[y >= 0], scored[y_scored >= 0], y_scored[y_scored >= 0]
-        frequent = int(np.bincount(y).argmax())
-        guess = _by_token(last, y, scored, frequent) if self.tokens else _nearest(last, y, scored)
-        return {"constant": float(np.mean(y_scored == frequent)), "last_step": float(np.mean(y_scored == guess))}
+            return memoryless.number_floors(last, y, scored, y_scored)
+        asked, asked_scored = y >= 0, y_scored >= 0
+        return memoryless.class_floors(last[asked], y[asked], scored[asked_scored], y_scored[asked_scored])
 
     def _last(self, x: np.ndarray, name: str) -> np.ndarray:
         """The last real step of each sequence `(n,)`, of features `(n, features)`."""
@@ -119,21 +184,47 @@ class OwnData(Task):
         ends = np.full(len(x), x.shape[1]) if lengths is None else lengths[: len(x)]
         return np.asarray(x[np.arange(len(x)), ends - 1])
 
+    def preprocessing(self) -> dict[str, Any]:
+        more = {"unknown": self._unknown} if self.tokens and self.reading > 1 else {}
+        more |= {"classes": self._answers.labels[self._classes].tolist()} if self.loss == "categorical" else {}
+        return {**super().preprocessing(), **more}
+
     def token_names(self) -> list[str]:
-        padding = ["_"] if self.padding is not None else []
-        return padding + [str(token) for token in range((self.tokens or 0) - len(padding))]
+        names = [UNKNOWN] * (self.tokens or 0)
+        for token, place in zip(self._tokens.tolist(), self._token_ids(self._tokens).tolist(), strict=True):
+            names[place] = str(token)
+        return [PADDING, *names[1:]] if self.padding is not None else names
+
+    def answer(self, label: int) -> str:
+        return str(self._answers.labels[self._classes[label]]) if label < self.outputs else UNKNOWN
 
     def about(self) -> str:
-        x, y, lengths = self.splits["train"]
+        """How the file was read, in one line."""
         goal = "classification" if self.loss == "categorical" else "regression"
-        sizes = ", ".join(f"{len(self.split(name, 0)[0])} {name}" for name in self.splits)
-        shown = f"{self.file}: {goal}{' at every step' if self.per_step else ''}; x {x.dtype} {x.shape[1:]},"
-        shown += f" y {y.dtype} {y.shape[1:]}{', lengths' if lengths is not None else ''}; samples: {sizes}"
+        shorter, tokens = self.splits["train"][2] is not None, 0 if self.features else len(self._tokens)
+        x = description.steps(self.steps, shorter, self.features, tokens)
+        sizes = ", ".join(f"{len(self._used(name)[0])} {name}" for name in SPLITS)
+        missing = ", ".join(self._missing()) if self.reading > 1 else ""
+        parts = [f"{self.file}: {goal}", f"x: {x}", f"y: {self._about_answers()}", f"samples: {sizes}"]
+        return "; ".join([*parts, *([f"not in train: {missing}"] if missing else [])])
+
+    def _about_answers(self) -> str:
         if self.loss == "mse":
-            return shown
-        counts = np.bincount(y[y >= 0], minlength=self.outputs)
-        shares = ", ".join(f"{label}: {share:.0%}" for label, share in enumerate(counts[:SHOWN_CLASSES] / counts.sum()))
-        return f"{shown}; {self.outputs} classes ({shares}{', …' if self.outputs > SHOWN_CLASSES else ''})"
+            return description.numbers(self.outputs, self.steps, self.per_step)
+        counts = np.bincount(self._class_ids(self._asked("train")), minlength=self.outputs)
+        names = [self.answer(label) for label in range(self.outputs)]
+        return description.classes(names, counts, self._answers.one_hot, self.per_step)
+
+    def _missing(self) -> Iterator[str]:
+        """How much the other splits have of what the training split lacks."""
+        for name in SPLITS[1:]:
+            x, y = self.split(name, 0)
+            tokens = np.count_nonzero(x[self._real(name)] == self._unknown) if self.tokens else 0
+            answers = np.count_nonzero(y == self.outputs) if self.loss == "categorical" else 0
+            if tokens:
+                yield f"{tokens:,} tokens of {name}"
+            if answers:
+                yield f"{answers:,} answers of {name} (scored as wrong)"
 
 
 def task(name: str) -> type[OwnData]:
@@ -149,47 +240,11 @@ def task(name: str) -> type[OwnData]:
 @functools.lru_cache(maxsize=2)
 def _task(path: Path, modified: int, size: int) -> type[OwnData]:
     """`modified` (ns) and `size` (bytes) are part of the cache's key only."""
-    splits = read(path)
-    y = splits["train"][1]
-    classes = y.dtype.kind == "i"
-    attributes: dict[str, Any] = {
-        "splits": splits,
-        "file": path.name,
-        "metric": "accuracy" if classes else "mse",
-        "direction": "max" if classes else "min",
-        "loss": "categorical" if classes else "mse",
-        "per_step": y.ndim == (2 if classes else 3),
-        "__doc__": OwnData.__doc__,
-    }
-    return type("OwnData", (OwnData,), attributes)
+    return type("OwnData", (OwnData,), {"splits": read(path), "file": path.name, "__doc__": OwnData.__doc__})
 
 
-def _fit(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:
-    """The answers of least squares on the features and a constant."""
-    inputs, queries = (np.column_stack([array.astype(np.float64), np.ones(len(array))]) for array in (x, scored))
-    return np.asarray(queries @ np.linalg.lstsq(inputs, y, rcond=None)[0])
-
-
-def _means(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:
-    """For each token the mean of its answers in training; for a new token the mean of all answers."""
-    tokens, place, counts = np.unique(x, return_inverse=True, return_counts=True)
-    sums = np.zeros((len(tokens), y.shape[1]))
-    np.add.at(sums, place, y)
-    nearest = np.minimum(np.searchsorted(tokens, scored), len(tokens) - 1)
-    return np.where((tokens[nearest] == scored)[:, None], (sums / counts[:, None])[nearest], y.mean(axis=0))
-
-
-def _by_token(x: np.ndarray, y: np.ndarray, scored: np.ndarray, frequent: int) -> np.ndarray:
-    """For each token its most frequent class in training; for a new token `frequent`."""
-    pairs, counts = np.unique(np.column_stack([x, y]), axis=0, return_counts=True)
-    order = np.lexsort((-pairs[:, 1], counts))
-    best = np.full(max(x.max(), scored.max()) + 1, frequent)
-    best[pairs[order, 0]] = pairs[order, 1]  # the last class in `order` wins: the most frequent, of equals the smallest
-    return best[scored]
-
-
-def _nearest(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:
-    """The class whose mean is nearest."""
-    labels = np.unique(y)
-    distances = [((scored - x[y == label].mean(axis=0, dtype=np.float64)) ** 2).sum(axis=1) for label in labels]
-    return labels[np.argmin(distances, axis=0)]
+def ids(values: np.ndarray, known: np.ndarray, numbers: np.ndarray, unknown: int) -> np.ndarray:
+    """For each of the values, which are integers from 0, its number if it is one of `known`, else `unknown`; int32."""
+    table = np.full(1 + max(int(values.max(initial=0)), int(known.max(initial=0))), unknown, np.int32)
+    table[known] = numbers
+    return np.asarray(table[values])
