@@ -22,7 +22,7 @@ def quiet() -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            if not isinstance(error, RecurrentError):  # such an error says all in its line
+            if not isinstance(error, RecurrentError | OSError | MemoryError):  # such an error says all in its line
                 file.seek(0)
                 os.write(stderr, file.read())
             raise

@@ -42,9 +42,9 @@ def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS)
     timed = math.ceil(steps / STEPS_PER_EXECUTION) * STEPS_PER_EXECUTION
     first, rest = (Batches(data(length, count), BATCH).dataset for count in (WARM, timed + STEPS_PER_EXECUTION))
     began = time.perf_counter()
-    model.fit(first, verbose=0)
+    model.fit(first, shuffle=False, verbose=0)
     seconds = time.perf_counter() - began
-    model.fit(rest, verbose=0, callbacks=[clock])
+    model.fit(rest, shuffle=False, verbose=0, callbacks=[clock])
     step = statistics.median(later - earlier for earlier, later in zip(times, times[1:], strict=False))
     step /= STEPS_PER_EXECUTION
     return {"step": step, "compile": max(0.0, seconds - WARM * step)}

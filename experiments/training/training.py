@@ -120,7 +120,7 @@ class Training:
 
     def _fit(self, batches: tf.data.Dataset) -> float:
         started = time.perf_counter()
-        history = self.trained.fit(batches, verbose=0).history
+        history = self.trained.fit(batches, shuffle=False, verbose=0).history
         self.training_seconds = time.perf_counter() - started
         return float(history["loss"][0])
 

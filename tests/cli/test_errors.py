@@ -1,10 +1,12 @@
 """Who is told what: a line for what a user can mend, a traceback for a defect of ours."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from support.searching import Recurrent
+from support.searching import Recurrent, environment, run
 
 from experiments import errors
 from experiments.cli.commands import doctor, tasks
@@ -113,3 +115,25 @@ def test_ctrl_c_and_a_closed_pipe_are_no_errors(
 def test_every_error_is_named_where_scripts_look_for_it() -> None:
     assert all(issubclass(getattr(errors, name), RecurrentError) for name in errors.__all__)
     assert issubclass(errors.Unreachable, errors.StoreError) and issubclass(errors.Denied, errors.StoreError)
+
+
+def test_what_libraries_say_is_not_shown_beside_a_users_error(tmp_path: Path) -> None:
+    """TensorFlow and Keras write to standard error before the data turn out to be too large."""
+    words = ("kernels", "--cells", "gru", "--lengths", "1000000000", "--widths", "16")
+    done = run(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("recurrent kernels: expected what fits into memory, got: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_keras_has_nothing_to_warn_of(tmp_path: Path) -> None:
+    warnings = {"PYTHONWARNINGS": "error::UserWarning"}
+    words = ["kernels", "--cells", "gru", "--lengths", "2", "--widths", "16", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments", *words],
+        cwd=tmp_path,
+        env=environment(tmp_path) | warnings,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
