@@ -17,9 +17,9 @@ PART = "spec."  # `recurrent.spec.0`, `recurrent.spec.1`, … are the parts of a
 PART_CHARACTERS = 5_000
 MOST_PARTS = 50  # one request takes 100 tags, and the other tags of a search go with the parts of its spec
 ADDED_CHARACTERS = 2_000  # versions, commit and what else is added to the options later
-# The tags of a trial that earlier versions wrote.
+# The tags of a trial that earlier versions wrote, and `stopped` of a search.
 OLD = (
-    *("kind", "search_id", "spec_id", "trial", "outcome", "reason", "error", "attempts"),
+    *("kind", "search_id", "spec_id", "trial", "outcome", "reason", "error", "attempts", "stopped"),
     *("kernel", "kernel_reason", "steps_per_execution"),
 )
 SPEC = {"name": str, "task": str, "options": dict, "seed": int, "digest": str, "metric": str, "direction": str}
@@ -40,6 +40,12 @@ def ours(tags: Mapping[str, str]) -> dict[str, str]:
 def is_new(tags: Mapping[str, str]) -> bool:
     """True if the tags of a run or a model of ours have the prefix."""
     return PREFIX + "search_id" in tags
+
+
+def renewed(tags: Mapping[str, str], **changed: str) -> dict[str, str]:
+    """The tags of a run of ours that is to have some changed. Tags of an earlier version get the names of now."""
+    found = {name: value for name, value in ours(tags).items() if is_new(tags) or name in OLD}
+    return named({name: value for name, value in found.items() if not name.startswith("mlflow.")} | changed)
 
 
 def filters(**values: str) -> list[str]:

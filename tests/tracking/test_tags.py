@@ -4,31 +4,17 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from support.folders import sync, write_folder
 from support.refusals import check_refusal
 from support.searching import Recurrent, Searched
 
-from experiments.config.folders import SearchFolder
-from experiments.config.spec import Spec
-from experiments.tasks.loading.digest import digest_of
-from experiments.tasks.loading.find import make
 from tracking.tags import PART_CHARACTERS, filters, named, of_spec, ours, spec_in
 
 RATES = ",".join(f"0.0{number:07d}" for number in range(1, 1_001))
 SPEC = {"name": "s", "task": "adding", "options": {}, "seed": 0, "digest": "", "metric": "mse", "direction": "min"}
-
-
-def write_folder(folder: Path, name: str, **values: Any) -> None:
-    """The folder of a search that has not begun a trial."""
-    place = SearchFolder(folder / "searches" / name)
-    place.path.mkdir(parents=True)
-    options = {"length": "5", "train": "16", "val": "16", "test": "16"}
-    task = make("adding", options)
-    digest = digest_of([task.split(split, 0) for split in ("train", "val")])
-    Spec(name=name, task="adding", options=options, cells=["gru"], digest=digest, id=name, **values).write(place)
 
 
 def listed(recurrent: Recurrent, folder: Path) -> tuple[list[str], str]:
@@ -40,11 +26,6 @@ def listed(recurrent: Recurrent, folder: Path) -> tuple[list[str], str]:
 
 def client_of(folder: Path) -> MlflowClient:
     return MlflowClient(f"sqlite:///{folder}/mlflow.db")
-
-
-def sync(recurrent: Recurrent, folder: Path, name: str) -> None:
-    done = recurrent("sync", name, cwd=folder)
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 # ---- long settings ----
