@@ -18,6 +18,7 @@ from tracking.tags import filters, is_new, named, of_spec, ours, spec_in
 # What may differ in the spec of a search that is resumed.
 CHANGING = ("trials", "commit", "time_limit", "target", "trial_time_limit", "memory_limit")
 MOST_CHARACTERS = 6_000  # of a parameter in MLflow; the spec has the whole value
+MOST_OF_RUN_NAME = 250  # characters in MLflow's table; a model whose layers all differ has a longer name
 MOST_OF_NAME = 500  # characters of a dataset's name in MLflow; the end of a path says more than its beginning
 
 
@@ -181,4 +182,4 @@ def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: d
 def child_tags(parent: Run, trial: str, run_name: str) -> dict[str, str]:
     """The tags that make a run a trial of a search."""
     tags = {"kind": "trial", "search_id": search_name(parent), "spec_id": spec_id(parent), "trial": trial}
-    return {MLFLOW_RUN_NAME: run_name, MLFLOW_PARENT_RUN_ID: parent.info.run_id, **named(tags)}
+    return {MLFLOW_RUN_NAME: run_name[:MOST_OF_RUN_NAME], MLFLOW_PARENT_RUN_ID: parent.info.run_id, **named(tags)}

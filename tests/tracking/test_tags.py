@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
@@ -11,10 +12,18 @@ from support.folders import sync, write_folder
 from support.refusals import check_refusal
 from support.searching import Recurrent, Searched
 
-from tracking.tags import PART_CHARACTERS, filters, named, of_spec, ours, spec_in
+from tracking.tags import PART_CHARACTERS, check_spec, filters, named, of_spec, ours, spec_in
 
 RATES = ",".join(f"0.0{number:07d}" for number in range(1, 1_001))
-SPEC = {"name": "s", "task": "adding", "options": {}, "seed": 0, "digest": "", "metric": "mse", "direction": "min"}
+SPEC: dict[str, Any] = {
+    "name": "s",
+    "task": "adding",
+    "options": {},
+    "seed": 0,
+    "digest": "",
+    "metric": "mse",
+    "direction": "min",
+}
 
 
 def listed(recurrent: Recurrent, folder: Path) -> tuple[list[str], str]:
@@ -51,6 +60,12 @@ def test_more_than_a_store_can_hold_is_refused_at_once(
 ) -> None:
     words = ("search", "adding", "-o", "length=5", "--learning-rate", ",".join([RATES] * 30), *long)
     check_refusal(recurrent, tmp_path, words, "--learning-rate: expected at most 248,000 characters in all options")
+
+
+def test_more_options_of_a_task_than_a_dataset_can_name() -> None:
+    spec, most = {**SPEC, "options": {"text": "x" * 60_000}}, "-o text: expected at most 60,000 characters"
+    with pytest.raises(ValueError, match=most):
+        check_spec(spec, {"--cells": "gru", "-o text": spec["options"]["text"]})
 
 
 def test_a_spec_that_has_become_shorter() -> None:
