@@ -47,7 +47,7 @@ class Deletion:
         if self.trash:
             parts.append(f"{len(self.trash)} run(s) in the trash of {self.uri}")
         if self.folder.path.exists():
-            parts.append(f"{format_amount(_size(self.folder.path))}B in {self.folder.path}")
+            parts.append(f"{format_amount(self.folder.size())}B in {self.folder.path}")
         return " and ".join(parts) or f"what is left in {_hidden(self.folder)}"
 
     def run(self, purge: bool) -> None:
@@ -105,12 +105,8 @@ def _id(folder: SearchFolder) -> str:
     """The id in the spec of the folder; "" if there is none that can be read."""
     try:
         return Spec.read(folder).id
-    except (OSError, BadInput, TypeError):  # a damaged search can be deleted, too
+    except (OSError, BadInput):  # a damaged search can be deleted, too
         return ""
-
-
-def _size(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir())
 
 
 def _hidden(folder: SearchFolder) -> Path:

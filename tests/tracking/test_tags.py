@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 from support.folders import sync, write_folder
-from support.refusals import check_refusal
+from support.refusals import check_refusal, refused
 from support.searching import Recurrent, Searched
 
 from tracking.tags import PART_CHARACTERS, check_spec, filters, named, of_spec, ours, spec_in
@@ -144,7 +144,9 @@ def test_settings_that_somebody_has_changed(recurrent: Recurrent, tmp_path: Path
         write_folder(tmp_path, name)
         sync(recurrent, tmp_path, name)
     client = client_of(tmp_path)
-    client.set_tag(Searched(tmp_path, "b", recurrent("doctor", cwd=tmp_path)).parent.info.run_id, SPEC_TAG, value)
+    client.set_tag(
+        Searched(tmp_path, "b", recurrent("doctor", cwd=tmp_path)).parent.info.run_id, "recurrent.spec.0", value
+    )
     names, said = listed(recurrent, tmp_path)
     assert names == ["a"] and said.startswith("recurrent results: b: expected the settings of the search")
     for words in (("results", "b"), ("results", "b", "--json"), ("export", "b", "--to", "best")):
@@ -153,7 +155,16 @@ def test_settings_that_somebody_has_changed(recurrent: Recurrent, tmp_path: Path
     assert listed(recurrent, tmp_path) == (["b", "a"], "")
 
 
-SPEC_TAG = "recurrent.spec.0"
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"id": 1}'])
+def test_a_damaged_folder(recurrent: Recurrent, tmp_path: Path, content: str) -> None:
+    for name in ("a", "b"):
+        place = write_folder(tmp_path, name)
+        sync(recurrent, tmp_path, name)
+    place.spec.write_text(content)
+    assert listed(recurrent, tmp_path) == (["b", "a"], "")
+    refused(recurrent("sync", "b", cwd=tmp_path), "searches/b/spec.json: expected the spec of a search")
+    assert recurrent("delete", "b", "--yes", cwd=tmp_path).returncode == 0
+    assert listed(recurrent, tmp_path) == (["a"], "")
 
 
 # ---- searches of earlier versions ----
