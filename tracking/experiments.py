@@ -19,6 +19,8 @@ from tracking.paging import runs
 from tracking.store import database
 from tracking.tags import filters, named
 
+MOST_OF_NAME, MOST_OF_FOLDER = 180, 60  # characters; MLflow's table takes 256 in all
+
 
 def experiment_of(client: MlflowClient, title: str, artifacts: str | None, spec: Mapping[str, Any]) -> str:
     """The id of the experiment for a new search of a task; it is made if it is not there.
@@ -53,8 +55,9 @@ def experiment_of(client: MlflowClient, title: str, artifacts: str | None, spec:
 
 def _names(title: str, task: str) -> Iterator[str]:
     """data, data (FOLDER), data (2), data (3), … A task that comes with the project lies in no folder."""
+    title = title[:MOST_OF_NAME]
     yield title
-    if folder := Path(task).parent.name:
+    if folder := Path(task).parent.name[:MOST_OF_FOLDER]:
         yield f"{title} ({folder})"
     yield from (f"{title} ({number})" for number in itertools.count(2))
 

@@ -38,6 +38,7 @@ def export(client: MlflowClient, uri: str, parent: Run, to: Path, score: Score) 
     model = _best_model(client, parent, name)
     with _beside(to) as folder:
         file, card = download(client, uri, model, Path(folder))
+        card["search"] = name  # it may have been renamed
         card["rescored"] = _rescored(file, card, score)
         card["test_score"] = score(file, "test")
         _record_test(client, card)

@@ -25,7 +25,7 @@ from tracking.errors import StoreError
 from tracking.paging import models
 from tracking.searches import search_name, spec_id
 from tracking.store import in_a_line
-from tracking.tags import filters, is_new, named, ours
+from tracking.tags import filters, is_new, named, ours, renewed
 
 CARD = "model.json"
 KERAS_FILE = "data/model.keras"
@@ -54,6 +54,19 @@ def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, c
     for model in before:
         if model.model_id != kept.model_id:
             _remove(client, model)
+
+
+def remove_models(client: MlflowClient, parent: Run) -> None:
+    """Deletes all models of a search with their files."""
+    for model in _models(client, parent):
+        _remove(client, model)
+
+
+def rename_models(client: MlflowClient, parent: Run, name: str) -> None:
+    """Gives the models of a search to its new name. The names of the models themselves cannot be changed in MLflow."""
+    for model in _models(client, parent):
+        tags = renewed(model.tags, search_id=name, spec_id=spec_id(parent))
+        client.set_logged_model_tags(model.model_id, tags)
 
 
 def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:

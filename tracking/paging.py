@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, LoggedModel, Run
+from mlflow.entities import Experiment, LoggedModel, Run, ViewType
 from mlflow.store.entities.paged_list import PagedList
 
 T = TypeVar("T")
@@ -27,14 +27,14 @@ def experiments(client: MlflowClient) -> list[str]:
     return [experiment.experiment_id for experiment in found]
 
 
-def runs(client: MlflowClient, experiment_ids: list[str], *filters: str) -> list[Run]:
-    """The runs that fit one of the filters, each once, the oldest first."""
+def runs(client: MlflowClient, experiment_ids: list[str], *filters: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
+    """The runs that fit one of the filters, each once, the oldest first. `view` is active or deleted runs."""
     found: dict[str, Run] = {}
     for where in filters:
         for start in range(0, len(experiment_ids), AT_ONCE):
             some = experiment_ids[start : start + AT_ONCE]
             # A page is a number of runs to skip. In this order runs that come meanwhile stand at the end.
-            page: list[Run] = all_pages(client.search_runs, some, where, order_by=["attributes.start_time ASC"])
+            page: list[Run] = all_pages(client.search_runs, some, where, view, order_by=["attributes.start_time ASC"])
             found |= {run.info.run_id: run for run in page}
     return sorted(found.values(), key=lambda run: run.info.start_time)
 

@@ -17,7 +17,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from tracking.journal import Event, TrialsReader, now
 from tracking.searches import child_tags, spec_id, trial_runs
-from tracking.tags import OLD, PREFIX, is_new, named, ours
+from tracking.tags import PREFIX, is_new, ours, renewed
 from tracking.values import batch
 
 End = tuple[int, str, float]  # time, trial, score
@@ -107,8 +107,7 @@ class Projection:
     def _rename_tags(self, run: Run) -> None:
         """Writes the tags of an earlier version once more, with the names that they have now."""
         if not is_new(run.data.tags):
-            found = {name: value for name, value in run.data.tags.items() if name in OLD}
-            tags = named({**found, "spec_id": spec_id(self.parent)})
+            tags = renewed(run.data.tags, spec_id=spec_id(self.parent))
             self.client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in tags.items()])
 
     def _trial(self, name: str) -> _Trial:

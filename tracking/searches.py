@@ -18,12 +18,13 @@ from tracking.tags import filters, is_new, named, of_spec, ours, spec_in
 # What may differ in the spec of a search that is resumed.
 CHANGING = ("trials", "commit", "time_limit", "target", "trial_time_limit", "memory_limit")
 MOST_CHARACTERS = 6_000  # of a parameter in MLflow; the spec has the whole value
+MOST_OF_RUN_NAME = 250  # characters in MLflow's table; a model whose layers all differ has a longer name
 MOST_OF_NAME = 500  # characters of a dataset's name in MLflow; the end of a path says more than its beginning
 
 
 def find_search(client: MlflowClient, name: str) -> Run | None:
     """The parent run of a search; a name is unique in its store."""
-    return next(iter(_searches(client, name)), None)
+    return next(iter(searches_of(client, name)), None)
 
 
 def existing_search(name: str, uri: str) -> tuple[MlflowClient, Run]:
@@ -37,7 +38,7 @@ def existing_search(name: str, uri: str) -> tuple[MlflowClient, Run]:
     return client, parent
 
 
-def _searches(client: MlflowClient, name: str) -> list[Run]:
+def searches_of(client: MlflowClient, name: str) -> list[Run]:
     """The parent runs of this name, the oldest first. A server that answered too late may have made a second one."""
     if "'" in name:  # no search has such a name, and MLflow's filter does not take it
         return []
@@ -125,7 +126,7 @@ def find_or_make_search(
 
     Raises SearchStateError if another search has the name, or if MLflow has deleted the experiment.
     """
-    found = _searches(client, name) or [_new_search(client, name, experiment, artifacts, spec)]
+    found = searches_of(client, name) or [_new_search(client, name, experiment, artifacts, spec)]
     parent = found[0]
     if spec_id(parent) != spec.get("id", ""):
         raise SearchStateError(f"--name: expected a new name, got {name!r}, which {client.tracking_uri} holds already")
@@ -147,7 +148,7 @@ def _new_search(client: MlflowClient, name: str, experiment: str, artifacts: str
     experiment_id = experiment_of(client, experiment, artifacts, spec)
     tags = named(_identity(name, spec) | of_spec(spec, {}))
     new = client.create_run(experiment_id, start_time=now(), tags={MLFLOW_RUN_NAME: name, **tags})
-    others = [run for run in _searches(client, name) if spec_id(run) != spec.get("id", "")]
+    others = [run for run in searches_of(client, name) if spec_id(run) != spec.get("id", "")]
     if others:  # another search has begun since we looked, and may not have seen ours
         client.delete_run(new.info.run_id)
     return others[0] if others else new
@@ -158,11 +159,15 @@ def _identity(name: str, spec: dict[str, Any]) -> dict[str, str]:
 
 
 def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> None:
-    """Logs parameters, floors, versions and data. What a resumed search may change is a tag: parameters are fixed."""
+    """Logs parameters, floors, versions and data. What a resumed search may change is a tag: parameters are fixed.
+
+    A parameter that is there stays: the search may have another name since.
+    """
     flat = {key: value for key, value in spec.items() if not isinstance(value, dict) and key not in CHANGING}
     texts = {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in flat.items()}
     texts |= {f"option.{key}": str(value) for key, value in spec["options"].items()}
-    params = [Param(key, value[:MOST_CHARACTERS]) for key, value in texts.items()]
+    new = {key: value for key, value in texts.items() if key not in parent.data.params}
+    params = [Param(key, value[:MOST_CHARACTERS]) for key, value in new.items()]
     time = parent.info.start_time
     metrics = [Metric(f"floor/{key}", value, time, 0) for key, value in floors.items()]
     tags = _identity(search_name(parent), spec) | of_spec(spec, parent.data.tags)
@@ -177,4 +182,4 @@ def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: d
 def child_tags(parent: Run, trial: str, run_name: str) -> dict[str, str]:
     """The tags that make a run a trial of a search."""
     tags = {"kind": "trial", "search_id": search_name(parent), "spec_id": spec_id(parent), "trial": trial}
-    return {MLFLOW_RUN_NAME: run_name, MLFLOW_PARENT_RUN_ID: parent.info.run_id, **named(tags)}
+    return {MLFLOW_RUN_NAME: run_name[:MOST_OF_RUN_NAME], MLFLOW_PARENT_RUN_ID: parent.info.run_id, **named(tags)}

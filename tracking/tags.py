@@ -17,11 +17,12 @@ PART = "spec."  # `recurrent.spec.0`, `recurrent.spec.1`, … are the parts of a
 PART_CHARACTERS = 5_000
 MOST_PARTS = 50  # one request takes 100 tags, and the other tags of a search go with the parts of its spec
 ADDED_CHARACTERS = 2_000  # versions, commit and what else is added to the options later
-# The tags of a trial that earlier versions wrote.
+# The tags of a trial that earlier versions wrote, and `stopped` of a search.
 OLD = (
-    *("kind", "search_id", "spec_id", "trial", "outcome", "reason", "error", "attempts"),
+    *("kind", "search_id", "spec_id", "trial", "outcome", "reason", "error", "attempts", "stopped"),
     *("kernel", "kernel_reason", "steps_per_execution"),
 )
+MOST_OF_TASK = 60_000  # characters of the options of a task; they are the source of a dataset in MLflow, too
 SPEC = {"name": str, "task": str, "options": dict, "seed": int, "digest": str, "metric": str, "direction": str}
 
 
@@ -40,6 +41,12 @@ def ours(tags: Mapping[str, str]) -> dict[str, str]:
 def is_new(tags: Mapping[str, str]) -> bool:
     """True if the tags of a run or a model of ours have the prefix."""
     return PREFIX + "search_id" in tags
+
+
+def renewed(tags: Mapping[str, str], **changed: str) -> dict[str, str]:
+    """The tags of a run of ours that is to have some changed. Tags of an earlier version get the names of now."""
+    found = {name: value for name, value in ours(tags).items() if is_new(tags) or name in OLD}
+    return named({name: value for name, value in found.items() if not name.startswith("mlflow.")} | changed)
 
 
 def filters(**values: str) -> list[str]:
@@ -73,8 +80,9 @@ def check_spec(spec: Mapping[str, Any], options: Mapping[str, Any]) -> None:
     Args:
         options: the values that make it long, by their names on the command line.
     """
-    most = PART_CHARACTERS * MOST_PARTS - ADDED_CHARACTERS
-    if len(json.dumps(spec)) > most:
-        sizes = {name: len(json.dumps(value)) for name, value in options.items()}
-        longest = max(sizes, key=lambda name: sizes[name])
-        raise BadInput(f"{longest}: expected at most {most:,} characters in all options, got {sizes[longest]:,} in it")
+    sizes = {name: len(json.dumps(value)) for name, value in options.items()}
+    longest = max(sizes, key=lambda name: sizes[name])
+    for part, most in ((spec["options"], MOST_OF_TASK), (spec, PART_CHARACTERS * MOST_PARTS - ADDED_CHARACTERS)):
+        if len(json.dumps(part)) > most:
+            got = f"got {sizes[longest]:,} in it"
+            raise BadInput(f"{longest}: expected at most {most:,} characters in all options, {got}")

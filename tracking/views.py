@@ -70,6 +70,13 @@ def write_views(
     return True
 
 
+def drop_view(client: MlflowClient, experiment_id: str, search: str) -> None:
+    """Removes the view of the trials of one search."""
+    key = KEY + _digest(search)
+    if key in client.get_experiment(experiment_id).tags:
+        client.delete_experiment_tag(experiment_id, key)
+
+
 def dashboard_link(base: str, experiment_id: str, view: str = "overview", search: str | None = None) -> str:
     """The address of a view. With `search`, overview and leaderboard show only that search's trials.
 

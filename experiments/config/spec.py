@@ -85,6 +85,7 @@ class Spec:
     def read(cls, folder: SearchFolder) -> "Spec":
         try:
             content = json.loads(folder.spec.read_text("utf-8"))
-        except ValueError as error:
+            named = {field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content}
+            return cls(**named)
+        except (ValueError, TypeError) as error:
             raise BadInput(f"{folder.spec}: expected the spec of a search, got a damaged file: {error}") from None
-        return cls(**{field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content})

@@ -4,10 +4,12 @@ import dataclasses
 import os
 import re
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import psutil
+from filelock import Timeout
 
 from experiments.config.folders import SEARCHES, SearchFolder, try_acquire
 from experiments.config.spec import Spec
@@ -73,6 +75,24 @@ def _take(folder: SearchFolder) -> None:
             if folder.path.exists():
                 name = folder.path.name
                 raise SearchStateError(f"--name: expected a search that is not running, got {name!r}, which is")
+
+
+@contextmanager
+def held(folder: SearchFolder) -> Iterator[None]:
+    """Keeps every launcher away from a search whose folder is there. Raises SearchStateError if the search runs."""
+    running = f"NAME: expected a search that is not running, got {folder.path.name!r}, which is"
+    if not folder.path.is_dir():
+        yield
+        return
+    if not try_acquire(folder.launcher_lock):
+        raise SearchStateError(running)
+    try:
+        folder.wait_for_workers(OTHER_LAUNCHER_SECONDS)
+        yield
+    except Timeout:
+        raise SearchStateError(running) from None
+    finally:
+        folder.launcher_lock.release()
 
 
 def holders(file: str) -> list[int]:

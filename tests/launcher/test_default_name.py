@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
+from support.folders import sync, write_folder
 from support.refusals import SMALL
 from support.searching import NotRefused, Recurrent
 
 from experiments.config.folders import SearchFolder
-from experiments.config.spec import Spec
 from experiments.launcher.launch import Launch
-from experiments.tasks.loading.digest import digest_of
-from experiments.tasks.loading.find import make
 from tracking.searches import find_search, spec_of
 
 
@@ -26,20 +24,6 @@ def begin(recurrent: Recurrent, folder: Path, *words: str) -> list[str]:
     return sorted(path.parent.name for path in folder.glob("searches/*/spec.json"))
 
 
-def write_folder(folder: Path, name: str, task: str, options: dict[str, str], **values: Any) -> None:
-    """The folder of a search that has not begun a trial."""
-    place = SearchFolder(folder / "searches" / name)
-    place.path.mkdir(parents=True)
-    made = make(task, options)
-    digest = digest_of([made.split(split, 0) for split in ("train", "val")])
-    Spec(name=name, task=task, options=options, cells=["gru"], digest=digest, id=name, **values).write(place)
-
-
-def sync(recurrent: Recurrent, folder: Path, name: str, *words: str) -> None:
-    done = recurrent("sync", name, *words, cwd=folder)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 # ---- the default name ----
 
 
@@ -47,7 +31,7 @@ def test_the_default_name_is_free_in_a_shared_store(recurrent: Recurrent, tmp_pa
     mine, theirs = tmp_path / "mine", tmp_path / "theirs"
     mine.mkdir()
     for name in ("adding-1", "adding-2"):
-        write_folder(theirs, name, "adding", {"length": "5", "train": "16", "val": "16", "test": "16"})
+        write_folder(theirs, name)
         sync(recurrent, theirs, name)
     shared = ("--tracking-uri", f"sqlite:///{theirs}/mlflow.db")
     assert begin(recurrent, mine, *shared) == ["adding-3"]
@@ -100,7 +84,7 @@ def test_two_files_of_one_name_have_two_experiments(recurrent: Recurrent, tmp_pa
         file = tmp_path / folder / "data.npz"
         write_data(file, classes)
         for number in (1, 2):
-            write_folder(tmp_path, f"{folder}-{number}", str(file), {})
+            write_folder(tmp_path, f"{folder}-{number}", str(file))
             sync(recurrent, tmp_path, f"{folder}-{number}")
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     first, second = ([experiment(client, f"{name}-{number}") for number in (1, 2)] for name in ("prices", "gestures"))
@@ -113,10 +97,10 @@ def test_two_files_of_one_name_have_two_experiments(recurrent: Recurrent, tmp_pa
 def test_one_file_that_is_moved_with_its_store_keeps_its_experiment(recurrent: Recurrent, tmp_path: Path) -> None:
     before, after = tmp_path.resolve() / "before", tmp_path.resolve() / "after"
     write_data(before / "data.npz", True)
-    write_folder(before, "one", str(before / "data.npz"), {})
+    write_folder(before, "one", str(before / "data.npz"))
     sync(recurrent, before, "one")
     before.rename(after)
-    write_folder(after, "two", str(after / "data.npz"), {})
+    write_folder(after, "two", str(after / "data.npz"))
     sync(recurrent, after, "two")
     client = MlflowClient(f"sqlite:///{after}/mlflow.db")
     assert [experiment(client, name).name for name in ("one", "two")] == ["data", "data"]
@@ -126,7 +110,7 @@ def test_an_experiment_of_an_earlier_version_is_that_of_its_file(recurrent: Recu
     old = old.resolve()
     write_data(old / "other" / "data.npz", False)
     for name, file in (("same", old / "data.npz"), ("another", old / "other" / "data.npz")):
-        write_folder(old, name, str(file), {})
+        write_folder(old, name, str(file))
         sync(recurrent, old, name)
     client = MlflowClient(f"sqlite:///{old}/mlflow.db")
     assert [experiment(client, name).name for name in ("same", "another")] == ["data", "data (other)"]
@@ -136,7 +120,7 @@ def test_files_of_one_name_in_folders_of_one_name(recurrent: Recurrent, tmp_path
     tmp_path = tmp_path.resolve()
     for number, place in enumerate(("a", "b/a", "c/a")):
         write_data(tmp_path / place / "data.npz", True)
-        write_folder(tmp_path, f"s{number}", str(tmp_path / place / "data.npz"), {})
+        write_folder(tmp_path, f"s{number}", str(tmp_path / place / "data.npz"))
         sync(recurrent, tmp_path, f"s{number}")
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     assert [experiment(client, f"s{number}").name for number in range(3)] == ["data", "data (a)", "data (2)"]

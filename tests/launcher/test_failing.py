@@ -102,10 +102,10 @@ def test_an_exception_costs_its_trial_alone(trouble: Trouble) -> None:
     )
     assert [run.info.status for run in search.trials()] == ["FAILED", "FINISHED"]
     failed = search.trials()[0].data
-    assert failed.tags["outcome"] == "failed"
-    assert "house" in failed.tags["reason"] and "\n" not in failed.tags["reason"]
-    assert "RuntimeError: no such width" in failed.tags["error"], "the traceback"
-    assert "Traceback" in failed.tags["error"]
+    assert failed.tags["recurrent.outcome"] == "failed"
+    assert "house" in failed.tags["recurrent.reason"] and "\n" not in failed.tags["recurrent.reason"]
+    assert "RuntimeError: no such width" in failed.tags["recurrent.error"], "the traceback"
+    assert "Traceback" in failed.tags["recurrent.error"]
 
 
 @pytest.mark.slow

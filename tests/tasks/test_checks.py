@@ -85,7 +85,7 @@ WRONG = {
     "floors": (
         "0.25,",
         "float('nan'),",
-        "floors: expected names of letters, digits and _ with finite numbers, got {'no_memory': nan, ",
+        "floors: expected names with finite numbers, got {'no_memory': nan, ",
     ),
     "preprocessing": (
         "    def sample",
@@ -115,9 +115,14 @@ WRONG = {
     "names": (
         '"no_memory": 0.25',
         '("no", "memory"): 0.25',
-        "floors: expected names of letters, digits and _ with finite numbers, got {('no', ",
+        "floors: expected names with finite numbers, got {('no', ",
     ),
-    "no floor": ('return {"no_memory": 0.25, "half_memory": 0.5}', "return 3", "floors: expected names of letters"),
+    "a name that MLflow refuses": (
+        '"no_memory": 0.25',
+        '"no memory!": 0.25',
+        "floors: expected names of letters, digits, '_', '.', '-', ':', ' ', got 'no memory!'",
+    ),
+    "no floor": ('return {"no_memory": 0.25, "half_memory": 0.5}', "return 3", "floors: expected names with finite"),
 }
 
 

@@ -137,6 +137,17 @@ def test_results_have_every_executions_score(desk: Desk) -> None:
     assert [trial["execution"] for trial in shown] == [2, None]
 
 
+def test_names_that_mlflow_refuses_cost_no_trial(desk: Desk) -> None:
+    """A task names what it measures of sampled lines when the trial has ended."""
+    name = "gru-32 " * 50
+    shares = {"samples": {"rhymes (end)": 0.5, "x" * 300: 0.25}}
+    desk.write("0000", start(architecture=name), built(), executed(0.2, 2_001), {**end(0.2, 2_002), **shares})
+    (run,) = desk.sync()
+    assert run.info.run_name == f"0000 {name}"[:250]
+    found = {key: value for key, value in run.data.metrics.items() if key.startswith("samples/")}
+    assert found == {"samples/rhymes _end_": 0.5, f"samples/{'x' * 200}": 0.25}
+
+
 def test_a_single_execution_has_no_spread(desk: Desk) -> None:
     desk.write("0000", *COMPLETED)
     (run,) = desk.sync()

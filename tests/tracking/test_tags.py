@@ -8,27 +8,22 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
-from support.refusals import check_refusal
+from support.folders import sync, write_folder
+from support.refusals import check_refusal, refused
 from support.searching import Recurrent, Searched
 
-from experiments.config.folders import SearchFolder
-from experiments.config.spec import Spec
-from experiments.tasks.loading.digest import digest_of
-from experiments.tasks.loading.find import make
-from tracking.tags import PART_CHARACTERS, filters, named, of_spec, ours, spec_in
+from tracking.tags import PART_CHARACTERS, check_spec, filters, named, of_spec, ours, spec_in
 
 RATES = ",".join(f"0.0{number:07d}" for number in range(1, 1_001))
-SPEC = {"name": "s", "task": "adding", "options": {}, "seed": 0, "digest": "", "metric": "mse", "direction": "min"}
-
-
-def write_folder(folder: Path, name: str, **values: Any) -> None:
-    """The folder of a search that has not begun a trial."""
-    place = SearchFolder(folder / "searches" / name)
-    place.path.mkdir(parents=True)
-    options = {"length": "5", "train": "16", "val": "16", "test": "16"}
-    task = make("adding", options)
-    digest = digest_of([task.split(split, 0) for split in ("train", "val")])
-    Spec(name=name, task="adding", options=options, cells=["gru"], digest=digest, id=name, **values).write(place)
+SPEC: dict[str, Any] = {
+    "name": "s",
+    "task": "adding",
+    "options": {},
+    "seed": 0,
+    "digest": "",
+    "metric": "mse",
+    "direction": "min",
+}
 
 
 def listed(recurrent: Recurrent, folder: Path) -> tuple[list[str], str]:
@@ -40,11 +35,6 @@ def listed(recurrent: Recurrent, folder: Path) -> tuple[list[str], str]:
 
 def client_of(folder: Path) -> MlflowClient:
     return MlflowClient(f"sqlite:///{folder}/mlflow.db")
-
-
-def sync(recurrent: Recurrent, folder: Path, name: str) -> None:
-    done = recurrent("sync", name, cwd=folder)
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 # ---- long settings ----
@@ -70,6 +60,12 @@ def test_more_than_a_store_can_hold_is_refused_at_once(
 ) -> None:
     words = ("search", "adding", "-o", "length=5", "--learning-rate", ",".join([RATES] * 30), *long)
     check_refusal(recurrent, tmp_path, words, "--learning-rate: expected at most 248,000 characters in all options")
+
+
+def test_more_options_of_a_task_than_a_dataset_can_name() -> None:
+    spec, most = {**SPEC, "options": {"text": "x" * 60_000}}, "-o text: expected at most 60,000 characters"
+    with pytest.raises(ValueError, match=most):
+        check_spec(spec, {"--cells": "gru", "-o text": spec["options"]["text"]})
 
 
 def test_a_spec_that_has_become_shorter() -> None:
@@ -148,7 +144,9 @@ def test_settings_that_somebody_has_changed(recurrent: Recurrent, tmp_path: Path
         write_folder(tmp_path, name)
         sync(recurrent, tmp_path, name)
     client = client_of(tmp_path)
-    client.set_tag(Searched(tmp_path, "b", recurrent("doctor", cwd=tmp_path)).parent.info.run_id, SPEC_TAG, value)
+    client.set_tag(
+        Searched(tmp_path, "b", recurrent("doctor", cwd=tmp_path)).parent.info.run_id, "recurrent.spec.0", value
+    )
     names, said = listed(recurrent, tmp_path)
     assert names == ["a"] and said.startswith("recurrent results: b: expected the settings of the search")
     for words in (("results", "b"), ("results", "b", "--json"), ("export", "b", "--to", "best")):
@@ -157,7 +155,16 @@ def test_settings_that_somebody_has_changed(recurrent: Recurrent, tmp_path: Path
     assert listed(recurrent, tmp_path) == (["b", "a"], "")
 
 
-SPEC_TAG = "recurrent.spec.0"
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"id": 1}'])
+def test_a_damaged_folder(recurrent: Recurrent, tmp_path: Path, content: str) -> None:
+    for name in ("a", "b"):
+        place = write_folder(tmp_path, name)
+        sync(recurrent, tmp_path, name)
+    place.spec.write_text(content)
+    assert listed(recurrent, tmp_path) == (["b", "a"], "")
+    refused(recurrent("sync", "b", cwd=tmp_path), "searches/b/spec.json: expected the spec of a search")
+    assert recurrent("delete", "b", "--yes", cwd=tmp_path).returncode == 0
+    assert listed(recurrent, tmp_path) == (["a"], "")
 
 
 # ---- searches of earlier versions ----

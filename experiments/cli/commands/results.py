@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.cli.parsing import add_tracking_uri, console
 from tracking.as_json import as_json
+from tracking.errors import BadInput
 
 STATES = {"FINISHED": "done", "RUNNING": "running", "KILLED": "stopped", "FAILED": "failed"}  # MLflow's words
 EXAMPLE = "recurrent results add50 --json"
@@ -53,7 +54,7 @@ def line(search: Any) -> dict[str, Any]:
         "status": search.info.status,
         "begun": datetime.fromtimestamp(search.info.start_time / 1000).astimezone().isoformat(timespec="seconds"),
         "done": done,
-        "planned": done if done is not None and search.info.status == "FINISHED" else spec["trials"],
+        "planned": done if done is not None and search.info.status == "FINISHED" else spec.get("trials", done),
         **_here(search),
     }
 
@@ -65,7 +66,11 @@ def _here(search: Any) -> dict[str, Any]:
     from tracking.searches import search_name, spec_id
 
     folder = SearchFolder(SEARCHES / search_name(search))
-    if not folder.spec.exists() or Spec.read(folder).id != spec_id(search):
+    try:
+        own = folder.spec.exists() and Spec.read(folder).id == spec_id(search)
+    except BadInput:  # a damaged folder keeps no search from being listed
+        own = False
+    if not own:
         return {"bytes": None, "resumable": False}
     return {"bytes": folder.size(), "resumable": search.info.status != "FINISHED" and not folder.is_held()}
 

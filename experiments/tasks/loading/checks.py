@@ -84,11 +84,12 @@ def check_scored(task: Task, where: str, y: np.ndarray) -> None:
 
 def check_floors(floors: Any, file: str) -> None:
     """Raises DataError if the floors are not names with finite numbers."""
-    valid = isinstance(floors, dict)
-    valid = valid and all(isinstance(name, str) and re.fullmatch(FLOOR, name, re.ASCII) for name in floors)
+    valid = isinstance(floors, dict) and all(isinstance(name, str) for name in floors)
     valid = valid and all(isinstance(value, int | float) for value in floors.values())
     if not valid or not all(math.isfinite(value) for value in floors.values()):
-        raise DataError(f"{file}: floors: expected names of letters, digits and _ with finite numbers, got {floors!r}")
+        raise DataError(f"{file}: floors: expected names with finite numbers, got {floors!r}")
+    if bad := [name for name in floors if not re.fullmatch(FLOOR, name, re.ASCII)]:
+        raise DataError(f"{file}: floors: expected names of letters, digits, '_', '.', '-', ':', ' ', got {bad[0]!r}")
 
 
 def check_preprocessing(preprocessing: Any, file: str) -> None:

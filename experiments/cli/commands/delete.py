@@ -1,0 +1,44 @@
+"""Delete a search: its runs and models in MLflow, and its folder."""
+
+import argparse
+import shlex
+import sys
+
+from experiments.cli.parsing import add_tracking_uri, search_name
+from tracking.errors import BadInput
+
+EXAMPLE = "recurrent delete add50"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    text = "a search that is not running, of this folder or of the store"
+    parser.add_argument("name", metavar="NAME", type=search_name, help=text)
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    text = "for ever: also what MLflow's trash has of the search, which could be restored otherwise"
+    parser.add_argument("--purge", action="store_true", help=text)
+    add_tracking_uri(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    from experiments.config.folders import SEARCHES, SearchFolder
+    from experiments.launcher.claim import held
+    from experiments.launcher.delete import find
+    from tracking.store import resolve, words
+
+    uri, folder = resolve(parsed.tracking_uri), SearchFolder(SEARCHES / parsed.name)
+    with held(folder):
+        found = find(folder, uri, parsed.purge)
+        in_trash = found.parent is not None and not parsed.purge
+        if not parsed.yes and not _agreed(f"{parsed.name}: delete {found.text()}?"):
+            print("nothing was deleted")
+            return 1
+        found.run(parsed.purge)
+    purge = shlex.join(["recurrent", "delete", parsed.name, "--purge", *words(uri)])
+    print(f"{parsed.name}: deleted" + (f"; MLflow's trash keeps the runs until `{purge}`" if in_trash else ""))
+    return 0
+
+
+def _agreed(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise BadInput("--yes: expected with it where nobody can answer a question, got none")
+    return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")

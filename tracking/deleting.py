@@ -1,0 +1,69 @@
+"""Deletes a search from MLflow. MLflow keeps deleted runs in its trash until somebody empties it."""
+
+import shutil
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Run, ViewType
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.uri import is_local_uri
+
+from tracking.models import remove_models
+from tracking.paging import experiments, runs
+from tracking.searches import searches_of, spec_id, trial_runs
+from tracking.tags import filters, ours
+from tracking.views import drop_view
+
+
+def delete_search(client: MlflowClient, parent: Run) -> None:
+    """Deletes the models of a search with their files, its trials, and at last its own run.
+
+    A kill leaves the search's own run, by which the next call finds what is left.
+    """
+    name = ours(parent.data.tags)["search_id"]
+    remove_models(client, parent)
+    for same in trial_runs(client, parent).values():
+        for run in same:
+            client.delete_run(run.info.run_id)
+    drop_view(client, parent.info.experiment_id, name)
+    for one in searches_of(client, name):  # a slow server may have made a second one
+        if spec_id(one) == spec_id(parent):
+            client.delete_run(one.info.run_id)
+
+
+def trash(client: MlflowClient, name: str, search: str) -> list[Run]:
+    """The deleted runs of a search, its own run last.
+
+    Args:
+        search: the id of the search; "" for all searches that had the name.
+    """
+    gone = runs(client, experiments(client), *filters(search_id=name), view=ViewType.DELETED_ONLY)
+    ids = {search} if search else {spec_id(run) for run in gone if ours(run.data.tags).get("kind") == "search"}
+    own = [run for run in gone if spec_id(run) in ids and ours(run.data.tags).get("kind") in ("search", "trial")]
+    return sorted(own, key=lambda run: ours(run.data.tags)["kind"] == "search")
+
+
+def empty_trash(client: MlflowClient, file: Path, some: list[Run]) -> None:
+    """Removes deleted runs from a SQLite store for ever, with their files and the deleted models that they made.
+
+    `mlflow gc --run-ids` would also remove all deleted experiments and models of others.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    store = SqlAlchemyStore(client.tracking_uri, (file.parent / "mlartifacts").as_uri())
+    models = set(store._get_deleted_logged_models())
+    for run in some:
+        made = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
+        for model_id in made & models:
+            store._hard_delete_logged_model(model_id)
+            models.remove(model_id)
+        _remove_files(run, file.parent)
+        store._hard_delete_run(run.info.run_id)
+
+
+def _remove_files(run: Run, root: Path) -> None:
+    """Removes the folder of a run's files, if it lies in the folder of the store."""
+    if is_local_uri(run.info.artifact_uri, is_tracking_or_registry_uri=False):
+        folder = Path(local_file_uri_to_path(run.info.artifact_uri)).parent  # …/RUN/artifacts
+        if folder.name == run.info.run_id and folder.resolve().is_relative_to(root.resolve()):
+            shutil.rmtree(folder, ignore_errors=True)
