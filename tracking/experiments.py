@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from tracking.errors import SearchStateError
 from tracking.paging import runs
+from tracking.root import inside
 from tracking.store import database
 from tracking.tags import filters, named
 
@@ -33,8 +34,9 @@ def experiment_of(client: MlflowClient, title: str, artifacts: str | None, spec:
 
     Raises SearchStateError if MLflow has deleted the experiment.
     """
-    about = named({"task": _place(client, spec["task"]), "metric": spec.get("metric", "")})
-    for name in _names(title, spec["task"]):
+    task = _whole(spec["task"])
+    about = named({"task": _place(client, task), "metric": spec.get("metric", "")})
+    for name in _names(title, task):
         found = client.get_experiment_by_name(name)
         try:
             if found is None:
@@ -48,7 +50,7 @@ def experiment_of(client: MlflowClient, title: str, artifacts: str | None, spec:
             raise SearchStateError(
                 f"task: expected an experiment {name!r} in use, got a deleted one; restore it in MLflow"
             )
-        if _is_of(client, found, spec, about):
+        if _keeps_files_here(client, found) and _is_of(client, found, spec, about):
             return str(found.experiment_id)
     raise AssertionError("there is always another name")
 
@@ -70,6 +72,17 @@ def _place(client: MlflowClient, task: str) -> str:
     return str(Path(task).relative_to(store.parent))
 
 
+def _whole(task: str) -> str:
+    """The name of a task, or the whole path of a file, which the spec has relative to the current folder."""
+    return str(Path(task).absolute()) if Path(task).suffix else task
+
+
+def _keeps_files_here(client: MlflowClient, experiment: Experiment) -> bool:
+    """False for an experiment of a file store whose files lie outside of it: nothing is written there."""
+    file = database(client.tracking_uri)
+    return file is None or inside(file, experiment.artifact_location)
+
+
 def _beside(artifacts: str, name: str) -> str:
     return f"{artifacts.rpartition('/')[0]}/{quote(name)}"
 
@@ -81,7 +94,8 @@ def _is_of(client: MlflowClient, experiment: Experiment, spec: Mapping[str, Any]
         return about.items() <= experiment.tags.items()
     searches = runs(client, [experiment.experiment_id], *filters(kind="search"))
     known = [(run.data.params.get("task"), run.data.params.get("metric")) for run in searches]
-    same = all(one in ((spec["task"], spec.get("metric")), (None, None)) for one in known)
+    tasks, metric = (spec["task"], _whole(spec["task"])), spec.get("metric")
+    same = all(one == (None, None) or (one[0] in tasks and one[1] == metric) for one in known)
     for tag in about.items() if same else ():
         client.set_experiment_tag(experiment.experiment_id, *tag)
     return same

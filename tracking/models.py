@@ -16,6 +16,7 @@ from mlflow.artifacts import download_artifacts
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.types.schema import Schema, TensorSpec
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
@@ -23,8 +24,9 @@ from mlflow.utils.uri import is_local_uri
 from tracking.as_json import as_json
 from tracking.errors import StoreError
 from tracking.paging import models
+from tracking.root import resolved
 from tracking.searches import search_name, spec_id
-from tracking.store import in_a_line
+from tracking.store import database, in_a_line
 from tracking.tags import filters, is_new, named, ours, renewed
 
 CARD = "model.json"
@@ -41,10 +43,11 @@ def logged_model(client: MlflowClient, parent: Run) -> LoggedModel | None:
 def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> None:
     """Logs a trial's model with its card, and removes the search's other models with their files.
 
-    A second call changes nothing. After a kill the next call completes the work, and removes half-made models.
+    A second call changes nothing. After a kill the next call completes the work, and removes half-made models. A model
+    whose files are gone is logged again.
     """
     before = _models(client, parent)
-    whole = [model for model in before if model.source_run_id == run_id and model.status == LoggedModelStatus.READY]
+    whole = [model for model in before if model.source_run_id == run_id and _is_whole(client, model)]
     kept = whole[0] if whole else _log(client, parent, run_id, keras_file, card)
     outputs = client.get_run(run_id).outputs
     if kept.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else [])]:
@@ -67,6 +70,19 @@ def rename_models(client: MlflowClient, parent: Run, name: str) -> None:
     for model in _models(client, parent):
         tags = renewed(model.tags, search_id=name, spec_id=spec_id(parent))
         client.set_logged_model_tags(model.model_id, tags)
+
+
+def _is_whole(client: MlflowClient, model: LoggedModel) -> bool:
+    """True if the model is ready and its files are there."""
+    if model.status != LoggedModelStatus.READY:
+        return False
+    files = get_artifact_repository(_place(client, model), tracking_uri=client.tracking_uri)
+    return {KERAS_FILE, CARD} <= {file.path for folder in (None, "data") for file in files.list_artifacts(folder)}
+
+
+def _place(client: MlflowClient, model: LoggedModel) -> str:
+    """Where the model's files lie."""
+    return resolved(database(client.tracking_uri), model.artifact_location)
 
 
 def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
@@ -96,17 +112,38 @@ def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card:
     model = client.create_logged_model(parent.info.experiment_id, name, run_id, tags, model_type="keras")
     with tempfile.TemporaryDirectory() as folder:
         write_model(Path(folder), Model(model_id=model.model_id, run_id=run_id), keras_file, card)
-        client.log_model_artifacts(model.model_id, folder)
+        _send(client, model, folder)
     return client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
 
 
+def _send(client: MlflowClient, model: LoggedModel, folder: str) -> None:
+    """Sends the files of a model. MLflow itself does not know that a store lies elsewhere than its paths say."""
+    place = _place(client, model)
+    if place == model.artifact_location:
+        client.log_model_artifacts(model.model_id, folder)
+    else:
+        get_artifact_repository(place).log_artifacts(folder)
+
+
 def _remove(client: MlflowClient, model: LoggedModel) -> None:
-    """Deletes a model and its local files, since MLflow only hides the model. A server deletes its files itself."""
-    if is_local_uri(model.artifact_location, is_tracking_or_registry_uri=False):
-        folder = Path(local_file_uri_to_path(model.artifact_location)).parent  # …/models/m-…/artifacts
-        if folder.name == model.model_id:
+    """Deletes a model and its local files, since MLflow only hides the model. A server deletes its files itself.
+
+    Files that lie outside of the store are left alone.
+    """
+    place = _place(client, model)
+    if is_local_uri(place, is_tracking_or_registry_uri=False):
+        folder = Path(local_file_uri_to_path(place)).parent  # …/models/m-…/artifacts
+        if folder.name == model.model_id and folder.resolve().is_relative_to(_own(client, model).resolve()):
             shutil.rmtree(folder, ignore_errors=True)
     client.delete_logged_model(model.model_id)
+
+
+def _own(client: MlflowClient, model: LoggedModel) -> Path:
+    """The folder outside of which no file of a model is deleted: that of a file store, else that of the experiment."""
+    file = database(client.tracking_uri)
+    if file:
+        return file.parent
+    return Path(local_file_uri_to_path(client.get_experiment(model.experiment_id).artifact_location))
 
 
 def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, Any]) -> None:
@@ -131,12 +168,12 @@ def _schema(shape: dict[str, Any]) -> Schema:
 
 def download(client: MlflowClient, uri: str, model: LoggedModel, to: Path) -> tuple[Path, dict[str, Any]]:
     """(the `.keras` file, the card) of a logged model."""
-    place = model.artifact_location
+    place = resolved(database(uri), model.artifact_location)
     try:
         folder = Path(download_artifacts(artifact_uri=place, dst_path=str(to), tracking_uri=uri))
     except (MlflowException, OSError) as error:
         expected = f"export: expected the model's files at {place}, got none"
-        raise StoreError(f"{expected} ({in_a_line(error)}); were they moved?") from None
+        raise StoreError(f"{expected} ({in_a_line(error)}); `recurrent search … --resume` logs them again") from None
     except Exception as error:  # a library for the store's files may be missing
         got = f"{type(error).__name__}: {error}"
         raise StoreError(f"export: expected the model's files at {place}, got {got}") from None

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from tracking.errors import BadInput, Denied, RecurrentError, StoreError, Unreachable
+from tracking.root import ARTIFACTS, follow, keep, recorded
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -64,7 +66,7 @@ def database(uri: str) -> Path | None:
 def connect(uri: str, create: bool = False) -> "MlflowClient":
     """A client for a resolved URI. Raises StoreError if there is no record, Unreachable if no server answers.
 
-    `create` makes the record.
+    `create` makes the record. A record that was copied or moved is told so, and the user in a line: see root.py.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -83,6 +85,8 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     # This logger prints a page about errors that are raised anyway.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    if file and file.exists() and (told := follow(file)):
+        print(f"tracking-uri: {told}", file=sys.stderr)
     with working(uri):
         try:
             if file and create:
@@ -145,6 +149,8 @@ def _create(uri: str, file: Path) -> "MlflowClient":
         with FileLock(lock, timeout=MAKING_SECONDS):
             if not file.exists():
                 _new_database(file)
+            with suppress(OSError):  # a store that cannot be written has its root, or needs none
+                keep(file)
             return MlflowClient(uri)
     except Timeout:
         raise Unreachable(
@@ -159,7 +165,7 @@ def _new_database(file: Path) -> None:
     new = file.with_name(f"{file.name}.new")
     for leftover in file.parent.glob(f"{new.name}*"):
         leftover.unlink()
-    SqlAlchemyStore(f"{SQLITE}{new}", (file.parent / "mlartifacts").as_uri()).engine.dispose()
+    SqlAlchemyStore(f"{SQLITE}{new}", (file.parent / ARTIFACTS).as_uri()).engine.dispose()
     tune(new)
     new.replace(file)
 
@@ -174,7 +180,7 @@ def tune(file: Path) -> None:
 def artifacts(uri: str, experiment: str) -> str | None:
     """Where a new experiment keeps its files; None leaves it to the server."""
     file = database(uri)
-    return (file.parent / "mlartifacts" / experiment).as_uri() if file else None
+    return (recorded(file).path / ARTIFACTS / experiment).as_uri() if file else None
 
 
 def in_a_line(error: Exception) -> str:

@@ -1,14 +1,12 @@
 """Gives the folder of a search to one launcher at a time, and a free folder to a new search."""
 
 import dataclasses
-import os
 import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-import psutil
 from filelock import Timeout
 
 from experiments.config.folders import SEARCHES, SearchFolder, try_acquire
@@ -93,16 +91,6 @@ def held(folder: SearchFolder) -> Iterator[None]:
         raise SearchStateError(running) from None
     finally:
         folder.launcher_lock.release()
-
-
-def holders(file: str) -> list[int]:
-    """The processes that have a file open, as far as the system tells."""
-    path, found = os.path.realpath(file), []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if path in [opened.path for opened in process.open_files()]:
-                found.append(process.pid)
-    return found
 
 
 def _same(before: Spec, spec: Spec) -> Spec:

@@ -11,11 +11,12 @@ from filelock import Timeout
 
 from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, try_acquire
 from experiments.engines.local import LocalWorker
-from experiments.launcher.claim import OTHER_LAUNCHER_SECONDS, holders
+from experiments.launcher.claim import OTHER_LAUNCHER_SECONDS
 from experiments.launcher.signals import signals
 from experiments.worker.build import make_tuner
 from experiments.worker.process import work
 from tracking.errors import SearchStateError
+from tracking.holders import holders
 
 if TYPE_CHECKING:
     from experiments.launcher.limits import Watch

@@ -100,6 +100,7 @@ def test_one_file_that_is_moved_with_its_store_keeps_its_experiment(recurrent: R
     write_folder(before, "one", str(before / "data.npz"))
     sync(recurrent, before, "one")
     before.rename(after)
+    recurrent("results", cwd=after)  # says that the store has come here
     write_folder(after, "two", str(after / "data.npz"))
     sync(recurrent, after, "two")
     client = MlflowClient(f"sqlite:///{after}/mlflow.db")

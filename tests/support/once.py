@@ -3,25 +3,16 @@
 import os
 import pickle
 import shutil
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from filelock import FileLock
 
+from tracking.root import follow
+
 LOCKED_SECONDS = 1_200  # more than whatever is made here takes, also on a busy machine
-# Every column in which a search's store names a file or a folder.
-PLACES = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("params", "value"),
-    ("tags", "value"),
-    ("datasets", "dataset_source"),
-)
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Any:
@@ -60,9 +51,7 @@ def copied(folder: Path, to: Path) -> Path:
     A test may change it, and disturbs no test of another process.
     """
     shutil.copytree(folder, to, dirs_exist_ok=True)
-    with closing(sqlite3.connect(to / "mlflow.db")) as database, database:
-        for table, column in PLACES:
-            database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(folder), str(to)))
-    for file in to.rglob("*.json"):
+    follow(to / "mlflow.db")
+    for file in (*to.rglob("*.json"), *to.rglob("*.jsonl")):
         file.write_text(file.read_text("utf-8").replace(str(folder), str(to)), "utf-8")
     return to
