@@ -161,7 +161,7 @@ def _identity(name: str, spec: dict[str, Any]) -> dict[str, str]:
 def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> None:
     """Logs parameters, floors, versions and data. What a resumed search may change is a tag: parameters are fixed.
 
-    A parameter that is there stays: the search may have another name since.
+    A parameter that is there stays: the search may have another name since, and its data another place.
     """
     flat = {key: value for key, value in spec.items() if not isinstance(value, dict) and key not in CHANGING}
     texts = {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in flat.items()}
@@ -174,6 +174,9 @@ def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: d
     tags |= {f"version.{key}": value for key, value in spec["versions"].items()}
     tags |= {key: str(spec[key]) for key in CHANGING if key in spec}
     client.log_batch(parent.info.run_id, metrics, params, [RunTag(*tag) for tag in named(tags).items()])
+    known = parent.inputs.dataset_inputs if parent.inputs else []
+    if any(one.dataset.digest == spec["digest"][:32] for one in known):
+        return
     source = json.dumps({"task": spec["task"], "options": spec["options"], "seed": spec["seed"]})
     dataset = Dataset(name=spec["task"][-MOST_OF_NAME:], digest=spec["digest"][:32], source_type="code", source=source)
     client.log_inputs(parent.info.run_id, [DatasetInput(dataset, [])])

@@ -75,10 +75,13 @@ class Spec:
 
     def typed(self) -> dict[str, str]:
         """Every value that may not change, as it would be typed on the command line."""
+        from experiments.tasks.loading.places import has_file  # it imports NumPy, which help texts do without
+
         apart = (*MAY_CHANGE, "task", "options", "digest")
         fields = {key: value for key, value in self.to_json().items() if key not in apart}
         found = {f"--{key.replace('_', '-')}": value for key, value in fields.items()}
-        found |= {f"-o {key}": value for key, value in self.options.items()} | {"data of digest": self.digest[:12]}
+        options = {**self.options, **({"corpus": "a file"} if has_file(self.options) else {})}  # its digest tells it
+        found |= {f"-o {key}": value for key, value in options.items()} | {"data of digest": self.digest[:12]}
         return {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in found.items()}
 
     @classmethod

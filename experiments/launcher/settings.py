@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ from experiments.config import estimate, recipes
 from experiments.config.folders import SEARCHES, SearchFolder
 from experiments.config.spec import PRUNERS, SCHEDULES, STRATEGIES, Spec
 from experiments.config.units import MOST, parse_duration, parse_number, parse_size
-from experiments.data import corpora
 from experiments.system.resources import automatic_workers
 from experiments.tasks.base import READING, Task
 from experiments.tasks.loading import find
+from experiments.tasks.loading.places import CORPUS, Source, absolute, fitting, portable, sources
 from search_spaces import cells
-from tracking.errors import BadInput
+from tracking.errors import BadInput, RecurrentError
 from tracking.names import names
 from tracking.tags import check_spec
 from tracking.text import did_you_mean
@@ -35,18 +36,18 @@ def search_spec(
         uri: of the store, where a free name must be free, too.
         given: other fields of `Spec`, as typed. None counts as not given.
     """
-    task = find.path_of(task)
-    find.task_class(task)
+    task, options = absolute(task, options)
     if resume and not name:
         raise BadInput("--resume: expected --name NAME with it, got none")
+    if not resume:
+        find.task_class(task)
     folder = SearchFolder(SEARCHES / (name or free_name(task, uri)))
     before = Spec.read(folder) if resume and folder.spec.exists() else None
-    if before and before.task != task:
-        raise BadInput(f"--resume: expected TASK as when the search began, {before.task}, got {task}")
-    options = {key: _anywhere(key, value) for key, value in options.items()}
-    made = find.make(task, {**(before.options if before else {}), **options}, before.reading if before else READING)
+    if before:
+        task, options = _going_on(before, task, options)
+    made = find.make(task, options, before.reading if before else READING)
     named = {key: value for key, value in given.items() if value is not None}
-    named["options"] = {key: str(value) for key, value in dataclasses.asdict(made).items()}
+    task, named["options"] = portable(task, {key: str(value) for key, value in dataclasses.asdict(made).items()})
     defaults = before.to_json() if before else _defaults(made, named)
     spec = Spec(**{**defaults, "task": task, **named, "name": folder.path.name})
     _check(spec, made)
@@ -64,9 +65,26 @@ def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
     return {"cells": chosen, "reading": READING, **exact, **opened}
 
 
-def _anywhere(key: str, value: str) -> str:
-    """The value of an option. A corpus's file becomes an absolute path, since the export may run in another folder."""
-    return str(Path(value).expanduser().absolute()) if key == "corpus" and value not in corpora.names() else value
+def _going_on(before: Spec, task: str, options: dict[str, str]) -> Source:
+    """The task and the options of a search that is resumed. A file that is not where the user says is looked for.
+
+    Whether its data are those of the search is found out later, with all that the user has typed.
+    """
+    if _kind(task) != _kind(before.task):
+        raise BadInput(f"--resume: expected TASK as when the search began, {before.task}, got {task}")
+    merged = {**before.options, **options}
+    typed = [name for name in (task, options.get(CORPUS, "")) if Path(name).is_file()]
+    places = sources(task if typed[:1] == [task] else before.task, merged, (Path(),))
+    known = [place for place in places if all(name in (place[0], place[1].get(CORPUS)) for name in typed)]
+    if len(known) > 1:
+        with suppress(RecurrentError):
+            return fitting(before.to_json(), known)
+    return known[0] if known else (task, merged)
+
+
+def _kind(task: str) -> str:
+    """What stays of a task whose file has come to another place. Data are known by their digest, code by its name."""
+    return Path(task).name if task.endswith(".py") else ".npz" if task.endswith(".npz") else task
 
 
 def free_name(task: str, uri: str) -> str:

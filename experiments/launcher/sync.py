@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from experiments.config import estimate
@@ -12,7 +13,7 @@ from experiments.launcher.card import describe
 from experiments.launcher.opening import Opening
 from experiments.launcher.progress import Progress
 from experiments.tasks.loading import find
-from experiments.tasks.loading.digest import check_digest
+from experiments.tasks.loading.places import source_of
 from tracking.errors import SearchStateError
 
 
@@ -43,9 +44,7 @@ def _described(folder: SearchFolder, spec: Spec) -> dict[str, Any]:
     if folder.task.exists():
         return dict(json.loads(folder.task.read_text("utf-8")))
     # The search is of an early version, or was killed before it began.
-    task = find.make(spec.task, spec.options, spec.reading)
-    check_digest([task.split(name, spec.seed) for name in ("train", "val")], spec.digest)
-    return describe(task)
+    return describe(find.make(*source_of(spec.to_json(), (Path(),)), spec.reading))
 
 
 def _end(folder: SearchFolder, spec: Spec, direction: str) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """Scores a model on a split. A search and the export of a saved model score in the same way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from experiments.system.imports import import_keras
 from experiments.tasks.base import Arrays, Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.checks import check_scored
-from experiments.tasks.loading.digest import check_digest
+from experiments.tasks.loading.places import Source, source_of
 from experiments.training.windows import Rows, rows
 from tracking.errors import DataError
 
@@ -111,16 +111,18 @@ def _by_batches(model: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda x: np.asarray(predict(x))
 
 
-def scorer(spec: dict[str, Any]) -> Callable[[Path, str], float]:
+def scorer(
+    spec: dict[str, Any], folders: Sequence[Path] = (Path(),), given: Sequence[Source] = ()
+) -> Callable[[Path, str], float]:
     """A function from a `.keras` file and the name of a split to the task's metric.
 
     Args:
         spec: the spec of a search, as a dictionary.
+        folders, given: where its data may lie; see `places.source_of`.
 
     Raises DataError if the data are no longer those of the search.
     """
-    task = find.make(spec["task"], spec["options"], spec.get("reading", 1))
-    check_digest([task.split(name, spec["seed"]) for name in ("train", "val")], spec["digest"])
+    task = find.make(*source_of(spec, folders, given), spec.get("reading", 1))
 
     def score(file: Path, split: str) -> float:
         arrays = task.split(split, spec["seed"])

@@ -2,8 +2,12 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from experiments.cli.parsing import add_tracking_uri
+from experiments.cli.parsing import add_tracking_uri, task_options
+
+if TYPE_CHECKING:
+    from experiments.tasks.loading.places import Source
 
 EXAMPLE = "recurrent export add50 --to best"
 
@@ -12,6 +16,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the search")
     text = "a new folder, or an earlier export of this search, which is then replaced"
     parser.add_argument("--to", metavar="DIR", required=True, help=text)
+    text = "DATA.npz or TASK.py (default: where the search had it, or beside the search)"
+    parser.add_argument("--task", metavar="TASK", help=text)
+    text = "corpus=FILE is the text, by default where the search had it, or beside the search"
+    parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=text)
     add_tracking_uri(parser)
 
 
@@ -25,9 +33,9 @@ def run(parsed: argparse.Namespace) -> int:
 
     uri = resolve(parsed.tracking_uri)
     client, search = existing_search(parsed.name, uri)
-    to = Path(parsed.to)
+    to, spec = Path(parsed.to), spec_of(search)
     with quiet(), working(uri):
-        card = export(client, uri, search, to, scorer(spec_of(search)))
+        card = export(client, uri, search, to, scorer(spec, _folders(uri), _given(parsed, spec)))
     name = metric_name(card["metric"])
     val, test = format_number(card["rescored"]), format_number(card["test_score"])
     print(f"exported {card['architecture']} (trial {card['trial']}, {card['parameters']:,} parameters) to {to}/")
@@ -36,3 +44,20 @@ def run(parsed: argparse.Namespace) -> int:
     if "vocabulary" in card["preprocessing"]:
         print(f'next: recurrent sample {to} --prompt "The " --length 200')
     return 0
+
+
+def _folders(uri: str) -> list[Path]:
+    """Where the search may have had its data: this folder, and that of a store that is a file."""
+    from tracking.store import database
+
+    file = database(uri)
+    return [Path(), *([file.parent] if file else [])]
+
+
+def _given(parsed: argparse.Namespace, spec: dict[str, Any]) -> "list[Source]":
+    """Where the user says that the data are."""
+    if not parsed.task and not parsed.options:
+        return []
+    from experiments.tasks.loading.places import absolute
+
+    return [absolute(parsed.task or spec["task"], {**spec["options"], **task_options(parsed.options)})]

@@ -66,11 +66,6 @@ def _run(path: Path) -> ModuleType:
     return module
 
 
-def path_of(name: str) -> str:
-    """The task's name. A file gets its absolute path, since another process may have another current folder."""
-    return str(Path(name).expanduser().absolute()) if name.endswith((".npz", ".py")) else name
-
-
 def title(name: str) -> str:
     """A short name for a task: the name of a file without its folder and suffix."""
     return Path(name).stem if name.endswith((".npz", ".py")) else name
