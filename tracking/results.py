@@ -22,6 +22,7 @@ def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
         "metric": spec["metric"],
         "direction": spec["direction"],
         "status": parent.info.status,
+        "stopped": ours(parent.data.tags).get("stopped"),
         "floors": {key.removeprefix("floor/"): value for key, value in metrics if key.startswith("floor/")},
         "trials": [
             {**_trial(run, spec["metric"]), "executions": _executions(client, run, spec)}

@@ -75,6 +75,7 @@ class Projection:
     ) -> None:
         self.client, self.parent, self.session, self.floors = client, parent, session, floors
         self.dropped: list[str] = []  # trials that MLflow refuses, and why
+        self.made = 0  # runs of trials that MLflow did not have
         self.metric, self.direction = metric, direction
         self.trials: dict[str, _Trial] = {}
         self.reader = TrialsReader(folder)
@@ -184,6 +185,7 @@ class Projection:
             name = f"{trial.name} {trial.pending[0]['parameters']['architecture']}"
             tags = child_tags(self.parent, trial.name, name)
             run = self.client.create_run(self.parent.info.experiment_id, trial.start, tags)
+            self.made += 1
             trial.run_id, trial.status = run.info.run_id, "RUNNING"
 
     def _close(

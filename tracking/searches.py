@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag
+from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag, ViewType
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
 from tracking.errors import SearchStateError
@@ -33,6 +33,12 @@ def existing_search(name: str, uri: str) -> tuple[MlflowClient, Run]:
     with working(uri):
         parent = find_search(client, name)
         known = [] if parent else [search_name(run) for run in all_searches(client)[:10]]
+        deleted = parent is None and name in deleted_searches(client)
+    if deleted:
+        raise SearchStateError(
+            f"NAME: expected a search in {uri}, got {name!r}, which was deleted in MLflow;"
+            f" `recurrent sync {name}` in its folder restores it"
+        )
     if parent is None:
         raise SearchStateError(f"NAME: expected a search in {uri} ({', '.join(known) or 'none yet'}), got {name!r}")
     return client, parent
@@ -49,6 +55,12 @@ def searches_of(client: MlflowClient, name: str) -> list[Run]:
 def all_searches(client: MlflowClient) -> list[Run]:
     """The parent runs of all searches, newest first."""
     return [run for run in runs(client, experiments(client), *filters(kind="search"))[::-1] if _is_search(run)]
+
+
+def deleted_searches(client: MlflowClient) -> set[str]:
+    """The names of the searches whose run was deleted in MLflow, which keeps it until its trash is emptied."""
+    deleted = runs(client, experiments(client), *filters(kind="search"), view=ViewType.DELETED_ONLY)
+    return {search_name(run) for run in deleted if _is_search(run)} - {search_name(run) for run in all_searches(client)}
 
 
 def _is_search(run: Run) -> bool:
@@ -88,8 +100,13 @@ def trial_runs(client: MlflowClient, parent: Run) -> dict[str, list[Run]]:
 
     Trials of an earlier search of this name, whose parent run was deleted, are left out.
     """
+    children = runs(client, [parent.info.experiment_id], *filters(kind="trial", search_id=search_name(parent)))
+    return own_trials(parent, children)
+
+
+def own_trials(parent: Run, children: list[Run]) -> dict[str, list[Run]]:
+    """Of some runs the trials of a search, as `trial_runs` returns them."""
     name, own = search_name(parent), spec_id(parent)
-    children = runs(client, [parent.info.experiment_id], *filters(kind="trial", search_id=name))
     found: dict[str, list[Run]] = {}
     for run in sorted(children, key=lambda run: -len(run.data.metrics)):
         tags = ours(run.data.tags)

@@ -19,6 +19,9 @@ def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, 
     about = f": {found['task']}, {found['metric']} ({found['direction']} is better)"
     say(console, Text.assemble("\n", (found["search"], "bold"), about))
     say(console, f"floors: {floors_line(found['floors'])}")
+    if found["status"] == "FAILED":
+        why = f": {found['stopped']}" if found["stopped"] else ""
+        say(console, Text(f"the search has failed{why}", "red"))
     if not ranked:
         console.print("no trial has completed")
         return

@@ -204,6 +204,8 @@ class Launch:
         record = opening.record() if self.tracked else None
         if record is not None:
             record.wait(lambda: supervisor.interrupted)
+        if opening.restored:
+            self._warn(f"{opening.restored} deleted run(s) of this search restored in MLflow")
         self.begun = True
         try:
             self.spec.write(self.folder)  # --trials may have changed; the workers have not read it yet

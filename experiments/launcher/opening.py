@@ -49,6 +49,7 @@ class Opening:
     ) -> None:
         self.uri, self.folder, self.facts, self.described = uri, folder, facts, described
         self.session, self.new, self.warn, self.make_record = session, new, warn, make_record
+        self.restored = 0  # runs that were deleted in MLflow, and are there again
         self.asked = False  # the store was asked for the search's run; it may have made it even if it did not answer
 
     def record(self) -> "Record":
@@ -73,13 +74,17 @@ class Opening:
             raise
 
     def _open(self, client: "MlflowClient") -> "Projection":
+        from tracking.deleted import restore
         from tracking.runs import Projection
         from tracking.searches import describe_search
         from tracking.views import write_views
 
         metric, direction, floors = (self.described[key] for key in ("metric", "direction", "floors"))
         facts = {**self.facts, "metric": metric, "direction": direction}
-        parent = describe_search(client, self._parent(client, facts), facts, floors)
+        if not self.new:
+            self.restored += restore(client, facts["name"], facts.get("id", ""))
+        parent = self._parent(client, facts)
+        parent = describe_search(client, parent, facts, floors)
         search = facts["name"], parent.info.run_id
         write_views(client, parent.info.experiment_id, metric, direction, search)
         trials = self.folder.path / "trials"

@@ -1,5 +1,6 @@
 """Sends to MLflow what the journals of a search say. Nothing is trained."""
 
+import dataclasses
 import json
 import uuid
 from collections.abc import Callable
@@ -17,8 +18,23 @@ from experiments.tasks.loading.places import source_of
 from tracking.errors import SearchStateError
 
 
-def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> bool:
-    """Sends a search to MLflow; returns False if the store did not take all of it.
+@dataclasses.dataclass(frozen=True)
+class Sent:
+    """What a store has been sent.
+
+    Args:
+        whole: it took all.
+        restored: runs that were deleted in it, and are there again.
+        made: trials that it did not have.
+    """
+
+    whole: bool
+    restored: int
+    made: int
+
+
+def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> Sent:
+    """Sends a search to MLflow. Runs that were deleted there come back.
 
     Raises SearchStateError if the search is running. For a search without `task.json` the data are made again. Raises
     DataError if they are no longer the data of the search.
@@ -35,7 +51,8 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> bool:
         record = opening.record()
         record.open_now()
         status, why = _end(folder, spec, described["direction"])
-        return record.finish(status, lambda: opening.log_best(record), why)
+        whole = record.finish(status, lambda: opening.log_best(record), why)
+        return Sent(whole, opening.restored, record.projection.made)
     finally:
         folder.launcher_lock.release()
 

@@ -33,7 +33,14 @@ def trial(number: int, architecture: str, score: float | None, outcome: str = "c
 
 
 def shown(trials: list[dict[str, Any]], width: int = 80) -> str:
-    found = {"search": "s", "task": "adding", "metric": "mse", "direction": "min", "floors": FLOORS}
+    found = {
+        "search": "s",
+        "task": "adding",
+        "metric": "mse",
+        "direction": "min",
+        "floors": FLOORS,
+        "status": "FINISHED",
+    }
     console = Console(file=io.StringIO(), width=width)
     leaderboard(console, {**found, "trials": trials}, [one for one in trials if one["score"] is not None])
     text = console.file.getvalue()  # type: ignore[attr-defined]

@@ -30,7 +30,7 @@ def run(parsed: argparse.Namespace) -> int:
         with working(uri):
             searches = all_searches(connect(uri))
         found = [*filter(None, map(_line_or_warning, searches))]
-        print(as_json(found) if parsed.json else _listed(found))
+        print(as_json(found) if parsed.json else _listed(found) if searches else _none(uri))
         return 0
     if not parsed.json:
         return show(parsed.name, uri)
@@ -73,6 +73,18 @@ def _here(search: Any) -> dict[str, Any]:
     if not own:
         return {"bytes": None, "resumable": False}
     return {"bytes": folder.size(), "resumable": search.info.status != "FINISHED" and not folder.is_held()}
+
+
+def _none(uri: str) -> str:
+    """What is said of a store without a search."""
+    from tracking.searches import deleted_searches
+    from tracking.store import connect, working
+
+    with working(uri):
+        deleted = sorted(deleted_searches(connect(uri)))
+    if not deleted:
+        return f"no search in {uri} yet"
+    return f"no search in {uri}; deleted in MLflow: {', '.join(deleted)}; `recurrent sync NAME` restores one"
 
 
 def _line_or_warning(search: Any) -> dict[str, Any] | None:

@@ -1,9 +1,13 @@
 """Send to MLflow what a search could not send while its server was away."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from experiments.cli.parsing import add_tracking_uri, console, search_name
 from tracking.errors import BadInput
+
+if TYPE_CHECKING:
+    from experiments.launcher.sync import Sent
 
 EXAMPLE = "recurrent sync add50"
 
@@ -26,7 +30,15 @@ def run(parsed: argparse.Namespace) -> int:
     if not folder.spec.exists():
         raise BadInput(f"NAME: expected a search in {SEARCHES}/, got {parsed.name!r}")
     screen = console()
-    if not sync(folder, uri, lambda text: say(screen, Text(text, "yellow"))):
+    sent = sync(folder, uri, lambda text: say(screen, Text(text, "yellow")))
+    if not sent.whole:
         return 1
-    print(f"{parsed.name}: {uri} has all that its journals say")
+    print(f"{parsed.name}: {_found(sent)}{uri} has all that its journals say")
     return 0
+
+
+def _found(sent: "Sent") -> str:
+    """What the store lacked, in words; nothing if it lacked no run."""
+    lacked = {"deleted run(s) restored": sent.restored, "missing trial(s) sent": sent.made}
+    said = ", ".join(f"{count} {what}" for what, count in lacked.items() if count)
+    return f"{said}; " if said else ""
