@@ -117,6 +117,12 @@ def own_trials(parent: Run, children: list[Run]) -> dict[str, list[Run]]:
     return dict(sorted(found.items(), key=lambda item: int(item[0])))
 
 
+def sessions(client: MlflowClient, parent: Run) -> set[str]:
+    """The launchers that have run the trials of a search, as far as the store knows."""
+    tags = [ours(run.data.tags) for same in trial_runs(client, parent).values() for run in same]
+    return {some["session"] for some in tags if "session" in some}
+
+
 def spec_id(parent: Run) -> str:
     """Tells a search from another one of the same name."""
     tags = ours(parent.data.tags)

@@ -33,7 +33,7 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
         if kind == "start":
             params.update({name: _plain(value) for name, value in event["parameters"].items()})
             add(_sortable(event["parameters"]), start)
-            tags["attempts"] = str(event["attempt"])
+            tags.update(attempts=str(event["attempt"]), session=event["session"])
         elif kind == "built":
             add([(f"cost/{name}", event[name]) for name in COSTS if name in event], start)
             tags.update({name: str(event[name]) for name in HOW if name in event})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from experiments.config.folders import SEARCHES, SearchFolder
 from experiments.config.spec import Spec
+from experiments.launcher.copies import check_copy, shared
 from tracking.errors import BadInput, SearchStateError
 from tracking.store import connect, database, working
 from tracking.text import format_amount
@@ -97,6 +98,8 @@ def _look(found: Deletion, client: "MlflowClient", purge: bool) -> None:
                 f" --tracking-uri names the store of the first one"
             )
         found.id = spec_id(found.parent)
+        if found.folder.spec.exists() and shared(found.folder, found.uri):
+            check_copy(client, found.parent, found.folder)
     if purge:
         found.trash = trash(client, name, found.id)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.config.folders import SearchFolder
 from experiments.launcher.card import card
+from experiments.launcher.copies import check_copy, shared
 from experiments.tasks.loading import find
 from tracking.errors import Denied, StoreError, Unreachable
 
@@ -84,6 +85,8 @@ class Opening:
         if not self.new:
             self.restored += restore(client, facts["name"], facts.get("id", ""))
         parent = self._parent(client, facts)
+        if not self.new and shared(self.folder, self.uri):
+            check_copy(client, parent, self.folder)
         parent = describe_search(client, parent, facts, floors)
         search = facts["name"], parent.info.run_id
         write_views(client, parent.info.experiment_id, metric, direction, search)

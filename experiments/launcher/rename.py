@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from experiments.config.folders import SEARCHES, SearchFolder
 from experiments.config.spec import Spec
 from experiments.launcher.claim import held
+from experiments.launcher.copies import check_copy, shared
 from experiments.system.files import write_json
 from tracking.errors import SearchStateError
 from tracking.store import connect, database, working
@@ -28,8 +29,11 @@ def rename(old: str, new: str, uri: str) -> None:
         with held(folder):
             if taken is not None and _id(taken) != spec.id:
                 raise SearchStateError(f"NEW: expected a new name, got {new!r}, which {uri} holds already")
+            ours = client and parent is not None and _id(parent) == spec.id
+            if client and parent is not None and ours and shared(folder, uri):
+                check_copy(client, parent, folder)  # a copy would rename the runs of its original
             _rename_folder(folder, SearchFolder(SEARCHES / new))
-            if client and parent is not None and _id(parent) == spec.id:
+            if client and parent is not None and ours:
                 from tracking.renaming import rename_search
 
                 rename_search(client, parent, new)

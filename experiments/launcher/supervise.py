@@ -147,7 +147,7 @@ class Supervisor:
 
     def _begin(self, record: "Record | None") -> None:
         self.folder.journal.repair()
-        self.folder.journal.append("start", session=self.session)
+        self.folder.journal.append("start", session=self.session, place=str(self.folder.path.absolute()))
         for worker in self.workers:
             worker.go()
         if record:

@@ -55,6 +55,7 @@ def test_a_completed_trial(desk: Desk) -> None:
         "mlflow.parentRunId": desk.parent.info.run_id,
         "recurrent.outcome": "completed",
         "recurrent.attempts": "1",
+        "recurrent.session": SESSION,
         "recurrent.kernel": "loop",
         "recurrent.kernel_reason": "no GPU",
         "recurrent.steps_per_execution": "16",
