@@ -15,6 +15,7 @@ from tracking.journal import now
 from tracking.models import CARD, download, logged_model
 from tracking.results import ranked, results
 from tracking.searches import search_name
+from tracking.store import read_only
 
 KERAS = "model.keras"
 # The recorded score and that of the reloaded model are sums in different orders. Their last digits differ in float32.
@@ -98,6 +99,8 @@ def _rescored(file: Path, card: dict[str, Any], score: Score) -> float:
 
 
 def _record_test(client: MlflowClient, card: dict[str, Any]) -> None:
+    if read_only(client.tracking_uri):
+        return
     key = f"test/{card['metric']}"
     if key not in client.get_run(card["run_id"]).data.metrics:
         client.log_batch(card["run_id"], [Metric(key, card["test_score"], now(), 0)])

@@ -127,7 +127,8 @@ def _shown(file: Path) -> Path | None:
     is no root: the files stay there.
     """
     query = f"SELECT artifact_location FROM experiments WHERE artifact_location LIKE 'file://%/{ARTIFACTS}/%'"
-    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+    how = "mode=ro" if os.access(file.parent, os.W_OK) else "immutable=1"  # in WAL mode SQLite writes beside the file
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.as_uri()}?{how}", uri=True)) as database:
         for (place,) in database.execute(f"{query} ORDER BY experiment_id LIMIT 1"):
             folder = Path(unquote(urlparse(place).path)).parent
             alone = folder.exists() and not (folder.parent / file.name).exists()

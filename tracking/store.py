@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE = "sqlite:///"
+IMMUTABLE = "?immutable=1&uri=true"  # words of SQLite and of SQLAlchemy
 MAKING_SECONDS = 150.0  # longest wait for a process that makes the database; MLflow itself tries a bad file for 100 s
 LOCKED_SECONDS = 5.0  # longest wait of `tune` for another process that writes to the database
 DENIED = ("UNAUTHENTICATED", "PERMISSION_DENIED", "ENDPOINT_NOT_FOUND")  # HTTP's 401, 403 and 404
@@ -59,8 +60,27 @@ def words(uri: str) -> list[str]:
 
 
 def database(uri: str) -> Path | None:
-    """The SQLite file of a resolved URI; None for a server."""
-    return Path(uri.removeprefix(SQLITE)) if uri.startswith(SQLITE) else None
+    """The SQLite file of a resolved URI, or of what `readable` makes of it; None for a server."""
+    if not uri.startswith(SQLITE):
+        return None
+    return Path(uri.removeprefix(f"{SQLITE}file:").removeprefix(SQLITE).removesuffix(IMMUTABLE))
+
+
+def read_only(uri: str) -> bool:
+    """True for a SQLite file whose folder cannot be written."""
+    file = database(uri)
+    return file is not None and not os.access(file.parent, os.W_OK)
+
+
+def readable(uri: str) -> str:
+    """The URI with which MLflow can read a store.
+
+    SQLite reads our databases, which are in WAL mode, only where it can write beside them, unless it is told that
+    nobody changes them.
+    """
+    file = database(uri)
+    changing = file is not None and file.with_name(f"{file.name}-wal").exists()
+    return f"{SQLITE}file:{file}{IMMUTABLE}" if read_only(uri) and not changing else uri
 
 
 def connect(uri: str, create: bool = False) -> "MlflowClient":
@@ -91,7 +111,7 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
         try:
             if file and create:
                 return _create(uri, file)
-            client = MlflowClient(uri)
+            client = MlflowClient(readable(uri))
             client.search_experiments(max_results=1)
         except OSError as error:
             raise does_not_work(uri, error) from None

@@ -1,6 +1,7 @@
 """A project that was copied or moved goes on where it is, with its own models and data, and touches no other."""
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -70,6 +71,16 @@ def test_a_moved_search_over_a_text_is_exported_and_resumed(moved: Path, recurre
         recurrent(*LANGUAGE, "--resume", cwd=moved)
     with pytest.raises(NotRefused):
         recurrent("search", "char_lm", "--name", "words", "--resume", cwd=moved)
+
+
+def test_a_copy_that_cannot_be_written_is_exported(
+    moved: Path, recurrent: Recurrent, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real, before = os.access, files(moved)
+    monkeypatch.setattr("os.access", lambda path, mode: not str(path).startswith(str(moved)) and real(path, mode))
+    done = recurrent("export", "words", "--to", str(tmp_path / "best"), cwd=moved)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert files(moved) == before
 
 
 def test_a_text_at_another_place_is_named_again(moved: Path, recurrent: Recurrent, tmp_path: Path) -> None:

@@ -164,3 +164,15 @@ def test_a_new_search_does_not_write_into_an_experiment_that_lies_elsewhere(stor
     place = artifacts(f"sqlite:///{store}", "other")
     parent = open_search(client, "s", "other", place, {**spec, "metric": "mse", "direction": "min"}, {})
     assert inside(store, client.get_experiment(parent.info.experiment_id).artifact_location)
+
+
+def test_a_store_that_cannot_be_written_is_opened(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In WAL mode SQLite would write beside the file."""
+    there = moved(store)
+    with closing(sqlite3.connect(there)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = {path.name: path.stat().st_mtime_ns for path in there.parent.iterdir()}
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    client = connect(f"sqlite:///{there}")
+    assert {experiment.name for experiment in client.search_experiments()} == {"Default", "adding", "other"}
+    assert {path.name: path.stat().st_mtime_ns for path in there.parent.iterdir()} == before
