@@ -24,7 +24,10 @@ def test_deleted_runs_come_back(copy: Searched, recurrent: Recurrent) -> None:
         copy.client.delete_run(run_id)
     done = recurrent("results", cwd=copy.folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"no search in {copy.uri}; deleted in MLflow: t; `recurrent sync NAME` restores one\n"
+    assert (
+        done.stdout
+        == f"no search in {copy.uri}; deleted in MLflow: t; `recurrent sync NAME` restores one whose folder is here\n"
+    )
     assert recurrent("results", "--json", cwd=copy.folder).stdout == "[]\n"
     refused(recurrent("results", "t", cwd=copy.folder), "'t', which was deleted in MLflow", "recurrent sync t")
     done = recurrent("sync", "t", cwd=copy.folder)
