@@ -11,6 +11,7 @@ from mlflow.entities import LoggedModel, Metric, Run
 
 from tracking.as_json import as_json
 from tracking.errors import BadInput, SearchStateError
+from tracking.executions import reason
 from tracking.journal import now
 from tracking.models import CARD, download, logged_model
 from tracking.results import ranked, results
@@ -19,16 +20,21 @@ from tracking.store import read_only
 
 KERAS = "model.keras"
 # The recorded score and that of the reloaded model are sums in different orders. Their last digits differ in float32.
-TOLERANCE = 1e-4
+# A score of any size may differ by RELATIVE. A score near zero may differ by ABSOLUTE.
+RELATIVE, ABSOLUTE = 1e-5, 1e-9
 
-Score = Callable[[Path, str], float]
+Score = Callable[[Path, str], tuple[float, float]]
 
 
-def export(client: MlflowClient, uri: str, parent: Run, to: Path, score: Score) -> dict[str, Any]:
+def export(
+    client: MlflowClient, uri: str, parent: Run, to: Path, score: Score, prepare: Callable[[Path], None]
+) -> dict[str, Any]:
     """Copies the model, reloads and re-scores it, scores it on the test split, and only then puts it in place.
 
     Args:
-        score: the metric of the model in a `.keras` file on a split, "val" or "test".
+        score: the metric of the model in a `.keras` file on a split, "val" or "test", and its grain. The grain is how
+            much rounding alone may change the metric.
+        prepare: changes the copy of the logged `.keras` file into the file that is exported, before it is scored.
 
     Returns the card, with `test_score`. Raises BadInput if `to` cannot be made or holds something else. Raises
     SearchStateError if there is no model, or if the reloaded model does not score what the record says.
@@ -36,12 +42,15 @@ def export(client: MlflowClient, uri: str, parent: Run, to: Path, score: Score) 
     name = search_name(parent)
     check_target(to, name)
     to = to.resolve()
-    model = _best_model(client, parent, name)
+    model, trial = _best_model(client, parent, name)
     with _beside(to) as folder:
         file, card = download(client, uri, model, Path(folder))
         card["search"] = name  # it may have been renamed
+        card["executions"] = trial["executions"]
+        card["execution_reason"] = reason(trial["executions"], card["direction"], card["execution"])
+        prepare(file)
         card["rescored"] = _rescored(file, card, score)
-        card["test_score"] = score(file, "test")
+        card["test_score"], _ = score(file, "test")
         _record_test(client, card)
         _place(file, card, to)
     return card
@@ -56,17 +65,21 @@ def _beside(to: Path) -> tempfile.TemporaryDirectory[str]:
         raise BadInput(f"--to: expected a folder that can be made, got {str(to)!r}: {error.strerror}") from None
 
 
-def _best_model(client: MlflowClient, parent: Run, name: str) -> LoggedModel:
-    best = ranked(results(client, parent))[:1]
+def _best_model(client: MlflowClient, parent: Run, name: str) -> tuple[LoggedModel, dict[str, Any]]:
+    """The model that is logged, and its trial as `results` describes it."""
+    found = ranked(results(client, parent))
+    # Of equally good trials the first one to end is logged. Here they are in the order of their numbers.
+    best = [trial for trial in found if trial["score"] == found[0]["score"]]
     if not best:
         raise SearchStateError(f"export: expected a search with a completed trial, got {name!r}, which has none")
     model = logged_model(client, parent)
-    if model is None or model.source_run_id != best[0]["run_id"]:
+    trial = next((trial for trial in best if model and trial["run_id"] == model.source_run_id), None)
+    if model is None or trial is None:
         raise SearchStateError(
             f"export: expected the best model, of trial {best[0]['trial']}, in MLflow, got none;"
             f" `recurrent search … --name {name} --resume` sends it"
         )
-    return model
+    return model, trial
 
 
 def check_target(to: Path, name: str) -> None:
@@ -89,11 +102,11 @@ def check_target(to: Path, name: str) -> None:
 
 
 def _rescored(file: Path, card: dict[str, Any], score: Score) -> float:
-    found = score(file, "val")
-    if not abs(found - card["model_score"]) <= TOLERANCE:
+    (found, grain), recorded = score(file, "val"), card["model_score"]
+    if not abs(found - recorded) <= max(RELATIVE * abs(recorded), grain) + ABSOLUTE:
         raise SearchStateError(
-            f"export: expected the reloaded model to score {card['model_score']:.6f} on validation,"
-            f" as recorded, got {found:.6f}; nothing was exported"
+            f"export: expected the reloaded model to score {recorded:.9g} on validation,"
+            f" as recorded, got {found:.9g}; nothing was exported"
         )
     return found
 

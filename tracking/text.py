@@ -15,9 +15,9 @@ def did_you_mean(got: str, known: Iterable[str]) -> str:
     return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 
-def format_number(value: float | None) -> str:
-    """Four significant digits; "-" for none."""
-    return "-" if value is None else f"{value:.4g}"
+def format_number(value: float | None, digits: int = 4) -> str:
+    """The number with so many significant digits; "-" for none."""
+    return "-" if value is None else f"{value:.{digits}g}"
 
 
 def format_amount(value: float | None) -> str:

@@ -40,7 +40,7 @@ class TrialFolder:
         self.lock = lock(path / "lock")
 
     def execution_weights(self, execution: int, epoch: int) -> Path:
-        """The file of the weights after an epoch of an execution. It exists only for the best epoch so far."""
+        """The checkpoint of an epoch of an execution, with its weights. It exists only for the best epoch so far."""
         return self.path / f"execution{execution}-epoch{epoch}.npz"
 
     def clear(self) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,18 @@ def write_bytes(path: Path, content: bytes, durable: bool = True) -> None:
     """
     with replacing(path, durable) as temporary:
         temporary.write_bytes(content)
+
+
+def link(path: Path, source: Path) -> None:
+    """Gives the content of the file `source` a second name, by which it replaces `path`. Later both files are apart.
+
+    Neither file may be written in place afterwards; all functions here replace files.
+    """
+    with replacing(path) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(source, temporary)
 
 
 def write_json(path: Path, content: dict[str, Any], durable: bool = True) -> None:

@@ -1,18 +1,18 @@
 """Scores a model on a split. A search and the export of a saved model score in the same way."""
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments.system.imports import import_keras
 from experiments.tasks.base import Arrays, Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.checks import check_scored
 from experiments.tasks.loading.places import Source, source_of
+from experiments.training.saved import load
 from experiments.training.windows import Rows, rows
-from tracking.errors import DataError
 
 BATCH = 256
 MAX_ROWS = 16  # the most rows of a long sequence
@@ -22,6 +22,8 @@ MAX_OUTPUTS = 2**24  # the most numbers in the outputs that are in memory at onc
 # Nearly equal start states of a row give the same score.
 # States that differ by less than this, a few rounding errors of float32, count as unchanged.
 STATE_TOLERANCE = 1e-6
+# Two kernels, or two sizes of batch, add in different orders. Their outputs differ by up to this share of the largest.
+ROUNDING = 2.0**-21  # 4 rounding errors of float32
 
 
 class Scorer:
@@ -56,20 +58,24 @@ class Scorer:
 
     def score(self) -> float:
         """The metric with the current weights of the model."""
+        return self.task.summary(self.judged())
+
+    def judged(self) -> np.ndarray:
+        """What the task says of every answer with the current weights; see `Task.judge`."""
         x, y = self.arrays
         if not self.task.stream:
-            return self.task.summary(np.concatenate([self._judge(x[part], y[part]) for part in self._batches()]))
+            return np.concatenate([self._judge(x[part], y[part]) for part in self._batches()])
         from search_spaces.streams import copy_weights, states
 
         copy_weights(self.model, self.reader)
         starts = [np.zeros(state.shape, np.float32) for state in states(self.reader)]
         for _ in self.rows.x:
-            metric, ends = self._read_rows(starts)
+            judged, ends = self._read_rows(starts)
             following = [np.concatenate([np.zeros_like(end[:1]), end[:-1]]) for end in ends]
             if all(np.allclose(*pair, rtol=0, atol=STATE_TOLERANCE) for pair in zip(starts, following, strict=True)):
                 break
             starts = following
-        return metric
+        return judged
 
     def _batches(self) -> list[slice]:
         """The indices of the samples, by batches."""
@@ -81,8 +87,8 @@ class Scorer:
         full = x if len(x) == self.batch else np.resize(x, (self.batch, *x.shape[1:]))
         return self.task.judge(y, self.predict(full)[: len(x)])
 
-    def _read_rows(self, starts: list[np.ndarray]) -> tuple[float, list[np.ndarray]]:
-        """One pass: (the metric, the end states of the rows). `starts` and the end states are `(rows, width)` each."""
+    def _read_rows(self, starts: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+        """One pass: (what the task says, the rows' end states). Start and end states are `(rows, width)` each."""
         from search_spaces.streams import states
 
         for state, start in zip(states(self.reader), starts, strict=True):
@@ -92,7 +98,7 @@ class Scorer:
             outputs = self.reader.predict_on_batch(x)
             if real.any():
                 judged.append(self.task.judge(y[real], outputs[real]))
-        return self.task.summary(np.concatenate(judged)), [state.numpy() for state in states(self.reader)]
+        return np.concatenate(judged), [state.numpy() for state in states(self.reader)]
 
 
 def _by_batches(model: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
@@ -111,10 +117,26 @@ def _by_batches(model: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
     return lambda x: np.asarray(predict(x))
 
 
+def grain(task: Task, y: np.ndarray, judged: np.ndarray) -> float:
+    """By how much rounding alone may change a score, as far as it does not grow with the score.
+
+    Rounding moves the outputs, which changes a mean squared error. Where every answer is right or wrong, rounding may
+    turn one answer.
+
+    Args:
+        judged: what the task says of the answers; see `Task.judge`.
+    """
+    rows = np.asarray(judged, np.float64)
+    if task.loss == "mse" and type(task).judge is Task.judge:
+        moved = ROUNDING * float(np.abs(y).max())
+        return moved * (2 * math.sqrt(rows.mean()) + moved)
+    return max(1.0, float(np.ptp(rows))) / len(rows) if np.array_equal(rows, np.round(rows)) else 0.0
+
+
 def scorer(
     spec: dict[str, Any], folders: Sequence[Path] = (Path(),), given: Sequence[Source] = ()
-) -> Callable[[Path, str], float]:
-    """A function from a `.keras` file and the name of a split to the task's metric.
+) -> Callable[[Path, str], tuple[float, float]]:
+    """A function from a `.keras` file and the name of a split to the task's metric and its `grain`.
 
     Args:
         spec: the spec of a search, as a dictionary.
@@ -124,21 +146,10 @@ def scorer(
     """
     task = find.make(*source_of(spec, folders, given), spec.get("reading", 1))
 
-    def score(file: Path, split: str) -> float:
+    def score(file: Path, split: str) -> tuple[float, float]:
         arrays = task.split(split, spec["seed"])
         check_scored(task, split, arrays[1])
-        return Scorer(task, _load(file), arrays).score()
+        judged = Scorer(task, load(file), arrays).judged()
+        return float(task.summary(judged)), grain(task, arrays[1], judged)
 
     return score
-
-
-def _load(file: Path) -> Any:
-    import_keras()
-    import keras
-
-    try:
-        return keras.models.load_model(file)
-    except Exception as error:  # Keras raises many kinds of errors for broken files
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        expected = f"{file.name}: expected the file of a model of stock Keras layers, as it was logged"
-        raise DataError(f"{expected}; got one that Keras cannot load: {reason}") from None

@@ -146,12 +146,6 @@ class Training:
         write_bytes(path, buffer.getvalue())
         return state
 
-    def save_weights(self, path: Path) -> None:
-        """Writes the weights of the last epoch by atomic rename. To write a `.keras` file takes five times as long."""
-        buffer = io.BytesIO()
-        np.savez(buffer, *(np.asarray(value) for value in self.model.trainable_variables))
-        write_bytes(path, buffer.getvalue())
-
     def load(self, path: Path) -> dict[str, Any]:
         """Restores a checkpoint; returns its state. Training goes on with the next epoch."""
         with np.load(path, allow_pickle=False) as file:
@@ -168,11 +162,30 @@ class Training:
 
 
 def with_weights(model: keras.Model, path: Path) -> keras.Model:
-    """Gives `model` the weights that `Training.save_weights` has written; returns it."""
-    with np.load(path, allow_pickle=False) as file:
-        for name, variable in zip(file.files, model.trainable_variables, strict=True):
-            variable.assign(file[name])
+    """Gives `model` the weights of a checkpoint; returns it."""
+    _assign(model.trainable_variables, _arrays(path, slice(len(model.trainable_variables))))
     return model
+
+
+def with_optimizer(model: keras.Model, path: Path) -> keras.Model:
+    """Gives the optimizer of `model` the state that it has in a checkpoint; returns the model.
+
+    A file of weights of an earlier version has no such state. The optimizer then begins anew.
+    """
+    if state := _arrays(path, slice(len(model.trainable_variables), None)):
+        _assign(model.optimizer.variables, state)
+    return model
+
+
+def _arrays(path: Path, part: slice) -> list[np.ndarray]:
+    """Some arrays of a checkpoint: first those of the weights, then those of the optimizer."""
+    with np.load(path, allow_pickle=False) as file:
+        return [file[name] for name in [name for name in file.files if name != "state"][part]]
+
+
+def _assign(variables: list[Any], arrays: list[np.ndarray]) -> None:
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -12,11 +12,19 @@ from experiments.config.folders import TrialFolder
 from experiments.config.spec import Spec
 from experiments.config.units import parse_duration
 from experiments.strategy.oracle import StudyOracle
+from experiments.system.files import link
 from experiments.tasks.base import Arrays, Task
 from experiments.training.measures import cost, measure_horizons, step_time, weight_copies
 from experiments.training.sampling import sample_shares
 from experiments.training.tracing import rewrite_graphs
-from experiments.training.training import Training, read_state, save_model, seed_sequence, with_weights
+from experiments.training.training import (
+    Training,
+    read_state,
+    save_model,
+    seed_sequence,
+    with_optimizer,
+    with_weights,
+)
 from experiments.worker.tuner import Execution, Pruned, SearchTuner
 from search_spaces.architecture import layers, parameters
 from search_spaces.plain import plain
@@ -85,7 +93,7 @@ class RecurrentTuner(SearchTuner):
     def save_model(self, trial: Trial, folder: TrialFolder, kept: Event) -> None:
         model = self.hypermodel.build(trial.hyperparameters)
         path = folder.execution_weights(kept["execution"], kept["epoch"])
-        save_model(plain(with_weights(model, path)), folder.model)
+        save_model(with_optimizer(plain(with_weights(model, path)), path), folder.model)
 
     def _stop_reason(self, training: Training, seconds: float) -> str:
         """Why the training ends after this epoch: the patience or the time limit. "" if it continues.
@@ -134,14 +142,16 @@ class RecurrentTuner(SearchTuner):
     def _save(self, training: Training, folder: TrialFolder, execution: int, seconds: float) -> dict[str, Any]:
         """Writes the checkpoint, which has all fields of the "epoch" event; returns its state.
 
-        The weights of a better epoch are written before the checkpoint, and those of the former best are removed after
-        it. A kill at any moment leaves a checkpoint whose best weights exist.
+        The checkpoint of a better epoch is also the file of its weights. This file is there before the checkpoint is,
+        and that of the former best epoch is removed after it. A kill at any moment leaves a checkpoint whose best
+        weights exist.
         """
-        former_best = training.best_epoch
-        if training.improved():
-            training.save_weights(folder.execution_weights(execution, training.epoch))
+        former_best, better = training.best_epoch, training.improved()
+        file = folder.execution_weights(execution, training.epoch) if better else folder.checkpoint
         spent = {"seconds": seconds, "training": training.training_seconds, "traced": training.epochs == 1}
-        state = training.save(folder.checkpoint, execution=execution, **spent, time=now())
+        state = training.save(file, execution=execution, **spent, time=now())
+        if better:
+            link(folder.checkpoint, file)
         if training.best_epoch != former_best:
             folder.execution_weights(execution, former_best).unlink(missing_ok=True)
         return state

@@ -20,6 +20,7 @@ from experiments.strategy.oracle import StudyOracle
 from experiments.system.resources import process_memory
 from experiments.worker.process import RETIRED
 from search_spaces.architecture import architecture
+from tracking.executions import middle
 from tracking.journal import Event
 
 Execution = dict[str, Any]  # the fields of an "execution" event
@@ -115,9 +116,9 @@ class SearchTuner(keras_tuner.Tuner):
         return {self.oracle.objective.name: statistics.fmean(event["score"] for event in done)}
 
     def _end(self, trial: Trial, folder: TrialFolder, done: list[Event]) -> None:
-        """Writes the model and the "end" event of a completed trial. The model is that of the median execution."""
+        """Writes the model and the "end" event of a completed trial. The model is that of the middle execution."""
         scores = [event["score"] for event in done]
-        kept = sorted(done, key=lambda event: event["score"])[(len(done) - 1) // 2]  # the lower median
+        kept = done[middle(scores, self.oracle.objective.direction)]
         if self.oracle.may_win(statistics.fmean(scores)):
             self.save_model(trial, folder, kept)
         folder.journal.append(

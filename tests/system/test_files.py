@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.system.files import replacing, write_bytes, write_json
+from experiments.system.files import link, replacing, write_bytes, write_json
 
 WRITERS, ROUNDS, SIZE = 8, 40, 200_000
 
@@ -76,3 +76,25 @@ def test_a_replacement_that_fails_leaves_the_old_file_alone(tmp_path: Path) -> N
     with pytest.raises(OSError) as raised:
         write_bytes(tmp_path / "missing" / "file", b"")
     assert raised.value.filename == os.fspath(tmp_path / "missing" / "file")
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_second_name_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+    """A later change of one of the two leaves the other as it was, also where the file system has no hard links."""
+    first, second = tmp_path / "first", tmp_path / "second"
+
+    def refuse(*_: object) -> None:
+        raise OSError("not supported")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    write_bytes(second, b"old")
+    write_bytes(first, b"one")
+    link(second, first)
+    assert (second.read_bytes(), second.samefile(first)) == (b"one", links)
+    write_bytes(second, b"two")
+    assert (first.read_bytes(), second.read_bytes()) == (b"one", b"two")
+    link(second, first)
+    first.unlink()
+    assert second.read_bytes() == b"one"
+    assert list(tmp_path.iterdir()) == [second]

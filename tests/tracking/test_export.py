@@ -54,6 +54,14 @@ def check_same(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert {**one, **dict.fromkeys(scored)} == {**other, **dict.fromkeys(scored)}
 
 
+def check_same_weights(one: Path, other: Path) -> None:
+    import keras
+
+    weights = [keras.models.load_model(file, compile=False).get_weights() for file in (one, other)]
+    for pair in zip(*weights, strict=True):
+        np.testing.assert_array_equal(*pair)
+
+
 def split(searched: Searched, name: str) -> Arrays:
     """A split as it is scored, from what model.json says alone; a text in one row, from zero state to its end."""
     about = card(searched.folder / "best")
@@ -233,7 +241,7 @@ def test_exporting_twice_gives_the_same(
     done = export_again(searched, "best", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     check_same(card(tmp_path / "best"), card(exported))
-    assert (tmp_path / "best" / "model.keras").read_bytes() == (exported / "model.keras").read_bytes()
+    check_same_weights(tmp_path / "best" / "model.keras", exported / "model.keras")
     assert [path.name for path in tmp_path.iterdir() if path.name != ".cache"] == ["best"]
     about = card(exported)
     assert len(searched.client.get_metric_history(about["run_id"], "test/mse")) == 1
@@ -245,7 +253,10 @@ def test_an_export_says_what_it_found(export_again: Export, searched: Searched, 
     about = card(tmp_path / "new" / "folder" / "best")
     first, second, third = done.stdout.splitlines()
     assert first.startswith(f"exported {about['architecture']} (trial {about['trial']}, {about['parameters']:,} param")
-    assert f"{about['rescored']:.4g}" in second and f"{about['test_score']:.4g}" in second
+    assert (
+        f"{about['rescored']:.7g}, recorded {about['model_score']:.7g};" in second
+        and f"{about['test_score']:.4g}" in second
+    )
     assert "no memory 0.1667" in third
 
 
@@ -276,6 +287,44 @@ def test_an_export_of_another_search_is_not_overwritten(
     (line,) = done.stderr.splitlines()
     assert "--to" in line and "'words'" in line
     assert listing(exported) == before
+
+
+def optimizer_in(file: Path) -> list[str]:
+    """The names of the optimizer's arrays in a `.keras` file."""
+    import h5py
+
+    found: list[str] = []
+    with zipfile.ZipFile(file) as archive, archive.open("model.weights.h5") as raw, h5py.File(raw) as weights:
+        weights.visit(found.append)
+    return [name for name in found if name.startswith("optimizer/vars/")]
+
+
+def test_the_optimizer_stays_behind(searched: Searched, exported: Path) -> None:
+    import keras
+
+    exported_file, logged = exported / "model.keras", logged_file(searched)
+    assert (optimizer_in(exported_file), len(optimizer_in(logged)) > 6) == ([], True)
+    assert exported_file.stat().st_size < logged.stat().st_size / 2
+    assert not keras.models.load_model(exported_file).compiled
+
+
+def test_the_optimizer_comes_with_its_state(
+    recurrent: Recurrent, searched: Searched, exported: Path, tmp_path: Path
+) -> None:
+    import keras
+
+    words = ("export", "t", "--to", "best", "--with-optimizer", "--tracking-uri", searched.uri)
+    done = recurrent(*words, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    check_same(card(tmp_path / "best"), card(exported))
+    model = keras.models.load_model(tmp_path / "best" / "model.keras")
+    steps = 256 // 64 * (1 + card(exported)["epoch"])  # of the exported epoch
+    assert model.optimizer.iterations == steps
+    _, _, *moments = model.optimizer.variables
+    assert all(np.abs(np.asarray(moment)).max() > 0 for moment in moments)
+    x, y = split(searched, "train")
+    model.fit(x, y, epochs=1, verbose=0)
+    assert model.optimizer.iterations == steps + 8, "Keras' own batches have 32 samples"
 
 
 # ---- what is not what it was ----
@@ -367,7 +416,7 @@ def test_one_model_is_logged_with_a_signature(searched: Searched, exported: Path
     (model,) = client.search_logged_models(experiments)
     assert model.source_run_id == card(exported)["run_id"]
     assert model.tags["recurrent.search_id"] == "t"
-    assert (logged_file(searched)).read_bytes() == (exported / "model.keras").read_bytes()
+    check_same_weights(logged_file(searched), exported / "model.keras")
     outputs = client.get_run(model.source_run_id).outputs.model_outputs
     assert [output.model_id for output in outputs] == [model.model_id]
 

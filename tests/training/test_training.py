@@ -210,7 +210,7 @@ def test_the_best_weights_come_back(tmp_path: Path) -> None:
     training = make(ADDING)
     training.run_epoch()
     kept, score = training.model.get_weights(), training.scorer.score()
-    training.save_weights(tmp_path / "execution0.npz")
+    training.save(tmp_path / "execution0.npz")
     training.run_epoch()
     assert training.scorer.score() != score
     best = with_weights(training.model, tmp_path / "execution0.npz")
@@ -400,7 +400,7 @@ def test_gradient_norms_leave_no_trace_in_checkpoints_and_models(tmp_path: Path)
     assert len(training._variables()) == len(training.trained.trainable_variables) * 3 + 2  # Adam's, its step and rate
     training.run_epoch()
     assert all(training.logs[f"gradient/norm_{share}"] > 0 for share in ("10pct", "median", "90pct"))
-    training.save_weights(tmp_path / "weights.npz")
+    training.save(tmp_path / "weights.npz")
     save_model(with_weights(training.model, tmp_path / "weights.npz"), tmp_path / "execution0.keras")
     assert keras.models.load_model(tmp_path / "execution0.keras").optimizer.get_config()["global_clipnorm"] == 1.0
 

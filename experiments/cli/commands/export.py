@@ -20,11 +20,14 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--task", metavar="TASK", help=text)
     text = "corpus=FILE is the text, by default where the search had it, or beside the search"
     parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=text)
+    text = "keep the optimizer with its state in model.keras, three times the size, to train the model further"
+    parser.add_argument("--with-optimizer", action="store_true", help=text)
     add_tracking_uri(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
     from experiments.system.quiet import quiet
+    from experiments.training.saved import drop_optimizer
     from experiments.training.scoring import scorer
     from tracking.export import export
     from tracking.searches import existing_search, spec_of
@@ -35,11 +38,14 @@ def run(parsed: argparse.Namespace) -> int:
     client, search = existing_search(parsed.name, uri)
     to, spec = Path(parsed.to), spec_of(search)
     with quiet(), working(uri):
-        card = export(client, uri, search, to, scorer(spec, _folders(uri), _given(parsed, spec)))
+        prepare = _as_logged if parsed.with_optimizer else drop_optimizer
+        card = export(client, uri, search, to, scorer(spec, _folders(uri), _given(parsed, spec)), prepare)
     name = metric_name(card["metric"])
-    val, test = format_number(card["rescored"]), format_number(card["test_score"])
+    val, recorded = (format_number(card[key], 7) for key in ("rescored", "model_score"))
     print(f"exported {card['architecture']} (trial {card['trial']}, {card['parameters']:,} parameters) to {to}/")
-    print(f"validation {name} {val}, as recorded; test {name} {test}")
+    if len(card["executions"]) > 1:
+        print(f"execution {card['execution']}, counted from 0, is {card['execution_reason']}")
+    print(f"validation {name} {val}, recorded {recorded}; test {name} {format_number(card['test_score'])}")
     print(f"models with less memory, on validation: {floors_line(card['floors'])}")
     if "vocabulary" in card["preprocessing"]:
         print(f'next: recurrent sample {to} --prompt "The " --length 200')
@@ -61,3 +67,7 @@ def _given(parsed: argparse.Namespace, spec: dict[str, Any]) -> "list[Source]":
     from experiments.tasks.loading.places import absolute
 
     return [absolute(parsed.task or spec["task"], {**spec["options"], **task_options(parsed.options)})]
+
+
+def _as_logged(file: Path) -> None:
+    """Leaves the file as it was logged, with the optimizer."""

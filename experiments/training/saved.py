@@ -1,0 +1,25 @@
+"""Model files as they are logged and exported."""
+
+from pathlib import Path
+from typing import Any
+
+from experiments.system.imports import import_keras
+from tracking.errors import DataError
+
+
+def load(file: Path) -> Any:
+    """The model in a `.keras` file, not compiled. Raises DataError, in one line, for a file that Keras cannot load."""
+    import_keras()
+    import keras
+
+    try:
+        return keras.models.load_model(file, compile=False)
+    except Exception as error:  # Keras raises many kinds of errors for broken files
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        expected = f"{file.name}: expected the file of a model of stock Keras layers, as it was logged"
+        raise DataError(f"{expected}; got one that Keras cannot load: {reason}") from None
+
+
+def drop_optimizer(file: Path) -> None:
+    """Writes the file again without the optimizer. Its two moments of each weight are two thirds of the file."""
+    load(file).save(file)
