@@ -41,7 +41,7 @@ class ShowVersion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         from experiments.system.versions import own_version
 
-        print(f"recurrent-search {own_version()}")
+        print(f"recurrent-search {own_version() or 'of an unknown version'}")
         parser.exit()
 
 
