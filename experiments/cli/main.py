@@ -13,6 +13,7 @@ from types import ModuleType
 
 from experiments.cli import commands
 from experiments.cli.parsing import Parser, ShowVersion
+from experiments.system.imports import set_variables
 from tracking.text import did_you_mean
 
 QUIET = {
@@ -71,6 +72,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parsed.words = words
     for name, value in QUIET.items():  # before anything imports TensorFlow
         os.environ.setdefault(name, value)
+    set_variables()
     try:
         return int(load(parsed.command).run(parsed))
     except KeyboardInterrupt:

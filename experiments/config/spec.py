@@ -6,6 +6,7 @@ from typing import Any
 
 from experiments.config.folders import SearchFolder
 from experiments.system.files import write_json
+from experiments.system.imports import SETTINGS
 from experiments.system.versions import commit, versions
 from tracking.errors import BadInput
 
@@ -62,8 +63,8 @@ class Spec:
         return dataclasses.asdict(self)
 
     def facts(self) -> dict[str, Any]:
-        """The spec, with the versions and the commit that it is run with."""
-        return {**self.to_json(), "versions": versions(), "commit": commit()}
+        """The spec, with the versions, the commit and the settings of Keras that it is run with."""
+        return {**self.to_json(), "versions": versions(), "commit": commit(), "keras": SETTINGS}
 
     def write(self, folder: SearchFolder) -> None:
         write_json(folder.spec, self.facts())

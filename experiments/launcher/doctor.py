@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from experiments.system.devices import VISIBLE, Gpus, gpus
+from experiments.system.imports import import_keras
 from experiments.system.resources import automatic_workers, total_memory, usable_cores
 from experiments.system.versions import versions
 from tracking.errors import RecurrentError
@@ -66,6 +67,7 @@ def _disk(place: Path) -> Finding:
 def _accelerator() -> list[Finding]:
     """The GPUs, and the kernel that a long training of each cell gets."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import_keras()
     import tensorflow as tf
 
     from search_spaces import cells

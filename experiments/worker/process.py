@@ -132,6 +132,7 @@ def use_one_thread() -> None:
 
 def become_worker() -> int:
     """Gives this process a worker's settings, so that it can be measured; returns the number of its GPUs."""
+    import_keras()
     import tensorflow as tf
 
     keep_freed_memory()
