@@ -12,6 +12,7 @@ from tracking.errors import SearchStateError
 from tracking.experiments import experiment_of
 from tracking.journal import now
 from tracking.paging import experiments, runs
+from tracking.storable import is_storable
 from tracking.store import connect, working
 from tracking.tags import filters, is_new, named, of_spec, ours, spec_in
 
@@ -46,7 +47,7 @@ def existing_search(name: str, uri: str) -> tuple[MlflowClient, Run]:
 
 def searches_of(client: MlflowClient, name: str) -> list[Run]:
     """The parent runs of this name, the oldest first. A server that answered too late may have made a second one."""
-    if "'" in name:  # no search has such a name, and MLflow's filter does not take it
+    if "'" in name or not is_storable(name):  # no search has such a name, and MLflow's filter does not take it
         return []
     found = runs(client, experiments(client), *filters(kind="search", search_id=name))
     return [run for run in found if _is_search(run) and search_name(run) == name]

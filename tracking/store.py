@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from tracking.errors import BadInput, Denied, RecurrentError, StoreError, Unreachable
 from tracking.root import ARTIFACTS, follow, keep, recorded
+from tracking.storable import check_storable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,11 +41,13 @@ def resolve(uri: str | None) -> str:
     Raises BadInput for a store that is neither SQLite nor a server.
     """
     uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
+    check_storable("tracking-uri", uri)
     if uri.startswith(("http://", "https://")):
         return uri
     if not uri.startswith(SQLITE) or uri == SQLITE:
         raise BadInput(f"tracking-uri: expected {SQLITE}FILE or http://SERVER, got {uri!r}")
     file = Path(uri.removeprefix(SQLITE)).absolute()
+    check_storable("tracking-uri", str(file))  # the current folder may have such a name
     if any(character in str(file) for character in "?%#"):  # they mean something in a URL
         raise BadInput(f"tracking-uri: expected a path without ?, % and #, got {str(file)!r}")
     return f"{SQLITE}{file}"

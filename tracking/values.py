@@ -9,6 +9,7 @@ import numpy as np
 from mlflow.entities import Metric, Param, RunTag
 
 from tracking.journal import Event
+from tracking.storable import storable
 from tracking.tags import named
 
 COSTS = ("parameters", "flops_per_token", "flops_per_step")
@@ -43,7 +44,7 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
         elif kind == "execution":
             add([(f"executions/{metric}", event["score"])], time, event["execution"])
         elif kind == "end":
-            tags.update({key: str(event[key]) for key in ("reason", "error") if key in event})
+            tags.update({key: storable(str(event[key])) for key in ("reason", "error") if key in event})
             add(_results(event, metric), time)
             if event.get("horizon"):
                 add([("horizon/task_lag", event["horizon"]["lag"])], time)

@@ -73,6 +73,9 @@ def main(words: Sequence[str] | None = None) -> int:
     for name, value in QUIET.items():  # before anything imports TensorFlow
         os.environ.setdefault(name, value)
     set_variables()
+    if os.path.expanduser("~") == "~":  # no HOME, and the system does not know the user
+        # MLflow asks for a home when it is imported, and raises an error if there is none. Nothing can be kept in this.
+        os.environ["HOME"] = os.devnull
     try:
         return int(load(parsed.command).run(parsed))
     except KeyboardInterrupt:

@@ -23,13 +23,14 @@ import numpy as np
 
 from experiments.data import cache
 from experiments.data.published import DATASETS, Dataset, texts
-from tracking.errors import DataError
+from tracking.errors import BadInput, DataError
 from tracking.text import did_you_mean
 
 BUNDLED = "python-reference"
 LIBRARY = "python-library"
 LIBRARY_SIZE = 2_000_000  # characters
 NOT_LIBRARY = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
+UTF_8 = "utf-8"
 MIN_CHARACTERS = 1_000  # a tenth of fewer is no validation split
 UNKNOWN = "\ufffd"
 
@@ -56,8 +57,8 @@ def names() -> tuple[str, ...]:
     return BUNDLED, LIBRARY, *(dataset.name for dataset in DATASETS)
 
 
-def load(source: str = BUNDLED) -> Corpus:
-    """The corpus called `source`: one of `names()`, or the path of any UTF-8 text file of at least 1,000 characters.
+def load(source: str = BUNDLED, encoding: str = UTF_8) -> Corpus:
+    """The corpus called `source`: one of `names()`, or the path of any text file of at least 1,000 characters.
 
     "python-reference" is the Python language reference that CPython carries for `help()` (`pydoc_data.topics`, joined
     in the order of its keys): about 465,000 characters, 103 distinct, on Python 3.11.7. "python-library" is the first
@@ -71,10 +72,16 @@ def load(source: str = BUNDLED) -> Corpus:
     A leading byte order mark of a file is dropped, and "\\r\\n" becomes "\\n". The corpus has the name of the file. A
     file is read once per process, and again when it has changed.
 
+    Args:
+        encoding: of a file, one that Python knows. The same text in another encoding is the same corpus.
+
     Raises:
+        BadInput: for an encoding that Python does not know, and for one of a corpus that is no file.
         DataError: in one line, for a source that is missing, is no regular file, cannot be read, is not UTF-8 or is too
             short; for a failed download; for a Python without `pydoc_data` or without the source code of its modules.
     """
+    if encoding != UTF_8 and source in names():
+        raise BadInput(f"encoding: expected {UTF_8} for the corpus {source!r}, which is no file, got {encoding!r}")
     if source == BUNDLED:
         return _bundled()
     if source == LIBRARY:
@@ -84,7 +91,7 @@ def load(source: str = BUNDLED) -> Corpus:
             return _downloaded(dataset, cache.folder("downloads"))
     path = Path(os.path.expanduser(source)).absolute()
     status = _status(path, source)
-    return _from_file(path, source, status.st_mtime_ns, status.st_size)
+    return _from_file(path, source, encoding, status.st_mtime_ns, status.st_size)
 
 
 def _status(path: Path, source: str) -> os.stat_result:
@@ -186,20 +193,33 @@ def _downloaded(dataset: Dataset, folder: Path | None) -> Corpus:
 
 
 @functools.cache
-def _from_file(path: Path, source: str, modified: int, size: int) -> Corpus:
+def _from_file(path: Path, source: str, encoding: str, modified: int, size: int) -> Corpus:
     """`modified` (ns) and `size` (bytes) are part of the cache's key only."""
     try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"corpus: expected UTF-8 text, got other bytes at byte {error.start} of {source!r}") from None
+        content = path.read_bytes()
     except OSError as error:
         raise DataError(_unreadable(source, error)) from None
+    text = _decoded(content, source, encoding)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     if not text:
         raise DataError(f"corpus: expected at least {MIN_CHARACTERS:,} characters, got the empty file {source!r}")
     if len(text) < MIN_CHARACTERS:
         raise DataError(f"corpus: expected at least {MIN_CHARACTERS:,} characters, got {len(text):,} in {source!r}")
     return _corpus(path.name, split(text))
+
+
+def _decoded(content: bytes, source: str, encoding: str) -> str:
+    try:
+        text = content.decode(encoding)
+        text.encode("utf-8")  # some encodings can write what is no character
+    except LookupError:
+        expected = "the name of an encoding of text, like utf-8, latin-1, cp1252 or utf-16"
+        raise BadInput(f"encoding: expected {expected}, got {encoding!r}") from None
+    except UnicodeError as error:
+        place = f"at byte {error.start} of" if isinstance(error, UnicodeDecodeError) else "in"
+        hint = "; -o encoding=latin-1 names another encoding" if encoding == UTF_8 else ""
+        raise DataError(f"corpus: expected {encoding.upper()} text, got other bytes {place} {source!r}{hint}") from None
+    return text
 
 
 def _corpus(name: str, splits: tuple[str, str, str]) -> Corpus:

@@ -17,6 +17,7 @@ from experiments.tasks.loading.places import CORPUS, Source, absolute, fitting, 
 from search_spaces import cells
 from tracking.errors import BadInput, RecurrentError
 from tracking.names import names
+from tracking.storable import check_storable
 from tracking.tags import check_spec
 from tracking.text import did_you_mean
 
@@ -36,6 +37,7 @@ def search_spec(
         uri: of the store, where a free name must be free, too.
         given: other fields of `Spec`, as typed. None counts as not given.
     """
+    _check_storable(task, options, given)
     task, options = absolute(task, options)
     if resume and not name:
         raise BadInput("--resume: expected --name NAME with it, got none")
@@ -55,6 +57,13 @@ def search_spec(
     if spec.oracle == "grid" and not before and "trials" not in named:
         spec = dataclasses.replace(spec, trials=min(estimate.space_size(spec) or spec.trials, MOST - 1))
     return spec, made
+
+
+def _check_storable(task: str, options: dict[str, str], given: dict[str, Any]) -> None:
+    """Raises BadInput for a value that the record cannot hold. It is called before anything is read."""
+    typed = {"TASK": task, **{f"-o {key}": f"{key}={value}" for key, value in options.items()}}
+    for flag, value in (typed | {f"--{key.replace('_', '-')}": value for key, value in given.items()}).items():
+        check_storable(flag, ",".join(value) if isinstance(value, list) else str(value))
 
 
 def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,8 @@ class CharLM(Task):
     per_step: ClassVar[bool] = True
     finite_data: ClassVar[str] = "a text has only so many characters"
 
-    corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a UTF-8 text file")
+    corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a text file")
+    encoding: str = option(corpora.UTF_8, "of a text file, for example latin-1")
     lines: bool = option(False, "each line is a separate sequence, as in a list of names")
     window: int = option(64, "characters through which the gradient goes back; not used with lines=true", 2)
     train: int = option(0, "characters or lines that are used, from the start of the training split; 0 for all", 0)
@@ -53,6 +54,10 @@ class CharLM(Task):
         super().__post_init__()
         if 1 in (self.train, self.val, self.test):
             raise BadInput("train, val, test: expected 0 for all, or 2 or more, got 1")
+
+    @property
+    def _corpus(self) -> corpora.Corpus:
+        return corpora.load(self.corpus, self.encoding)
 
     @property
     def stream(self) -> bool:
@@ -69,13 +74,13 @@ class CharLM(Task):
 
     def _longest_line(self, name: str) -> int:
         """Characters of a split's longest line, its newline included. With reading 1 the lines of all splits count."""
-        splits = split_lines(corpora.load(self.corpus).text)
+        splits = split_lines(self._corpus.text)
         lines = sum(splits, []) if self.reading == 1 else splits[SPLITS.index(name)][: getattr(self, name) or None]
         return 1 + max(map(len, lines))
 
     def text(self, name: str) -> str:
         """The characters of a split. With lines=true it has a newline before the first line and behind the last."""
-        corpus, place, limit = corpora.load(self.corpus), SPLITS.index(name), getattr(self, name) or None
+        corpus, place, limit = self._corpus, SPLITS.index(name), getattr(self, name) or None
         if self.lines:
             return join_lines(split_lines(corpus.text)[place][:limit])
         return corpus.splits[place][:limit]
@@ -105,7 +110,7 @@ class CharLM(Task):
     def floors(self, split: str = "val") -> dict[str, float]:
         train, scored = (corpora.encode(self.text(name), self.characters) for name in ("train", split))
         newline = self.characters.index("\n") if self.lines else None
-        bars = ngrams.cached_bars(corpora.load(self.corpus).sha256, train, scored, self.tokens, newline)
+        bars = ngrams.cached_bars(self._corpus.sha256, train, scored, self.tokens, newline)
         return dict(zip(ngrams.NAMES, bars, strict=False))
 
     def samples(self, draw: Draw) -> dict[str, float]:
@@ -122,7 +127,7 @@ class CharLM(Task):
         sizes = [f"{len(y):,} {name} of up to {y.shape[1]} characters" for name, y in answers.items()]
         unknown = {name: np.count_nonzero(y == 0) for name, y in answers.items()}
         missing = [f"{count:,} characters of {name}" for name, count in unknown.items() if count]
-        line = f"{corpora.load(self.corpus).name}: lines: {', '.join(sizes)}"
+        line = f"{self._corpus.name}: lines: {', '.join(sizes)}"
         return f"{line}; not in train: {', '.join(missing)}" if missing else line
 
     def token_names(self) -> list[str]:

@@ -36,7 +36,8 @@ class WordLM(Task):
     per_step: ClassVar[bool] = True
     finite_data: ClassVar[str] = "a text has only so many words"
 
-    corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a UTF-8 text file")
+    corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a text file")
+    encoding: str = option(corpora.UTF_8, "of a text file, for example latin-1")
     vocabulary: int = option(5_000, "words, <unk> and <eos> included: 2,000 is easy, 10,000 hard", 3)
     window: int = option(32, "words through which the gradient goes back", 2)
     train: int = option(0, "words that are used, from the start of the training split; 0 for all", 0)
@@ -47,6 +48,10 @@ class WordLM(Task):
         super().__post_init__()
         if 1 in (self.train, self.val, self.test):
             raise BadInput("train, val, test: expected 0 for all, or 2 or more, got 1")
+
+    @property
+    def _corpus(self) -> corpora.Corpus:
+        return corpora.load(self.corpus, self.encoding)
 
     @property
     def stream(self) -> bool:
@@ -62,7 +67,7 @@ class WordLM(Task):
         return words.vocabulary(self._words("train"), self.vocabulary)
 
     def _words(self, name: str) -> tuple[str, ...]:
-        return words.split(corpora.load(self.corpus).splits[SPLITS.index(name)])[: getattr(self, name) or None]
+        return words.split(self._corpus.splits[SPLITS.index(name)])[: getattr(self, name) or None]
 
     @property
     def tokens(self) -> int:
@@ -86,7 +91,7 @@ class WordLM(Task):
         return float(np.exp(judged.mean()))
 
     def floors(self, split: str = "val") -> dict[str, float]:
-        bars = ngrams.cached_bars(corpora.load(self.corpus).sha256, self._ids("train"), self._ids(split), self.tokens)
+        bars = ngrams.cached_bars(self._corpus.sha256, self._ids("train"), self._ids(split), self.tokens)
         return {name: 2.0**bits for name, bits in zip(ngrams.NAMES, bars, strict=False)}
 
     def token_names(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from tracking.errors import DataError
 
 PREFIX = "recurrent_search_task_"  # the name of the module of a user's file begins with it
 ROOT, PACKAGES = Path(__file__).parents[3], ("experiments", "search_spaces", "tracking")
-FLOOR = r"[\w .:-]{1,200}"  # MLflow takes no other names
+FLOOR = r"[\w :-][\w .:-]{0,199}"  # MLflow takes no other names
 METRIC = r"[A-Za-z0-9_]+"  # the name becomes a part of MLflow's metric names
 
 
@@ -95,7 +95,7 @@ def check_floors(floors: Any, file: str) -> None:
 def check_preprocessing(preprocessing: Any, file: str) -> None:
     """Raises DataError if model.json cannot hold what the task returned."""
     try:
-        json.dumps(preprocessing, allow_nan=False)
+        json.dumps(preprocessing, ensure_ascii=False, allow_nan=False).encode("utf-8")
     except (TypeError, ValueError) as error:
         raise DataError(f"{file}: preprocessing: expected what JSON can hold, got: {error}") from None
 

@@ -31,7 +31,7 @@ def has_file(options: dict[str, str]) -> bool:
 
 def absolute(task: str, options: dict[str, str]) -> Source:
     """With whole paths."""
-    return _changed(task, options, lambda path: str(Path(path).expanduser().absolute()))
+    return _changed(task, options, lambda path: str(Path(os.path.expanduser(path)).absolute()))
 
 
 def portable(task: str, options: dict[str, str]) -> Source:
