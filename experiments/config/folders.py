@@ -2,6 +2,7 @@
 
 spec.json                     what is searched; --resume may change --trials and the limits
 task.json                     what MLflow shows of the task and the data; may change
+task/                         the code of a user's task, as it has run
 journal.jsonl                 when launchers began, and how they ended
 study.journal  study.lock     Optuna's journal; the lock for asking the study for a trial
 data/                         train and validation arrays while the search runs, if they are large
@@ -57,6 +58,7 @@ class SearchFolder:
         self.path = path
         self.spec = path / "spec.json"
         self.task = path / "task.json"
+        self.code = path / "task"
         self.journal = Journal(path / "journal.jsonl")
         self.study = path / "study.journal"
         self.data = path / "data"

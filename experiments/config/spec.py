@@ -57,6 +57,7 @@ class Spec:
     seed: int = 0
     reading: int = 1  # how a user's data and lines are read (tasks/base.py); a spec without it is of an earlier version
     digest: str = ""  # of the train and validation data
+    code: dict[str, str] = dataclasses.field(default_factory=dict)  # sha256 of each file of a user's task
     id: str = ""  # is different for two searches of the same name, for example in two stores
 
     def to_json(self) -> dict[str, Any]:
@@ -78,7 +79,7 @@ class Spec:
         """Every value that may not change, as it would be typed on the command line."""
         from experiments.tasks.loading.places import has_file  # it imports NumPy, which help texts do without
 
-        apart = (*MAY_CHANGE, "task", "options", "digest")
+        apart = (*MAY_CHANGE, "task", "options", "digest", "code")
         fields = {key: value for key, value in self.to_json().items() if key not in apart}
         found = {f"--{key.replace('_', '-')}": value for key, value in fields.items()}
         options = {**self.options, **({"corpus": "a file"} if has_file(self.options) else {})}  # its digest tells it

@@ -4,6 +4,7 @@ import dataclasses
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -26,6 +27,7 @@ from experiments.system.devices import gpus
 from experiments.system.files import write_json
 from experiments.tasks import base
 from experiments.tasks.loading import checks, find
+from experiments.tasks.loading.code import checked, keep, note
 from experiments.tasks.loading.digest import digest_of
 from experiments.training import windows
 from experiments.worker.sharing import share, stop_sharing
@@ -127,6 +129,8 @@ class Launch:
         space = f"{models} models{' (it has a range of real numbers)' if size is None else ''}"
         about = f": {find.title(spec.task)}, {', '.join(spec.cells)}; space: {space}"
         lines: list[str | Text] = [
+            find.choice(type(self.task)),
+            note(spec.code, Path(spec.task), self.folder.code),
             self.task.about(),
             Text.assemble((spec.name, "bold"), about),
             f"{estimate.planned_trials(spec)} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
@@ -198,6 +202,8 @@ class Launch:
         Raises RecurrentError if the store refuses the search, and OSError if the disk is full.
         """
         models.drop(list(models.progress.trials.values()))
+        keep(self.spec.code, Path(self.spec.task).parent, self.folder.code)
+        checked(self.spec.code, self.folder.code)
         write_json(self.folder.task, described)
         share(self.folder, self.session, arrays)
         arrays.clear()  # the workers map them or make their own

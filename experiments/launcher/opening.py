@@ -109,10 +109,12 @@ class Opening:
         return parent
 
     def log_best(self, record: "Record") -> None:
-        """Logs the best model so far. If that fails, the next --resume or `recurrent sync` does it."""
+        """Logs a task's code and the best model so far. If it fails, the next --resume or `recurrent sync` does it."""
+        from tracking.code import log_code
         from tracking.models import log_best
 
         projection = record.projection
+        log_code(projection.client, projection.parent, self.folder.code, self.facts.get("code", {}))
         best = projection.best()
         if best is None:
             return

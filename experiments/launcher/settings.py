@@ -13,6 +13,7 @@ from experiments.config.units import MOST, parse_duration, parse_number, parse_s
 from experiments.system.resources import automatic_workers
 from experiments.tasks.base import READING, Task
 from experiments.tasks.loading import find
+from experiments.tasks.loading.code import checked, code_of, keep
 from experiments.tasks.loading.places import CORPUS, Source, absolute, fitting, portable, sources
 from search_spaces import cells
 from tracking.errors import BadInput, RecurrentError
@@ -45,10 +46,12 @@ def search_spec(
         find.task_class(task)
     folder = SearchFolder(SEARCHES / (name or free_name(task, uri)))
     before = Spec.read(folder) if resume and folder.spec.exists() else None
+    copy = _copy(before, task, folder) if before else None
     if before:
-        task, options = _going_on(before, task, options)
-    made = find.make(task, options, before.reading if before else READING)
+        task, options = _going_on(before, task, options, copy)
+    made = find.make(task, options, before.reading if before else READING, copy)
     named = {key: value for key, value in given.items() if value is not None}
+    named["code"] = before.code if before else code_of(task)
     task, named["options"] = portable(task, {key: str(value) for key, value in dataclasses.asdict(made).items()})
     defaults = before.to_json() if before else _defaults(made, named)
     spec = Spec(**{**defaults, "task": task, **named, "name": folder.path.name})
@@ -74,20 +77,29 @@ def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
     return {"cells": chosen, "reading": READING, **exact, **opened}
 
 
-def _going_on(before: Spec, task: str, options: dict[str, str]) -> Source:
+def _copy(before: Spec, task: str, folder: SearchFolder) -> Path | None:
+    """The copy of the task's code that a search goes on with; None if it has none.
+
+    Raises BadInput for another task, and DataError for another copy.
+    """
+    if _kind(task) != _kind(before.task):
+        raise BadInput(f"--resume: expected TASK as when the search began, {before.task}, got {task}")
+    keep(before.code, Path(task).parent, folder.code)  # a kill may have come before it was made
+    return checked(before.code, folder.code)
+
+
+def _going_on(before: Spec, task: str, options: dict[str, str], copy: Path | None) -> Source:
     """The task and the options of a search that is resumed. A file that is not where the user says is looked for.
 
     Whether its data are those of the search is found out later, with all that the user has typed.
     """
-    if _kind(task) != _kind(before.task):
-        raise BadInput(f"--resume: expected TASK as when the search began, {before.task}, got {task}")
     merged = {**before.options, **options}
     typed = [name for name in (task, options.get(CORPUS, "")) if Path(name).is_file()]
-    places = sources(task if typed[:1] == [task] else before.task, merged, (Path(),))
+    places = sources(task if typed[:1] == [task] else before.task, merged, (Path(),), copy)
     known = [place for place in places if all(name in (place[0], place[1].get(CORPUS)) for name in typed)]
     if len(known) > 1:
         with suppress(RecurrentError):
-            return fitting(before.to_json(), known)
+            return fitting(before.to_json(), known, copy)
     return known[0] if known else (task, merged)
 
 

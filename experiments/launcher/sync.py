@@ -14,6 +14,7 @@ from experiments.launcher.card import describe
 from experiments.launcher.opening import Opening
 from experiments.launcher.progress import Progress
 from experiments.tasks.loading import find
+from experiments.tasks.loading.code import checked
 from experiments.tasks.loading.places import source_of
 from tracking.errors import SearchStateError
 
@@ -61,7 +62,8 @@ def _described(folder: SearchFolder, spec: Spec) -> dict[str, Any]:
     if folder.task.exists():
         return dict(json.loads(folder.task.read_text("utf-8")))
     # The search is of an early version, or was killed before it began.
-    return describe(find.make(*source_of(spec.to_json(), (Path(),)), spec.reading))
+    copy = checked(spec.code, folder.code)
+    return describe(find.make(*source_of(spec.to_json(), (Path(),), copy=copy), spec.reading, copy))
 
 
 def _end(folder: SearchFolder, spec: Spec, direction: str) -> tuple[str, str]:

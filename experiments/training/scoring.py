@@ -134,17 +134,20 @@ def grain(task: Task, y: np.ndarray, judged: np.ndarray) -> float:
 
 
 def scorer(
-    spec: dict[str, Any], folders: Sequence[Path] = (Path(),), given: Sequence[Source] = ()
+    spec: dict[str, Any],
+    folders: Sequence[Path] = (Path(),),
+    given: Sequence[Source] = (),
+    copy: Path | None = None,
 ) -> Callable[[Path, str], tuple[float, float]]:
     """A function from a `.keras` file and the name of a split to the task's metric and its `grain`.
 
     Args:
         spec: the spec of a search, as a dictionary.
-        folders, given: where its data may lie; see `places.source_of`.
+        folders, given, copy: where its data and its code may lie; see `places.source_of`.
 
     Raises DataError if the data are no longer those of the search.
     """
-    task = find.make(*source_of(spec, folders, given), spec.get("reading", 1))
+    task = find.make(*source_of(spec, folders, given, copy), spec.get("reading", 1), copy)
 
     def score(file: Path, split: str) -> tuple[float, float]:
         arrays = task.split(split, spec["seed"])

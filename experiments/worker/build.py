@@ -7,6 +7,7 @@ from experiments.config.recipes import dimensions, recipe
 from experiments.config.spec import Spec
 from experiments.tasks.base import Task
 from experiments.tasks.loading import find
+from experiments.tasks.loading.code import checked
 from experiments.training.windows import training_steps
 from experiments.worker.process import use_one_thread
 
@@ -37,7 +38,7 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    task = find.make(spec.task, spec.options, spec.reading)
+    task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, search.code))
     train, val = load_splits(search, session, task, spec.seed)
     steps = spec.epochs * training_steps(task, len(train[0]), spec.batch)
     decay_steps = steps if spec.schedule == "cosine" else None

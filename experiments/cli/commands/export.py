@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli.parsing import add_tracking_uri, task_options
@@ -22,10 +23,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=text)
     text = "keep the optimizer with its state in model.keras, three times the size, to train the model further"
     parser.add_argument("--with-optimizer", action="store_true", help=text)
+    text = "run the code of a task, TASK.py, that comes from a server; only if you trust who wrote it"
+    parser.add_argument("--trust-task", action="store_true", help=text)
     add_tracking_uri(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
+    from experiments.launcher.trust import code_to_run
     from experiments.system.quiet import quiet
     from experiments.training.saved import drop_optimizer
     from experiments.training.scoring import scorer
@@ -37,9 +41,11 @@ def run(parsed: argparse.Namespace) -> int:
     uri = resolve(parsed.tracking_uri)
     client, search = existing_search(parsed.name, uri)
     to, spec = Path(parsed.to), spec_of(search)
-    with quiet(), working(uri):
+    with quiet(), working(uri), TemporaryDirectory() as folder:
         prepare = _as_logged if parsed.with_optimizer else drop_optimizer
-        card = export(client, uri, search, to, scorer(spec, _folders(uri), _given(parsed, spec)), prepare)
+        copy = code_to_run(client, search, spec, parsed.trust_task, Path(folder))
+        score = scorer(spec, _folders(uri), _given(parsed, spec), copy)
+        card = export(client, uri, search, to, score, prepare)
     name = metric_name(card["metric"])
     val, recorded = (format_number(card[key], 7) for key in ("rescored", "model_score"))
     print(f"exported {card['architecture']} (trial {card['trial']}, {card['parameters']:,} parameters) to {to}/")

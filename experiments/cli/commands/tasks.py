@@ -34,14 +34,35 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.options and not parsed.name:
         raise BadInput("-o: expected NAME with it, got none")
     options = task_options(parsed.options)
+    if parsed.name and parsed.name.endswith(".py"):
+        _check(parsed.name, options)
     listed = entries([parsed.name] if parsed.name else None, options)
     if parsed.json:
         print(as_json(listed[0] if parsed.name else listed))
     else:
-        print(page(listed[0]) if parsed.name else table(listed))
+        print(_chosen(parsed.name) + page(listed[0]) if parsed.name else table(listed))
         if parsed.show:
             print(f"\n{shown_samples(parsed.name, parsed.show, options)}")
     return 0
+
+
+def _check(file: str, options: dict[str, str]) -> None:
+    """Checks the task in a user's file as a search does. Raises DataError."""
+    from experiments.tasks.loading import checks, find
+
+    task = find.make(file, options)
+    checks.check_floors(task.floors(), file)
+    checks.check_preprocessing(task.preprocessing(), file)
+    for split in ("train", "val"):
+        checks.check_data(task, file, split, task.split(split, 0))
+
+
+def _chosen(name: str) -> str:
+    """A line that says which class of a user's file is taken; "" if there is nothing to say."""
+    from experiments.tasks.loading import find
+
+    line = find.choice(find.task_class(name))
+    return f"{line}\n\n" if line else ""
 
 
 def entries(names: list[str] | None = None, options: dict[str, str] | None = None) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import math
 import re
-import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from experiments.tasks.base import LOSSES, NOT_SCORED, Task
+from experiments.tasks.loading.modules import code_files
 from tracking.errors import DataError
 
-PREFIX = "recurrent_search_task_"  # the name of the module of a user's file begins with it
 ROOT, PACKAGES = Path(__file__).parents[3], ("experiments", "search_spaces", "tracking")
 FLOOR = r"[\w :-][\w .:-]{0,199}"  # MLflow takes no other names
 METRIC = r"[A-Za-z0-9_]+"  # the name becomes a part of MLflow's metric names
@@ -106,7 +105,7 @@ def fault(error: Exception) -> str:
     The exception comes from the user's file if no file of ours stands behind it in the traceback. Files of libraries
     may stand behind it.
     """
-    files = {str(module.__file__) for name, module in list(sys.modules.items()) if name.startswith(PREFIX)}
+    files = code_files()
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename in files:
             return f"{frame.filename}, line {frame.lineno}: {type(error).__name__}: {error}"

@@ -1,9 +1,7 @@
 """Finds a task by its name or in a user's file, and makes it with the options of `-o`."""
 
 import dataclasses
-import functools
 import importlib
-import importlib.util
 import math
 import sys
 from pathlib import Path
@@ -12,8 +10,8 @@ from typing import Any
 
 from experiments.tasks import base
 from experiments.tasks.base import READING, Task
-from experiments.tasks.loading import npz
-from experiments.tasks.loading.checks import PREFIX, check_class
+from experiments.tasks.loading import modules, npz
+from experiments.tasks.loading.checks import check_class
 from tracking.errors import BadInput
 from tracking.text import did_you_mean
 
@@ -28,12 +26,17 @@ def names() -> list[str]:
     return sorted(path.stem for path in TASKS.glob("*.py") if path.stem not in ("__init__", "base"))
 
 
-def task_class(name: str) -> type[Task]:
-    """The class of a task: one of `names()`, or a user's file PATH.npz (data) or PATH.py (a task)."""
+def task_class(name: str, copy: Path | None = None) -> type[Task]:
+    """The class of a task: one of `names()`, or a user's file PATH.npz (data) or PATH.py (a task).
+
+    Args:
+        copy: a search's copy of PATH.py, which is run in its place.
+    """
     if name.endswith(".npz"):
         return npz.task(name)
     if name.endswith(".py"):
-        task_type = _in_module(_run(Path(name)), f"{name}: expected a class that extends experiments.tasks.base.Task")
+        module, _ = modules.run(copy or Path(name), Path(name).absolute())
+        task_type = _in_module(module, f"{name}: expected a class that extends experiments.tasks.base.Task")
         check_class(task_type, name)
         return task_type
     if name not in names():
@@ -43,27 +46,27 @@ def task_class(name: str) -> type[Task]:
 
 
 def _in_module(module: ModuleType, expected: str) -> type[Task]:
-    """The first task class that the module itself defines."""
-    for member in vars(module).values():
-        if isinstance(member, type) and issubclass(member, Task) and member.__module__ == module.__name__:
-            return member
-    raise BadInput(f"{expected}, got none")
+    """The last task class that the module itself defines; a class may extend the ones before it."""
+    if not (found := _classes(module)):
+        raise BadInput(f"{expected}, got none")
+    return found[-1]
 
 
-@functools.cache
-def _run(path: Path) -> ModuleType:
-    """The module in a user's file. Raises BadInput, in one line, if Python cannot run it."""
-    # The prefix keeps the module apart from others. Without it a user's queue.py would replace Python's module queue.
-    spec = importlib.util.spec_from_file_location(f"{PREFIX}{path.stem}", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise BadInput(f"task: expected a file, got {str(path)!r}, which does not exist")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module  # @dataclass looks for the module of its class there
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise BadInput(f"{path}: expected a file that Python can run, got {type(error).__name__}: {error}") from error
-    return module
+def _classes(module: ModuleType) -> list[type[Task]]:
+    """The task classes that a module itself defines, each once, in their order."""
+    types = dict.fromkeys(member for member in vars(module).values() if isinstance(member, type))
+    return [kind for kind in types if issubclass(kind, Task) and kind.__module__ == module.__name__]
+
+
+def choice(task_type: type[Task]) -> str:
+    """A line that says which class of a user's file is taken; "" if it has only one."""
+    if not task_type.__module__.startswith(modules.PREFIX):
+        return ""
+    module = sys.modules[task_type.__module__]
+    known = [kind.__name__ for kind in _classes(module)]
+    if len(known) < 2:
+        return ""
+    return f"{Path(str(module.__file__)).name}: has the tasks {', '.join(known)}; the last one is taken"
 
 
 def title(name: str) -> str:
@@ -71,13 +74,14 @@ def title(name: str) -> str:
     return Path(name).stem if name.endswith((".npz", ".py")) else name
 
 
-def make(name: str, options: dict[str, str], reading: int = READING) -> Task:
+def make(name: str, options: dict[str, str], reading: int = READING, copy: Path | None = None) -> Task:
     """The task with these options, which are texts as `-o` takes them. Raises BadInput.
 
     Args:
         reading: how a user's data and lines are read; see `base.READING`.
+        copy: see `task_class`.
     """
-    task_type = _read_as(reading, task_class(name))
+    task_type = _read_as(reading, task_class(name, copy))
     fields = {field.name: field for field in dataclasses.fields(task_type)}
     options = _expand_online(options)
     for key in options:

@@ -14,7 +14,6 @@ scored as wrong.
 """
 
 import functools
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,7 +229,7 @@ class OwnData(Task):
 
 def task(name: str) -> type[OwnData]:
     """The task class of the file with this path. Raises DataError, in one line, for a missing or wrong file."""
-    path = Path(os.path.expanduser(name)).absolute()
+    path = Path(name).expanduser().absolute()
     try:
         status = path.stat()
     except OSError:

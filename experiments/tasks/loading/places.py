@@ -52,13 +52,18 @@ def _relative(path: str) -> str:
     return f"./{short}" if short in corpora.names() else short  # a text that has the name of a known one
 
 
-def sources(task: str, options: dict[str, str], folders: Sequence[Path]) -> list[Source]:
+def sources(
+    task: str, options: dict[str, str], folders: Sequence[Path], copy: Path | None = None
+) -> list[Source]:
     """The places where the files of a search are: as recorded, then beside the search. None if a file is nowhere.
 
     Args:
         folders: those of the search and of its store; a relative path begins in one of them.
+        copy: the search's copy of a task's file, which is run in its place. The user's file may then be gone.
     """
     tasks = _found(task, folders) if is_file(task) else [task]
+    if copy and not tasks:
+        tasks = [str(folders[0].absolute() / task)]
     texts = _found(options[CORPUS], folders) if has_file(options) else [options.get(CORPUS, "")]
     more = [{CORPUS: text} if text else {} for text in texts]
     return [(name, {**options, **text}) for name in tasks for text in more]
@@ -78,25 +83,28 @@ def _candidates(path: Path, folders: Sequence[Path]) -> Iterator[Path]:
     yield from (folder.absolute() / path.name for folder in folders)
 
 
-def source_of(spec: dict[str, Any], folders: Sequence[Path], given: Sequence[Source] = ()) -> Source:
+def source_of(
+    spec: dict[str, Any], folders: Sequence[Path], given: Sequence[Source] = (), copy: Path | None = None
+) -> Source:
     """The task and the options of a search, at the place whose data have its digest.
 
     Args:
         spec: of the search, as a dictionary.
         folders: where to look for files; see `sources`.
         given: where the user says that they are, asked last.
+        copy: see `sources`.
 
     Raises DataError if no place has them.
     """
-    return fitting(spec, [*sources(spec["task"], spec["options"], folders), *given])
+    return fitting(spec, [*sources(spec["task"], spec["options"], folders, copy), *given], copy)
 
 
-def fitting(spec: dict[str, Any], places: Sequence[Source]) -> Source:
+def fitting(spec: dict[str, Any], places: Sequence[Source], copy: Path | None = None) -> Source:
     """The first of some places whose data have the digest of a search. Raises DataError if none has."""
     first: RecurrentError | None = None
     for source in places:
         try:
-            made = find.make(*source, spec.get("reading", 1))
+            made = find.make(*source, spec.get("reading", 1), copy)
             check_digest([made.split(name, spec["seed"]) for name in ("train", "val")], spec["digest"])
         except (BadInput, DataError) as error:
             first = first or error

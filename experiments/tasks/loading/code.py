@@ -1,0 +1,68 @@
+"""The code of a user's task: its file and the neighbours that it imports.
+
+A search keeps a copy in its folder, and MLflow gets the same files. What runs later is this copy, so that a change of
+the user's file changes no search. Each file is known by its sha256. Another file under the same name is refused.
+"""
+
+import hashlib
+from pathlib import Path, PurePosixPath
+
+from experiments.system.files import write_bytes
+from experiments.tasks.loading import modules
+from tracking.errors import BadInput, DataError
+
+Code = dict[str, str]  # the sha256 of each file, by its place beside the task's file; the task's file is the first one
+
+
+def code_of(task: str) -> Code:
+    """The code of a task's file, which is run for this; {} for another task."""
+    if not task.endswith(".py"):
+        return {}
+    path = Path(task).absolute()
+    _, neighbours = modules.run(path, path)
+    names = [file.relative_to(path.parent).as_posix() for file in neighbours]
+    return {name: _sha256(path.parent / name) for name in (path.name, *names)}
+
+
+def keep(code: Code, source: Path, folder: Path) -> None:
+    """Copies the files from the folder `source` into a search's folder, unless they are there or have changed."""
+    for name in set(code) - set(changed(code, source)):
+        if not (folder / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(folder / name, (source / name).read_bytes())
+
+
+def changed(code: Code, folder: Path) -> list[str]:
+    """The files that are not in a folder as the code has them."""
+    files = {name: folder / name for name in code}
+    return [name for name, file in files.items() if not file.is_file() or _sha256(file) != code[name]]
+
+
+def note(code: Code, task: Path, folder: Path) -> str:
+    """A line that says that the user's file `task` is not what is run; "" if it is, or if it is not there."""
+    if not task.is_file() or not (names := changed(code, task.parent)):
+        return ""
+    return f"{', '.join(names)}: changed since the search began, which goes on with its copy in {folder}"
+
+
+def checked(code: Code, folder: Path) -> Path | None:
+    """The task's file in a folder with a copy; None for a task without code.
+
+    Raises DataError unless every file is there and has its sha256.
+    """
+    for name in changed(code, folder):
+        file = folder / name
+        got = f"sha256 {_sha256(file)[:12]}" if file.is_file() else "none"
+        raise DataError(f"task: expected {file} as the search has run it, sha256 {code[name][:12]}, got {got}")
+    return folder / next(iter(code)) if code else None
+
+
+def check_name(name: str) -> None:
+    """Raises BadInput for a place that is not beside the task's file. A shared record could hold one."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.name:
+        raise BadInput(f"task: expected a file beside TASK in the record, got {name!r}")
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
