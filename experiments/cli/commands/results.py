@@ -84,7 +84,8 @@ def _none(uri: str) -> str:
         deleted = sorted(deleted_searches(connect(uri)))
     if not deleted:
         return f"no search in {uri} yet"
-    return f"no search in {uri}; deleted in MLflow: {', '.join(deleted)}; `recurrent sync NAME` restores one whose folder is here"
+    ways = "`recurrent sync NAME` restores one whose folder is here"
+    return f"no search in {uri}; deleted in MLflow: {', '.join(deleted)}; {ways}"
 
 
 def _line_or_warning(search: Any) -> dict[str, Any] | None:

@@ -52,9 +52,7 @@ def _relative(path: str) -> str:
     return f"./{short}" if short in corpora.names() else short  # a text that has the name of a known one
 
 
-def sources(
-    task: str, options: dict[str, str], folders: Sequence[Path], copy: Path | None = None
-) -> list[Source]:
+def sources(task: str, options: dict[str, str], folders: Sequence[Path], copy: Path | None = None) -> list[Source]:
     """The places where the files of a search are: as recorded, then beside the search. None if a file is nowhere.
 
     Args:
