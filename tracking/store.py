@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from filelock import FileLock, Timeout
 
@@ -66,7 +67,10 @@ def database(uri: str) -> Path | None:
     """The SQLite file of a resolved URI, or of what `readable` makes of it; None for a server."""
     if not uri.startswith(SQLITE):
         return None
-    return Path(uri.removeprefix(f"{SQLITE}file:").removeprefix(SQLITE).removesuffix(IMMUTABLE))
+    place = uri.removeprefix(SQLITE)
+    if place.endswith(IMMUTABLE):
+        return Path(unquote(place.removeprefix("file:").removesuffix(IMMUTABLE)))
+    return Path(place)
 
 
 def read_only(uri: str) -> bool:
@@ -83,7 +87,8 @@ def readable(uri: str) -> str:
     """
     file = database(uri)
     changing = file is not None and file.with_name(f"{file.name}-wal").exists()
-    return f"{SQLITE}file:{file}{IMMUTABLE}" if read_only(uri) and not changing else uri
+    # MLflow makes the folders in this text, relative to the current one, so it has no slash. SQLite decodes it.
+    return f"{SQLITE}file:{quote(str(file), safe='')}{IMMUTABLE}" if read_only(uri) and not changing else uri
 
 
 def connect(uri: str, create: bool = False) -> "MlflowClient":
