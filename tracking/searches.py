@@ -15,6 +15,7 @@ from tracking.paging import experiments, runs
 from tracking.storable import is_storable
 from tracking.store import connect, working
 from tracking.tags import filters, is_new, named, of_spec, ours, spec_in
+from tracking.text import did_you_mean
 
 # What may differ in the spec of a search that is resumed.
 CHANGING = ("trials", "commit", "time_limit", "target", "trial_time_limit", "memory_limit")
@@ -33,15 +34,17 @@ def existing_search(name: str, uri: str) -> tuple[MlflowClient, Run]:
     client = connect(uri)
     with working(uri):
         parent = find_search(client, name)
-        known = [] if parent else [search_name(run) for run in all_searches(client)[:10]]
+        known = [] if parent else [search_name(run) for run in all_searches(client)]
         deleted = parent is None and name in deleted_searches(client)
     if deleted:
         raise SearchStateError(
             f"NAME: expected a search in {uri}, got {name!r}, which was deleted in MLflow;"
-            f" `recurrent sync {name}` in its folder restores it"
+            f" `recurrent sync {name}` restores it if its folder is still there"
         )
     if parent is None:
-        raise SearchStateError(f"NAME: expected a search in {uri} ({', '.join(known) or 'none yet'}), got {name!r}")
+        newest = ", ".join(known[:10]) or "none yet"
+        hint = did_you_mean(name, known)
+        raise SearchStateError(f"NAME: expected a search in {uri} ({newest}), got {name!r}{hint}")
     return client, parent
 
 

@@ -23,10 +23,18 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tracking.journal import Journal
+from tracking.text import did_you_mean
 
 SEARCHES = Path("searches")
 POLL_SECONDS = 0.002  # a process that waits for a lock looks again after this time
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, no larger file
+
+
+def no_search(argument: str, name: str) -> str:
+    """The message that the current folder has no search of this name."""
+    known = sorted(path.parent.name for path in SEARCHES.glob("*/spec.json"))
+    some = f" ({', '.join(known[:10])})" if known else ""
+    return f"{argument}: expected a search in {SEARCHES}/{some}, got {name!r}{did_you_mean(name, known)}"
 
 
 class TrialFolder:

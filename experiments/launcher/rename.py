@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING
 
-from experiments.config.folders import SEARCHES, SearchFolder
+from experiments.config.folders import SEARCHES, SearchFolder, no_search
 from experiments.config.spec import Spec
 from experiments.launcher.claim import held
 from experiments.launcher.copies import check_copy, shared
@@ -48,7 +48,7 @@ def _folder(old: str, new: str, parent: "Run | None") -> tuple[SearchFolder, Spe
         return source, Spec.read(source)
     spec = Spec.read(target) if target.spec.exists() else None
     if spec is None or (spec.name == new and (parent is None or _id(parent) != spec.id)):
-        raise SearchStateError(f"OLD: expected a search in {SEARCHES}/, got {old!r}")
+        raise SearchStateError(no_search("OLD", old))
     return target, spec
 
 

@@ -48,6 +48,8 @@ def test_a_folder_whose_name_the_record_cannot_hold(
 def test_a_search_of_no_such_name(recurrent: Recurrent, old: Path) -> None:
     for name in (LATIN, "'"):
         refused(recurrent("results", name, cwd=old), "NAME: expected a search in", "(old)")
+    for words in (("results",), ("sync",), ("export", "--to", "best"), ("delete",), ("rename", "--new-id")):
+        refused(recurrent(*words, "odl", cwd=old), "expected a search in", "got 'odl'; did you mean 'old'?")
 
 
 def test_what_a_users_code_says_can_be_stored() -> None:

@@ -74,7 +74,7 @@ def test_all_of_it_goes_and_nothing_else(recurrent: Recurrent, two: Path) -> Non
     check_gone(recurrent, two, before)
     assert rows(two)["all"] == RUNS + 1
     done = recurrent("delete", "old", "--yes", cwd=two)
-    refused(done, "NAME: expected a search", "other", "'old'")
+    refused(done, "NAME: expected a search", "got 'old', which was deleted in MLflow")
     done = recurrent("delete", "old", "--yes", "--purge", cwd=two)
     assert (done.returncode, done.stdout, done.stderr) == (0, "old: deleted\n", "")
     check_gone(recurrent, two, before)

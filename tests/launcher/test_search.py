@@ -34,7 +34,7 @@ def test_the_command_ends_well_and_says_what_it_found(searched: Searched) -> Non
     board = searched.done.stdout
     assert board.index("Best by cell") < board.index("All trials") < board.index("next:")
     best = min(float(match[4]) for match in matches)
-    (row,) = [line for line in lines[lines.index("next:") - 8 :] if line.endswith(min(matches, key=score)[2] + "  ")]
+    (row,) = [line for line in lines[lines.index("next:") - 8 :] if line.endswith(min(matches, key=score)[2])]
     assert f"{best:.4g}" in row.split()
     assert "recurrent ui" in board and "recurrent export t --to DIR" in board
 
@@ -163,12 +163,13 @@ def test_the_best_model_alone_is_kept(searched: Searched) -> None:
 
 
 def test_nothing_but_the_search_lies_in_the_folder(searched: Searched) -> None:
-    ours = {"mlflow.db", "mlflow.db-wal", "mlflow.db-shm", "mlflow.db.lock", "mlartifacts", "searches", ".cache"}
+    database = {f"mlflow.db{end}" for end in ("", "-wal", "-shm", ".lock", ".root")}
+    ours = {*database, "mlartifacts", "searches", ".cache"}
     others = {"best", "mlflow-server.log", TEMPORARY}  # what the tests made here
     assert {path.name for path in searched.folder.iterdir()} <= ours | others
     assert [path.name for path in (searched.folder / "searches").iterdir()] == ["t"]
-    with closing(sqlite3.connect(searched.folder / "mlflow.db")) as database:
-        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    with closing(sqlite3.connect(searched.folder / "mlflow.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_no_temporary_file_is_left(searched: Searched, language: Searched) -> None:

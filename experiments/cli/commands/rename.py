@@ -40,14 +40,14 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _copy(old: str, new: str | None, uri: str) -> int:
     """Makes a copy of a search a search of its own."""
-    from experiments.config.folders import SEARCHES, SearchFolder
+    from experiments.config.folders import SEARCHES, SearchFolder, no_search
     from experiments.config.spec import Spec
     from experiments.launcher.copies import new_id
     from tracking.store import words
 
     folder = SearchFolder(SEARCHES / old)
     if not folder.spec.exists():
-        raise BadInput(f"OLD: expected a search in {SEARCHES}/, got {old!r}")
+        raise BadInput(no_search("OLD", old))
     task, name = Spec.read(folder).task, new_id(folder, uri, new)
     again = shlex.join(["recurrent", "search", task, "--name", name, "--resume", *words(uri)])
     print(f"{old} is now {name}, a search of its own; to go on with it:\n  {again}")

@@ -21,14 +21,14 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> int:
     from rich.text import Text
 
-    from experiments.config.folders import SEARCHES, SearchFolder
+    from experiments.config.folders import SEARCHES, SearchFolder, no_search
     from experiments.launcher.display import say
     from experiments.launcher.sync import sync
     from tracking.store import resolve
 
     uri, folder = resolve(parsed.tracking_uri), SearchFolder(SEARCHES / parsed.name)
     if not folder.spec.exists():
-        raise BadInput(f"NAME: expected a search in {SEARCHES}/, got {parsed.name!r}")
+        raise BadInput(no_search("NAME", parsed.name))
     screen = console()
     sent = sync(folder, uri, lambda text: say(screen, Text(text, "yellow")))
     if not sent.whole:
