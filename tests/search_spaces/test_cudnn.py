@@ -83,9 +83,8 @@ def by_cudnn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         return found
 
     monkeypatch.setattr(tf.raw_ops, "CudnnRNNV3", counted)
-    tf.config.experimental.enable_tensor_float_32_execution(False)
+    tf.config.experimental.enable_tensor_float_32_execution(False)  # as a search does
     yield
-    tf.config.experimental.enable_tensor_float_32_execution(True)
     assert ran
 
 

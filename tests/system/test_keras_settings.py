@@ -34,6 +34,8 @@ import_keras()
 import keras
 found = {{"backend": keras.config.backend(), "floatx": keras.config.floatx(), "epsilon": keras.config.epsilon()}}
 found |= {{"image_data_format": keras.config.image_data_format()}}
+import tensorflow as tf
+found |= {{"tensor_float_32": tf.config.experimental.tensor_float_32_execution_enabled()}}
 limits = keras.config.max_epochs(), keras.config.max_steps_per_epoch(), keras.config.dtype_policy().name
 print(json.dumps([found, limits, keras.src.backend.config.keras_home(), os.environ.get("KERAS_HOME")]))
 """
