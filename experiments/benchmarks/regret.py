@@ -15,6 +15,8 @@ than the best score of the table. The printed regrets are medians over the seeds
 Our strategies run in the real loop of our tuner with oracle, pruner and journals, with one worker. Keras Tuner's run in
 its own search. A trial that its Hyperband promotes pays only for its new epochs.
 
+"fair" and "equal" are values of --allocate. A side without them has "best".
+
 "2 + 8 seen" is a TPE that sees the best 2 and the latest 8 trials. It stands for a search of 10,000 trials. In such a
 search TPE sees the best 200 and the latest 800. "drawn" is a TPE that draws points. TPE does so in a space of more than
 5,000 points. In a smaller space it compares all untried points.
@@ -35,13 +37,15 @@ from experiments.benchmarks.regret_table import TABLE, Table, build
 from experiments.benchmarks.rounds import Run, call_in_process, make_parser, print_head, print_row, setting
 from experiments.system.resources import usable_cores
 
-DEFAULT = "ours, tpe, halving"
-OURS = [DEFAULT, f"{DEFAULT}, 2 + 8 seen", f"{DEFAULT}, drawn"] + [
+ALONE = "ours, tpe, halving"  # the strategy alone decides which cells are tried
+DEFAULT = f"{ALONE}, fair"
+OURS = [DEFAULT, f"{ALONE}, equal", ALONE, f"{ALONE}, 2 + 8 seen", f"{ALONE}, drawn"] + [
     f"ours, {oracle}, {pruner}"
     for oracle in ("tpe", "random")
     for pruner in ("none", "median", "halving", "hyperband")
-    if f"ours, {oracle}, {pruner}" != DEFAULT
+    if f"ours, {oracle}, {pruner}" != ALONE
 ]
+SMALL = 3e-5  # a regret that tells good strategies apart
 PEERS = ["keras tuner, random", "keras tuner, bayesian", "keras tuner, hyperband"]
 
 
@@ -54,7 +58,8 @@ def report(table: Table, sides: list[str], seeds: int, path: Path) -> None:
     """Runs each search in a process, one process for each core. Prints the table, and whether the target is met."""
     print(f"{setting('keras-tuner', 'optuna')}; {seeds} seeds")
     print(f"table: {table.describe()}\n")
-    print_head("median regret after", *(f"{count * table.epochs} epochs" for count in TRAININGS), "ended by")
+    budgets = [f"{count * table.epochs} epochs" for count in TRAININGS]
+    print_head("median regret after", *budgets, f"epochs until {SMALL:g}", "ended by")
     medians: dict[str, Any] = {}
     where = str(path.absolute())
     with ThreadPoolExecutor(usable_cores()) as pool, cancelled_on_error(pool):
@@ -65,7 +70,7 @@ def report(table: Table, sides: list[str], seeds: int, path: Path) -> None:
             results = [one.result() for one in searches]
             medians[side] = np.median([one["regrets"] for one in results], axis=0)
             shown = (f"{medians[side][count * table.epochs - 1]:.3g}" for count in TRAININGS)
-            print_row(side, *shown, statistics.mode(one["ended"] for one in results))
+            print_row(side, *shown, until(medians[side], SMALL), statistics.mode(one["ended"] for one in results))
     peers = [side for side in sides if side in PEERS]
     if DEFAULT in sides and peers:
         print(f"\n{target(medians, min(peers, key=lambda side: float(medians[side][-1])))}")
@@ -79,6 +84,12 @@ def cancelled_on_error(pool: ThreadPoolExecutor) -> Iterator[None]:
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
+
+
+def until(medians: Any, regret: float) -> str:
+    """The epochs after which the median regret is so small; "-" if it never is."""
+    reached = np.flatnonzero(medians <= regret)
+    return str(int(reached[0]) + 1) if len(reached) else "-"
 
 
 def target(medians: dict[str, Any], peer: str) -> str:

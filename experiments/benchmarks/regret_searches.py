@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.benchmarks.regret_table import Table
+from experiments.config.spec import ALLOCATIONS
 
 if TYPE_CHECKING:
     import keras_tuner
@@ -61,10 +62,12 @@ def ours(table: Table, budget: Budget, folder: Path, strategy: str, pruning: str
     from experiments.strategy.oracle import StudyOracle
     from experiments.strategy.pruning import pruner
 
-    change_strategy(how)
+    allocate = how if how in ALLOCATIONS else "best"
+    if allocate != how:
+        change_strategy(how)
     wanted, chosen = keras_tuner.Objective(OBJECTIVE, "min"), pruner(pruning, table.epochs)
     search = SearchFolder(folder)
-    oracle = StudyOracle(search, wanted, strategy, len(table.points), budget.seed, None, "session", chosen)
+    oracle = StudyOracle(search, wanted, strategy, len(table.points), budget.seed, None, "session", chosen, allocate)
     our_tuner(table, budget, oracle).search()
 
 

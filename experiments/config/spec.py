@@ -14,6 +14,7 @@ LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit")
 # What may change on --resume. The workers and the tracking URI may change, too; they are not in the spec.
 MAY_CHANGE = ("trials", "id", *LIMITS)
 STRATEGIES = ("random", "grid", "tpe")  # of --oracle
+ALLOCATIONS = ("fair", "equal", "best")  # of --allocate
 PRUNERS = ("none", "median", "halving", "hyperband")  # of --pruner
 FIRST = 3  # epochs that every trial gets before a pruner judges it
 REDUCTION = 3  # one in REDUCTION trials of a rung goes on to the next rung, which has REDUCTION times the epochs
@@ -47,6 +48,7 @@ class Spec:
     trials: int = 20
     executions: int = 1
     oracle: str = "tpe"
+    allocate: str = "best"  # that of an earlier version; a new search has "fair"
     pruner: str = "halving"
     patience: int = 0
     time_limit: str = "none"

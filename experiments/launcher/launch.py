@@ -136,12 +136,21 @@ class Launch:
             f"{estimate.planned_trials(spec)} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
             f" {self.workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
             f" about {format_range(seconds / RANGE, seconds * RANGE)}",
+            self._few_trials(),
             gpus().line(),
             f"{self.task.metric} floors, what models with less memory score: {floors_line(floors)}",
         ]
         for line in lines:
             if line:
                 say(self.console, line)
+
+    def _few_trials(self) -> str:
+        """A line that says that some cell gets fewer than three trials; "" if all get three, or all of their models."""
+        trials, cells = estimate.planned_trials(self.spec), len(self.spec.cells)
+        enough = FEWEST * cells
+        if cells == 1 or self.spec.oracle == "grid" or trials < self.spec.trials or trials >= enough:
+            return ""
+        return f"--trials {trials} is few for {cells} cells: with {enough} each cell gets {FEWEST}"
 
     def _steps(self, samples: int) -> int:
         """Training steps of an epoch."""

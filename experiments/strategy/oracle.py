@@ -41,6 +41,7 @@ class StudyOracle(keras_tuner.Oracle):
         session: names the launcher that started this worker. With it `deaths` counts only the workers that
             died while their launcher lived on.
         pruner: an Optuna pruner for `should_prune`; by default no trial is pruned.
+        allocate: how many trials each cell gets; see allocation.py.
 
     Raises BadInput for an unknown strategy.
     """
@@ -55,12 +56,14 @@ class StudyOracle(keras_tuner.Oracle):
         hyperparameters: keras_tuner.HyperParameters | None = None,
         session: str = "",
         pruner: optuna.pruners.BasePruner | None = None,
+        allocate: str = "best",
     ) -> None:
         if strategy not in STRATEGIES:
             raise BadInput(f"oracle: expected one of {', '.join(STRATEGIES)}, got {strategy!r}")
         super().__init__(objective=objective, max_trials=max_trials, hyperparameters=hyperparameters)
         self.verbose, self.pruner = 0, pruner or optuna.pruners.NopPruner()
         self.folder, self.strategy, self.search_seed, self.session = folder, strategy, seed, session
+        self.allocate = allocate
         self.tried: set[Any] = set()  # keys of the points read from the study so far; none is proposed again
         self.claimed: dict[str, TrialFolder] = {}  # of the trials whose locks this process holds, by trial id
         self.ongoing_trials: dict[str, Trial] = {}  # by tuner id
@@ -137,7 +140,8 @@ class StudyOracle(keras_tuner.Oracle):
     @cached_property
     def proposals(self) -> Proposals:
         """The proposals. They are made at the first new trial, because the space is declared by then."""
-        return Proposals(self.strategy, self.get_space(), self.search_seed, self.objective.direction != "max")
+        minimize = self.objective.direction != "max"
+        return Proposals(self.strategy, self.get_space(), self.search_seed, minimize, self.allocate)
 
     def _claim(self, trial_folder: TrialFolder) -> str:
         """Notes that this process works on the trial; returns the trial's id."""

@@ -47,12 +47,17 @@ def points(
         yield from points(space, backwards, index + 1, {**values, parameter.name: value})
 
 
-def size(space: kt.HyperParameters) -> float:
-    """The number of points, counted without listing them. It is infinite with a range of real numbers."""
+def size(space: kt.HyperParameters, fixed: Values | None = None) -> float:
+    """The number of points, counted without listing them. It is infinite with a range of real numbers.
+
+    Args:
+        fixed: only the points with these values are counted.
+    """
+    fixed = fixed or {}
     return counting.size(
         counting.Parameter(
             parameter.name,
-            domain(parameter),
+            [fixed[parameter.name]] if parameter.name in fixed else domain(parameter),
             [(condition.name, condition.values) for condition in parameter.conditions],
         )
         for parameter in space.space

@@ -4,6 +4,7 @@ The random numbers of a proposal are a function of (search seed, trial number). 
 same random numbers. A search with one worker proposes the same points every time.
 """
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial
 
 from experiments.strategy import tpe
+from experiments.strategy.allocation import SEVERAL, allowed, cell_of
 from experiments.strategy.points import Values, distribution, finite, key, points, size, walk
 from tracking.errors import BadInput
 
@@ -28,11 +30,14 @@ class Proposals:
         space: the space of the points.
         seed: of random and tpe; 0 is a seed.
         minimize: a lower score is better.
+        allocate: what each cell gets of random and tpe (see allocation.py).
 
     Raises BadInput for a grid over a range of real numbers.
     """
 
-    def __init__(self, strategy: str, space: kt.HyperParameters, seed: int, minimize: bool = True) -> None:
+    def __init__(
+        self, strategy: str, space: kt.HyperParameters, seed: int, minimize: bool = True, allocate: str = "best"
+    ) -> None:
         if strategy == "grid" and not finite(space):
             raise BadInput("oracle: expected lists of values for a grid, got a range of real numbers")
         self.strategy, self.space, self.seed, self.minimize = strategy, space, seed, minimize
@@ -44,6 +49,14 @@ class Proposals:
         self.all = list(points(space)) if few else []
         self.keys = [key(values) for values in self.all]
         self.tables = [self._table(group) for group in self.groups] if few else []
+        self.allocate, self.counts = allocate, Counter[str]()  # the trials of each cell so far
+        self.layers = [] if allocate == "best" else [each for each in space.space if each.name.startswith("cell")]
+        self.sizes = {cell: size(space, self._stack(cell)) for layer in self.layers[:1] for cell in layer.values}
+        self.cells = [cell_of(values) for values in self.all] if self.layers else []
+
+    def _stack(self, cell: str) -> Values:
+        """The values that give all layers this cell."""
+        return {layer.name: cell for layer in self.layers}
 
     def _table(self, group: tpe.Group) -> tuple[Any, tpe.Columns]:
         """(indices of the points in `self.all` that have the group's hyperparameters, the values at these points)"""
@@ -65,45 +78,65 @@ class Proposals:
             return self.next_of_grid
         seeds = np.random.SeedSequence(self.seed, spawn_key=(PROPOSAL_SEEDS, len(tried))).generate_state(2)
         rng, sampler = np.random.RandomState(seeds[0]), RandomSampler(int(seeds[1]))
+        owed = self._owed(trials)
+        fixed = self._stack(owed[rng.randint(len(owed))]) if owed else {}
         if self.strategy == "random" or len(trials) < tpe.STARTUP:
-            return self._untried(self._complete({}, sampler), tried, rng, sampler)
+            return self._untried(self._complete({}, sampler, fixed), tried, rng, sampler, fixed)
         better, others = tpe.split(trials, self.minimize)
         ratios = [tpe.DensityRatio(group, better, others) for group in self.groups]
         if self.all:
-            return self._largest_ratio(ratios, tried, rng)
-        return self._untried(self._draw(ratios, rng, sampler), tried, rng, sampler)
+            return self._largest_ratio(ratios, tried, rng, owed)
+        return self._untried(self._draw(ratios, rng, sampler, fixed), tried, rng, sampler, fixed)
 
-    def _largest_ratio(self, ratios: list[tpe.DensityRatio], tried: set[Any], rng: np.random.RandomState) -> Values:
-        """The untried point with the largest density ratio, by comparing all points of the space."""
+    def _owed(self, trials: list[FrozenTrial]) -> list[str]:
+        """The cells of which the next trial must have one; none if the strategy may choose."""
+        if len(self.sizes) < 2:
+            return []
+        self.counts.update(cell_of(trial.params) for trial in trials[self.counts.total() :])
+        found = allowed(self.allocate, self.sizes, self.counts)
+        return [] if SEVERAL in found else sorted(found)
+
+    def _largest_ratio(
+        self, ratios: list[tpe.DensityRatio], tried: set[Any], rng: np.random.RandomState, owed: list[str]
+    ) -> Values:
+        """The untried point with the largest density ratio, by comparing all points, or those of the owed cells."""
         # Points with equal ratios come in random order. The numbers are too small to change the order of other points.
         totals = rng.uniform(0, 1e-9, len(self.all))
         for ratio, (having, columns) in zip(ratios, self.tables, strict=True):
             totals[having] += ratio.log_ratio(columns)
         totals[[index for index, point in enumerate(self.keys) if point in tried]] = -np.inf
+        totals[[index for index, cell in enumerate(self.cells) if owed and cell not in owed]] = -np.inf
         return self.all[int(np.argmax(totals))]
 
-    def _draw(self, ratios: list[tpe.DensityRatio], rng: np.random.RandomState, sampler: RandomSampler) -> Values:
+    def _draw(
+        self, ratios: list[tpe.DensityRatio], rng: np.random.RandomState, sampler: RandomSampler, fixed: Values
+    ) -> Values:
         """A point whose groups are drawn one after another. Hyperparameters without a group are drawn at random."""
-        drawn: Values = {}
+        drawn = dict(fixed)
 
         def choose(parameter: kt.HyperParameter) -> Any:
             if parameter.name not in drawn:
                 found = [ratio for ratio in ratios if parameter.name in ratio.group]
-                drawn.update(found[0].draw(rng) if found else {parameter.name: _sample(parameter, sampler)})
+                drawn.update(found[0].draw(rng, fixed) if found else {parameter.name: _sample(parameter, sampler)})
             return drawn[parameter.name]
 
         return walk(self.space, choose)
 
-    def _untried(self, values: Values, tried: set[Any], rng: np.random.RandomState, sampler: RandomSampler) -> Values:
+    def _untried(
+        self, values: Values, tried: set[Any], rng: np.random.RandomState, sampler: RandomSampler, fixed: Values
+    ) -> Values:
         """`values` if they are untried. Else a random one of them is replaced, again and again, until they are."""
         while key(values) in tried:
-            replaced = list(values)[rng.randint(len(values))]
-            values = self._complete({name: value for name, value in values.items() if name != replaced}, sampler)
+            free = [name for name in values if name not in fixed]
+            replaced = free[rng.randint(len(free))]
+            kept = {name: value for name, value in values.items() if name != replaced}
+            values = self._complete(kept, sampler, fixed)
         return values
 
-    def _complete(self, kept: Values, sampler: RandomSampler) -> Values:
-        """A point with the values in `kept`; its other values are random."""
-        return walk(self.space, lambda each: kept[each.name] if each.name in kept else _sample(each, sampler))
+    def _complete(self, kept: Values, sampler: RandomSampler, fixed: Values) -> Values:
+        """A point with the values in `kept` and `fixed`; its other values are random."""
+        known = {**kept, **fixed}
+        return walk(self.space, lambda each: known[each.name] if each.name in known else _sample(each, sampler))
 
 
 def _sample(parameter: kt.HyperParameter, sampler: RandomSampler) -> Any:

@@ -99,9 +99,15 @@ class DensityRatio:
         """The logarithm of better / others for each point of `columns`, as an array (points,)."""
         return self.better.log_pdf(columns) - self.others.log_pdf(columns)
 
-    def draw(self, rng: np.random.RandomState) -> Values:
-        """Draws CANDIDATES points from the better trials' density; returns the one with the largest ratio."""
+    def draw(self, rng: np.random.RandomState, fixed: Values) -> Values:
+        """Draws CANDIDATES points from the better trials' density; returns the one with the largest ratio.
+
+        Args:
+            fixed: values that all of the points have, by the names of the hyperparameters.
+        """
         columns = self.better.sample(rng, CANDIDATES)
+        for name in self.group.keys() & fixed.keys():
+            columns[name][:] = self.group[name].to_internal_repr(fixed[name])
         best = int(np.argmax(self.log_ratio(columns)))
         return {name: wanted.to_external_repr(columns[name][best].item()) for name, wanted in self.group.items()}
 

@@ -50,8 +50,8 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
     hyperparameters = keras_tuner.HyperParameters()
     space.declare_hyperparameters(hyperparameters)
     objective = keras_tuner.Objective(f"val_{task.metric}", task.direction)
-    chosen = pruner(spec.pruner, spec.epochs)
-    oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, session, chosen)
+    how = session, pruner(spec.pruner, spec.epochs), spec.allocate
+    oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, *how)
     return RecurrentTuner(oracle, space, spec, task, train, val, index)
 
 

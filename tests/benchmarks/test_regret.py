@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments.benchmarks import regret, regret_searches
-from experiments.benchmarks.regret import target
+from experiments.benchmarks.regret import target, until
 from experiments.benchmarks.regret_searches import Budget, Spent, regrets
 from experiments.benchmarks.regret_table import Table, build
 from experiments.config.folders import SearchFolder
@@ -99,6 +99,11 @@ def test_a_promoted_trial_of_keras_tuner_goes_on_where_it_was(tmp_path: Path, mo
 def test_keras_tuners_random_search_trains_to_the_end(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     looked = seen(table, "keras tuner, random", monkeypatch)
     assert len(looked) % EPOCHS == 0 and [epoch for _, _, epoch in looked[:EPOCHS]] == list(range(EPOCHS))
+
+
+def test_the_epochs_until_a_regret() -> None:
+    assert until(np.array([3.0, 1.0, 1.0]), 1.0) == "2"
+    assert until(np.array([3.0, 1.0, 1.0]), 0.5) == "-"
 
 
 def test_the_target() -> None:

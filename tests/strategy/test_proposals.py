@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,12 @@ from optuna.trial import TrialState
 from experiments.config.folders import SearchFolder
 from experiments.config.spec import STRATEGIES
 from experiments.strategy import tpe
+from experiments.strategy.allocation import SEVERAL, cell_of, owed
 from experiments.strategy.oracle import StudyOracle
 from experiments.strategy.points import Values, distribution, domain, finite, key, points, size, walk
 from experiments.strategy.proposals import Proposals
+from search_spaces.architecture import layers
+from search_spaces.recipe import Recipe
 from search_spaces.recurrent import RecurrentSpace
 
 Score = Callable[[Values], float | None]
@@ -60,8 +64,11 @@ def real() -> keras_tuner.HyperParameters:
 class Search:
     """Proposals one after the other, each told at once: a score, None for a failure, NaN for one that still runs."""
 
-    def __init__(self, strategy: str, space: keras_tuner.HyperParameters, seed: int, score: Score):
-        self.proposals, self.space, self.score = Proposals(strategy, space, seed), space, score
+    def __init__(
+        self, strategy: str, space: keras_tuner.HyperParameters, seed: int, score: Score, allocate: str = "best"
+    ):
+        self.proposals = Proposals(strategy, space, seed, allocate=allocate)
+        self.space, self.score = space, score
         self.trials: list[optuna.trial.FrozenTrial] = []
         self.found: list[Values] = []
 
@@ -418,7 +425,7 @@ def test_what_is_known_of_a_number_says_more_about_its_neighbours() -> None:
     widths = [8, 16, 32, 64, 128, 256, 512]
     promises = dict(zip(widths, estimate.log_ratio(tpe.columns(group, [{"width": w} for w in widths])), strict=True))
     assert promises[32] > promises[128] > promises[256] > promises[512]
-    assert estimate.draw(np.random.RandomState(0))["width"] in (8, 16, 32, 64)
+    assert estimate.draw(np.random.RandomState(0), {})["width"] in (8, 16, 32, 64)
 
 
 def test_groups_have_the_same_conditions() -> None:
@@ -548,3 +555,47 @@ def test_processes_with_one_seed_propose_different_points(tmp_path: Path) -> Non
     trials = oracle.study.get_trials()
     assert [trial.number for trial in trials] == list(range(16))
     assert sorted(trial.params["width"] for trial in trials) == list(range(1, 17)), "all sixteen points, none twice"
+
+
+# ---- what each cell gets ----
+
+
+def likes_gru(values: Values) -> float:
+    """A score that tells a strategy to propose GRUs alone, and first of all large ones."""
+    cells = [cell for cell, _ in layers(values)]
+    return -cells.count("gru") / len(cells) - max(width for _, width in layers(values)) / 1000
+
+
+LISTS: dict[str, Any] = {"widths": range(16, 129, 16), "learning_rate": [0.01, 0.003, 0.001]}
+SPACES: dict[str, dict[str, Any]] = {"few": LISTS, "many": {}, "mixed": {"mixed": True, "depths": [1, 2, 3]}}
+
+
+@drawn
+@pytest.mark.parametrize("rule", ["fair", "equal"])
+@pytest.mark.parametrize("space", SPACES)
+def test_every_cell_gets_what_it_is_owed(strategy: str, rule: str, space: str) -> None:
+    search = Search(strategy, recurrent(**SPACES[space]), 0, likes_gru, rule)
+    counts = Counter[str]()
+    for trials in range(1, 41):
+        values = search.next()
+        assert values is not None
+        counts[cell_of(values)] += 1
+        assert all(counts[cell] >= owed(rule, trials, 3) for cell in ("simple_rnn", "lstm", "gru")), counts
+    assert len({key(values) for values in search.found}) == 40
+    assert (counts[SEVERAL] > 0) == (space == "mixed" and rule == "fair")
+
+
+@drawn
+def test_without_a_rule_a_cell_may_be_left_out(strategy: str) -> None:
+    found = [Search(strategy, recurrent(), seed, likes_gru).run(9) for seed in range(10)]
+    assert any(len({cell_of(values) for values in each}) < 3 for each in found)
+
+
+@drawn
+def test_a_cell_with_few_points_gives_its_share_to_the_others(strategy: str) -> None:
+    """Every point comes once, although LSTM has more initialisations than SimpleRNN."""
+    recipe = Recipe(inits=("default", "orthogonal", "identity"))
+    space = recurrent(cells=["simple_rnn", "lstm"], depths=[1], widths=[8, 16], learning_rate=[0.01], recipe=recipe)
+    search = Search(strategy, space, 0, likes_gru, "equal")
+    assert len(search.run(100)) == size(space) == 10
+    assert [cell_of(values) for values in search.found].count("simple_rnn") == 4

@@ -84,6 +84,8 @@ def _training(parser: argparse.ArgumentParser) -> None:
 
 def _choosing(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--oracle", "NAME", "what proposes candidates: random, grid (all, the largest ones first) or tpe")
+    text = "least number of trials of each cell: fair (3 of each, later half of an equal share), equal or best (any)"
+    parser.add_argument("--allocate", metavar="NAME", help=f"{text} (default: fair; grid takes none)")
     text = "what prunes candidates, after 3 epochs or later: none, median, halving, hyperband; with grid none"
     _add(parser, "--pruner", "NAME", text)
     _add(parser, "--patience", "N", "epochs without a better score that end a training; 0: never", type=whole(0))
