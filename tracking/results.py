@@ -43,6 +43,7 @@ def _trial(run: Run, metric: str) -> dict[str, Any]:
         "status": run.info.status,
         "outcome": tags.get("outcome"),
         "reason": tags.get("reason"),
+        "continues": tags.get("continues"),
         "parameters": _whole(metrics.get("cost/parameters")),
         "seconds": metrics.get("cost/seconds"),
         **{name: metrics.get(f"cost/{name}") for name in ("flops_per_token", "flops_per_step", "ms_per_step")},

@@ -35,6 +35,8 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
             params.update({name: _plain(value) for name, value in event["parameters"].items()})
             add(_sortable(event["parameters"]), start)
             tags.update(attempts=str(event["attempt"]), session=event["session"])
+            if "continues" in event:
+                tags["continues"] = f"{event['continues']:04d}"
         elif kind == "built":
             add([(f"cost/{name}", event[name]) for name in COSTS if name in event], start)
             tags.update({name: str(event[name]) for name in HOW if name in event})

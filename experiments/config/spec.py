@@ -48,7 +48,7 @@ class Spec:
     trials: int = 20
     executions: int = 1
     oracle: str = "tpe"
-    allocate: str = "best"  # that of an earlier version; a new search has "fair"
+    allocate: str = "best"  # that of an earlier version; a new search has "fair", a grid "all"
     pruner: str = "halving"
     patience: int = 0
     time_limit: str = "none"
@@ -61,6 +61,11 @@ class Spec:
     digest: str = ""  # of the train and validation data
     code: dict[str, str] = dataclasses.field(default_factory=dict)  # sha256 of each file of a user's task
     id: str = ""  # is different for two searches of the same name, for example in two stores
+
+    @property
+    def finished_cells(self) -> list[str]:
+        """The cells that each end with a candidate that is trained to the end; see strategy/continuations.py."""
+        return [] if self.allocate == "best" else self.cells
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -82,6 +82,8 @@ class Display:
             spread = f" ± {trial.spread:.2g}" if trial.spread is not None else ""
             text.append(f"{metric_name(self.metric)} {format_number(trial.score)}{spread}", "green")
             text.append(f"  {trial.parameters:,} parameters  {format_duration(trial.seconds)}")
+            if trial.continues is not None:
+                text.append(f"  continues {trial.continues:04d}")
         elif trial.outcome == "pruned":
             text.append(
                 f"pruned by {trial.reason}: {metric_name(self.metric)} {format_number(trial.last_score)}", "dim"

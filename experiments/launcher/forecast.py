@@ -25,7 +25,7 @@ class Forecast:
         self.spec, self.task, self.steps, self.workers, self.progress = spec, task, steps, workers, progress
         self.epoch = estimate.epoch_seconds(spec, task, steps)
         self.fixed = estimate.fixed_seconds(fmean(whole("--depth", spec.depth)))
-        self.everything = estimate.space_size(spec) == progress.planned  # all models of the space are trained
+        self.everything = estimate.space_size(spec) == progress.regular  # all models of the space are trained
         self.ended = 0.0  # estimated seconds of the trials that have ended
         self.take([trial for trials in progress.outcomes.values() for trial in trials])
         self.before, self.started = self._done(), time.monotonic()
@@ -49,12 +49,14 @@ class Forecast:
 
     def _left(self) -> float:
         """Estimated seconds of what is left, on one core."""
-        begun, planned = len(self.progress.trials), self.progress.planned
+        planned = self.progress.regular
+        begun = len(self.progress.trials) - len(self.progress.continuing())
         fresh = self._mean(planned) - self._mean(min(begun, planned))
         if self.everything and begun < planned:  # the largest models came first, and those that are left are small
             known = self.ended + sum(map(self._estimated, self.progress.open))
             fresh = max(0.0, self._mean(planned) - known)
-        return fresh + sum(self._estimated(trial) - self._trained(trial) for trial in self.progress.open)
+        more = sum(self._whole(trial) - self._seconds(trial, trial.epochs) for trial in self.progress.due())
+        return fresh + more + sum(self._estimated(trial) - self._trained(trial) for trial in self.progress.open)
 
     def _mean(self, trials: int) -> float:
         """Estimated seconds of the first `trials` trials, if each is of the mean size."""
@@ -63,8 +65,14 @@ class Forecast:
 
     def _estimated(self, trial: TrialState) -> float:
         """Estimated seconds of a trial, from its architecture and its place."""
+        if trial.continues is not None:
+            return self._whole(trial)
         epochs = estimate.expected_epochs(self.spec.pruner, self.spec.epochs, int(trial.number) + 1)
         return self.spec.executions * self._seconds(trial, epochs)
+
+    def _whole(self, trial: TrialState) -> float:
+        """Estimated seconds of a trial that is not pruned."""
+        return self.spec.executions * self._seconds(trial, self.spec.epochs)
 
     def _trained(self, trial: TrialState) -> float:
         """Estimated seconds of what a running trial has done."""

@@ -23,6 +23,7 @@ from experiments.launcher.opening import Opening, make_record
 from experiments.launcher.progress import Progress, TrialState
 from experiments.launcher.settings import free_name
 from experiments.launcher.supervise import NO_SPACE, Supervisor
+from experiments.strategy.allocation import FEWEST
 from experiments.system.devices import gpus
 from experiments.system.files import write_json
 from experiments.tasks import base
@@ -164,7 +165,8 @@ class Launch:
             new: the search has never begun. If it is refused now, its folder is removed.
         """
         spec, steps, planned = self.spec, self._steps(len(arrays[0][0])), estimate.planned_trials(self.spec)
-        progress = Progress(self.folder.path / "trials", self.task.direction, planned, spec.epochs * spec.executions)
+        whole = planned, spec.epochs * spec.executions, spec.finished_cells
+        progress = Progress(self.folder.path / "trials", self.task.direction, *whole)
         models = Models(self.folder, progress)
 
         def epoch_seconds(trial: TrialState) -> float:
@@ -251,5 +253,6 @@ class Models:
 
 
 def _all_done(progress: Progress, trials: int) -> str:
-    done = progress.done()
-    return f"all {done} trials are done" if done >= trials else f"the space has no more than {done} models"
+    more = len(progress.continuing())
+    done, added = progress.done() - more, f", and {more} continued pruned ones" if more else ""
+    return f"{f'all {done} trials are done' if done >= trials else f'the space has no more than {done} models'}{added}"

@@ -1,9 +1,12 @@
 """The state of a search, read from its journals. The display, the limits and the end of a search use it."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from experiments.strategy.continuations import Past, due
 from tracking.journal import Event, TrialsReader
 
 
@@ -18,6 +21,7 @@ class TrialState:
     worker: int = -1
     pid: int = -1  # the process of that worker
     session: str = ""
+    continues: int | None = None  # the number of the pruned trial that it continues
     execution: int = 0
     epochs: int = 0  # finished epochs of all executions
     epoch: int = 0  # finished epochs of the running execution
@@ -49,6 +53,7 @@ class TrialState:
         if kind == "start":
             self.architecture, self.values = event["parameters"]["architecture"], event["parameters"]
             self.worker, self.pid, self.session = event["worker"], event.get("pid", -1), event["session"]
+            self.continues = event.get("continues")
         elif kind == "built":
             self.parameters = event["parameters"]
         elif kind == "epoch":
@@ -75,12 +80,14 @@ class Progress:
     """All trials of a search. `update` reads what is new.
 
     Args:
-        planned: how many trials the search has in all.
+        regular: how many trials the search has, without those that continue others.
         epochs: the number of epochs of one trial, over all its executions.
+        cells: that each end with a candidate that is trained to the end; see strategy/continuations.py.
     """
 
-    def __init__(self, trials: Path, direction: str, planned: int, epochs: int) -> None:
-        self.reader, self.direction, self.planned, self.epochs = TrialsReader(trials), direction, planned, epochs
+    def __init__(self, trials: Path, direction: str, regular: int, epochs: int, cells: Sequence[str] = ()) -> None:
+        self.reader, self.direction, self.regular, self.epochs = TrialsReader(trials), direction, regular, epochs
+        self.cells = cells
         self.trials: dict[str, TrialState] = {}
         self.open: list[TrialState] = []  # the trials that have begun and have not ended
         self.outcomes: dict[str, list[TrialState]] = {}  # the trials that have ended, by outcome
@@ -119,10 +126,27 @@ class Progress:
         """How many trials have ended: completed, pruned or failed."""
         return sum(map(len, self.outcomes.values()))
 
+    @property
+    def planned(self) -> int:
+        """How many trials the search has in all, as far as is known now."""
+        return self.regular + len(self.continuing()) + len(self.due())
+
+    def continuing(self) -> list[TrialState]:
+        """The trials that continue pruned ones."""
+        return [trial for trial in self.trials.values() if trial.continues is not None]
+
+    def due(self) -> list[TrialState]:
+        """The pruned trials that are still to be continued, when all regular trials have begun."""
+        if not self.cells or len(self.trials) - len(self.continuing()) < self.regular:
+            return []
+        found = due([_past(trial, self.direction) for trial in self.trials.values()], self.cells)
+        return [self.trials[f"{trial.number:04d}"] for trial in found]
+
     def left(self) -> int:
         """How many of the planned trials have not ended. After a lower --trials some trials are not planned."""
-        ended = (trial for trial in self.trials.values() if trial.outcome)
-        return self.planned - sum(int(trial.number) < self.planned for trial in ended)
+        regular = [trial for _, trial in sorted(self.trials.items()) if trial.continues is None]
+        ended = sum(bool(trial.outcome) for trial in regular[: self.regular])
+        return self.regular - ended + sum(not trial.outcome for trial in self.continuing()) + len(self.due())
 
     def best(self) -> TrialState | None:
         """The trial with the best score, whose model is logged. Of trials with equal scores it is the first to end."""
@@ -131,3 +155,9 @@ class Progress:
     def units(self) -> int:
         """Finished epochs. A trial that has ended counts as if it had all of its epochs."""
         return self.epochs * self.done() + sum(trial.epochs for trial in self.open)
+
+
+def _past(trial: TrialState, direction: str) -> Past:
+    loss = math.inf if trial.last_score is None else trial.last_score * (1 if direction == "min" else -1)
+    number, cell = int(trial.number), str(trial.values.get("cell"))
+    return Past(number, cell, trial.outcome or "running", loss, trial.continues is not None)

@@ -72,7 +72,11 @@ def _check_storable(task: str, options: dict[str, str], given: dict[str, Any]) -
 def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
     """The defaults of a new search that differ from those of `Spec`."""
     chosen = named.get("cells", cells.names())
-    exact = {"pruner": "none"} if named.get("oracle") == "grid" else {"allocate": "fair"}
+    if named.get("oracle") == "grid" and "allocate" in named:
+        raise BadInput(
+            f"--allocate: expected none with --oracle grid, which trains all models, got {named['allocate']!r}"
+        )
+    exact = {"pruner": "none", "allocate": "all"} if named.get("oracle") == "grid" else {"allocate": "fair"}
     opened = recipes.opened(task, chosen) if named.get("recipe") else {}
     return {"cells": chosen, "reading": READING, **exact, **opened}
 
@@ -121,12 +125,12 @@ def _check(spec: Spec, task: Task) -> None:
     recipes.check_cells(spec.cells)
     if len(set(spec.cells)) < len(spec.cells):
         raise BadInput(f"--cells: expected each cell once, got {','.join(spec.cells)!r}")
-    words = {"oracle": STRATEGIES, "allocate": ALLOCATIONS, "schedule": SCHEDULES, "pruner": PRUNERS}
+    words = {"oracle": STRATEGIES, "schedule": SCHEDULES, "pruner": PRUNERS}
+    if spec.oracle != "grid":
+        words["allocate"] = ALLOCATIONS
     for name, known in words.items():
         if (got := getattr(spec, name)) not in known:
             raise BadInput(f"--{name}: expected one of {', '.join(known)}, got {got!r}{did_you_mean(got, known)}")
-    if spec.oracle == "grid" and spec.allocate != "best":
-        raise BadInput(f"--allocate: expected none with --oracle grid, which trains all models, got {spec.allocate!r}")
     parse_duration("--time-limit", spec.time_limit)
     parse_duration("--trial-time-limit", spec.trial_time_limit)
     parse_number("--target", spec.target)

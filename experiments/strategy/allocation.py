@@ -5,6 +5,7 @@ After `n` trials each of `k` cells has had at least
     fair    min(n // k, max(3, n // 2k))     three trials each, later half of an equal share
     equal   n // k
     best    0                                the strategy alone decides
+    all                                      a grid has all points of every cell
 
 This holds after every trial, so that a search that is stopped early is fair, too. A candidate whose layers have several
 cells counts for none of them. A cell that has fewer points than it should get trials gets all of its points.

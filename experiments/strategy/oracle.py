@@ -18,10 +18,11 @@ from optuna.trial import TrialState
 
 from experiments.config.folders import SearchFolder, TrialFolder, try_acquire
 from experiments.config.spec import STRATEGIES
+from experiments.strategy.continuations import CONTINUES, Past, clear, due
 from experiments.strategy.points import distribution, key
 from experiments.strategy.proposals import Proposals
 from experiments.strategy.pruning import should_prune
-from experiments.strategy.study import open_study, tell
+from experiments.strategy.study import open_study, past, tell
 from tracking.errors import BadInput
 from tracking.journal import Event
 
@@ -41,7 +42,8 @@ class StudyOracle(keras_tuner.Oracle):
         session: names the launcher that started this worker. With it `deaths` counts only the workers that
             died while their launcher lived on.
         pruner: an Optuna pruner for `should_prune`; by default no trial is pruned.
-        allocate: how many trials each cell gets; see allocation.py.
+        allocate: how many trials each cell gets; see allocation.py. Unless it is best, each cell ends with a candidate
+            that is trained to the end; see continuations.py.
 
     Raises BadInput for an unknown strategy.
     """
@@ -90,8 +92,11 @@ class StudyOracle(keras_tuner.Oracle):
 
     def _lost_trial(self) -> tuple[str, dict[str, Any]] | None:
         """(id, values) of a trial whose worker died, or None. If a lost trial has ended, the study is told its end."""
-        for frozen in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if frozen.number >= self.max_trials:  # --trials was lowered
+        trials = self.study.get_trials(deepcopy=False)
+        regular = [trial for trial in trials if CONTINUES not in trial.user_attrs]
+        unplanned = {trial.number for trial in regular[self.max_trials :]}  # --trials was lowered
+        for frozen in trials:
+            if frozen.state != TrialState.RUNNING or frozen.number in unplanned:
                 continue
             trial_folder = self.folder.trial(frozen.number)
             trial_folder.path.mkdir(parents=True, exist_ok=True)
@@ -102,10 +107,29 @@ class StudyOracle(keras_tuner.Oracle):
             end = self._end_of(trial_folder)
             if end is None:
                 return self._claim(trial_folder), frozen.params
-            trial_folder.clear()
-            tell(self.study, frozen.number, end)
-            trial_folder.lock.release()
+            self._tell(trial_folder, end)
         return None
+
+    def _tell(self, trial_folder: TrialFolder, end: Event) -> None:
+        """Tells the study how a trial has ended, removes the files that only running trials need, and frees its lock.
+
+        The checkpoint of a cell's best pruned trial stays where it may be continued.
+        """
+        if end["outcome"] != "pruned" or not self.finished_cells:
+            trial_folder.clear()
+        tell(self.study, trial_folder.number, end)
+        if self.finished_cells:
+            clear(self.folder, self._past(), self.finished_cells)
+        trial_folder.lock.release()
+
+    def _past(self) -> list[Past]:
+        minimize = self.objective.direction != "max"
+        return [past(trial, minimize) for trial in self.study.get_trials(deepcopy=False)]
+
+    @property
+    def finished_cells(self) -> list[str]:
+        """The cells that each end with a candidate that is trained to the end."""
+        return [] if self.allocate == "best" else list(self.proposals.sizes)
 
     def _end_of(self, trial_folder: TrialFolder) -> Event | None:
         """The "end" event of a lost trial, or None if it runs again. After DEATHS dead workers the trial has failed."""
@@ -120,19 +144,27 @@ class StudyOracle(keras_tuner.Oracle):
     def _new_trial(self) -> tuple[str, dict[str, Any]] | None:
         """(id, values) of a new trial, or None if there are `max_trials` or the space has no more points."""
         trials = self.study.get_trials(deepcopy=False)
-        if len(trials) >= self.max_trials:
-            return None
+        begun = sum(CONTINUES not in trial.user_attrs for trial in trials)
         self.tried.update(key(trial.params) for trial in trials[len(self.tried) :])
-        values = self.proposals.next(trials, self.tried)
-        if values is None:
-            return None
-        trial_folder = self.folder.trial(len(trials))
+        values = self.proposals.next(trials, self.tried) if begun < self.max_trials else None
+        if values is not None:
+            return self._store(len(trials), values, {})
+        for earlier in due(self._past(), self.finished_cells):
+            return self._store(len(trials), trials[earlier.number].params, {CONTINUES: earlier.number})
+        return None
+
+    def _store(self, number: int, values: dict[str, Any], about: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Makes a new trial in the study; returns (id, values)."""
+        trial_folder = self.folder.trial(number)
         trial_folder.path.mkdir(parents=True, exist_ok=True)
         # The lock is taken before the study has the trial. A trial in the study whose lock is free would count as lost.
         trial_folder.lock.acquire()
         known = {parameter.name: distribution(parameter) for parameter in self.proposals.space.space}
         template = optuna.trial.create_trial(
-            state=TrialState.RUNNING, params=values, distributions={name: known[name] for name in values}
+            state=TrialState.RUNNING,
+            params=values,
+            distributions={name: known[name] for name in values},
+            user_attrs=about,
         )
         self.storage.create_new_trial(self.study._study_id, template)
         return self._claim(trial_folder), values
@@ -151,25 +183,32 @@ class StudyOracle(keras_tuner.Oracle):
     def update_trial(self, trial_id: str, metrics: dict[str, float], step: int = 0) -> Trial:
         """Reports the objective's value after an epoch. A second report of the same epoch changes nothing.
 
+        A trial that continues another one reports nothing. Pruners would see the same training twice.
+
         Args:
             step: the epoch, counted from 0 as Keras Tuner does. The study counts from 1, as Optuna's pruners expect.
         """
         value, frozen = metrics.get(self.objective.name), self._frozen(trial_id)
-        if value is not None and step + 1 not in frozen.intermediate_values:
+        if value is not None and step + 1 not in frozen.intermediate_values and CONTINUES not in frozen.user_attrs:
             self.storage.set_trial_intermediate_value(frozen._trial_id, step + 1, value)
         return self.trials[trial_id]
 
     def should_prune(self, trial_id: str) -> bool:
         """True if the reported scores of the trial are not worth further epochs."""
-        return should_prune(self.pruner, self.study, self._frozen(trial_id))
+        frozen = self._frozen(trial_id)
+        return CONTINUES not in frozen.user_attrs and should_prune(self.pruner, self.study, frozen)
+
+    def continued(self, trial_id: str) -> TrialFolder | None:
+        """The folder of the pruned trial that a trial continues, or None."""
+        number = self._frozen(trial_id).user_attrs.get(CONTINUES)
+        return None if number is None else self.folder.trial(number)
 
     def end_trial(self, trial: Trial) -> None:
         """Reads the end of the trial from its journal, tells it to the study and releases the trial's lock."""
         trial_folder = self.claimed.pop(trial.trial_id)
         end = trial_folder.journal.events()[-1]
         trial.score = end.get("score")
-        tell(self.study, trial_folder.number, end)
-        trial_folder.lock.release()
+        self._tell(trial_folder, end)
         self.ongoing_trials = {tuner: other for tuner, other in self.ongoing_trials.items() if other is not trial}
 
     def _frozen(self, trial_id: str) -> optuna.trial.FrozenTrial:
@@ -196,8 +235,9 @@ class StudyOracle(keras_tuner.Oracle):
         return trial
 
     def remaining_trials(self) -> int:
-        """How many trials the search may still start."""
-        return self.max_trials - len(self.study.get_trials(deepcopy=False))
+        """How many trials the search may still start, besides those that continue others."""
+        trials = self.study.get_trials(deepcopy=False)
+        return self.max_trials - sum(CONTINUES not in trial.user_attrs for trial in trials)
 
     def save(self) -> None:
         """Does nothing: every change is written to the study at once."""

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 
 from experiments.strategy import tpe
 from experiments.strategy.allocation import SEVERAL, allowed, cell_of
+from experiments.strategy.continuations import CONTINUES
 from experiments.strategy.points import Values, distribution, finite, key, points, size, walk
 from tracking.errors import BadInput
 
@@ -92,7 +93,8 @@ class Proposals:
         """The cells of which the next trial must have one; none if the strategy may choose."""
         if len(self.sizes) < 2:
             return []
-        self.counts.update(cell_of(trial.params) for trial in trials[self.counts.total() :])
+        regular = [trial for trial in trials if CONTINUES not in trial.user_attrs]
+        self.counts.update(cell_of(trial.params) for trial in regular[self.counts.total() :])
         found = allowed(self.allocate, self.sizes, self.counts)
         return [] if SEVERAL in found else sorted(found)
 

@@ -1,5 +1,6 @@
 """The Optuna study of a search: opens it, locks its journal, and tells it how trials have ended."""
 
+import math
 from contextlib import suppress
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from experiments.config.folders import SearchFolder, lock
+from experiments.strategy.allocation import cell_of
+from experiments.strategy.continuations import CONTINUES, Past
 from tracking.journal import Event, cut_torn_line
 
 NAME = "search"
@@ -65,6 +68,14 @@ def open_study(folder: SearchFolder, direction: str) -> tuple[JournalStorage, op
     return opened, study
 
 
+def past(trial: FrozenTrial, minimize: bool) -> Past:
+    """What has become of a trial, for continuations.py."""
+    outcome = next((outcome for outcome, state in STATES.items() if state == trial.state), "running")
+    reported = trial.intermediate_values
+    loss = math.inf if not reported else reported[max(reported)] * (1 if minimize else -1)
+    return Past(trial.number, cell_of(trial.params), outcome, loss, CONTINUES in trial.user_attrs)
+
+
 def tell(study: optuna.Study, number: int, end: Event) -> None:
     """Tells the study how a trial has ended. A second call for the same trial changes nothing.
 
@@ -93,5 +104,6 @@ def tell_ends(folder: SearchFolder) -> None:
             trial_folder = folder.trial(frozen.number)
             events = trial_folder.journal.events()
             if events and events[-1]["event"] == "end":
-                trial_folder.clear()
+                if events[-1]["outcome"] != "pruned":  # a new trial may continue a pruned one
+                    trial_folder.clear()
                 tell(study, frozen.number, events[-1])

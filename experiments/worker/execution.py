@@ -25,6 +25,7 @@ from experiments.training.training import (
     with_optimizer,
     with_weights,
 )
+from experiments.worker.takeover import take_over
 from experiments.worker.tuner import Execution, Pruned, SearchTuner
 from search_spaces.architecture import layers, parameters
 from search_spaces.plain import plain
@@ -65,6 +66,8 @@ class RecurrentTuner(SearchTuner):
         initial = weight_copies(training.model)
         # If the checkpoint is lost, epochs are trained again that the journal already has.
         recorded = {event["epoch"] for event in _events(folder, "epoch", execution)}
+        if not execution and (continued := self.oracle.continued(trial.trial_id)):
+            recorded |= take_over(folder, continued)
         earlier = self._resume(trial, training, folder, execution, recorded)
         seconds = earlier
         reason = _launcher_stop_reason(folder, execution) or self._stop_reason(training, seconds)
@@ -118,7 +121,8 @@ class RecurrentTuner(SearchTuner):
     def _build_training(self, trial: Trial, folder: TrialFolder, execution: int) -> Training:
         """Builds the model from the execution's seed and writes the "built" event."""
         keras.utils.clear_session()
-        seeds = (int(trial.trial_id), execution)
+        number = (self.oracle.continued(trial.trial_id) or folder).number
+        seeds = (number, execution)
         keras.utils.set_random_seed(int(seed_sequence(self.spec.seed, *seeds).generate_state(1)[0]))
         model = self.hypermodel.build(trial.hyperparameters)
         name, reason = self.hypermodel.kernel(layers(trial.hyperparameters.values))

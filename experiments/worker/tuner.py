@@ -72,7 +72,7 @@ class SearchTuner(keras_tuner.Tuner):
     def on_trial_begin(self, trial: Trial) -> None:
         folder = self.oracle.claimed[trial.trial_id]
         attempt = 1 + sum(event["event"] == "start" for event in folder.journal.events())
-        values = trial.hyperparameters.values
+        values, earlier = trial.hyperparameters.values, self.oracle.continued(trial.trial_id)
         folder.journal.append(
             "start",
             trial=trial.trial_id,
@@ -82,6 +82,7 @@ class SearchTuner(keras_tuner.Tuner):
             pid=os.getpid(),
             values=values,
             parameters=self.describe(values),
+            **({} if earlier is None else {"continues": earlier.number}),
         )
 
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:
@@ -108,7 +109,6 @@ class SearchTuner(keras_tuner.Tuner):
                 found = self.run_execution(trial, folder, execution)
             except Pruned as pruned:
                 folder.journal.append("end", outcome="pruned", score=None, **pruned.fields)
-                folder.clear()
                 # Keras Tuner needs a number. The oracle reads the end of the trial from the journal.
                 return {self.oracle.objective.name: math.nan}
             done.append(folder.journal.append("execution", execution=execution, **found))
@@ -134,13 +134,11 @@ class SearchTuner(keras_tuner.Tuner):
             **{name: kept[name] for name in ("ms_per_step", "horizon") if name in kept},
             **({"reason": kept["stopped"]} if kept.get("stopped") else {}),
         )
-        folder.clear()
 
     def on_trial_end(self, trial: Trial) -> None:
         folder = self.oracle.claimed[trial.trial_id]
         if trial.status != TrialStatus.COMPLETED:
             folder.journal.append("end", outcome="failed", score=None, **_failure(trial.message or ""))
-            folder.clear()
         super().on_trial_end(trial)
         self._retire_if_grown()
 

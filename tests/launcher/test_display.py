@@ -90,7 +90,7 @@ def test_a_search_without_a_score() -> None:
 
 def test_lines_count_up(tmp_path: Path) -> None:
     told = io.StringIO()
-    progress = Progress(tmp_path, "min", planned=2, epochs=1)
+    progress = Progress(tmp_path, "min", regular=2, epochs=1)
     display = Display(Console(file=told, width=100), progress, "mse", FLOORS, 1, "s", lambda: 61.0)
     for number, score in enumerate((0.25, None)):
         (tmp_path / f"{number:04d}").mkdir()
@@ -117,7 +117,7 @@ def test_a_terminal_shows_who_does_what(tmp_path: Path) -> None:
     values = {"architecture": "gru-16x2", "learning_rate": 0.0125}
     journals[0].append("start", session="s", worker=1, parameters=values)
     journals[0].append("epoch", execution=0, epoch=0, metrics={"loss": 1.0, "val_mse": 0.125})
-    progress = Progress(tmp_path, "min", planned=8, epochs=3)
+    progress = Progress(tmp_path, "min", regular=8, epochs=3)
     with Display(console, progress, "mse", FLOORS, 3, "s", lambda: 61.0) as display:
         journals[1].append("start", session="killed launcher", worker=0, parameters=values)
         journals[0].append("epoch", execution=0, epoch=1, metrics={"loss": 0.5, "val_mse": 0.0625})

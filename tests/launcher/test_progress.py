@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,3 +54,39 @@ def test_counts_and_best_are_those_of_all_trials(
     assert len(progress.update()) + progress.done() >= 40
     again = Progress(tmp_path, direction, 40, 3)
     assert again.best().number == progress.best().number  # type: ignore[union-attr]
+
+
+def write_trial(folder: Path, number: int, cell: str, outcome: str, score: float = 0.5, **more: Any) -> Journal:
+    """The journal of a trial that has reported one score; "" as outcome leaves it running."""
+    (folder / f"{number:04d}").mkdir()
+    journal = Journal(folder / f"{number:04d}" / "journal.jsonl")
+    parameters = {"architecture": f"{cell}-16", "cell": cell}
+    journal.append("start", session="s", worker=0, parameters=parameters, **more)
+    journal.append("epoch", execution=0, epoch=0, metrics={"loss": 1.0, "val_mse": score})
+    if outcome:
+        journal.append("end", outcome=outcome, score=score if outcome == "completed" else None)
+    return journal
+
+
+@pytest.mark.parametrize("direction", ["min", "max"])
+def test_trials_that_continue_others_are_planned_when_all_have_begun(tmp_path: Path, direction: str) -> None:
+    write_trial(tmp_path, 0, "gru", "completed")
+    write_trial(tmp_path, 1, "lstm", "pruned", 0.2)
+    progress = Progress(tmp_path, direction, 3, 1, ["gru", "lstm"])
+
+    def counts() -> tuple[int, int, list[str]]:
+        progress.update()
+        return progress.planned, progress.left(), [trial.number for trial in progress.due()]
+
+    assert counts() == (3, 1, []), "the third trial may be a completed LSTM"
+    running = write_trial(tmp_path, 2, "lstm", "", 0.1)
+    assert counts() == (3, 1, [])
+    running.append("end", outcome="pruned", score=None)
+    best = "0002" if direction == "min" else "0001"
+    assert counts() == (4, 1, [best])
+    running = write_trial(tmp_path, 3, "lstm", "", continues=int(best))
+    assert counts() == (4, 1, [])
+    running.append("end", outcome="completed", score=0.3)
+    assert counts() == (4, 0, [])
+    assert Progress(tmp_path, direction, 3, 1).planned == 4, "what has been continued stays a trial"
+    assert Progress(tmp_path, direction, 5, 1, ["gru", "lstm"]).left() == 2, "after --resume --trials 5"

@@ -23,6 +23,22 @@ EPOCHS = 5
 TASK = Adding(length=4, train=64, val=32, test=16)
 
 
+class Noting(optuna.pruners.BasePruner):
+    """Notes the steps it is asked at; gives up at `last`."""
+
+    def __init__(self, last: int = EPOCHS) -> None:
+        self.steps: list[Any] = []
+        self.last = last
+
+    def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
+        self.steps.append(trial.last_step)
+        return trial.last_step == self.last
+
+
+def lines(trial: TrialFolder) -> list[dict[str, Any]]:
+    return [event for event in trial.journal.events() if event["event"] == "epoch"]
+
+
 class Killed(BaseException):
     """What Keras Tuner does not catch."""
 
@@ -36,7 +52,7 @@ def make(folder: Path, pruner: optuna.pruners.BasePruner | None = None, **change
     space, hyperparameters = RecurrentSpace(**space_arguments(spec, TASK)), keras_tuner.HyperParameters()
     space.declare_hyperparameters(hyperparameters)
     objective, search = keras_tuner.Objective("val_mse", "min"), SearchFolder(folder)
-    oracle = StudyOracle(search, objective, "grid", spec.trials, 0, hyperparameters, "A", pruner)
+    oracle = StudyOracle(search, objective, "grid", spec.trials, 0, hyperparameters, "A", pruner, spec.allocate)
     return RecurrentTuner(oracle, space, spec, TASK, *arrays, 0)
 
 

@@ -5,11 +5,10 @@ from typing import Any
 
 import keras
 import keras_tuner
-import optuna
 import psutil
 import pytest
 from support import tuners
-from support.tuners import EPOCHS, killed, make
+from support.tuners import EPOCHS, Noting, killed, lines, make
 
 from experiments.config.folders import TrialFolder
 from experiments.strategy.oracle import StudyOracle
@@ -20,22 +19,6 @@ from experiments.worker.execution import RecurrentTuner
 from tracking.journal import Journal
 
 kill = tuners.kill  # the fixture
-
-
-class Noting(optuna.pruners.BasePruner):
-    """Notes the steps it is asked at; gives up at `last`."""
-
-    def __init__(self, last: int = EPOCHS) -> None:
-        self.steps: list[Any] = []
-        self.last = last
-
-    def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
-        self.steps.append(trial.last_step)
-        return trial.last_step == self.last
-
-
-def lines(trial: TrialFolder) -> list[dict[str, Any]]:
-    return [event for event in trial.journal.events() if event["event"] == "epoch"]
 
 
 def test_a_line_that_a_kill_left_out_is_the_one_that_would_have_been(tmp_path: Path, kill: Any) -> None:
