@@ -149,8 +149,8 @@ class StudyOracle(keras_tuner.Oracle):
         values = self.proposals.next(trials, self.tried) if begun < self.max_trials else None
         if values is not None:
             return self._store(len(trials), values, {})
-        for earlier in due(self._past(), self.finished_cells):
-            return self._store(len(trials), trials[earlier.number].params, {CONTINUES: earlier.number})
+        if self.finished_cells and (found := due(self._past(), self.finished_cells)):
+            return self._store(len(trials), trials[found[0].number].params, {CONTINUES: found[0].number})
         return None
 
     def _store(self, number: int, values: dict[str, Any], about: dict[str, Any]) -> tuple[str, dict[str, Any]]:

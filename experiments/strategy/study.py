@@ -11,6 +11,7 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.config.folders import SearchFolder, lock
+from experiments.config.spec import Spec
 from experiments.strategy.allocation import cell_of
 from experiments.strategy.continuations import CONTINUES, Past
 from tracking.journal import Event, cut_torn_line
@@ -96,6 +97,7 @@ def tell_ends(folder: SearchFolder) -> None:
     """
     if not folder.study.exists():
         return
+    continued = folder.spec.exists() and Spec.read(folder).finished_cells  # a new trial may continue a pruned one
     # A worker that asks for a lost trial also tells its end. The lock lets only one process do so at a time.
     # Optuna raises KeyError if a kill came before the first line of the study.
     with folder.study_lock, suppress(KeyError):
@@ -104,6 +106,6 @@ def tell_ends(folder: SearchFolder) -> None:
             trial_folder = folder.trial(frozen.number)
             events = trial_folder.journal.events()
             if events and events[-1]["event"] == "end":
-                if events[-1]["outcome"] != "pruned":  # a new trial may continue a pruned one
+                if not (continued and events[-1]["outcome"] == "pruned"):
                     trial_folder.clear()
                 tell(study, frozen.number, events[-1])
