@@ -5,15 +5,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 from keras_tuner.engine.trial import Trial
-from support.fakes import FakeTuner, descendants, kill, make_fake, make_spec, start, wait_for_trials
+from support.fakes import FakeTuner, make_fake, make_spec
 
 from experiments.config.folders import SearchFolder, TrialFolder, lock
 from experiments.config.spec import Spec
@@ -230,37 +229,6 @@ def test_an_end_by_the_launcher_is_written_before_anything_is_cleared(
     monkeypatch.setattr(TrialFolder, "clear", lambda self: seen.append(self.journal.events()[-1]["event"]))
     one._enforce(0, state, "why")
     assert seen == ["end"]
-
-
-@pytest.fixture
-def children() -> Iterator[list[int]]:
-    """Processes that are killed at the end, whatever the test says."""
-    found: list[int] = []
-    yield found
-    for pid in found:
-        kill(pid)
-
-
-def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
-def test_a_stopped_worker_ends_with_its_launcher(tmp_path: Path, children: list[int]) -> None:
-    make_spec().write(SearchFolder(tmp_path))
-    launcher = start(tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
-    children.append(launcher.pid)
-    wait_for_trials(launcher, tmp_path)
-    workers = descendants(launcher.pid)
-    children += workers
-    for pid in workers:
-        os.kill(pid, signal.SIGSTOP)
-    kill(launcher.pid)
-    launcher.join()
-    deadline = time.monotonic() + 10
-    while not all(map(gone, workers)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert len(workers) == 2 and all(map(gone, workers))
 
 
 def test_a_worker_that_does_not_end_is_named(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
