@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.launcher.progress import Progress, TrialState
-from tracking.text import floors_line, format_duration, format_number, metric_name
+from tracking.text import floors_line, format_count, format_duration, format_number, format_spread, metric_name
 
 
 def say(console: Console, text: str | Text) -> None:
@@ -79,9 +79,9 @@ class Display:
         self.longest = max(self.longest, len(trial.architecture))
         text = Text(f"{place:>4}/{self.progress.planned}  {trial.number}  {trial.architecture:<{self.longest}} ")
         if trial.outcome == "completed":
-            spread = f" ± {trial.spread:.2g}" if trial.spread is not None else ""
+            spread = f" ± {format_spread(trial.spread)}" if trial.spread is not None else ""
             text.append(f"{metric_name(self.metric)} {format_number(trial.score)}{spread}", "green")
-            text.append(f"  {trial.parameters:,} parameters  {format_duration(trial.seconds)}")
+            text.append(f"  {format_count(trial.parameters)} parameters  {format_duration(trial.seconds)}")
         elif trial.outcome == "pruned":
             text.append(
                 f"pruned by {trial.reason}: {metric_name(self.metric)} {format_number(trial.last_score)}", "dim"
