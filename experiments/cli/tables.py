@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from experiments.launcher.display import say
+from experiments.system.console import say
 from tracking.text import (
     floors_line,
     format_amount,

@@ -1,7 +1,6 @@
 """What a person sees of a search: a live table in a terminal, one line per finished trial elsewhere."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console, Group
@@ -11,22 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.launcher.progress import Progress, TrialState
+from experiments.system.console import say
 from tracking.text import floors_line, format_count, format_duration, format_number, format_spread, metric_name
-
-
-def say(console: Console, text: str | Text) -> None:
-    """Prints a paragraph. A terminal gets it wrapped between words. In a file it stays one line, for scripts."""
-    console.print(text, soft_wrap=not console.is_interactive)
-
-
-@contextmanager
-def waiting(console: Console, text: str) -> Iterator[Callable[[str], None]]:
-    """Says in a terminal what is being waited for, until the end of the block. Yields what changes the text."""
-    if not console.is_interactive:
-        yield lambda text: None
-        return
-    with console.status(Text(text)) as status:
-        yield lambda text: status.update(Text(text))
 
 
 class Display:

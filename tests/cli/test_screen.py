@@ -14,9 +14,8 @@ from rich.console import Console
 from rich.text import Text
 from support.searching import NotRefused, Recurrent, environment, run
 
-from experiments.cli.parsing import console
 from experiments.cli.tables import in_lines
-from experiments.launcher.display import say, waiting
+from experiments.system.console import console, say, waiting
 
 SMALL = ("--cells", "gru", "--depth", "1", "--width", "16", "--trials", "1", "--epochs", "1", "--workers", "1")
 FRAME = re.compile(r"\x1b\[(\d*[A-K]|\?25[lh])")  # moves the cursor, erases, or hides the cursor

@@ -6,7 +6,8 @@ import sys
 from datetime import datetime
 from typing import Any
 
-from experiments.cli.parsing import add_tracking_uri, console
+from experiments.cli.parsing import add_tracking_uri
+from experiments.system.console import console
 from tracking.as_json import as_json
 from tracking.errors import BadInput
 

@@ -7,8 +7,9 @@ import sys
 from typing import Any
 
 from experiments.cli.commands import results
-from experiments.cli.parsing import add_seed, add_tracking_uri, console, search_name, task_options, whole
+from experiments.cli.parsing import add_seed, add_tracking_uri, search_name, task_options, whole
 from experiments.config.spec import Spec
+from experiments.system.console import console
 from search_spaces import cells
 from tracking.errors import RecurrentError
 
