@@ -128,7 +128,7 @@ def _send(client: MlflowClient, model: LoggedModel, folder: str) -> None:
 def _remove(client: MlflowClient, model: LoggedModel) -> None:
     """Deletes a model and its local files, since MLflow only hides the model. A server deletes its files itself.
 
-    Files that lie outside of the store are left alone.
+    Files outside the folder of the store are left alone.
     """
     place = _place(client, model)
     if is_local_uri(place, is_tracking_or_registry_uri=False):
@@ -139,7 +139,10 @@ def _remove(client: MlflowClient, model: LoggedModel) -> None:
 
 
 def _own(client: MlflowClient, model: LoggedModel) -> Path:
-    """The folder outside of which no file of a model is deleted: that of a file store, else that of the experiment."""
+    """Files outside this folder are never deleted.
+
+    It is the folder of a file store. For a server it is the folder of the experiment.
+    """
     file = database(client.tracking_uri)
     if file:
         return file.parent

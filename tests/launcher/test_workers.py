@@ -298,7 +298,7 @@ class DyingTuner(FakeTuner):
 
 
 def test_a_worker_that_cannot_start_is_left_out(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its GPU is broken, say."""
+    """For example, its GPU is broken."""
     make_spec(trials=300).write(search)
     started, said = [], []
     begin = Supervisor._start
@@ -313,7 +313,7 @@ def test_a_worker_that_cannot_start_is_left_out(search: SearchFolder, monkeypatc
 
 
 class HangingTuner(FakeTuner):
-    """Worker 1 hangs before it asks for a trial: its GPU is wedged, say."""
+    """Worker 1 hangs before it asks for a trial. For example, its GPU is broken."""
 
     def search(self, *words: Any, **more: Any) -> None:
         if self.worker == 1:

@@ -25,7 +25,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def text(tmp_path: Path) -> str:
-    """Letters of which "é" and "z" come in validation, "漢" in the test only; the file is `corpus.txt`."""
+    """Letters. "é" and "z" come in validation alone, "漢" in the test alone. The file is `corpus.txt`."""
     rng = random.Random(0)
     letters = [rng.choice("abcde \n") for _ in range(LENGTH)]
     letters[4_100], letters[4_200], letters[4_600] = "é", "z", "漢"

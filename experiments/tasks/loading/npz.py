@@ -82,7 +82,7 @@ class OwnData(Task):
         return answers.read_as_before(self.splits) if self.reading == 1 else answers.read(self.splits, self.kind)
 
     def _used(self, name: str) -> Split:
-        """The samples of a split that are used: x as it is in the file, y as the answers say, and the lengths."""
+        """The samples of a split that are used: x of the file, y of the answers, and the lengths."""
         (x, _, lengths), used = self.splits[name], slice(getattr(self, name) or None)
         return x[used], self._answers.y[name][used], None if lengths is None else lengths[used]
 
