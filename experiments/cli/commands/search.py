@@ -79,7 +79,10 @@ def _training(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--batch", "N", "sequences of a training step", type=whole(1))
     _add(parser, "--epochs", "N", "passes over the training split", type=whole(1))
     _add(parser, "--trials", "N", "candidates in all; with --oracle grid by default the whole space", type=whole(1))
-    text = "seeded trainings of each candidate; its score is their mean, its model the middle one's, of two the worse's"
+    text = (
+        "seeded trainings of each candidate; the score is their mean; the model is that of the middle one, best first;"
+        " of an even number it is the worse of the two in the middle"
+    )
     _add(parser, "--executions", "N", text, type=whole(1))
 
 
