@@ -117,7 +117,7 @@ def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card:
 
 
 def _send(client: MlflowClient, model: LoggedModel, folder: str) -> None:
-    """Sends the files of a model. MLflow itself does not know that a store lies elsewhere than its paths say."""
+    """Sends the files of a model to where the store lies now. MLflow itself would take the path that it has stored."""
     place = _place(client, model)
     if place == model.artifact_location:
         client.log_model_artifacts(model.model_id, folder)

@@ -19,7 +19,7 @@ from tracking.text import (
 
 LIMIT = 12  # the most rows of the leaderboard
 WIDE = 100  # a terminal with this many columns has room for the costs of a candidate
-NARROW_COLUMNS, COLUMNS = 60, 81  # of a terminal that the other columns take, without and with the costs
+NARROW_COLUMNS, COLUMNS = 60, 81  # characters that all columns but the first take, without and with the costs
 
 
 def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, Any]]) -> None:

@@ -59,7 +59,7 @@ def search_seconds(spec: Spec, task: Task, steps: int, workers: int) -> float:
 
 
 def parallel(workers: int) -> float:
-    """How many times as fast as one worker so many workers are, from one worker on."""
+    """How many times as fast as one worker several workers are; 1 for a single one."""
     cores = usable_cores()
     return max(1.0, workers if workers < cores else cores / BUSY)
 
@@ -87,7 +87,7 @@ def expected_epochs(pruner: str, epochs: int, place: int) -> float:
 
 @functools.cache
 def all_epochs(pruner: str, epochs: int, trials: int) -> float:
-    """The epochs that the first `trials` trials are likely to get. Later trials are alike."""
+    """The epochs that the first `trials` trials are likely to get. All trials from ALIKE on get the same number."""
     first = sum(expected_epochs(pruner, epochs, place) for place in range(1, min(trials, ALIKE) + 1))
     return first + max(0, trials - ALIKE) * expected_epochs(pruner, epochs, ALIKE)
 

@@ -95,7 +95,7 @@ class Proposals:
         return walk(self.space, choose)
 
     def _untried(self, values: Values, tried: set[Any], rng: np.random.RandomState, sampler: RandomSampler) -> Values:
-        """`values` if they are untried. Else a random one of them is replaced, again and again, until they are."""
+        """`values` if they are untried. If not, random ones of them are replaced, one at a time, until they are."""
         while key(values) in tried:
             replaced = list(values)[rng.randint(len(values))]
             values = self._complete({name: value for name, value in values.items() if name != replaced}, sampler)

@@ -14,7 +14,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     text = "a search that is not running, of this folder or of the store"
     parser.add_argument("name", metavar="NAME", type=search_name, help=text)
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    text = "for ever: also what MLflow's trash has of the search, which could be restored otherwise"
+    text = "for ever: what MLflow's trash has of the search goes too, and nothing can be restored"
     parser.add_argument("--purge", action="store_true", help=text)
     add_tracking_uri(parser)
 

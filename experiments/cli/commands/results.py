@@ -69,7 +69,7 @@ def _here(search: Any) -> dict[str, Any]:
     folder = SearchFolder(SEARCHES / search_name(search))
     try:
         own = folder.spec.exists() and Spec.read(folder).id == spec_id(search)
-    except BadInput:  # a damaged folder keeps no search from being listed
+    except BadInput:  # the list has searches with damaged folders, too
         own = False
     if not own:
         return {"bytes": None, "resumable": False}
@@ -90,7 +90,7 @@ def _none(uri: str) -> str:
 
 
 def _line_or_warning(search: Any) -> dict[str, Any] | None:
-    """`line`; None for a search whose settings cannot be read, which is said."""
+    """What `line` returns. For a search whose settings cannot be read it prints a warning and returns None."""
     from tracking.errors import SearchStateError
 
     try:

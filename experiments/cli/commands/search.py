@@ -55,7 +55,7 @@ def _space(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--width", "A:B", "units of a layer: a range in steps of 16, or a list like 32,64")
     _switch(parser, "--mixed", "each layer has its own cell and width")
     _add(parser, "--learning-rate", "A:B", "an interval, drawn on a log scale, or a list like 0.001,0.01")
-    text = "the learning rate is constant, or cosine: it falls to zero by the end of the last epoch"
+    text = "constant, or cosine: the learning rate falls to zero by the end of the last epoch"
     _add(parser, "--schedule", "NAME", text)
     _add(parser, "--dropout", "A:B", "share of values that are dropped between recurrent layers, an interval or a list")
 
