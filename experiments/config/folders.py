@@ -37,6 +37,11 @@ def no_search(argument: str, name: str) -> str:
     return f"{argument}: expected a search in {SEARCHES}/{some}, got {name!r}{did_you_mean(name, known)}"
 
 
+def is_running(argument: str, name: str) -> str:
+    """The message that the search of this name is running now."""
+    return f"{argument}: expected a search that is not running, got {name!r}, which is"
+
+
 class TrialFolder:
     """The files of one trial."""
 

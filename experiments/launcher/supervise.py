@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from filelock import Timeout
 
-from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, try_acquire
+from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, is_running, try_acquire
 from experiments.engines.local import LocalWorker
 from experiments.launcher.claim import OTHER_LAUNCHER_SECONDS
 from experiments.launcher.signals import signals
@@ -80,8 +80,7 @@ class Supervisor:
         """
         # Two launchers must never run one search. The system releases the lock when its holder dies.
         if not try_acquire(self.folder.launcher_lock, OTHER_LAUNCHER_SECONDS):
-            name = self.folder.path.name
-            raise SearchStateError(f"name: expected a search that is not running, got {name!r}, which is")
+            raise SearchStateError(is_running("--name", self.folder.path.name))
         try:
             with signals(self._hear):
                 self._wait_for_old_workers()

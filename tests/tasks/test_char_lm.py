@@ -198,7 +198,11 @@ def test_the_bundled_corpus() -> None:
         ),
         (b"", "corpus: expected at least 1,000 characters, got the empty file {!r}"),
         (b"abc", "corpus: expected at least 1,000 characters, got 3 in {!r}"),
-        (b"a" * 2_000 + b"\xff", "corpus: expected UTF-8 text, got other bytes at byte 2000 of {!r}"),
+        (
+            b"a" * 2_000 + b"\xff",
+            "corpus: expected UTF-8 text, got other bytes at byte 2000 of {!r};"
+            " -o encoding=latin-1 names another encoding",
+        ),
     ],
 )
 def test_a_corpus_that_cannot_be_read(tmp_path: Path, content: bytes | None, line: str) -> None:
