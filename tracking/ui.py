@@ -116,6 +116,8 @@ def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
     try:
         yield process
     finally:
+        # SIGTERM lets the server close its files. If it has not ended STOP_SECONDS later, SIGKILL ends it. The signals
+        # go to the whole group, so that no child of the server stays.
         for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, number)

@@ -93,6 +93,8 @@ class SearchFolder:
         """True if a launcher runs the search now."""
         if not (self.path / "launcher.lock").exists():
             return False
+        # A running launcher holds this lock, and the system releases it when the launcher dies. If the lock can be
+        # acquired here, no launcher runs. It is released at once, so that a launcher may begin.
         with suppress(OSError):  # somebody else's folder
             if not try_acquire(self.launcher_lock):
                 return True

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.25  # between two looks at the workers
 OLD_WORKERS_SECONDS = 60.0  # workers of a killed launcher have this time to end; they need milliseconds
 FREED_SECONDS = 5.0  # within this time the system releases the lock of a process that was killed
-USELESS_DEATHS = 3  # how often in a row a worker is started again whose processes die before they begin a trial
+# A worker may die before it begins a trial for a reason that passes, for example because the memory is full for a
+# moment. So it is started again. After so many starts in a row without a trial it is left out.
+USELESS_DEATHS = 3
 NO_SPACE = "the disk is full; --resume goes on"
 
 
