@@ -22,7 +22,7 @@ from tracking.values import batch
 
 End = tuple[int, str, float]  # time, trial, score
 SETTLING_SECONDS = 1.0  # an end that is this old has certainly been read, and so have all earlier ends
-REFUSED = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
+REFUSED_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
 OUTCOME = f"{PREFIX}outcome"
 STATUSES = {"completed": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
 
@@ -141,7 +141,7 @@ class Projection:
         try:
             self._send(trial, over, hold)
         except MlflowException as error:
-            if error.error_code not in REFUSED:
+            if error.error_code not in REFUSED_CODES:
                 raise
             trial.ended = True  # its run was deleted, or MLflow does not take one of its values
             self.dropped.append(f"trial {trial.name} is not in MLflow: {str(error).splitlines()[0][:120]}")

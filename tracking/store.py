@@ -54,8 +54,8 @@ def resolve(uri: str | None) -> str:
     return f"{SQLITE}{file}"
 
 
-def words(uri: str) -> list[str]:
-    """The words that a command needs to find the store of a resolved URI; none if it finds the store by itself."""
+def uri_arguments(uri: str) -> list[str]:
+    """The arguments with which a command finds the store of a resolved URI; none if it finds the store by itself."""
     try:
         found = resolve(None) == uri
     except RecurrentError:  # MLFLOW_TRACKING_URI names a kind of store that we do not take

@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments.config import recipes
 from experiments.config.ranges import WIDTH_STEP, whole
-from experiments.config.spec import FIRST, REDUCTION, STARTUP, Spec
+from experiments.config.spec import FIRST, MEDIAN_STARTUP, REDUCTION, Spec
 from experiments.system.resources import usable_cores
 from experiments.tasks.base import Task
 from search_spaces.cells import facts
@@ -78,7 +78,7 @@ def expected_epochs(pruner: str, epochs: int, place: int) -> float:
     if pruner == "none" or epochs <= FIRST:
         return epochs
     if pruner == "median":
-        return epochs if place <= STARTUP else (FIRST + epochs) / 2
+        return epochs if place <= MEDIAN_STARTUP else (FIRST + epochs) / 2
     if pruner == "halving":
         return _halving(FIRST, epochs, place)
     starts = [FIRST * REDUCTION**bracket for bracket in range(epochs) if FIRST * REDUCTION**bracket <= epochs]

@@ -17,7 +17,7 @@ STRATEGIES = ("random", "grid", "tpe")  # of --oracle
 PRUNERS = ("none", "median", "halving", "hyperband")  # of --pruner
 FIRST = 3  # epochs that every trial gets before a pruner judges it
 REDUCTION = 3  # one in REDUCTION trials of a rung goes on to the next rung, which has REDUCTION times the epochs
-STARTUP = 5  # completed trials that the median needs before it prunes
+MEDIAN_STARTUP = 5  # completed trials that the median needs before it prunes
 SCHEDULES = ("constant", "cosine")  # of --schedule
 
 

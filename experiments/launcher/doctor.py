@@ -14,7 +14,7 @@ from tracking.errors import RecurrentError
 from tracking.store import connect, database, working
 from tracking.text import format_memory
 
-SPACE = 2**30  # bytes; with less free disk a search may run out of space
+LEAST_FREE_BYTES = 2**30  # with less free disk a search may run out of space
 INSTALL = ".venv/bin/pip install -c requirements.lock -e '.[gpu]'"
 AGAIN = ".venv/bin/pip install --force-reinstall -c requirements.lock -e ."
 
@@ -61,8 +61,8 @@ def _machine() -> Finding:
 
 def _disk(place: Path) -> Finding:
     free = shutil.disk_usage(place).free
-    advice = "" if free >= SPACE else f"make room: at least {format_memory(SPACE)}"
-    return Finding("disk", f"{format_memory(free)} free in {place}", free >= SPACE, advice)
+    advice = "" if free >= LEAST_FREE_BYTES else f"make room: at least {format_memory(LEAST_FREE_BYTES)}"
+    return Finding("disk", f"{format_memory(free)} free in {place}", free >= LEAST_FREE_BYTES, advice)
 
 
 def _accelerator() -> list[Finding]:

@@ -183,7 +183,7 @@ class Supervisor:
         if state is None:
             self._replace(place, reason)
             return
-        trial = self.folder.trial(int(state.number))
+        trial = self.folder.trial(state.number)
         # The killed worker held the trial's lock, and the system releases it. If the lock is not free after
         # FREED_SECONDS, another worker has begun the trial again. That new attempt goes on.
         if try_acquire(trial.lock, FREED_SECONDS):

@@ -65,7 +65,7 @@ class Proposals:
             return self.next_of_grid
         seeds = np.random.SeedSequence(self.seed, spawn_key=(PROPOSAL_SEEDS, len(tried))).generate_state(2)
         rng, sampler = np.random.RandomState(seeds[0]), RandomSampler(int(seeds[1]))
-        if self.strategy == "random" or len(trials) < tpe.STARTUP:
+        if self.strategy == "random" or len(trials) < tpe.RANDOM_TRIALS:
             return self._untried(self._complete({}, sampler), tried, rng, sampler)
         better, others = tpe.split(trials, self.minimize)
         ratios = [tpe.DensityRatio(group, better, others) for group in self.groups]

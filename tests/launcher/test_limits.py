@@ -88,7 +88,7 @@ def over(one: Watch) -> str:
 
 
 def test_the_time_limit(tmp_path: Path, clock: dict[str, int]) -> None:
-    one = watch(tmp_path, Limits(time=45 * 60))
+    one = watch(tmp_path, Limits(time_seconds=45 * 60))
     assert wait(clock, 45 * MINUTE_SECONDS, lambda: over(one)) == ""
     clock["now"] += 1
     assert over(one) == "the time limit of 45 min 0 s is over"
@@ -96,7 +96,7 @@ def test_the_time_limit(tmp_path: Path, clock: dict[str, int]) -> None:
 
 def test_time_that_nobody_looked_at_does_not_count(tmp_path: Path, clock: dict[str, int]) -> None:
     """The machine was suspended, or the launcher was stopped, for a day."""
-    one = watch(tmp_path, Limits(time=45 * 60, trial_time=60))
+    one = watch(tmp_path, Limits(time_seconds=45 * 60, trial_time_seconds=60))
     start(tmp_path)
     assert (offence(one), over(one)) == ("", "")
     clock["now"] += 24 * 60 * MINUTE_SECONDS * 1000
@@ -106,7 +106,7 @@ def test_time_that_nobody_looked_at_does_not_count(tmp_path: Path, clock: dict[s
 
 
 def test_a_clock_that_is_set_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = watch(tmp_path, Limits(time=45 * 60, trial_time=60))
+    one = watch(tmp_path, Limits(time_seconds=45 * 60, trial_time_seconds=60))
     monkeypatch.setattr("tracking.journal.now", lambda: 1_700_000_000_000)
     start(tmp_path)
     assert (offence(one), over(one)) == ("", "")
@@ -123,7 +123,7 @@ def test_the_target(tmp_path: Path, direction: str, scores: tuple[float, float])
 
 
 def test_a_worker_without_a_trial_is_hung_after_ten_minutes(tmp_path: Path, clock: dict[str, int]) -> None:
-    one = watch(tmp_path, Limits(data=10.0))
+    one = watch(tmp_path, Limits(data_seconds=10.0))
     assert offence(one) == ""
     assert wait(clock, 10 * MINUTE_SECONDS, lambda: offence(one)) == ""
     assert wait(clock, 1, lambda: offence(one)) == "hung: no trial for 10 min 0 s"
@@ -137,7 +137,7 @@ def test_a_worker_without_a_trial_is_hung_after_ten_minutes(tmp_path: Path, cloc
 def test_a_worker_may_take_twenty_times_as_long_for_the_data_as_the_launcher(
     tmp_path: Path, clock: dict[str, int]
 ) -> None:
-    one = watch(tmp_path, Limits(data=60.0))
+    one = watch(tmp_path, Limits(data_seconds=60.0))
     assert offence(one) == ""
     assert wait(clock, 20 * MINUTE_SECONDS, lambda: offence(one)) == ""
     assert wait(clock, 1, lambda: offence(one)) == "hung: no trial for 20 min 0 s"
@@ -212,7 +212,7 @@ def test_a_large_candidate_has_twenty_times_its_own_epochs(tmp_path: Path, clock
 
 
 def test_a_trial_without_an_epoch_in_its_time(tmp_path: Path, clock: dict[str, int]) -> None:
-    one, journal = watch(tmp_path, Limits(trial_time=60)), start(tmp_path)
+    one, journal = watch(tmp_path, Limits(trial_time_seconds=60)), start(tmp_path)
     assert offence(one) == ""
     assert (
         wait(clock, MINUTE_SECONDS + 0.001, lambda: offence(one)) == "no epoch within the trial time limit of 1 min 0 s"
@@ -223,7 +223,7 @@ def test_a_trial_without_an_epoch_in_its_time(tmp_path: Path, clock: dict[str, i
 
 
 def test_an_epoch_that_alone_takes_too_long(tmp_path: Path, clock: dict[str, int]) -> None:
-    one, journal = watch(tmp_path, Limits(trial_time=60)), start(tmp_path)
+    one, journal = watch(tmp_path, Limits(trial_time_seconds=60)), start(tmp_path)
     epoch(journal, 0)
     assert offence(one) == ""
     assert wait(clock, MINUTE_SECONDS + 0.001, lambda: offence(one)) == "stopped at the trial time limit of 1 min 0 s"
@@ -237,7 +237,7 @@ def test_an_epoch_that_alone_takes_too_long(tmp_path: Path, clock: dict[str, int
 
 
 def test_the_trial_time_limit_is_of_the_whole_training(tmp_path: Path, clock: dict[str, int]) -> None:
-    one, journal = watch(tmp_path, Limits(trial_time=60)), start(tmp_path)
+    one, journal = watch(tmp_path, Limits(trial_time_seconds=60)), start(tmp_path)
     clock["now"] += 50_000
     epoch(journal, 0, seconds=50.0)
     assert offence(one) == ""
@@ -272,7 +272,7 @@ def test_only_the_workers_own_running_trial(tmp_path: Path, clock: dict[str, int
 def test_a_process_is_not_judged_by_the_trial_at_which_the_one_before_it_died(
     tmp_path: Path, clock: dict[str, int]
 ) -> None:
-    one = watch(tmp_path, Limits(trial_time=60))
+    one = watch(tmp_path, Limits(trial_time_seconds=60))
     journal = start(tmp_path)
     assert wait(clock, 50, lambda: offence(one)) == ""
     assert wait(clock, 10 * MINUTE_SECONDS, lambda: offence(one, pid=PIDS[1])) == "", "it imports TensorFlow"
@@ -283,7 +283,7 @@ def test_a_process_is_not_judged_by_the_trial_at_which_the_one_before_it_died(
 
 
 def test_the_time_limit_ends_no_search_that_is_done(tmp_path: Path, clock: dict[str, int]) -> None:
-    one = Watch(Limits(time=60), Progress(tmp_path, "min", 1, 10), "session")
+    one = Watch(Limits(time_seconds=60), Progress(tmp_path, "min", 1, 10), "session")
     journal = start(tmp_path)
     assert wait(clock, 50, lambda: over(one)) == ""
     end(journal, 0.5)
@@ -350,7 +350,7 @@ def test_what_a_trial_waited_for_is_no_epoch(tmp_path: Path, clock: dict[str, in
 
 def test_a_training_that_goes_on_after_all_has_its_limit(tmp_path: Path, clock: dict[str, int]) -> None:
     """It was over at a limit that --resume has raised, and its horizon had not been measured."""
-    one, journal = watch(tmp_path, Limits(trial_time=60)), start(tmp_path)
+    one, journal = watch(tmp_path, Limits(trial_time_seconds=60)), start(tmp_path)
     epoch(journal, 0, seconds=10.0)
     journal.append("trained", execution=0)
     assert offence(one) == ""

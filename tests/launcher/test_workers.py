@@ -342,7 +342,7 @@ def test_a_worker_that_hangs_without_a_trial_is_left_out(search: SearchFolder, m
         Supervisor(search, 2, [], making(HangingTuner), "fork"),
         Progress(search.path / "trials", "min", 300, 1),
     )
-    one.watch = Watch(Limits(hung=1.0), progress, one.session)
+    one.watch = Watch(Limits(hung_seconds=1.0), progress, one.session)
     said: list[str] = []
     one.warn, ticking = said.append, patience(1_000)
     assert one.run(lambda session: None, lambda: (ticking(), progress.update())) == "done"  # type: ignore[func-returns-value]
@@ -352,7 +352,7 @@ def test_a_worker_that_hangs_without_a_trial_is_left_out(search: SearchFolder, m
 
 def test_a_search_whose_workers_all_hang_has_failed(search: SearchFolder, tmp_path: Path) -> None:
     one = Supervisor(search, 1, [], make_sleeping, "fork")
-    one.watch = Watch(Limits(hung=0.5), Progress(tmp_path / "trials", "min", 1, 1), one.session)
+    one.watch = Watch(Limits(hung_seconds=0.5), Progress(tmp_path / "trials", "min", 1, 1), one.session)
     with pytest.raises(WorkersDied, match="^hung: no trial for 0 s"):
         one.run(lambda session: None, patience())
 

@@ -43,12 +43,12 @@ def _copy(old: str, new: str | None, uri: str) -> int:
     from experiments.config.folders import SEARCHES, SearchFolder, no_search
     from experiments.config.spec import Spec
     from experiments.launcher.copies import new_id
-    from tracking.store import words
+    from tracking.store import uri_arguments
 
     folder = SearchFolder(SEARCHES / old)
     if not folder.spec.exists():
         raise BadInput(no_search("OLD", old))
     task, name = Spec.read(folder).task, new_id(folder, uri, new)
-    again = shlex.join(["recurrent", "search", task, "--name", name, "--resume", *words(uri)])
+    again = shlex.join(["recurrent", "search", task, "--name", name, "--resume", *uri_arguments(uri)])
     print(f"{old} is now {name}, a search of its own; to go on with it:\n  {again}")
     return 0

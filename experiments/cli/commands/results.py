@@ -142,9 +142,10 @@ def show(name: str, uri: str, hints: bool = False) -> int:
 
 
 def _next(name: str, uri: str, best: bool) -> str:
-    from tracking.store import words
+    from tracking.store import uri_arguments
 
-    ui, export = (shlex.join(["recurrent", *part, *words(uri)]) for part in (["ui"], ["export", name, "--to", "DIR"]))
+    calls = (["ui"], ["export", name, "--to", "DIR"])
+    ui, export = (shlex.join(["recurrent", *call, *uri_arguments(uri)]) for call in calls)
     if not best:
         return f"\nnext:\n  {ui}   what failed, and why, in the browser"
     return (

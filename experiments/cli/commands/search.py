@@ -139,12 +139,12 @@ def _again(parsed: argparse.Namespace, name: str) -> str:
 
 
 def _show(name: str, uri: str, sent: bool) -> int:
-    from tracking.store import words
+    from tracking.store import uri_arguments
 
     try:
         shown = results.show(name, uri, hints=True)
     except RecurrentError as error:  # the server has gone meanwhile
-        sync = shlex.join(["recurrent", "sync", name, *words(uri)])
+        sync = shlex.join(["recurrent", "sync", name, *uri_arguments(uri)])
         print(f"recurrent search: the search is done, but {error}; to send it:\n  {sync}", file=sys.stderr)
         return 1
     return shown if sent else 1

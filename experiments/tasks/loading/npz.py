@@ -202,7 +202,7 @@ class OwnData(Task):
         """How the file was read, in one line."""
         goal = "classification" if self.loss == "categorical" else "regression"
         shorter, tokens = self.splits["train"][2] is not None, 0 if self.features else len(self._tokens)
-        x = description.steps(self.steps, shorter, self.features, tokens)
+        x = description.describe_x(self.steps, shorter, self.features, tokens)
         sizes = ", ".join(f"{len(self._used(name)[0])} {name}" for name in SPLITS)
         missing = ", ".join(self._missing()) if self.reading > 1 else ""
         parts = [f"{self.file}: {goal}", f"x: {x}", f"y: {self._about_answers()}", f"samples: {sizes}"]
