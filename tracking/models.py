@@ -117,7 +117,7 @@ def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card:
 
 
 def _send(client: MlflowClient, model: LoggedModel, folder: str) -> None:
-    """Sends the files of a model. MLflow itself does not know that a store lies elsewhere than its paths say."""
+    """Sends the files of a model to where the store lies now. MLflow itself would take the path that it has stored."""
     place = _place(client, model)
     if place == model.artifact_location:
         client.log_model_artifacts(model.model_id, folder)
@@ -128,7 +128,7 @@ def _send(client: MlflowClient, model: LoggedModel, folder: str) -> None:
 def _remove(client: MlflowClient, model: LoggedModel) -> None:
     """Deletes a model and its local files, since MLflow only hides the model. A server deletes its files itself.
 
-    Files that lie outside of the store are left alone.
+    Files outside the folder of the store are left alone.
     """
     place = _place(client, model)
     if is_local_uri(place, is_tracking_or_registry_uri=False):
@@ -139,7 +139,10 @@ def _remove(client: MlflowClient, model: LoggedModel) -> None:
 
 
 def _own(client: MlflowClient, model: LoggedModel) -> Path:
-    """The folder outside of which no file of a model is deleted: that of a file store, else that of the experiment."""
+    """Files outside this folder are never deleted.
+
+    It is the folder of a file store. For a server it is the folder of the experiment.
+    """
     file = database(client.tracking_uri)
     if file:
         return file.parent

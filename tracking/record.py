@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tracking.errors import RecurrentError, SearchStateError, Unreachable
 from tracking.journal import now
 from tracking.runs import Projection
-from tracking.store import database, in_a_line, locked, tune, words
+from tracking.store import database, in_a_line, locked, tune, uri_arguments
 from tracking.tags import PREFIX
 
 EVERY_SECONDS = 2.0  # between two looks at the journals
@@ -183,7 +183,7 @@ class Record:
             self.reachable = False
             time.sleep(RETRY_SECONDS)
         if not done:
-            sync = shlex.join(["recurrent", "sync", self.name, *words(self.uri)])
+            sync = shlex.join(["recurrent", "sync", self.name, *uri_arguments(self.uri)])
             when = " once that is put right" if self.refusal else ""
             self._say(f"MLflow lacks the last results; `{sync}` sends them{when}")
         self._say_dropped()

@@ -123,8 +123,8 @@ def _write(file: Path, root: Path) -> None:
 def _shown(file: Path) -> Path | None:
     """The root of a store that has no file beside it, since an earlier version has made it; None if nothing shows it.
 
-    Its first experiment keeps its files in ROOT/mlartifacts. A folder that still has the files, and not the database,
-    is no root: the files stay there.
+    Its first experiment keeps its files in ROOT/mlartifacts. If the database alone was moved from there, the folder is
+    no root, and the files stay there.
     """
     query = f"SELECT artifact_location FROM experiments WHERE artifact_location LIKE 'file://%/{ARTIFACTS}/%'"
     how = "mode=ro" if os.access(file.parent, os.W_OK) else "immutable=1"  # in WAL mode SQLite writes beside the file
@@ -155,7 +155,7 @@ def _prefixes(old: Path, new: Path) -> list[tuple[str, str]]:
 def _rewrite(file: Path, old: Path, new: Path) -> int:
     """Gives all paths below `old` the folder `new`, in one transaction; returns their number.
 
-    A kill behind the transaction repeats it. If `new` lies in `old`, the paths that have it already are left alone.
+    After a kill the next call repeats it. If `new` lies in `old`, paths below `new` are not changed again.
     """
     nested = "AND substr({column}, 1, ?) != ?" if new.is_relative_to(old) else ""
     count = 0

@@ -21,8 +21,8 @@ from tracking.tags import PREFIX, is_new, ours, renewed
 from tracking.values import batch
 
 End = tuple[int, str, float]  # time, trial, score
-SETTLING_MILLISECONDS = 1_000  # an end that is this old has certainly been read, and so have all earlier ends
-REFUSED = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
+SETTLING_SECONDS = 1.0  # an end that is this old has certainly been read, and so have all earlier ends
+REFUSED_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
 OUTCOME = f"{PREFIX}outcome"
 STATUSES = {"completed": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
 
@@ -123,7 +123,7 @@ class Projection:
             over: no worker is alive. A trial that has not ended is closed as interrupted.
             hold: seconds that a trial's epochs may wait for more of them.
         """
-        latest = now() if over else now() - SETTLING_MILLISECONDS
+        latest = now() if over else now() - int(1000 * SETTLING_SECONDS)
         for name, events in self.reader.read():
             trial = self._trial(name)
             self.open += [] if trial in self.open or trial.ended else [trial]
@@ -141,7 +141,7 @@ class Projection:
         try:
             self._send(trial, over, hold)
         except MlflowException as error:
-            if error.error_code not in REFUSED:
+            if error.error_code not in REFUSED_CODES:
                 raise
             trial.ended = True  # its run was deleted, or MLflow does not take one of its values
             self.dropped.append(f"trial {trial.name} is not in MLflow: {str(error).splitlines()[0][:120]}")

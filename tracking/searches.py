@@ -68,7 +68,7 @@ def deleted_searches(client: MlflowClient) -> set[str]:
 
 
 def _is_search(run: Run) -> bool:
-    """False for a run of another program that writes tags of the same names as earlier versions of ours did."""
+    """Whether a run is ours. Another program may write tags of the names that our earlier versions wrote."""
     tags = ours(run.data.tags)
     if tags.get("kind") != "search" or not tags.get("search_id"):
         return False
@@ -109,7 +109,7 @@ def trial_runs(client: MlflowClient, parent: Run) -> dict[str, list[Run]]:
 
 
 def own_trials(parent: Run, children: list[Run]) -> dict[str, list[Run]]:
-    """Of some runs the trials of a search, as `trial_runs` returns them."""
+    """The trials of a search among some runs, as `trial_runs` returns them."""
     name, own = search_name(parent), spec_id(parent)
     found: dict[str, list[Run]] = {}
     for run in sorted(children, key=lambda run: -len(run.data.metrics)):
@@ -128,7 +128,7 @@ def sessions(client: MlflowClient, parent: Run) -> set[str]:
 
 
 def spec_id(parent: Run) -> str:
-    """Tells a search from another one of the same name."""
+    """The id of a search. Another search of the same name has another one."""
     tags = ours(parent.data.tags)
     spec = spec_in(tags) or parent.data.params  # MLflow has cut the spec of a long search of an earlier version
     return tags.get("spec_id", str(spec.get("id", "")))

@@ -54,8 +54,8 @@ def resolve(uri: str | None) -> str:
     return f"{SQLITE}{file}"
 
 
-def words(uri: str) -> list[str]:
-    """The words that a command needs to find the store of a resolved URI; none if it finds the store by itself."""
+def uri_arguments(uri: str) -> list[str]:
+    """The arguments with which a command finds the store of a resolved URI; none if it finds the store by itself."""
     try:
         found = resolve(None) == uri
     except RecurrentError:  # MLFLOW_TRACKING_URI names a kind of store that we do not take
@@ -82,8 +82,8 @@ def read_only(uri: str) -> bool:
 def readable(uri: str) -> str:
     """The URI with which MLflow can read a store.
 
-    SQLite reads our databases, which are in WAL mode, only where it can write beside them, unless it is told that
-    nobody changes them.
+    Our databases are in WAL mode. SQLite reads such a database only if it can write beside it, or if it is told that
+    nobody changes it.
     """
     file = database(uri)
     changing = file is not None and file.with_name(f"{file.name}-wal").exists()
@@ -94,7 +94,7 @@ def readable(uri: str) -> str:
 def connect(uri: str, create: bool = False) -> "MlflowClient":
     """A client for a resolved URI. Raises StoreError if there is no record, Unreachable if no server answers.
 
-    `create` makes the record. A record that was copied or moved is told so, and the user in a line: see root.py.
+    `create` makes the record. If the store was moved, its paths are changed first, and one line says so: see root.py.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)

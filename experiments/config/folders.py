@@ -37,6 +37,11 @@ def no_search(argument: str, name: str) -> str:
     return f"{argument}: expected a search in {SEARCHES}/{some}, got {name!r}{did_you_mean(name, known)}"
 
 
+def is_running(argument: str, name: str) -> str:
+    """The message that the search of this name is running now."""
+    return f"{argument}: expected a search that is not running, got {name!r}, which is"
+
+
 class TrialFolder:
     """The files of one trial."""
 
@@ -88,6 +93,8 @@ class SearchFolder:
         """True if a launcher runs the search now."""
         if not (self.path / "launcher.lock").exists():
             return False
+        # A running launcher holds this lock, and the system releases it when the launcher dies. If the lock can be
+        # acquired here, no launcher runs. It is released at once, so that a launcher may begin.
         with suppress(OSError):  # somebody else's folder
             if not try_acquire(self.launcher_lock):
                 return True

@@ -17,7 +17,7 @@ STRATEGIES = ("random", "grid", "tpe")  # of --oracle
 PRUNERS = ("none", "median", "halving", "hyperband")  # of --pruner
 FIRST = 3  # epochs that every trial gets before a pruner judges it
 REDUCTION = 3  # one in REDUCTION trials of a rung goes on to the next rung, which has REDUCTION times the epochs
-STARTUP = 5  # completed trials that the median needs before it prunes
+MEDIAN_STARTUP = 5  # completed trials that the median needs before it prunes
 SCHEDULES = ("constant", "cosine")  # of --schedule
 
 
@@ -82,7 +82,10 @@ class Spec:
         apart = (*MAY_CHANGE, "task", "options", "digest", "code")
         fields = {key: value for key, value in self.to_json().items() if key not in apart}
         found = {f"--{key.replace('_', '-')}": value for key, value in fields.items()}
-        options = {**self.options, **({"corpus": "a file"} if has_file(self.options) else {})}  # its digest tells it
+        options = {
+            **self.options,
+            **({"corpus": "a file"} if has_file(self.options) else {}),
+        }  # the digest tells it apart
         found |= {f"-o {key}": value for key, value in options.items()} | {"data of digest": self.digest[:12]}
         return {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in found.items()}
 

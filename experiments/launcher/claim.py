@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from filelock import Timeout
 
-from experiments.config.folders import SEARCHES, SearchFolder, try_acquire
+from experiments.config.folders import SEARCHES, SearchFolder, is_running, try_acquire
 from experiments.config.spec import Spec
 from tracking.errors import SearchStateError
 
@@ -71,14 +71,13 @@ def _take(folder: SearchFolder) -> None:
             if try_acquire(folder.launcher_lock, OTHER_LAUNCHER_SECONDS):
                 return
             if folder.path.exists():
-                name = folder.path.name
-                raise SearchStateError(f"--name: expected a search that is not running, got {name!r}, which is")
+                raise SearchStateError(is_running("--name", folder.path.name))
 
 
 @contextmanager
 def held(folder: SearchFolder) -> Iterator[None]:
     """Keeps every launcher away from a search whose folder is there. Raises SearchStateError if the search runs."""
-    running = f"NAME: expected a search that is not running, got {folder.path.name!r}, which is"
+    running = is_running("NAME", folder.path.name)
     if not folder.path.is_dir():
         yield
         return

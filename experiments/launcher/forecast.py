@@ -63,7 +63,7 @@ class Forecast:
 
     def _estimated(self, trial: TrialState) -> float:
         """Estimated seconds of a trial, from its architecture and its place."""
-        epochs = estimate.expected_epochs(self.spec.pruner, self.spec.epochs, int(trial.number) + 1)
+        epochs = estimate.expected_epochs(self.spec.pruner, self.spec.epochs, trial.number + 1)
         return self.spec.executions * self._seconds(trial, epochs)
 
     def _trained(self, trial: TrialState) -> float:

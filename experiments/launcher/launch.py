@@ -16,13 +16,14 @@ from experiments.config.folders import SEARCHES, SearchFolder
 from experiments.config.spec import Spec
 from experiments.launcher.card import describe
 from experiments.launcher.claim import abandon, check_name, claim
-from experiments.launcher.display import Display, say, waiting
+from experiments.launcher.display import Display
 from experiments.launcher.forecast import Forecast
 from experiments.launcher.limits import Watch, limits
 from experiments.launcher.opening import Opening, make_record
 from experiments.launcher.progress import Progress, TrialState
 from experiments.launcher.settings import free_name
 from experiments.launcher.supervise import NO_SPACE, Supervisor
+from experiments.system.console import say, waiting
 from experiments.system.devices import gpus
 from experiments.system.files import write_json
 from experiments.tasks import base

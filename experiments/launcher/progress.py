@@ -11,7 +11,7 @@ from tracking.journal import Event, TrialsReader
 class TrialState:
     """What is known of one trial."""
 
-    number: str  # with leading zeros, the name of its folder
+    name: str  # of its folder, for example 0003
     lines: int = 0  # of its journal
     architecture: str = ""
     values: dict[str, Any] = field(default_factory=dict)
@@ -35,6 +35,10 @@ class TrialState:
     seconds: float = 0.0
     last: int = 0  # time of the last event, milliseconds since 1970
     paces: list[float] = field(default_factory=list)  # seconds of each epoch, measured by its worker
+
+    @property
+    def number(self) -> int:
+        return int(self.name)
 
     def take(self, events: list[Event]) -> bool:
         """Takes in new events; returns True if the trial has ended with them."""
@@ -106,7 +110,7 @@ class Progress:
 
     def _rank(self, trial: TrialState) -> tuple[float, int, str]:
         sign = 1 if self.direction == "min" else -1
-        return sign * (trial.score or 0.0), trial.last, trial.number
+        return sign * (trial.score or 0.0), trial.last, trial.name
 
     def running(self, session: str) -> list[TrialState]:
         """The trials that this launcher's workers run, by worker."""
@@ -122,7 +126,7 @@ class Progress:
     def left(self) -> int:
         """How many of the planned trials have not ended. After a lower --trials some trials are not planned."""
         ended = (trial for trial in self.trials.values() if trial.outcome)
-        return self.planned - sum(int(trial.number) < self.planned for trial in ended)
+        return self.planned - sum(trial.number < self.planned for trial in ended)
 
     def best(self) -> TrialState | None:
         """The trial with the best score, whose model is logged. Of trials with equal scores it is the first to end."""

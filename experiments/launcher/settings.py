@@ -91,7 +91,7 @@ def _copy(before: Spec, task: str, folder: SearchFolder) -> Path | None:
 def _going_on(before: Spec, task: str, options: dict[str, str], copy: Path | None) -> Source:
     """The task and the options of a search that is resumed. A file that is not where the user says is looked for.
 
-    Whether its data are those of the search is found out later, with all that the user has typed.
+    The data are compared with those of the search later, together with all other values that the user has typed.
     """
     merged = {**before.options, **options}
     typed = [name for name in (task, options.get(CORPUS, "")) if Path(name).is_file()]
@@ -104,7 +104,7 @@ def _going_on(before: Spec, task: str, options: dict[str, str], copy: Path | Non
 
 
 def _kind(task: str) -> str:
-    """What stays of a task whose file has come to another place. Data are known by their digest, code by its name."""
+    """What of a task may not change on --resume: the name of a file of code. A file of data may have another name."""
     return Path(task).name if task.endswith(".py") else ".npz" if task.endswith(".npz") else task
 
 

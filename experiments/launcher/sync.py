@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config import estimate
-from experiments.config.folders import SearchFolder, try_acquire
+from experiments.config.folders import SearchFolder, is_running, try_acquire
 from experiments.config.spec import Spec
 from experiments.launcher.card import describe
 from experiments.launcher.opening import Opening
@@ -43,7 +43,7 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> Sent:
     # A running launcher holds this lock and sends its search itself.
     # Two senders at the same time could make two runs for one trial.
     if not try_acquire(folder.launcher_lock):
-        raise SearchStateError(f"NAME: expected a search that is not running, got {folder.path.name!r}, which is")
+        raise SearchStateError(is_running("NAME", folder.path.name))
     try:
         spec = Spec.read(folder)
         described = _described(folder, spec)

@@ -65,7 +65,7 @@ class Proposals:
             return self.next_of_grid
         seeds = np.random.SeedSequence(self.seed, spawn_key=(PROPOSAL_SEEDS, len(tried))).generate_state(2)
         rng, sampler = np.random.RandomState(seeds[0]), RandomSampler(int(seeds[1]))
-        if self.strategy == "random" or len(trials) < tpe.STARTUP:
+        if self.strategy == "random" or len(trials) < tpe.RANDOM_TRIALS:
             return self._untried(self._complete({}, sampler), tried, rng, sampler)
         better, others = tpe.split(trials, self.minimize)
         ratios = [tpe.DensityRatio(group, better, others) for group in self.groups]
@@ -95,7 +95,7 @@ class Proposals:
         return walk(self.space, choose)
 
     def _untried(self, values: Values, tried: set[Any], rng: np.random.RandomState, sampler: RandomSampler) -> Values:
-        """`values` if they are untried. Else a random one of them is replaced, again and again, until they are."""
+        """`values` if they are untried. If not, random ones of them are replaced, one at a time, until they are."""
         while key(values) in tried:
             replaced = list(values)[rng.randint(len(values))]
             values = self._complete({name: value for name, value in values.items() if name != replaced}, sampler)

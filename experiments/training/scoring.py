@@ -118,10 +118,10 @@ def _by_batches(model: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def grain(task: Task, y: np.ndarray, judged: np.ndarray) -> float:
-    """By how much rounding alone may change a score, as far as it does not grow with the score.
+    """How much rounding alone may change a score, besides the part that is proportional to the score.
 
-    Rounding moves the outputs, which changes a mean squared error. Where every answer is right or wrong, rounding may
-    turn one answer.
+    Rounding moves the outputs, which changes a mean squared error. If every answer is right or wrong, rounding may turn
+    one answer.
 
     Args:
         judged: what the task says of the answers; see `Task.judge`.

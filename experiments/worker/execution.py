@@ -142,8 +142,8 @@ class RecurrentTuner(SearchTuner):
     def _save(self, training: Training, folder: TrialFolder, execution: int, seconds: float) -> dict[str, Any]:
         """Writes the checkpoint, which has all fields of the "epoch" event; returns its state.
 
-        The checkpoint of a better epoch is also the file of its weights. This file is there before the checkpoint is,
-        and that of the former best epoch is removed after it. A kill at any moment leaves a checkpoint whose best
+        The weights of a better epoch also have a file of their own. It is written before the checkpoint. The file of
+        the former best epoch is removed after the checkpoint. So a kill at any moment leaves a checkpoint whose best
         weights exist.
         """
         former_best, better = training.best_epoch, training.improved()

@@ -288,7 +288,7 @@ class Away:
 
 
 def test_a_model_that_cannot_be_logged_costs_nothing_else(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library for the server's files is missing, say: it is named, the search ends, and its run too."""
+    """For example, the library for the server's files is missing. It is named; the search and its run end."""
     written = recorded(desk, desk.client, monkeypatch)
     written.record.start()
     desk.write("0000", *COMPLETED)

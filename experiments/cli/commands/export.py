@@ -36,7 +36,7 @@ def run(parsed: argparse.Namespace) -> int:
     from tracking.export import export
     from tracking.searches import existing_search, spec_of
     from tracking.store import resolve, working
-    from tracking.text import floors_line, format_number, metric_name
+    from tracking.text import floors_line, format_count, format_number, metric_name
 
     uri = resolve(parsed.tracking_uri)
     client, search = existing_search(parsed.name, uri)
@@ -48,7 +48,8 @@ def run(parsed: argparse.Namespace) -> int:
         card = export(client, uri, search, to, score, prepare)
     name = metric_name(card["metric"])
     val, recorded = (format_number(card[key], 7) for key in ("rescored", "model_score"))
-    print(f"exported {card['architecture']} (trial {card['trial']}, {card['parameters']:,} parameters) to {to}/")
+    size = format_count(card["parameters"])
+    print(f"exported {card['architecture']} (trial {card['trial']}, {size} parameters) to {to}/")
     if len(card["executions"]) > 1:
         print(f"execution {card['execution']}, counted from 0, is {card['execution_reason']}")
     print(f"validation {name} {val}, recorded {recorded}; test {name} {format_number(card['test_score'])}")

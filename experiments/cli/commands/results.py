@@ -6,7 +6,8 @@ import sys
 from datetime import datetime
 from typing import Any
 
-from experiments.cli.parsing import add_tracking_uri, console
+from experiments.cli.parsing import add_tracking_uri
+from experiments.system.console import console
 from tracking.as_json import as_json
 from tracking.errors import BadInput
 
@@ -68,7 +69,7 @@ def _here(search: Any) -> dict[str, Any]:
     folder = SearchFolder(SEARCHES / search_name(search))
     try:
         own = folder.spec.exists() and Spec.read(folder).id == spec_id(search)
-    except BadInput:  # a damaged folder keeps no search from being listed
+    except BadInput:  # the list has searches with damaged folders, too
         own = False
     if not own:
         return {"bytes": None, "resumable": False}
@@ -89,7 +90,7 @@ def _none(uri: str) -> str:
 
 
 def _line_or_warning(search: Any) -> dict[str, Any] | None:
-    """`line`; None for a search whose settings cannot be read, which is said."""
+    """What `line` returns. For a search whose settings cannot be read it prints a warning and returns None."""
     from tracking.errors import SearchStateError
 
     try:
@@ -141,9 +142,10 @@ def show(name: str, uri: str, hints: bool = False) -> int:
 
 
 def _next(name: str, uri: str, best: bool) -> str:
-    from tracking.store import words
+    from tracking.store import uri_arguments
 
-    ui, export = (shlex.join(["recurrent", *part, *words(uri)]) for part in (["ui"], ["export", name, "--to", "DIR"]))
+    calls = (["ui"], ["export", name, "--to", "DIR"])
+    ui, export = (shlex.join(["recurrent", *call, *uri_arguments(uri)]) for call in calls)
     if not best:
         return f"\nnext:\n  {ui}   what failed, and why, in the browser"
     return (

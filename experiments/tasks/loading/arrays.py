@@ -22,7 +22,7 @@ Split = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # x, y, lengths
 
 
 def read(path: Path) -> dict[str, Split]:
-    """The arrays of the splits train, val and test: x float32 or int32, y as it is in the file. Raises DataError."""
+    """The arrays of the splits train, val and test: x float32 or int32, y of the file unchanged. Raises DataError."""
     arrays = _load(path)
     for name in ("x", "y"):
         if name not in arrays:

@@ -15,7 +15,7 @@ Code = dict[str, str]  # the sha256 of each file, by its place beside the task's
 
 
 def code_of(task: str) -> Code:
-    """The code of a task's file, which is run for this; {} for another task."""
+    """The code of a user's task; {} for any other task. The file is run, so that its imports are known."""
     if not task.endswith(".py"):
         return {}
     path = Path(task).absolute()
@@ -39,7 +39,7 @@ def changed(code: Code, folder: Path) -> list[str]:
 
 
 def note(code: Code, task: Path, folder: Path) -> str:
-    """A line that says that the user's file `task` is not what is run; "" if it is, or if it is not there."""
+    """A line that says that the user's code has changed and that the copy is run; "" otherwise."""
     if not task.is_file() or not (names := changed(code, task.parent)):
         return ""
     return f"{', '.join(names)}: changed since the search began, which goes on with its copy in {folder}"

@@ -77,7 +77,7 @@ def _found(path: str, folders: Sequence[Path]) -> list[str]:
 
 
 def _candidates(path: Path, folders: Sequence[Path]) -> Iterator[Path]:
-    yield from (folder.absolute() / path for folder in folders)  # a whole path stays as it is
+    yield from (folder.absolute() / path for folder in folders)  # an absolute path is not changed by this
     yield from (folder.absolute() / path.name for folder in folders)
 
 
