@@ -54,7 +54,7 @@ def test_the_three_command_lines_of_make_quickstart(tmp_path: Path) -> None:
 @pytest.mark.skipif(not all(map(shutil.which, ("make", "git"))), reason="no make or no git")
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no git checkout that can be cloned")
 def test_make_quickstart_in_a_clone(tmp_path: Path) -> None:
-    """What a new user does: `git clone`, `make quickstart`. It installs into .venv, with the packages that pip keeps."""
+    """What a new user does: `git clone`, `make quickstart`. Pip may take the packages from its cache."""
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
     outer = {name: value for name, value in environment(tmp_path).items() if not name.startswith(("MAKE", "PYTHON"))}
