@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from experiments.worker.tuner import SearchTuner
 
 
-def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "SearchTuner":
+def make_tuner(
+    search: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None = None
+) -> "SearchTuner":
     """The tuner of one worker.
 
     Args:
         search: the search's folder.
         index: of the worker.
         session: names the worker's launcher.
+        memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
 
     Raises BadInput or DataError if the task cannot be made.
     """
@@ -52,7 +55,7 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
     objective = keras_tuner.Objective(f"val_{task.metric}", task.direction)
     chosen = pruner(spec.pruner, spec.epochs)
     oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, session, chosen)
-    return RecurrentTuner(oracle, space, spec, task, train, val, index)
+    return RecurrentTuner(oracle, space, spec, task, train, val, index, memory_limit)
 
 
 def space_arguments(spec: Spec, task: Task) -> dict[str, Any]:
