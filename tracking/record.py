@@ -85,8 +85,8 @@ class Record:
     def wait(self, enough: Callable[[], bool]) -> None:
         """Starts the thread, and waits until the record is open, `enough()` is true or `patience` is over.
 
-        If the record is not open then, the user is told, and the thread keeps asking. Raises the store's refusal, and a
-        defect of ours.
+        If the record is not open then, the user is told, and the thread keeps asking. Raises what keeps the record from
+        being opened: the store's refusal, or a defect of ours.
         """
         began, said = time.monotonic(), database(self.uri) is None  # a server gets one line, when the wait is over
         self._become(State.WAITING)
@@ -102,7 +102,7 @@ class Record:
         failure = self.error or Unreachable(f"tracking-uri: expected an MLflow store, got {self.uri}: no answer yet")
         if self._become(State.AWAY, failure, only=State.WAITING) is State.WAITING:
             self._say(f"{in_a_line(failure)}; the search goes on without its store, which {self._again(failure)}")
-        elif self.error and self.state in (State.REFUSED, State.BROKEN):
+        elif self.error and self.opened is None:
             raise self.error
 
     def _become(self, state: State, error: Exception | None = None, only: State | None = None) -> State:
