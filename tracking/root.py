@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from filelock import FileLock, Timeout
-
 ARTIFACTS = "mlartifacts"  # the folder of the models' files, beside the database
 LOCKED_SECONDS = 5.0  # longest wait for another process that writes to the database
 # Every column of MLflow's database in which a path or a file URI stands.
@@ -72,6 +70,8 @@ def follow(file: Path) -> str:
     before, here = recorded(file), file.parent
     if before.is_at(here) or not _writable(file):
         return ""
+    from filelock import FileLock, Timeout
+
     try:
         # Two commands may find a moved store at the same moment. The second one finds it done.
         with FileLock(file.with_name(f"{file.name}.lock"), timeout=LOCKED_SECONDS):

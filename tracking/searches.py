@@ -157,10 +157,19 @@ def find_or_make_search(
     parent = found[0]
     if spec_id(parent) != spec.get("id", ""):
         raise SearchStateError(f"--name: expected a new name, got {name!r}, which {client.tracking_uri} holds already")
-    for other in found[1:]:
-        if spec_id(other) == spec_id(parent):
-            client.delete_run(other.info.run_id)
+    delete_others(client, parent, found)
     return parent
+
+
+def delete_others(client: MlflowClient, parent: Run, found: list[Run] | None = None) -> None:
+    """Deletes further runs of a search, which a server has made that answered too late. The spec's id tells them.
+
+    Args:
+        found: the runs of its name, if they are known.
+    """
+    for other in searches_of(client, search_name(parent)) if found is None else found:
+        if spec_id(other) == spec_id(parent) and other.info.run_id != parent.info.run_id:
+            client.delete_run(other.info.run_id)
 
 
 def describe_search(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> Run:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from filelock import FileLock, Timeout
-
 from tracking.errors import BadInput, Denied, RecurrentError, StoreError, Unreachable
 from tracking.root import ARTIFACTS, follow, keep, recorded
 from tracking.storable import check_storable
@@ -145,14 +143,17 @@ def does_not_work(uri: str, error: Exception) -> StoreError:
     elif any(phrase in str(error) for phrase in FAILED_REQUEST):
         return unanswered(uri)
     else:
-        kind = Denied if _denied(error) else Unreachable
+        kind = Denied if denied(error) else Unreachable
     return kind(f"tracking-uri: expected an MLflow store that works, got {uri}: {in_a_line(error)}")
 
 
-def _denied(error: Exception) -> bool:
-    """True for an answer of 401, 403 or 404. MLflow loses the number if the answer is the JSON of another program."""
+def denied(error: BaseException | None) -> bool:
+    """True for an answer of 401, 403 or 404, and for an error that it has caused."""
     from mlflow.exceptions import RestException
 
+    if isinstance(error, Denied) or (error is not None and isinstance(error.__cause__, Denied)):
+        return True
+    # MLflow loses the number if the answer is the JSON of another program.
     foreign = isinstance(error, RestException) and "error_code" not in error.json
     return foreign or getattr(error, "error_code", "") in DENIED
 
@@ -168,6 +169,7 @@ def unanswered(uri: str) -> Unreachable:
 
 def _create(uri: str, file: Path) -> "MlflowClient":
     """A client of a file store, whose database is made if it is missing."""
+    from filelock import FileLock, Timeout
     from mlflow import MlflowClient
 
     lock = file.with_name(f"{file.name}.lock")

@@ -39,21 +39,20 @@ def space_size(spec: Spec) -> int | None:
     return None if count == math.inf else int(count)
 
 
-def planned_trials(spec: Spec) -> int:
-    """`--trials`, or the number of models in the space if that is smaller."""
-    models = space_size(spec)
+def planned_trials(spec: Spec, models: int | None) -> int:
+    """`--trials`, or the number of models in the space, `space_size`, if that is smaller."""
     return spec.trials if models is None else min(spec.trials, models)
 
 
-def search_seconds(spec: Spec, task: Task, steps: int, workers: int) -> float:
+def search_seconds(spec: Spec, task: Task, steps: int, workers: int, trials: int) -> float:
     """Seconds of a search, roughly.
 
     Args:
         steps: training steps of an epoch.
         workers: that run at the same time.
+        trials: that are planned.
     """
     epoch, fixed = epoch_seconds(spec, task, steps), fixed_seconds(fmean(whole("--depth", spec.depth)))
-    trials = planned_trials(spec)
     trained = fixed * trials + epoch * all_epochs(spec.pruner, spec.epochs, trials)
     return START_SECONDS + spec.executions * trained / parallel(workers)
 

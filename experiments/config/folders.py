@@ -19,11 +19,13 @@ The system releases the locks of a process that dies.
 import errno
 from contextlib import suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from tracking.journal import Journal
 from tracking.text import did_you_mean
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 SEARCHES = Path("searches")
 POLL_SECONDS = 0.002  # a process that waits for a lock looks again after this time
@@ -114,7 +116,7 @@ class SearchFolder:
         last = [trial.journal.events()[-1:] for trial in self.trials()]
         return bool(last) and all(events and events[0]["event"] == "end" for events in last)
 
-    def worker_lock(self, index: int) -> FileLock:
+    def worker_lock(self, index: int) -> "FileLock":
         (self.path / "workers").mkdir(exist_ok=True)
         return lock(self.path / "workers" / f"{index}.lock")
 
@@ -128,13 +130,17 @@ class SearchFolder:
             lock(path).acquire(timeout=seconds).lock.release()
 
 
-def lock(path: Path) -> FileLock:
+def lock(path: Path) -> "FileLock":
     """A lock between processes. The system releases it when its holder dies, also by kill -9."""
+    from filelock import FileLock  # imported here: the lists of commands and tasks need no lock
+
     return FileLock(path, poll_interval=POLL_SECONDS)
 
 
-def try_acquire(wanted: FileLock, seconds: float = 0) -> bool:
+def try_acquire(wanted: "FileLock", seconds: float = 0) -> bool:
     """True if this process has acquired the lock within `seconds`, False if another process still holds it."""
+    from filelock import Timeout
+
     try:
         wanted.acquire(timeout=seconds)
     except Timeout:

@@ -1,6 +1,7 @@
 """Gives the folder of a search to one launcher at a time, and a free folder to a new search."""
 
 import dataclasses
+import os
 import re
 import uuid
 from collections.abc import Iterator
@@ -68,10 +69,23 @@ def _take(folder: SearchFolder) -> None:
     while True:
         folder.path.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
-            if try_acquire(folder.launcher_lock, OTHER_LAUNCHER_SECONDS):
+            if _acquire(folder, OTHER_LAUNCHER_SECONDS):
                 return
             if folder.path.exists():
                 raise SearchStateError(is_running("--name", folder.path.name))
+
+
+def _acquire(folder: SearchFolder, seconds: float = 0) -> bool:
+    """True if this process has the launcher's lock within `seconds`. Raises FileNotFoundError if the folder is gone."""
+    lock, path = folder.launcher_lock, folder.path / "launcher.lock"
+    while try_acquire(lock, seconds):
+        # A launcher that is refused may remove the file after this one has opened it and before it is locked. Then this
+        # process has locked a file that nobody else sees, and the next launcher makes and locks a new one.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock._context.lock_file_fd), os.stat(path)):  # type: ignore[arg-type]
+                return True
+        lock.release()
+    return False
 
 
 @contextmanager
@@ -81,7 +95,7 @@ def held(folder: SearchFolder) -> Iterator[None]:
     if not folder.path.is_dir():
         yield
         return
-    if not try_acquire(folder.launcher_lock):
+    if not _acquire(folder):
         raise SearchStateError(running)
     try:
         folder.wait_for_workers(OTHER_LAUNCHER_SECONDS)

@@ -19,6 +19,7 @@ from experiments.launcher.claim import abandon, check_name, claim
 from experiments.launcher.display import Display
 from experiments.launcher.forecast import Forecast
 from experiments.launcher.limits import Watch, limits
+from experiments.launcher.models import Models
 from experiments.launcher.opening import Opening, make_record
 from experiments.launcher.progress import Progress, TrialState
 from experiments.launcher.settings import free_name
@@ -68,6 +69,8 @@ class Launch:
     def __post_init__(self) -> None:
         self.folder = SearchFolder(SEARCHES / self.spec.name)
         self.session = uuid.uuid4().hex
+        self.space = estimate.space_size(self.spec)
+        self.planned = estimate.planned_trials(self.spec, self.space)
         self.sent = True  # False if the record lacks something at the end
         self.begun = False  # True when the store has not refused the search; from then on its folder is kept
 
@@ -87,7 +90,7 @@ class Launch:
             described = self._describe()
         new = self._claim(spec)
         try:
-            self.workers = min(self.workers, estimate.planned_trials(spec))
+            self.workers = min(self.workers, self.planned)
             self._announce(len(arrays[0][0]), described["floors"])
             return self._search(arrays, described, seconds, new)
         finally:
@@ -124,8 +127,8 @@ class Launch:
         return described
 
     def _announce(self, samples: int, floors: dict[str, float]) -> None:
-        spec, size = self.spec, estimate.space_size(self.spec)
-        seconds = estimate.search_seconds(spec, self.task, self._steps(samples), self.workers)
+        spec, size = self.spec, self.space
+        seconds = estimate.search_seconds(spec, self.task, self._steps(samples), self.workers, self.planned)
         models = "infinitely many" if size is None else f"{size:,}" if size < MANY else f"10^{len(str(size)) - 1}"
         space = f"{models} models{' (it has a range of real numbers)' if size is None else ''}"
         about = f": {find.title(spec.task)}, {', '.join(spec.cells)}; space: {space}"
@@ -134,7 +137,7 @@ class Launch:
             note(spec.code, Path(spec.task), self.folder.code),
             self.task.about(),
             Text.assemble((spec.name, "bold"), about),
-            f"{estimate.planned_trials(spec)} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
+            f"{self.planned} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
             f" {self.workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
             f" about {format_range(seconds / RANGE, seconds * RANGE)}",
             gpus().line(),
@@ -155,64 +158,64 @@ class Launch:
             seconds: how long this process needed for the data.
             new: the search has never begun. If it is refused now, its folder is removed.
         """
-        spec, steps, planned = self.spec, self._steps(len(arrays[0][0])), estimate.planned_trials(self.spec)
-        progress = Progress(self.folder.path / "trials", self.task.direction, planned, spec.epochs * spec.executions)
-        models = Models(self.folder, progress)
-
-        def epoch_seconds(trial: TrialState) -> float:
-            return estimate.candidate_seconds(spec, trial.values, self.task, steps)
-
-        watch = Watch(limits(spec, self.workers, seconds), progress, self.session, epoch_seconds)
-        count = min(self.workers, progress.left())
-        supervisor = Supervisor(self.folder, count, gpus().used, watch=watch, session=self.session, warn=self._warn)
-        forecast = Forecast(spec, self.task, steps, count, progress)
-        told = self._warn, self.make_record
-        opening = Opening(self.uri, self.folder, spec.facts(), described, self.session, new, *told)
-
-        def begin(session: str) -> "Record | None":
-            return self._begin(arrays, described, opening, models, supervisor)
+        spec, parts = self.spec, self._parts(self._steps(len(arrays[0][0])), described, seconds, new)
 
         def tick(display: Display) -> None:
             ended = display.tick()
-            models.drop(ended)
-            forecast.take(ended)
+            parts.models.drop(ended)
+            parts.forecast.take(ended)
 
         try:
-            screen = self.console, progress, self.task.metric, described["floors"], spec.epochs, self.session
-            with Display(*screen, forecast.seconds_left) as display:
-                ended = supervisor.run(begin, lambda: tick(display), opening.log_best)
+            screen = self.console, parts.progress, self.task.metric, described["floors"], spec.epochs, self.session
+            with Display(*screen, parts.forecast.seconds_left) as display:
+                ended = parts.supervisor.run(
+                    lambda session: self._begin(arrays, described, parts),
+                    lambda: tick(display),
+                    parts.opening.log_best,
+                )
         except (RecurrentError, OSError):
             if new and not self.begun:
                 abandon(self.folder)
             raise
         finally:
-            self.sent = supervisor.sent
+            self.sent = parts.supervisor.sent
             stop_sharing(self.folder, self.session)
-        return ended if ended != "done" else _all_done(progress, spec.trials)
+        return ended if ended != "done" else _all_done(parts.progress, spec.trials)
 
-    def _begin(
-        self,
-        arrays: list[base.Arrays],
-        described: dict[str, Any],
-        opening: Opening,
-        models: "Models",
-        supervisor: Supervisor,
-    ) -> "Record | None":
+    def _parts(self, steps: int, described: dict[str, Any], seconds: float, new: bool) -> "Parts":
+        """What runs the search. `steps` are those of an epoch; the rest is as `_search` says."""
+        spec, task, folder, session = self.spec, self.task, self.folder, self.session
+        progress = Progress(folder.path / "trials", task.direction, self.planned, spec.epochs * spec.executions)
+
+        def epoch_seconds(trial: TrialState) -> float:
+            return estimate.candidate_seconds(spec, trial.values, task, steps)
+
+        watch = Watch(limits(spec, self.workers, seconds), progress, session, epoch_seconds)
+        count, told = min(self.workers, progress.left()), (self._warn, self.make_record)
+        return Parts(
+            progress,
+            Models(folder, progress),
+            Forecast(spec, task, steps, count, progress, self.space),
+            Supervisor(folder, count, gpus().used, watch=watch, session=session, warn=self._warn),
+            Opening(self.uri, folder, spec.facts(), described, session, new, *told),
+        )
+
+    def _begin(self, arrays: list[base.Arrays], described: dict[str, Any], parts: "Parts") -> "Record | None":
         """Writes what the workers need and opens the record, while the workers import TensorFlow.
 
         Raises RecurrentError if the store refuses the search, and OSError if the disk is full.
         """
-        models.drop(list(models.progress.trials.values()))
+        parts.models.drop(list(parts.progress.trials.values()))
         keep(self.spec.code, Path(self.spec.task).parent, self.folder.code)
         checked(self.spec.code, self.folder.code)
         write_json(self.folder.task, described)
         share(self.folder, self.session, arrays)
         arrays.clear()  # the workers map them or make their own
-        record = opening.record() if self.tracked else None
+        record = parts.opening.record() if self.tracked else None
         if record is not None:
-            record.wait(lambda: supervisor.interrupted)
-        if opening.restored:
-            self._warn(f"{opening.restored} deleted run(s) of this search restored in MLflow")
+            record.wait(lambda: parts.supervisor.interrupted)
+        if parts.opening.restored:
+            self._warn(f"{parts.opening.restored} deleted run(s) of this search restored in MLflow")
         self.begun = True
         try:
             self.spec.write(self.folder)  # --trials may have changed; the workers have not read it yet
@@ -226,20 +229,15 @@ class Launch:
         say(self.console, Text(text, "yellow"))
 
 
-class Models:
-    """The models on disk. Only the model of the best trial is kept."""
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """What runs one search while its workers train."""
 
-    def __init__(self, folder: SearchFolder, progress: Progress) -> None:
-        self.folder, self.progress = folder, progress
-        self.kept: TrialState | None = None
-
-    def drop(self, ended: list[TrialState]) -> None:
-        """Removes the models of the trials in `ended` and of the former best trial, except the best trial's."""
-        best = self.progress.best()
-        for trial in (*ended, *filter(None, [self.kept])):
-            if best is not None and trial.outcome == "completed" and trial.number != best.number:
-                self.folder.trial(int(trial.number)).model.unlink(missing_ok=True)
-        self.kept = best
+    progress: Progress
+    models: Models
+    forecast: Forecast
+    supervisor: Supervisor
+    opening: Opening
 
 
 def _all_done(progress: Progress, trials: int) -> str:

@@ -71,7 +71,7 @@ class Opening:
                 return self._open(client)
         except StoreError as error:
             if self.asked or (isinstance(error, Denied) and not self.new):
-                raise Unreachable(str(error)) from None
+                raise Unreachable(str(error)) from error
             raise
 
     def _open(self, client: "MlflowClient") -> "Projection":

@@ -71,5 +71,7 @@ def _end(folder: SearchFolder, spec: Spec, direction: str) -> tuple[str, str]:
     events = folder.journal.events()
     if events and events[-1]["event"] == "end":
         return events[-1]["status"], events[-1]["why"]
-    left = Progress(folder.path / "trials", direction, estimate.planned_trials(spec), 1).left()
+    left = Progress(
+        folder.path / "trials", direction, estimate.planned_trials(spec, estimate.space_size(spec)), 1
+    ).left()
     return ("KILLED", "its launcher was killed") if left else ("FINISHED", "done")

@@ -39,6 +39,7 @@ class RecurrentTuner(SearchTuner):
         train: the training split, x and y.
         val: the validation split.
         worker: the index of the worker.
+        memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
     """
 
     def __init__(
@@ -50,9 +51,10 @@ class RecurrentTuner(SearchTuner):
         train: Arrays,
         val: Arrays,
         worker: int,
+        memory_limit: int | None = None,
     ) -> None:
         self.spec, self.task, self.train, self.val = spec, task, train, val
-        super().__init__(oracle, hypermodel, spec.executions, worker)
+        super().__init__(oracle, hypermodel, spec.executions, worker, memory_limit)
         self.time_limit = parse_duration("--trial-time-limit", spec.trial_time_limit)
         self.names = [parameter.name for parameter in self.oracle.get_space().space]
 

@@ -32,9 +32,9 @@ TRIALS = 4
 def making(kind: type[FakeTuner]) -> Callable[..., FakeTuner]:
     """What makes a worker's tuner of that kind."""
 
-    def make(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+    def make(search: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None) -> FakeTuner:
         fake = make_fake(search, spec, index, session)
-        return kind(fake.oracle, fake.hypermodel, 1, index)
+        return kind(fake.oracle, fake.hypermodel, 1, index, memory_limit)
 
     return make
 
@@ -254,10 +254,10 @@ GIGABYTE = 2**30
 def test_a_worker_that_has_grown_makes_room(
     search: SearchFolder, monkeypatch: pytest.MonkeyPatch, limit: float | None, sizes: tuple[float, ...], stays: int
 ) -> None:
-    one, left = make_fake(search, make_spec(), 0, "A"), iter(sizes)
+    memory_limit = None if limit is None else int(limit * GIGABYTE)
+    one, left = make_fake(search, make_spec(), 0, "A", memory_limit), iter(sizes)
     info = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=int(next(left) * GIGABYTE)))
     monkeypatch.setattr(tuner, "psutil", SimpleNamespace(Process=lambda: info))
-    one.memory_limit = None if limit is None else int(limit * GIGABYTE)
     for _ in range(stays):
         one._retire_if_grown()
     with pytest.raises(SystemExit) as ended:
