@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 from filelock import FileLock, Timeout
 
 from tracking.errors import BadInput, Denied, RecurrentError, StoreError, Unreachable
-from tracking.root import ARTIFACTS, follow, keep, recorded
+from tracking.root import ARTIFACTS, begin, follow, keep, recorded
 from tracking.storable import check_storable
 
 if TYPE_CHECKING:
@@ -176,6 +176,7 @@ def _create(uri: str, file: Path) -> "MlflowClient":
         # releases the lock when its holder dies.
         with FileLock(lock, timeout=MAKING_SECONDS):
             if not file.exists():
+                begin(file)
                 _new_database(file)
             with suppress(OSError):  # a store that cannot be written has its root, or needs none
                 keep(file)
