@@ -4,12 +4,12 @@ import shutil
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Run, ViewType
+from mlflow.entities import Run
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from tracking.models import remove_models
-from tracking.paging import experiments, runs
+from tracking.paging import deleted_runs
 from tracking.root import inside, resolved
 from tracking.searches import searches_of, spec_id, trial_runs
 from tracking.tags import filters, ours
@@ -32,14 +32,15 @@ def delete_search(client: MlflowClient, parent: Run) -> None:
             client.delete_run(one.info.run_id)
 
 
-def trash(client: MlflowClient, name: str, search: str) -> list[Run]:
+def trash(client: MlflowClient, name: str, search: str | None) -> list[Run]:
     """The deleted runs of a search, its own run last.
 
     Args:
-        search: the id of the search; "" for all searches that had the name.
+        search: the id of the search; None for all searches that had the name.
     """
-    gone = runs(client, experiments(client), *filters(search_id=name), view=ViewType.DELETED_ONLY)
-    ids = {search} if search else {spec_id(run) for run in gone if ours(run.data.tags).get("kind") == "search"}
+    gone = deleted_runs(client, *filters(search_id=name))
+    known = {spec_id(run) for run in gone if ours(run.data.tags).get("kind") == "search"}
+    ids = known if search is None else {search}
     own = [run for run in gone if spec_id(run) in ids and ours(run.data.tags).get("kind") in ("search", "trial")]
     return sorted(own, key=lambda run: ours(run.data.tags)["kind"] == "search")
 

@@ -74,9 +74,9 @@ def database(uri: str) -> Path | None:
 
 
 def read_only(uri: str) -> bool:
-    """True for a SQLite file whose folder cannot be written."""
+    """True for a SQLite file that cannot be written, or whose folder cannot be."""
     file = database(uri)
-    return file is not None and not os.access(file.parent, os.W_OK)
+    return file is not None and not all(os.access(path, os.W_OK) for path in (file.parent, file) if path.exists())
 
 
 def readable(uri: str) -> str:

@@ -14,6 +14,7 @@ from rich.text import Text
 from experiments.config import estimate
 from experiments.config.folders import SEARCHES, SearchFolder
 from experiments.config.spec import Spec
+from experiments.launcher import stores
 from experiments.launcher.card import describe
 from experiments.launcher.claim import abandon, check_name, claim
 from experiments.launcher.display import Display, say, waiting
@@ -163,7 +164,8 @@ class Launch:
 
         watch = Watch(limits(spec, self.workers, seconds), progress, self.session, epoch_seconds)
         count = min(self.workers, progress.left())
-        supervisor = Supervisor(self.folder, count, gpus().used, watch=watch, session=self.session, warn=self._warn)
+        named = {"session": self.session, "store": stores.noted(self.uri, self.folder) if self.tracked else ""}
+        supervisor = Supervisor(self.folder, count, gpus().used, watch=watch, warn=self._warn, **named)
         forecast = Forecast(spec, self.task, steps, count, progress)
         told = self._warn, self.make_record
         opening = Opening(self.uri, self.folder, spec.facts(), described, self.session, new, *told)
