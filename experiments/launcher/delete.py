@@ -107,7 +107,7 @@ def find(folder: SearchFolder, uri: str, purge: bool, force: bool) -> Deletion:
     store = _look(connect(uri), folder, uri, force) if file is None or file.exists() else None
     found = store and (store.parent or store.trash)
     if not found and not force:
-        check_store(folder, uri, ["delete", name], "--force deletes the folder alone")
+        check_store(folder, uri, "--force deletes the folder alone")
     in_store = store and (store.parent or (store.trash and purge))
     if not (in_store or folder.path.exists() or _hidden(folder).exists()):
         from tracking.searches import existing_search

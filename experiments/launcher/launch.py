@@ -164,10 +164,12 @@ class Launch:
 
         watch = Watch(limits(spec, self.workers, seconds), progress, self.session, epoch_seconds)
         count = min(self.workers, progress.left())
-        named = {"session": self.session, "store": stores.noted(self.uri, self.folder) if self.tracked else ""}
-        supervisor = Supervisor(self.folder, count, gpus().used, watch=watch, warn=self._warn, **named)
-        forecast = Forecast(spec, self.task, steps, count, progress)
+        about = stores.note(self.uri, self.folder, spec.id) if self.tracked else {}
         told = self._warn, self.make_record
+        supervisor = Supervisor(
+            self.folder, count, gpus().used, watch=watch, session=self.session, warn=self._warn, about=about
+        )
+        forecast = Forecast(spec, self.task, steps, count, progress)
         opening = Opening(self.uri, self.folder, spec.facts(), described, self.session, new, *told)
 
         def begin(session: str) -> "Record | None":

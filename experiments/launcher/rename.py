@@ -37,7 +37,7 @@ def rename(old: str, new: str, uri: str) -> None:
                 _check(client, mine, folder, spec, uri)
             else:
                 way_out = f"`recurrent rename {old} {new} --new-id` makes it a search that no store has"
-                check_store(folder, uri, ["rename", old, new], way_out)
+                check_store(folder, uri, way_out)
             _rename_folder(folder, SearchFolder(SEARCHES / new))
             if client and mine is not None:
                 from tracking.renaming import rename_search

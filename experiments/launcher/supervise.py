@@ -57,12 +57,12 @@ class Supervisor:
         watch: "Watch | None" = None,
         session: str = "",
         warn: Callable[[str], None] = lambda text: None,
-        store: str = "",
+        about: dict[str, str] | None = None,
     ) -> None:
         self.folder, self.count, self.gpus, self.make, self.method = folder, count, gpus, make, method
         self.why = ""
         self.watch, self.session, self.warn = watch, session or uuid.uuid4().hex, warn
-        self.store = store  # as the journal names it
+        self.about = about or {}  # what the journal says of the store
         self.workers: list[LocalWorker] = []
         self.interrupted = False
         self.sent = True  # False if the record lacks something at the end
@@ -150,7 +150,7 @@ class Supervisor:
     def _begin(self, record: "Record | None") -> None:
         self.folder.journal.repair()
         place = str(self.folder.path.absolute())
-        self.folder.journal.append("start", session=self.session, place=place, store=self.store)
+        self.folder.journal.append("start", session=self.session, place=place, **self.about)
         for worker in self.workers:
             worker.go()
         if record:

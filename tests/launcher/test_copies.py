@@ -172,3 +172,24 @@ def test_a_new_name_is_the_users(shared: Shared, recurrent: Recurrent) -> None:
     done = recurrent("rename", "t", "mine", "--new-id", *shared.words, cwd=copy)
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("t is now mine, ")
     assert [path.name for path in (copy / "searches").iterdir()] == ["mine"]
+
+
+def test_the_journal_knows_the_store(searched: Searched) -> None:
+    """`recurrent delete` and `rename` ask it when a store lacks the search."""
+    events = SearchFolder(searched.folder / "searches" / "t").journal.events()
+    (start,) = [event for event in events if event["event"] == "start"]
+    spec = json.loads((searched.folder / "searches" / "t" / "spec.json").read_text())
+    assert (start["store"], start["search"]) == ("sqlite:///mlflow.db", spec["id"])
+
+
+def test_a_project_without_its_store(shared: Shared, recurrent: Recurrent, tmp_path: Path) -> None:
+    """The search was recorded elsewhere, and the command does not say where."""
+    journal = SearchFolder(shared.project / "searches" / "t").journal
+    spec = json.loads((shared.project / "searches" / "t" / "spec.json").read_text())
+    journal.append("start", session="1", place="", store=shared.words[1], search=spec["id"])
+    before = shared.runs("t")
+    for words in (("delete", "t", "--yes"), ("rename", "t", "new")):
+        refused(recurrent(*words, cwd=shared.project), f"expected {shared.words[1]}, which has this search, got sqlite")
+    assert shared.runs("t") == before and journal.path.exists()
+    assert recurrent("delete", "t", "--yes", *shared.words, cwd=shared.project).returncode == 0
+    assert find_search(shared.client, "t") is None and not journal.path.exists()

@@ -1,6 +1,7 @@
 """`recurrent delete`: all of a search goes, whatever kills the command, and nothing of another one."""
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,7 @@ from support.searching import Recurrent, listing
 
 from experiments.cli.commands import delete as command
 from experiments.config.folders import SearchFolder
-from experiments.launcher.stores import check_store, noted
+from experiments.launcher.stores import check_store, named
 from tracking.errors import BadInput, SearchStateError
 from tracking.searches import find_search, open_search
 
@@ -278,7 +279,8 @@ def test_the_search_is_recorded_in_another_store(recurrent: Recurrent, old: Path
     client = MlflowClient(f"sqlite:///{old}/mlflow.db")
     for run in client.search_runs(["1"]):
         client.set_tag(run.info.run_id, "search_id", "another")
-    folder.journal.append("start", session="1", place="", store="http://127.0.0.1:9")
+    search = json.loads(folder.spec.read_text())["id"]
+    folder.journal.append("start", session="1", place="", store="http://127.0.0.1:9", search=search)
     (old / "searches" / "old" / "launcher.lock").touch()
     before = listing(old / "searches")
     for words in (("delete", "old", "--yes"), ("rename", "old", "new")):
@@ -286,22 +288,26 @@ def test_the_search_is_recorded_in_another_store(recurrent: Recurrent, old: Path
         refused(done, "--tracking-uri: expected http://127.0.0.1:9, which has this search, got sqlite:///")
         refused(done, f"{words[0]} old", "--tracking-uri http://127.0.0.1:9`")
         assert listing(old / "searches") == before
+    copy = old.with_name("copy")
+    shutil.copytree(old, copy)
     assert recurrent("delete", "old", "--yes", "--force", cwd=old).returncode == 0
     assert not folder.path.exists()
+    assert recurrent("rename", "old", "new", "--new-id", cwd=copy).returncode == 0
+    assert recurrent("delete", "new", "--yes", cwd=copy).returncode == 0, "no store has it"
 
 
 def test_how_the_journal_names_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     folder = SearchFolder(Path("searches/s"))
-    assert noted("http://me:secret@host:5000/path", folder) == "http://host:5000/path"
-    assert noted(f"sqlite:///{tmp_path.resolve()}/store/mlflow.db", folder) == "sqlite:///store/mlflow.db"
-    assert noted("sqlite:////elsewhere/mlflow.db", folder) == "sqlite:////elsewhere/mlflow.db"
+    assert named("http://me:secret@host:5000/path", folder) == "http://host:5000/path"
+    assert named(f"sqlite:///{tmp_path.resolve()}/store/mlflow.db", folder) == "sqlite:///store/mlflow.db"
+    assert named("sqlite:////elsewhere/mlflow.db", folder) == "sqlite:////elsewhere/mlflow.db"
     folder.path.mkdir(parents=True)
-    folder.journal.append("start", store="sqlite:////elsewhere/mlflow.db")
+    folder.journal.append("start", store="sqlite:////elsewhere/mlflow.db", search="1")
     check_store(folder, f"sqlite:///{tmp_path}/mlflow.db", [], "")  # a store that is gone
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "mlflow.db").touch()
-    folder.journal.append("start", store="sqlite:///store/mlflow.db")
+    folder.journal.append("start", store="sqlite:///store/mlflow.db", search="1")
     check_store(folder, f"sqlite:///{tmp_path.resolve()}/store/mlflow.db", [], "")
     with pytest.raises(BadInput, match=f"expected sqlite:///{tmp_path.resolve()}/store/mlflow.db, which has this"):
         check_store(folder, f"sqlite:///{tmp_path.resolve()}/mlflow.db", ["delete", "s"], "")
