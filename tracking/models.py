@@ -24,7 +24,7 @@ from mlflow.utils.uri import is_local_uri
 from tracking.as_json import as_json
 from tracking.errors import StoreError
 from tracking.paging import models
-from tracking.root import resolved
+from tracking.root import inside, resolved
 from tracking.searches import search_name, spec_id
 from tracking.store import database, in_a_line
 from tracking.tags import filters, is_new, named, ours, renewed
@@ -133,20 +133,17 @@ def _remove(client: MlflowClient, model: LoggedModel) -> None:
     place = _place(client, model)
     if is_local_uri(place, is_tracking_or_registry_uri=False):
         folder = Path(local_file_uri_to_path(place)).parent  # …/models/m-…/artifacts
-        if folder.name == model.model_id and folder.resolve().is_relative_to(_own(client, model).resolve()):
+        if folder.name == model.model_id and _is_own(client, model, place):
             shutil.rmtree(folder, ignore_errors=True)
     client.delete_logged_model(model.model_id)
 
 
-def _own(client: MlflowClient, model: LoggedModel) -> Path:
-    """Files outside this folder are never deleted.
-
-    It is the folder of a file store. For a server it is the folder of the experiment.
-    """
-    file = database(client.tracking_uri)
-    if file:
-        return file.parent
-    return Path(local_file_uri_to_path(client.get_experiment(model.experiment_id).artifact_location))
+def _is_own(client: MlflowClient, model: LoggedModel, place: str) -> bool:
+    """True for a place whose files may be deleted: in the folder of a file store, or of an experiment of a server."""
+    if file := database(client.tracking_uri):
+        return inside(file, place)
+    whole = Path(local_file_uri_to_path(client.get_experiment(model.experiment_id).artifact_location))
+    return Path(local_file_uri_to_path(place)).resolve().is_relative_to(whole.resolve())
 
 
 def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, Any]) -> None:

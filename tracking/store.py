@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from tracking.errors import BadInput, Denied, RecurrentError, StoreError, Unreachable
-from tracking.root import ARTIFACTS, follow, keep, recorded
+from tracking.root import ARTIFACTS, begin, follow, keep, recorded
 from tracking.storable import check_storable
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ def database(uri: str) -> Path | None:
 
 
 def read_only(uri: str) -> bool:
-    """True for a SQLite file whose folder cannot be written."""
+    """True for a SQLite file that cannot be written, or whose folder cannot be."""
     file = database(uri)
-    return file is not None and not os.access(file.parent, os.W_OK)
+    return file is not None and not all(os.access(path, os.W_OK) for path in (file.parent, file) if path.exists())
 
 
 def readable(uri: str) -> str:
@@ -178,6 +178,7 @@ def _create(uri: str, file: Path) -> "MlflowClient":
         # releases the lock when its holder dies.
         with FileLock(lock, timeout=MAKING_SECONDS):
             if not file.exists():
+                begin(file)
                 _new_database(file)
             with suppress(OSError):  # a store that cannot be written has its root, or needs none
                 keep(file)

@@ -14,6 +14,7 @@ from rich.text import Text
 from experiments.config import estimate
 from experiments.config.folders import SEARCHES, SearchFolder
 from experiments.config.spec import Spec
+from experiments.launcher import stores
 from experiments.launcher.card import describe
 from experiments.launcher.claim import abandon, check_name, claim
 from experiments.launcher.display import Display
@@ -192,11 +193,12 @@ class Launch:
 
         watch = Watch(limits(spec, self.workers, seconds), progress, session, epoch_seconds)
         count, told = min(self.workers, progress.left()), (self._warn, self.make_record)
+        about = stores.note(self.uri, folder, spec.id) if self.tracked else {}
         return Parts(
             progress,
             Models(folder, progress),
             Forecast(spec, task, steps, count, progress, self.space),
-            Supervisor(folder, count, gpus().used, watch=watch, session=session, warn=self._warn),
+            Supervisor(folder, count, gpus().used, watch=watch, session=session, warn=self._warn, about=about),
             Opening(self.uri, folder, spec.facts(), described, session, new, *told),
         )
 

@@ -83,10 +83,10 @@ class Opening:
         metric, direction, floors = (self.described[key] for key in ("metric", "direction", "floors"))
         facts = {**self.facts, "metric": metric, "direction": direction}
         if not self.new:
-            self.restored += restore(client, facts["name"], facts.get("id", ""))
+            if shared(self.folder, self.uri):
+                check_copy(client, facts["name"], facts.get("id", ""), self.folder)
+            self.restored += restore(client, facts["name"], facts)
         parent = self._parent(client, facts)
-        if not self.new and shared(self.folder, self.uri):
-            check_copy(client, parent, self.folder)
         parent = describe_search(client, parent, facts, floors)
         search = facts["name"], parent.info.run_id
         write_views(client, parent.info.experiment_id, metric, direction, search)

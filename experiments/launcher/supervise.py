@@ -59,10 +59,12 @@ class Supervisor:
         watch: "Watch | None" = None,
         session: str = "",
         warn: Callable[[str], None] = lambda text: None,
+        about: dict[str, str] | None = None,
     ) -> None:
         self.folder, self.count, self.gpus, self.make, self.method = folder, count, gpus, make, method
         self.why = ""
         self.watch, self.session, self.warn = watch, session or uuid.uuid4().hex, warn
+        self.about = about or {}  # what the journal says of the store
         self.workers: list[LocalWorker] = []
         self.interrupted = False
         self.sent = True  # False if the record lacks something at the end
@@ -148,7 +150,8 @@ class Supervisor:
 
     def _begin(self, record: "Record | None") -> None:
         self.folder.journal.repair()
-        self.folder.journal.append("start", session=self.session, place=str(self.folder.path.absolute()))
+        place = str(self.folder.path.absolute())
+        self.folder.journal.append("start", session=self.session, place=place, **self.about)
         for worker in self.workers:
             worker.go()
         if record:

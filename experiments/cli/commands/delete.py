@@ -16,6 +16,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     text = "for ever: what MLflow's trash has of the search goes too, and nothing can be restored"
     parser.add_argument("--purge", action="store_true", help=text)
+    text = "also if it runs in another folder as the store says, or if it is recorded in another store"
+    parser.add_argument("--force", action="store_true", help=text)
     add_tracking_uri(parser)
 
 
@@ -27,14 +29,13 @@ def run(parsed: argparse.Namespace) -> int:
 
     uri, folder = resolve(parsed.tracking_uri), SearchFolder(SEARCHES / parsed.name)
     with held(folder):
-        found = find(folder, uri, parsed.purge)
-        in_trash = found.parent is not None and not parsed.purge
+        found = find(folder, uri, parsed.purge, parsed.force)
         if not parsed.yes and not _agreed(f"{parsed.name}: delete {found.text()}?"):
             print("nothing was deleted")
             return 1
-        found.run(parsed.purge)
-    purge = shlex.join(["recurrent", "delete", parsed.name, "--purge", *uri_arguments(uri)])
-    print(f"{parsed.name}: deleted" + (f"; MLflow's trash keeps the runs until `{purge}`" if in_trash else ""))
+        found.run()
+    left = found.left(shlex.join(["recurrent", "delete", parsed.name, "--purge", *uri_arguments(uri)]))
+    print(f"{parsed.name}: deleted" + (f"; {left}" if left else ""))
     return 0
 
 

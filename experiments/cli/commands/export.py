@@ -1,6 +1,7 @@
 """A search's best model as files, reloaded and re-scored."""
 
 import argparse
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -41,11 +42,14 @@ def run(parsed: argparse.Namespace) -> int:
     uri = resolve(parsed.tracking_uri)
     client, search = existing_search(parsed.name, uri)
     to, spec = Path(parsed.to), spec_of(search)
+    warnings: list[str] = []
     with quiet(), working(uri), TemporaryDirectory() as folder:
         prepare = _as_logged if parsed.with_optimizer else drop_optimizer
         copy = code_to_run(client, search, spec, parsed.trust_task, Path(folder))
         score = scorer(spec, _folders(uri), _given(parsed, spec), copy)
-        card = export(client, uri, search, to, score, prepare)
+        card = export(client, uri, search, to, score, prepare, warnings.append)
+    for warning in warnings:
+        print(f"recurrent export: {warning}", file=sys.stderr)
     name = metric_name(card["metric"])
     val, recorded = (format_number(card[key], 7) for key in ("rescored", "model_score"))
     size = format_count(card["parameters"])

@@ -64,11 +64,11 @@ def _here(search: Any) -> dict[str, Any]:
     """What the folder of a search says: its size, and whether `--resume` in this folder goes on with the search."""
     from experiments.config.folders import SEARCHES, SearchFolder
     from experiments.config.spec import Spec
-    from tracking.searches import search_name, spec_id
+    from tracking.searches import is_of, search_name
 
     folder = SearchFolder(SEARCHES / search_name(search))
     try:
-        own = folder.spec.exists() and Spec.read(folder).id == spec_id(search)
+        own = folder.spec.exists() and is_of(search, Spec.read(folder).to_json())
     except BadInput:  # the list has searches with damaged folders, too
         own = False
     if not own:
@@ -114,7 +114,9 @@ def _texts(one: dict[str, Any]) -> list[str]:
 
     done = "-" if one["done"] is None else one["done"]
     size = "-" if one["bytes"] is None else f"{format_amount(one['bytes'])}B"
-    state = "stopped, --resume goes on" if one["resumable"] else STATES.get(one["status"], one["status"])
+    state = STATES.get(one["status"], one["status"])
+    if one["resumable"]:
+        state = f"{'failed' if one['status'] == 'FAILED' else 'stopped'}, --resume goes on"
     score = f"{metric_name(one['metric'])} {format_number(one['best'])}"
     begun = one["begun"][:16].replace("T", " ")
     return [one["search"], title(one["task"]), score, f"{done}/{one['planned']} trials", begun, size, state]
