@@ -42,7 +42,7 @@ class CharLM(Task):
     per_step: ClassVar[bool] = True
     finite_data: ClassVar[str] = "a text has only so many characters"
 
-    corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a text file")
+    corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a text file", corpus=True)
     encoding: str = option(corpora.UTF_8, "of a text file, for example latin-1")
     lines: bool = option(False, "each line is a separate sequence, as in a list of names")
     window: int = option(64, "characters through which the gradient goes back; not used with lines=true", 2)

@@ -36,7 +36,7 @@ class WordLM(Task):
     per_step: ClassVar[bool] = True
     finite_data: ClassVar[str] = "a text has only so many words"
 
-    corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a text file")
+    corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a text file", corpus=True)
     encoding: str = option(corpora.UTF_8, "of a text file, for example latin-1")
     vocabulary: int = option(5_000, "words, <unk> and <eos> included: 2,000 is easy, 10,000 hard", 3)
     window: int = option(32, "words through which the gradient goes back", 2)
