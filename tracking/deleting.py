@@ -10,6 +10,7 @@ from mlflow.utils.uri import is_local_uri
 
 from tracking.models import remove_models
 from tracking.paging import experiments, runs
+from tracking.root import resolved
 from tracking.searches import searches_of, spec_id, trial_runs
 from tracking.tags import filters, ours
 from tracking.views import drop_view
@@ -57,13 +58,14 @@ def empty_trash(client: MlflowClient, file: Path, some: list[Run]) -> None:
         for model_id in made & models:
             store._hard_delete_logged_model(model_id)
             models.remove(model_id)
-        _remove_files(run, file.parent)
+        _remove_files(run, file)
         store._hard_delete_run(run.info.run_id)
 
 
-def _remove_files(run: Run, root: Path) -> None:
+def _remove_files(run: Run, file: Path) -> None:
     """Removes the folder of a run's files, if it lies in the folder of the store."""
-    if is_local_uri(run.info.artifact_uri, is_tracking_or_registry_uri=False):
-        folder = Path(local_file_uri_to_path(run.info.artifact_uri)).parent  # …/RUN/artifacts
-        if folder.name == run.info.run_id and folder.resolve().is_relative_to(root.resolve()):
+    place = resolved(file, run.info.artifact_uri)
+    if is_local_uri(place, is_tracking_or_registry_uri=False):
+        folder = Path(local_file_uri_to_path(place)).parent  # …/RUN/artifacts
+        if folder.name == run.info.run_id and folder.resolve().is_relative_to(file.parent.resolve()):
             shutil.rmtree(folder, ignore_errors=True)
