@@ -193,6 +193,17 @@ def test_a_record_without_its_folder(
     refused(recurrent(*words, cwd=search.folder), "helper.py as the search has run it, sha256 ")
 
 
+def test_another_search_of_the_same_name_lends_no_code(recurrent: Recurrent, search: Searched) -> None:
+    """The record may be another one than that of the folder, with --tracking-uri."""
+    folder = SearchFolder(search.folder / "searches" / "t")
+    content = json.loads(folder.spec.read_text("utf-8"))
+    folder.spec.write_text(json.dumps({**content, "id": "another"}), "utf-8")
+    for name in FILES:
+        (folder.code / name).write_text("raise RuntimeError('the code of another search is run')\n")
+    done = recurrent("export", "t", "--to", "best", cwd=search.folder)
+    assert (done.returncode, done.stderr) == (0, ""), done
+
+
 def test_the_description_of_a_file_is_checked_as_a_search_does(recurrent: Recurrent, tmp_path: Path) -> None:
     write(tmp_path)
     done = recurrent("tasks", "my_task.py", cwd=tmp_path)
