@@ -72,7 +72,7 @@ REFUSED: dict[str, tuple[Any, tuple[str, ...], str]] = {
     "strings as one-hot": (
         np.array(["a", "b"])[STEPS % 2],
         ("kind=one-hot",),
-        "y: expected numbers for -o kind=one-hot, got strings, for example 'a'",
+        "y: expected numbers for -o kind=one-hot, got strings, for example '",
     ),
     "0. and 1.": (THREE // 2 / 1, (), f"{EITHER}2 different whole floats from 0 to 1, {BOTH}"),
     "counts": (COUNTS, (), EITHER),
