@@ -31,8 +31,11 @@ def check_name(folder: SearchFolder, resume: bool) -> None:
         raise SearchStateError(f"--name: expected a new name, got {place.name!r}, but {place} holds no spec.json")
 
 
-def claim(folder: SearchFolder, spec: Spec, resume: bool) -> tuple[Spec, bool]:
+def claim(folder: SearchFolder, spec: Spec, resume: bool, corpus: str = "") -> tuple[Spec, bool]:
     """Takes the launcher's lock of a search, and writes the spec of a new one.
+
+    Args:
+        corpus: see `Spec.typed`.
 
     Returns the spec with its id, and whether the search is new. Raises SearchStateError if another launcher has the
     search, if a new search's name is taken, or if `spec` differs from that of the search to go on with.
@@ -41,7 +44,7 @@ def claim(folder: SearchFolder, spec: Spec, resume: bool) -> tuple[Spec, bool]:
     try:
         check_name(folder, resume)
         if folder.spec.exists():
-            return _same(Spec.read(folder), spec), False
+            return _same(Spec.read(folder), spec, corpus), False
         return _begin(folder, spec), True
     except BaseException:
         folder.launcher_lock.release()
@@ -106,9 +109,9 @@ def held(folder: SearchFolder) -> Iterator[None]:
         folder.launcher_lock.release()
 
 
-def _same(before: Spec, spec: Spec) -> Spec:
+def _same(before: Spec, spec: Spec, corpus: str) -> Spec:
     spec = dataclasses.replace(spec, id=before.id)
-    changes = [f"{what} {old}, got {new}" for what, (old, new) in before.changes(spec).items()]
+    changes = [f"{what} {old}, got {new}" for what, (old, new) in before.changes(spec, corpus).items()]
     if changes:
         raise SearchStateError(f"--resume: expected as when the search began: {'; '.join(changes)}")
     return spec

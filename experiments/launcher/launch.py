@@ -23,6 +23,7 @@ from experiments.launcher.limits import Watch, limits
 from experiments.launcher.models import Models
 from experiments.launcher.opening import Opening, make_record
 from experiments.launcher.progress import Progress, TrialState
+from experiments.launcher.rehearsal import rehearse, with_code
 from experiments.launcher.settings import free_name
 from experiments.launcher.supervise import NO_SPACE, Supervisor
 from experiments.system.console import say, waiting
@@ -30,8 +31,9 @@ from experiments.system.devices import gpus
 from experiments.system.files import write_json
 from experiments.tasks import base
 from experiments.tasks.loading import checks, find
-from experiments.tasks.loading.code import checked, keep, note
+from experiments.tasks.loading.code import note
 from experiments.tasks.loading.digest import digest_of
+from experiments.tasks.loading.places import corpus_in
 from experiments.training import windows
 from experiments.worker.sharing import share, stop_sharing
 from tracking.errors import RecurrentError, SearchStateError
@@ -89,18 +91,26 @@ class Launch:
             windows.check(self.task, arrays[0], arrays[1], self.spec.batch)
             spec = dataclasses.replace(self.spec, digest=digest_of(arrays))
             described = self._describe()
+            spec = with_code(spec, self.folder, self.resume)
         new = self._claim(spec)
         try:
+            if new and self.spec.code:
+                with waiting(self.console, "trying the search's copy of the task ..."):
+                    self.task = rehearse(self.spec, self.folder, self.task)
             self.workers = min(self.workers, self.planned)
             self._announce(len(arrays[0][0]), described["floors"])
             return self._search(arrays, described, seconds, new)
+        except (RecurrentError, OSError, KeyboardInterrupt):
+            if new and not self.begun:
+                abandon(self.folder)
+            raise
         finally:
             self.folder.launcher_lock.release()
 
     def _claim(self, spec: Spec) -> bool:
         """Takes the folder; returns True for a new search. Raises SearchStateError as `claim` does."""
         try:
-            self.spec, new = claim(self.folder, spec, self.resume)
+            self.spec, new = claim(self.folder, spec, self.resume, corpus_in(type(self.task)))
             return new
         except SearchStateError:
             name = free_name(spec.task, self.uri) if self.unnamed else spec.name
@@ -157,7 +167,7 @@ class Launch:
 
         Args:
             seconds: how long this process needed for the data.
-            new: the search has never begun. If it is refused now, its folder is removed.
+            new: the search has never begun.
         """
         spec, parts = self.spec, self._parts(self._steps(len(arrays[0][0])), described, seconds, new)
 
@@ -174,10 +184,6 @@ class Launch:
                     lambda: tick(display),
                     parts.opening.log_best,
                 )
-        except (RecurrentError, OSError):
-            if new and not self.begun:
-                abandon(self.folder)
-            raise
         finally:
             self.sent = parts.supervisor.sent
             stop_sharing(self.folder, self.session)
@@ -208,8 +214,6 @@ class Launch:
         Raises RecurrentError if the store refuses the search, and OSError if the disk is full.
         """
         parts.models.drop(list(parts.progress.trials.values()))
-        keep(self.spec.code, Path(self.spec.task).parent, self.folder.code)
-        checked(self.spec.code, self.folder.code)
         write_json(self.folder.task, described)
         share(self.folder, self.session, arrays)
         arrays.clear()  # the workers map them or make their own

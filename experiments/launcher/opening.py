@@ -109,12 +109,16 @@ class Opening:
         return parent
 
     def log_best(self, record: "Record") -> None:
-        """Logs a task's code and the best model so far. If it fails, the next --resume or `recurrent sync` does it."""
+        """Logs the best model so far and a task's code. If it fails, the next --resume or `recurrent sync` does it."""
         from tracking.code import log_code
-        from tracking.models import log_best
 
         projection = record.projection
+        self._log_model(projection)
         log_code(projection.client, projection.parent, self.folder.code, self.facts.get("code", {}))
+
+    def _log_model(self, projection: "Projection") -> None:
+        from tracking.models import log_best
+
         best = projection.best()
         if best is None:
             return

@@ -10,6 +10,7 @@ import numpy as np
 from experiments.tasks.base import Arrays, Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.checks import check_scored
+from experiments.tasks.loading.copied import Copy
 from experiments.tasks.loading.places import Source, source_of
 from experiments.training.saved import load
 from experiments.training.windows import Rows, rows
@@ -137,7 +138,7 @@ def scorer(
     spec: dict[str, Any],
     folders: Sequence[Path] = (Path(),),
     given: Sequence[Source] = (),
-    copy: Path | None = None,
+    copy: Copy | None = None,
 ) -> Callable[[Path, str], tuple[float, float]]:
     """A function from a `.keras` file and the name of a split to the task's metric and its `grain`.
 

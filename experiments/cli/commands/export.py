@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.cli.parsing import add_tracking_uri, task_options
 
 if TYPE_CHECKING:
+    from experiments.tasks.loading.copied import Copy
     from experiments.tasks.loading.places import Source
 
 EXAMPLE = "recurrent export add50 --to best"
@@ -46,7 +47,7 @@ def run(parsed: argparse.Namespace) -> int:
     with quiet(), working(uri), TemporaryDirectory() as folder:
         prepare = _as_logged if parsed.with_optimizer else drop_optimizer
         copy = code_to_run(client, search, spec, parsed.trust_task, Path(folder))
-        score = scorer(spec, _folders(uri), _given(parsed, spec), copy)
+        score = scorer(spec, _folders(uri), _given(parsed, spec, copy), copy)
         card = export(client, uri, search, to, score, prepare, warnings.append)
     for warning in warnings:
         print(f"recurrent export: {warning}", file=sys.stderr)
@@ -71,13 +72,13 @@ def _folders(uri: str) -> list[Path]:
     return [Path(), *([file.parent] if file else [])]
 
 
-def _given(parsed: argparse.Namespace, spec: dict[str, Any]) -> "list[Source]":
+def _given(parsed: argparse.Namespace, spec: dict[str, Any], copy: "Copy | None") -> "list[Source]":
     """Where the user says that the data are."""
     if not parsed.task and not parsed.options:
         return []
     from experiments.tasks.loading.places import absolute
 
-    return [absolute(parsed.task or spec["task"], {**spec["options"], **task_options(parsed.options)})]
+    return [absolute(parsed.task or spec["task"], {**spec["options"], **task_options(parsed.options)}, copy)]
 
 
 def _as_logged(file: Path) -> None:

@@ -11,7 +11,7 @@ from tracking.errors import BadInput
 class TextTask(Task):
     """A task over the train, validation and test splits of a text."""
 
-    corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a text file")
+    corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a text file", corpus=True)
     encoding: str = option(corpora.UTF_8, "of a text file, for example latin-1")
     val: int = option(0, "the same for validation", 0)
     test: int = option(0, "the same for the test, read by export alone", 0)
