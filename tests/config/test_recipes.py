@@ -442,7 +442,7 @@ def test_under_stock_keras_tuner(data: tuple[np.ndarray, np.ndarray], tmp_path: 
 
 def settled(*words: str, task: str = "adding") -> Spec:
     parsed: argparse.Namespace = cli.parse(["search", task, *words])
-    options = search_command._options(parsed.options)
+    options = search_command.task_options(parsed.options)
     spec, _ = settings.search_spec(task, options, parsed.name, parsed.resume, **search_command._given(parsed))
     return spec
 
