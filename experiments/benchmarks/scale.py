@@ -67,12 +67,9 @@ def objective(values: dict[str, Any]) -> float:
 def ours(strategy: str, trials: int) -> Run:
     """Our oracle, journals and projection in one process, as a worker and its launcher use them."""
     import keras_tuner
-    from rich.console import Console
 
-    from experiments.cli.tables import leaderboard
     from experiments.config.folders import SearchFolder
     from experiments.strategy.oracle import StudyOracle
-    from tracking.results import ranked, results
     from tracking.store import connect, resolve, tune
 
     folder, uri = SearchFolder(Path("searches/s").absolute()), resolve(None)
@@ -101,12 +98,24 @@ def ours(strategy: str, trials: int) -> Run:
     ours.search()
     projection.sync(over=True)
 
-    def print_report() -> None:
-        found = results(client, projection.parent)
+    return {**costs(clock), **reading(projection)}
+
+
+def reading(projection: "Projection") -> Run:
+    """Seconds in which the results of a search are listed, and printed."""
+    from rich.console import Console
+
+    from experiments.cli.tables import leaderboard
+    from tracking.results import ranked, results
+
+    def listed() -> dict[str, Any]:
+        return results(projection.client, projection.parent)
+
+    def printed() -> None:
+        found = listed()
         leaderboard(Console(file=io.StringIO()), found, ranked(found))
 
-    listing = seconds(lambda: results(client, projection.parent))
-    return {**costs(clock), "list": listing, "report": seconds(print_report)}
+    return {"list": seconds(listed), "report": seconds(printed)}
 
 
 def open_projection(client: "MlflowClient", uri: str, folder: "SearchFolder") -> "Projection":

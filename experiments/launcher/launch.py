@@ -4,7 +4,6 @@ import dataclasses
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -15,6 +14,7 @@ from experiments.config import estimate
 from experiments.config.folders import SEARCHES, SearchFolder
 from experiments.config.spec import Spec
 from experiments.launcher import stores
+from experiments.launcher.announcement import announcement
 from experiments.launcher.card import describe
 from experiments.launcher.claim import abandon, check_name, claim
 from experiments.launcher.display import Display
@@ -31,19 +31,14 @@ from experiments.system.devices import gpus
 from experiments.system.files import write_json
 from experiments.tasks import base
 from experiments.tasks.loading import checks, find
-from experiments.tasks.loading.code import note
 from experiments.tasks.loading.digest import digest_of
 from experiments.tasks.loading.places import corpus_in
 from experiments.training import windows
 from experiments.worker.sharing import share, stop_sharing
 from tracking.errors import RecurrentError, SearchStateError
-from tracking.text import floors_line, format_range
 
 if TYPE_CHECKING:
     from tracking.record import Record
-
-RANGE = 1.6  # the estimate of a search is shown as a range from a RANGE-th to RANGE times of it
-MANY = 10**12  # a space with this many models or more is shown as a power of ten
 
 
 @dataclasses.dataclass
@@ -98,8 +93,11 @@ class Launch:
                 with waiting(self.console, "trying the search's copy of the task ..."):
                     self.task = rehearse(self.spec, self.folder, self.task)
             self.workers = min(self.workers, self.planned)
-            self._announce(len(arrays[0][0]), described["floors"])
-            return self._search(arrays, described, seconds, new)
+            steps = windows.training_steps(self.task, len(arrays[0][0]), self.spec.batch)
+            about = self.spec, self.task, self.folder.code, described["floors"], self.space, self.planned
+            for line in announcement(*about, self.workers, steps):
+                say(self.console, line)
+            return self._search(arrays, described, steps, seconds, new)
         except (RecurrentError, OSError, KeyboardInterrupt):
             if new and not self.begun:
                 abandon(self.folder)
@@ -137,39 +135,17 @@ class Launch:
             checks.check_preprocessing(described["preprocessing"], self.spec.task)
         return described
 
-    def _announce(self, samples: int, floors: dict[str, float]) -> None:
-        spec, size = self.spec, self.space
-        seconds = estimate.search_seconds(spec, self.task, self._steps(samples), self.workers, self.planned)
-        models = "infinitely many" if size is None else f"{size:,}" if size < MANY else f"10^{len(str(size)) - 1}"
-        space = f"{models} models{' (it has a range of real numbers)' if size is None else ''}"
-        about = f": {find.title(spec.task)}, {', '.join(spec.cells)}; space: {space}"
-        lines: list[str | Text] = [
-            find.choice(type(self.task)),
-            note(spec.code, Path(spec.task), self.folder.code),
-            self.task.about(),
-            Text.assemble((spec.name, "bold"), about),
-            f"{self.planned} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
-            f" {self.workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
-            f" about {format_range(seconds / RANGE, seconds * RANGE)}",
-            gpus().line(),
-            f"{self.task.metric} floors, what models with less memory score: {floors_line(floors)}",
-        ]
-        for line in lines:
-            if line:
-                say(self.console, line)
-
-    def _steps(self, samples: int) -> int:
-        """Training steps of an epoch."""
-        return windows.training_steps(self.task, samples, self.spec.batch)
-
-    def _search(self, arrays: list[base.Arrays], described: dict[str, Any], seconds: float, new: bool) -> str:
+    def _search(
+        self, arrays: list[base.Arrays], described: dict[str, Any], steps: int, seconds: float, new: bool
+    ) -> str:
         """Runs the workers; returns why the search ended.
 
         Args:
+            steps: training steps of an epoch.
             seconds: how long this process needed for the data.
             new: the search has never begun.
         """
-        spec, parts = self.spec, self._parts(self._steps(len(arrays[0][0])), described, seconds, new)
+        spec, parts = self.spec, self._parts(steps, described, seconds, new)
 
         def tick(display: Display) -> None:
             ended = display.tick()
@@ -190,7 +166,7 @@ class Launch:
         return ended if ended != "done" else _all_done(parts.progress, spec.trials)
 
     def _parts(self, steps: int, described: dict[str, Any], seconds: float, new: bool) -> "Parts":
-        """What runs the search. `steps` are those of an epoch; the rest is as `_search` says."""
+        """What runs the search; the arguments are those of `_search`."""
         spec, task, folder, session = self.spec, self.task, self.folder, self.session
         progress = Progress(folder.path / "trials", task.direction, self.planned, spec.epochs * spec.executions)
 
