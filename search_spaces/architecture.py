@@ -23,14 +23,14 @@ def suffix(values: Values, layer: int) -> str:
     return "" if "cell" in values else f"_{layer}"
 
 
-def init(values: Values, cell: str, layer: str) -> str:
-    """The initialisation of the layer whose names end with `layer`."""
-    return str(values.get(f"init_{cell}{layer}", "default"))
+def init(values: Values, cell: str, suffix: str) -> str:
+    """The initialisation of the layer whose names end with `suffix`."""
+    return str(values.get(f"init_{cell}{suffix}", "default"))
 
 
-def bias(values: Values, cell: str, layer: str) -> float | None:
+def bias(values: Values, cell: str, suffix: str) -> float | None:
     """The first bias of the layer's keep gate; None where its initialisation or Keras sets it."""
-    return None if init(values, cell, layer) == "chrono" else values.get(f"bias_{cell}{layer}")
+    return None if init(values, cell, suffix) == "chrono" else values.get(f"bias_{cell}{suffix}")
 
 
 def switched(values: Values) -> list[str]:
@@ -42,8 +42,8 @@ def switched(values: Values) -> list[str]:
 def architecture(values: Values) -> str:
     """The architecture string; see the examples above."""
     stack = [
-        (f"{cell}-{width}", _start(values, cell, suffix(values, number)))
-        for number, (cell, width) in enumerate(layers(values), start=1)
+        (f"{cell}-{width}", _start(values, cell, suffix(values, layer)))
+        for layer, (cell, width) in enumerate(layers(values), start=1)
     ]
     if len(set(stack)) == 1:
         (name, start), times = stack[0], f"x{len(stack)}" if len(stack) > 1 else ""
@@ -53,8 +53,8 @@ def architecture(values: Values) -> str:
     return " ".join([words, *switched(values)])
 
 
-def _start(values: Values, cell: str, layer: str) -> str:
-    name, first_bias = init(values, cell, layer), bias(values, cell, layer)
+def _start(values: Values, cell: str, suffix: str) -> str:
+    name, first_bias = init(values, cell, suffix), bias(values, cell, suffix)
     return ("" if name == "default" else f" {name}") + ("" if first_bias is None else f" bias {first_bias:.3g}")
 
 
@@ -67,7 +67,7 @@ def parameters(values: Values, names: list[str]) -> Values:
     cells = list(dict.fromkeys(cell for cell, _ in stack))
     summary = {"architecture": architecture(values), "cell": "+".join(cells), "width": max(width for _, width in stack)}
     if any(name.startswith("init_") for name in names):
-        inits = [init(values, cell, suffix(values, number)) for number, (cell, _) in enumerate(stack, start=1)]
+        inits = [init(values, cell, suffix(values, layer)) for layer, (cell, _) in enumerate(stack, start=1)]
         summary["init"] = "+".join(dict.fromkeys(inits))
     filled = {name: values.get(name, "none" if name.startswith(("cell", "init_")) else 0) for name in names}
     return {**filled, **summary}

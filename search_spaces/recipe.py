@@ -93,31 +93,31 @@ class Recipe:
             with hp.conditional_scope("depth", [depth for depth in depths if depth > 1]):
                 hp.Choice("residual", list(self.residual))
 
-    def declare_starts(self, hp: "keras_tuner.HyperParameters", cells: Sequence[str], layer: str = "") -> None:
-        """Declares each cell's initialisation and bias under that cell; `layer` is "_1", "_2", … in a mixed space."""
+    def declare_starts(self, hp: "keras_tuner.HyperParameters", cells: Sequence[str], suffix: str = "") -> None:
+        """Declares each cell's initialisation and bias under that cell; `suffix` is "_1", "_2", … in a mixed space."""
         for cell in cells:
             known = inits_of(cell, self.inits)
-            with hp.conditional_scope(f"cell{layer}", [cell]):
+            with hp.conditional_scope(f"cell{suffix}", [cell]):
                 if known != ["default"]:
-                    hp.Choice(f"init_{cell}{layer}", known)
-                self._declare_bias(hp, cell, known, layer)
+                    hp.Choice(f"init_{cell}{suffix}", known)
+                self._declare_bias(hp, cell, known, suffix)
 
-    def _declare_bias(self, hp: "keras_tuner.HyperParameters", cell: str, known: list[str], layer: str) -> None:
+    def _declare_bias(self, hp: "keras_tuner.HyperParameters", cell: str, known: list[str], suffix: str) -> None:
         without = [name for name in known if name != "chrono"]
         if self.biases is None or not known_cells.facts(cell).keep_gate or not without:
             return
         if known == ["default"]:
-            real(hp, f"bias_{cell}{layer}", self.biases, "linear")
+            real(hp, f"bias_{cell}{suffix}", self.biases, "linear")
             return
-        with hp.conditional_scope(f"init_{cell}{layer}", without):
-            real(hp, f"bias_{cell}{layer}", self.biases, "linear")
+        with hp.conditional_scope(f"init_{cell}{suffix}", without):
+            real(hp, f"bias_{cell}{suffix}", self.biases, "linear")
 
     def starts(self, values: Values) -> list[dict[str, Any]]:
         """The arguments `start` of each layer (see cells/__init__.py) at a point of the space; {} is Keras' default."""
         found = []
         for number, (cell, _) in enumerate(layers(values), start=1):
-            layer = suffix(values, number)
-            name, first_bias = init(values, cell, layer), bias(values, cell, layer)
+            end = suffix(values, number)
+            name, first_bias = init(values, cell, end), bias(values, cell, end)
             start: dict[str, Any] = {} if name == "default" else {"init": name}
             start |= {"longest": self.longest} if name == "chrono" else {}
             found.append(start | ({} if first_bias is None else {"bias": first_bias}))

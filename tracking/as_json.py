@@ -1,4 +1,4 @@
-"""JSON that every program reads: Python's own writes NaN and Infinity, which JSON does not have."""
+"""JSON that every program reads. Python writes NaN and Infinity, which JSON does not have."""
 
 import json
 import math

@@ -10,13 +10,17 @@ from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from tracking.errors import StoreError
-from tracking.store import in_a_line
+from tracking.root import inside, resolved
+from tracking.store import database, in_a_line
 
 FOLDER = PurePosixPath("task")  # of the run's artifacts
 
 
 def log_code(client: MlflowClient, parent: Run, folder: Path, names: Iterable[str]) -> None:
-    """Logs files of a folder. A second call changes nothing."""
+    """Logs files of a folder, unless the run keeps its files outside of its store. A second call changes nothing."""
+    file = database(client.tracking_uri)
+    if file and not inside(file, parent.info.artifact_uri):
+        return
     for name in names:
         _files(client, parent).log_artifact(str(folder / name), str((FOLDER / name).parent))
 
@@ -33,4 +37,5 @@ def download_code(client: MlflowClient, parent: Run, names: Iterable[str], to: P
 
 
 def _files(client: MlflowClient, parent: Run) -> ArtifactRepository:
-    return get_artifact_repository(parent.info.artifact_uri, tracking_uri=client.tracking_uri)
+    place = resolved(database(client.tracking_uri), parent.info.artifact_uri)
+    return get_artifact_repository(place, tracking_uri=client.tracking_uri)

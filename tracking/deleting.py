@@ -4,12 +4,13 @@ import shutil
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Run, ViewType
+from mlflow.entities import Run
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
 from tracking.models import remove_models
-from tracking.paging import experiments, runs
+from tracking.paging import deleted_runs
+from tracking.root import inside, resolved
 from tracking.searches import searches_of, spec_id, trial_runs
 from tracking.tags import filters, ours
 from tracking.views import drop_view
@@ -31,14 +32,15 @@ def delete_search(client: MlflowClient, parent: Run) -> None:
             client.delete_run(one.info.run_id)
 
 
-def trash(client: MlflowClient, name: str, search: str) -> list[Run]:
+def trash(client: MlflowClient, name: str, search: str | None) -> list[Run]:
     """The deleted runs of a search, its own run last.
 
     Args:
-        search: the id of the search; "" for all searches that had the name.
+        search: the id of the search; None for all searches that had the name.
     """
-    gone = runs(client, experiments(client), *filters(search_id=name), view=ViewType.DELETED_ONLY)
-    ids = {search} if search else {spec_id(run) for run in gone if ours(run.data.tags).get("kind") == "search"}
+    gone = deleted_runs(client, *filters(search_id=name))
+    known = {spec_id(run) for run in gone if ours(run.data.tags).get("kind") == "search"}
+    ids = known if search is None else {search}
     own = [run for run in gone if spec_id(run) in ids and ours(run.data.tags).get("kind") in ("search", "trial")]
     return sorted(own, key=lambda run: ours(run.data.tags)["kind"] == "search")
 
@@ -55,15 +57,18 @@ def empty_trash(client: MlflowClient, file: Path, some: list[Run]) -> None:
     for run in some:
         made = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
         for model_id in made & models:
+            place = store.get_logged_model(model_id, allow_deleted=True).artifact_location
+            _remove_files(file, place, model_id)
             store._hard_delete_logged_model(model_id)
             models.remove(model_id)
-        _remove_files(run, file.parent)
+        _remove_files(file, run.info.artifact_uri, run.info.run_id)
         store._hard_delete_run(run.info.run_id)
 
 
-def _remove_files(run: Run, root: Path) -> None:
-    """Removes the folder of a run's files, if it lies in the folder of the store."""
-    if is_local_uri(run.info.artifact_uri, is_tracking_or_registry_uri=False):
-        folder = Path(local_file_uri_to_path(run.info.artifact_uri)).parent  # …/RUN/artifacts
-        if folder.name == run.info.run_id and folder.resolve().is_relative_to(root.resolve()):
+def _remove_files(file: Path, place: str, name: str) -> None:
+    """Removes the folder of the files of a run or a model, if it lies in the folder of the store."""
+    place = resolved(file, place)
+    if is_local_uri(place, is_tracking_or_registry_uri=False):
+        folder = Path(local_file_uri_to_path(place)).parent  # …/NAME/artifacts
+        if folder.name == name and inside(file, place):
             shutil.rmtree(folder, ignore_errors=True)

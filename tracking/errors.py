@@ -6,7 +6,7 @@
         StoreError          the MLflow store
             Unreachable     it does not answer now: asking again later may help
             Denied          it does not let us in, or has nothing where it was asked
-        SearchStateError    a search that cannot do this as it stands: it runs, its name is taken, it has no model
+        SearchStateError    a search that is not in the right state: it runs, its name is taken, it has no model
 
 Any other exception is a defect of this project and shows its traceback.
 """
@@ -37,4 +37,4 @@ class Denied(StoreError):
 
 
 class SearchStateError(RecurrentError):
-    """A search is not in the state that this needs."""
+    """A search is not in the state that the command needs."""

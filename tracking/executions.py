@@ -1,7 +1,10 @@
-"""Which execution stands for its trial. The trial's score is the mean, its model that of the execution in the middle.
+"""Which execution stands for its trial. The trial's score is the mean of the scores of its executions.
 
-Worked example. The scores are 0.3, 0.1 and 0.2; small is better. Best first the executions are 1, 2, 0, so the model
-is that of execution 2. Of two executions it is that of the worse one: nobody gets a better model than the score says.
+The executions are sorted, best first. The model is that of the middle one. Of an even number it is the worse of the two
+in the middle, so that nobody gets a better model than the score says.
+
+Worked example. The scores are 0.3, 0.1 and 0.2; small is better. Sorted, the executions are 1, 2, 0. The model is that
+of execution 2.
 """
 
 
@@ -11,7 +14,7 @@ def best_first(scores: list[float], direction: str) -> list[int]:
 
 
 def middle(scores: list[float], direction: str) -> int:
-    """The execution in the middle, best first; of an even number the worse one of the two in the middle."""
+    """The middle one of the sorted executions; of an even number the worse of the two in the middle."""
     return best_first(scores, direction)[len(scores) // 2]
 
 
@@ -22,4 +25,4 @@ def reason(scores: list[float], direction: str, kept: int) -> str:
     rank = f"rank {1 + best_first(scores, direction).index(kept)} of {len(scores)}, best first"
     if kept != middle(scores, direction):
         return f"{rank}, as an earlier version chose"
-    return f"{rank}: the middle one" + ("" if len(scores) % 2 else ", of two the worse")
+    return f"{rank}: the {'middle one' if len(scores) % 2 else 'worse of the two in the middle'}"

@@ -28,8 +28,8 @@ def experiment_of(client: MlflowClient, title: str, artifacts: str | None, spec:
 
     Args:
         title: the name of the experiment, unless another task has taken it.
-        artifacts: where a new experiment of this name keeps its files; None leaves it to the server. An experiment of
-            another name keeps them beside.
+        artifacts: where a new experiment called `title` keeps its files; None leaves it to the server. If it gets
+            another name, its files lie in a folder of that name beside this one.
         spec: of the search.
 
     Raises SearchStateError if MLflow has deleted the experiment.
@@ -78,7 +78,7 @@ def _whole(task: str) -> str:
 
 
 def _keeps_files_here(client: MlflowClient, experiment: Experiment) -> bool:
-    """False for an experiment of a file store whose files lie outside of it: nothing is written there."""
+    """False if an experiment of a file store keeps its files outside the store's folder. Nothing is written there."""
     file = database(client.tracking_uri)
     return file is None or inside(file, experiment.artifact_location)
 

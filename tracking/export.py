@@ -10,13 +10,13 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, Metric, Run
 
 from tracking.as_json import as_json
-from tracking.errors import BadInput, SearchStateError
+from tracking.errors import BadInput, SearchStateError, StoreError
 from tracking.executions import reason
 from tracking.journal import now
 from tracking.models import CARD, download, logged_model
 from tracking.results import ranked, results
 from tracking.searches import search_name
-from tracking.store import read_only
+from tracking.store import read_only, working
 
 KERAS = "model.keras"
 # The recorded score and that of the reloaded model are sums in different orders. Their last digits differ in float32.
@@ -27,7 +27,13 @@ Score = Callable[[Path, str], tuple[float, float]]
 
 
 def export(
-    client: MlflowClient, uri: str, parent: Run, to: Path, score: Score, prepare: Callable[[Path], None]
+    client: MlflowClient,
+    uri: str,
+    parent: Run,
+    to: Path,
+    score: Score,
+    prepare: Callable[[Path], None],
+    warn: Callable[[str], None],
 ) -> dict[str, Any]:
     """Copies the model, reloads and re-scores it, scores it on the test split, and only then puts it in place.
 
@@ -35,6 +41,7 @@ def export(
         score: the metric of the model in a `.keras` file on a split, "val" or "test", and its grain. The grain is how
             much rounding alone may change the metric.
         prepare: changes the copy of the logged `.keras` file into the file that is exported, before it is scored.
+        warn: is told if the store does not take the test score. The export is in place then.
 
     Returns the card, with `test_score`. Raises BadInput if `to` cannot be made or holds something else. Raises
     SearchStateError if there is no model, or if the reloaded model does not score what the record says.
@@ -51,8 +58,12 @@ def export(
         prepare(file)
         card["rescored"] = _rescored(file, card, score)
         card["test_score"], _ = score(file, "test")
-        _record_test(client, card)
         _place(file, card, to)
+    try:
+        with working(uri):
+            _record_test(client, card)
+    except StoreError as error:
+        warn(f"the test score is not in the record: {error}")
     return card
 
 

@@ -40,7 +40,7 @@ def _curve(client: MlflowClient, run_id: str, moment: str) -> list[tuple[int, fl
 
 
 def half_life(horizon: dict[str, float], moment: str, over: str) -> str:
-    """As text. It is "none" for a gradient that does not shrink: the record has the length of the probe there."""
+    """The half-life as text; "none" for a gradient that does not shrink. The record then has the probe's length."""
     steps, rate = horizon[f"{moment}half_life{over}"], horizon[f"{moment}rate{over}"]
     return f"{steps:.3g}" if rate < 0 else "none"
 

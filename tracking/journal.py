@@ -114,11 +114,12 @@ class Tail:
         except FileNotFoundError:
             return []
         whole = data[: data.rfind(b"\n") + 1]
-        self.offset += len(whole)
         try:
-            return [json.loads(line) for line in whole.splitlines()]
-        except ValueError as error:
+            events = [json.loads(line) for line in whole.splitlines()]
+        except ValueError as error:  # the line is not passed, so that every later call says so, too
             raise DataError(f"{self.path}: expected a journal, got a damaged line: {error}") from None
+        self.offset += len(whole)
+        return events
 
 
 class TrialsReader:

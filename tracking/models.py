@@ -24,7 +24,7 @@ from mlflow.utils.uri import is_local_uri
 from tracking.as_json import as_json
 from tracking.errors import StoreError
 from tracking.paging import models
-from tracking.root import resolved
+from tracking.root import inside, resolved
 from tracking.searches import search_name, spec_id
 from tracking.store import database, in_a_line
 from tracking.tags import filters, is_new, named, ours, renewed
@@ -117,7 +117,7 @@ def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card:
 
 
 def _send(client: MlflowClient, model: LoggedModel, folder: str) -> None:
-    """Sends the files of a model. MLflow itself does not know that a store lies elsewhere than its paths say."""
+    """Sends the files of a model to where the store lies now. MLflow itself would take the path that it has stored."""
     place = _place(client, model)
     if place == model.artifact_location:
         client.log_model_artifacts(model.model_id, folder)
@@ -128,22 +128,22 @@ def _send(client: MlflowClient, model: LoggedModel, folder: str) -> None:
 def _remove(client: MlflowClient, model: LoggedModel) -> None:
     """Deletes a model and its local files, since MLflow only hides the model. A server deletes its files itself.
 
-    Files that lie outside of the store are left alone.
+    Files outside the folder of the store are left alone.
     """
     place = _place(client, model)
     if is_local_uri(place, is_tracking_or_registry_uri=False):
         folder = Path(local_file_uri_to_path(place)).parent  # …/models/m-…/artifacts
-        if folder.name == model.model_id and folder.resolve().is_relative_to(_own(client, model).resolve()):
+        if folder.name == model.model_id and _is_own(client, model, place):
             shutil.rmtree(folder, ignore_errors=True)
     client.delete_logged_model(model.model_id)
 
 
-def _own(client: MlflowClient, model: LoggedModel) -> Path:
-    """The folder outside of which no file of a model is deleted: that of a file store, else that of the experiment."""
-    file = database(client.tracking_uri)
-    if file:
-        return file.parent
-    return Path(local_file_uri_to_path(client.get_experiment(model.experiment_id).artifact_location))
+def _is_own(client: MlflowClient, model: LoggedModel, place: str) -> bool:
+    """True for a place whose files may be deleted: in the folder of a file store, or of an experiment of a server."""
+    if file := database(client.tracking_uri):
+        return inside(file, place)
+    whole = Path(local_file_uri_to_path(client.get_experiment(model.experiment_id).artifact_location))
+    return Path(local_file_uri_to_path(place)).resolve().is_relative_to(whole.resolve())
 
 
 def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, Any]) -> None:

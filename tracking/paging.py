@@ -21,9 +21,9 @@ def all_pages(search: Callable[..., PagedList[T]], *arguments: Any, **named: Any
     return found
 
 
-def experiments(client: MlflowClient) -> list[str]:
-    """The ids of all experiments."""
-    found: list[Experiment] = all_pages(client.search_experiments)
+def experiments(client: MlflowClient, view: int = ViewType.ACTIVE_ONLY) -> list[str]:
+    """The ids of all experiments. `view` is active ones, or all."""
+    found: list[Experiment] = all_pages(client.search_experiments, view)
     return [experiment.experiment_id for experiment in found]
 
 
@@ -37,6 +37,11 @@ def runs(client: MlflowClient, experiment_ids: list[str], *filters: str, view: i
             page: list[Run] = all_pages(client.search_runs, some, where, view, order_by=["attributes.start_time ASC"])
             found |= {run.info.run_id: run for run in page}
     return sorted(found.values(), key=lambda run: run.info.start_time)
+
+
+def deleted_runs(client: MlflowClient, *filters: str) -> list[Run]:
+    """The runs in MLflow's trash that fit one of the filters, also those of deleted experiments, the oldest first."""
+    return runs(client, experiments(client, ViewType.ALL), *filters, view=ViewType.DELETED_ONLY)
 
 
 def models(client: MlflowClient, experiment_id: str, *filters: str) -> list[LoggedModel]:

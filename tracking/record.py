@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum, auto
 
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tracking.errors import RecurrentError, SearchStateError, Unreachable
 from tracking.journal import now
 from tracking.runs import Projection
-from tracking.store import database, in_a_line, locked, tune, words
+from tracking.store import database, denied, in_a_line, locked, tune, uri_arguments
 from tracking.tags import PREFIX
 
 EVERY_SECONDS = 2.0  # between two looks at the journals
@@ -20,23 +21,34 @@ HOLD_SECONDS = 10.0  # time that epochs may wait to be sent together; a call cos
 RETRY_SECONDS = 2.0  # pause before a store that did not answer is asked again
 SERVER_SECONDS = 15.0  # longest wait for a server, at the beginning and at the end
 FILE_SECONDS = 60.0  # the same for a file that another process writes; that process will soon be done
-PATIENT_SECONDS = 3.0  # wait after which the user is told about it
+PATIENT_SECONDS = 3.0  # wait for a file after which the user is told about it
 LOOK_SECONDS = 0.05  # between two looks at what the thread has reached
 TUNE_AFTER = 100  # new trials after which the database's statistics are made again
 FAILURES = (MlflowException, SQLAlchemyError, OSError, Unreachable)
+
+
+class State(Enum):
+    """What the user knows of the store."""
+
+    WELL = auto()  # it has done what it was asked for
+    WAITING = auto()  # `wait` waits for it, and says or raises how that ends
+    AWAY = auto()  # it has failed, the user knows it, and it is asked again
+    REFUSED = auto()  # it does not take the search, or not all of it
+    BROKEN = auto()  # a defect of ours has ended the thread; `wait` or `finish` raises it
 
 
 class Record:
     """A search's runs in MLflow. A thread opens them, and brings them to what the journals say every two seconds.
 
     A store that does not answer costs the search nothing: `warn` is called once, and the journals wait. A store that
-    refuses the search is not asked again.
+    refuses the search is asked once more, at the end.
 
     Args:
         uri: of the store.
         name: of the search.
-        make: opens the search in the store. It is called until it succeeds. Unreachable, and every error that is no
-            RecurrentError, means that the store has failed. Any other RecurrentError is a refusal.
+        make: opens the search in the store. It is called until it succeeds. Unreachable, and the errors of MLflow, the
+            database and the system, mean that the store has failed. Any other RecurrentError is a refusal. Every other
+            error is a defect of ours.
         warn: shows a line to the user.
     """
 
@@ -44,14 +56,12 @@ class Record:
         self.uri, self.name, self.make, self.warn = uri, name, make, warn
         self.patience = FILE_SECONDS if database(uri) else SERVER_SECONDS  # longest wait for the store
         self.opened: Projection | None = None
-        self.refusal: RecurrentError | None = None
-        # The last failure of the store.
-        self.failure: Exception = Unreachable(f"tracking-uri: expected an MLflow store, got {uri}: no answer yet")
-        self.awaited = False  # `wait` runs, and will tell the user what has happened
-        self.doubtful = False  # an attempt to open it has failed, and the store may have made a run without an answer
-        self.reachable = True
-        self.refused_trial = False  # MLflow has refused a trial
+        self.state = State.WELL
+        self.error: Exception | None = None  # the failure or refusal; None for a store that works
+        self.took = 0.0  # seconds of the last attempt that has failed
+        self.dropped = 0  # trials that MLflow has refused
         self.tuned = 0  # number of trials when the database's statistics were last made
+        self.change = threading.Lock()
         self.ending = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -61,12 +71,11 @@ class Record:
         return self.opened or self.open_now()
 
     def open_now(self) -> Projection:
-        try:
-            self.opened = self.make()
-        except Exception:
-            self.doubtful = True
-            raise
-        return self.opened
+        made = self.make()
+        # An attempt has failed before. Its request may still be carried out, and make a second run of the search.
+        made.doubtful |= self.error is not None
+        self.opened = made
+        return made
 
     def start(self) -> None:
         """Starts the thread, unless it has been started."""
@@ -76,130 +85,147 @@ class Record:
     def wait(self, enough: Callable[[], bool]) -> None:
         """Starts the thread, and waits until the record is open, `enough()` is true or `patience` is over.
 
-        If the record is not open then, the user is told, and the thread keeps asking. Raises the store's refusal.
+        If the record is not open then, the user is told, and the thread keeps asking. Raises what keeps the record from
+        being opened: the store's refusal, or a defect of ours.
         """
-        self.awaited, began, said = True, time.monotonic(), False
+        began, said = time.monotonic(), database(self.uri) is None  # a server gets one line, when the wait is over
+        self._become(State.WAITING)
         self.start()
-        while self._undecided() and not enough() and (waited := time.monotonic() - began) < self.patience:
+        while self.state is State.WAITING and self.thread.is_alive() and not enough():
+            waited = time.monotonic() - began
+            if waited > self.patience:
+                break
             if waited > PATIENT_SECONDS and not said:
                 said = True
                 self._say(f"waiting up to {self.patience:.0f} s for the tracking store {self.uri}")
             time.sleep(LOOK_SECONDS)
-        self.awaited = False
-        if self.refusal:
-            raise self.refusal
-        if self.opened is None:
-            self.reachable = False  # the user is told here, so the thread does not say it again
-            self._say(f"{in_a_line(self.failure)}; the search goes on without its store, which is asked again")
+        failure = self.error or Unreachable(f"tracking-uri: expected an MLflow store, got {self.uri}: no answer yet")
+        if self._become(State.AWAY, failure, only=State.WAITING) is State.WAITING:
+            self._say(f"{in_a_line(failure)}; the search goes on without its store, which {self._again(failure)}")
+        elif self.error and self.opened is None:
+            raise self.error
 
-    def _undecided(self) -> bool:
-        return self.opened is None and self.refusal is None and self.thread.is_alive()
+    def _become(self, state: State, error: Exception | None = None, only: State | None = None) -> State:
+        """Changes the state, with `only` from this state alone. Returns the state before."""
+        # `wait` may give up at the moment at which the thread is refused. Each of them must know whether it is the
+        # first, so that the user is told once.
+        with self.change:
+            before = self.state
+            if only in (None, before):
+                self.state, self.error = state, error
+            return before
 
     def _run(self) -> None:
+        try:
+            self._follow()
+        except Exception as error:  # a defect of ours; the user sees it when the launcher's main thread raises it
+            self._become(State.BROKEN, error)
+
+    def _follow(self) -> None:
         pause = 0.0
-        while not self.ending.wait(pause) and self.refusal is None:
-            self.reachable = self._look()
-            pause = EVERY_SECONDS if self.reachable else RETRY_SECONDS
+        while not self.ending.wait(pause) and self.state is not State.REFUSED:
+            works = (self.opened is not None or self._try(self.open_now)) and self._try(self._send)
+            pause = EVERY_SECONDS if works else RETRY_SECONDS
 
-    def _look(self) -> bool:
-        """Sends what is new; False if the store has failed. Whatever is raised, the thread lives on."""
-        try:
-            if self.opened is None:
-                self._open()
-            if self.opened is not None:
-                self.opened.sync(hold=HOLD_SECONDS)
-                self._say_dropped()
-                self._tune()
-        except Exception as error:
-            self._complain(error)
-            return False
-        return True
+    def _send(self) -> None:
+        """Sends what is new. `finish` sends what is left when the search ends meanwhile."""
+        self.projection.sync(hold=HOLD_SECONDS, enough=self.ending.is_set)
+        self._say_dropped()
+        file = database(self.uri)
+        if file and len(self.projection.trials) >= self.tuned + TUNE_AFTER:
+            self.tuned = len(self.projection.trials)
+            tune(file)
 
-    def _open(self) -> None:
+    def _try(self, action: Callable[[], object]) -> bool:
+        """Asks the store for something. False if it has failed or refused; the state says which, and the user knows."""
+        began = time.monotonic()
         try:
-            self.open_now()
-        except Unreachable:
-            raise
+            action()
+        except FAILURES as error:
+            self._fail(error)
         except RecurrentError as error:
             self._refuse(error)
+        else:
+            self._become(State.WELL)
+            return True
+        self.took = time.monotonic() - began
+        return False
+
+    def _fail(self, error: Exception) -> None:
+        """Keeps the store's failure. The user is told of the first one; `wait` tells of those that it waits through."""
+        if self._become(State.AWAY, error, only=State.WELL) is State.WELL:
+            self._say(f"the tracking store failed: {in_a_line(error)}; it {self._again(error)}")
+        else:
+            self.error = error
 
     def _refuse(self, error: RecurrentError) -> None:
-        known, self.refusal = self.refusal, error
-        if not self.awaited and str(error) != str(known):
-            self._say(f"MLflow is not told all of this search: {error}")
-
-    def _complain(self, error: Exception) -> None:
-        """Says once that the store has failed. While `wait` runs, the thread leaves that to `wait`."""
-        self.failure = error
-        if self.reachable and not self.awaited:
-            self._say(f"the tracking store failed: {in_a_line(error)}; it is asked again")
+        if self._become(State.REFUSED, error) in (State.WELL, State.AWAY):
+            self._say(f"MLflow is not told all of this search: {error}; {self._way_out()}")
 
     def _say(self, text: str) -> None:
         """Tells the user. Printing fails if the terminal is closed, and that must not stop the thread."""
         with suppress(OSError, SystemExit):
             self.warn(text)
 
-    def _try(self, action: Callable[[], None]) -> bool:
-        try:
-            action()
-        except FAILURES as error:
-            self._complain(error)
-            return False
-        except RecurrentError as error:
-            self._refuse(error)
-            return False
-        return True
+    def _sync(self) -> str:
+        """The command that sends what the store lacks."""
+        return f"`{shlex.join(['recurrent', 'sync', self.name, *uri_arguments(self.uri)])}`"
+
+    def _way_out(self) -> str:
+        return f"{self._sync()} sends the rest once that is put right"
+
+    def _again(self, error: Exception) -> str:
+        """What becomes of a store that has failed. Asking again does not often end a denial, so the user must know."""
+        return f"is asked again; {self._way_out()}" if denied(error) else "is asked again"
 
     def _say_dropped(self) -> None:
         while self.opened and self.opened.dropped:
-            self.refused_trial = True
+            self.dropped += 1
             self._say(self.opened.dropped.pop())
-
-    def _tune(self) -> None:
-        file = database(self.uri)
-        if file and len(self.projection.trials) >= self.tuned + TUNE_AFTER:
-            self.tuned = len(self.projection.trials)
-            tune(file)
 
     def finish(self, status: str, last: Callable[[], None] | None = None, stopped: str = "") -> bool:
         """Sends the rest, runs `last`, and ends the parent run. No worker may be alive.
 
-        Returns False if that failed, or if MLflow has refused a trial.
+        Returns False if that failed, or if MLflow has refused a trial. A store that does not answer is waited for until
+        `patience` is over. Raises a defect of ours that has ended the thread.
 
         Args:
             status: of the parent run, MLflow's word.
             stopped: why the search has ended; "" keeps the reason that the record has.
         """
+        deadline, before = time.monotonic() + self.patience, self.state
         self.ending.set()
         if self.thread.is_alive():
-            self.thread.join()
-        deadline, done = time.monotonic() + self.patience, False
-        # A server may answer again, and another process may release the file. The call is repeated until
-        # `patience` is over, so that the user need not repeat it.
-        while not done:
-            done = self._try(lambda: self._finish(status, last, stopped))
-            if done or not self._may_help() or time.monotonic() > deadline:
-                break
-            self.reachable = False
-            time.sleep(RETRY_SECONDS)
-        if not done:
-            sync = shlex.join(["recurrent", "sync", self.name, *words(self.uri)])
-            when = " once that is put right" if self.refusal else ""
-            self._say(f"MLflow lacks the last results; `{sync}` sends them{when}")
+            self.thread.join(self.patience)
+        if self.error and self.state is State.BROKEN:
+            raise self.error
+        # A thread that still waits for an answer must not send at the same time as this one.
+        done = not self.thread.is_alive() and self._repeat(lambda: self._finish(status, last, stopped), deadline)
+        if not done and (self.state is not State.REFUSED or before is State.REFUSED):
+            when = " once that is put right" if self.state is State.REFUSED else ""
+            self._say(f"MLflow lacks the last results; {self._sync()} sends them{when}")
         self._say_dropped()
         if file := database(self.uri):
             tune(file)
-        return done and not self.refused_trial
+        return done and not self.dropped
 
-    def _may_help(self) -> bool:
-        """True if asking again may help: the store has not refused, and it is a server or a locked file."""
-        return self.refusal is None and (database(self.uri) is None or locked(self.failure))
+    def _repeat(self, action: Callable[[], None], deadline: float) -> bool:
+        """Repeats an action until it succeeds, so that the user need not. False if it does not succeed.
+
+        A server may answer again, and another process may release the file. A silent server lets an attempt wait as
+        long as the one before. No attempt begins that would then last beyond `deadline`.
+        """
+        pause = 0.0
+        while self.error is None or time.monotonic() + pause + self.took < deadline:
+            time.sleep(pause)
+            if self._try(action):
+                return True
+            if self.state is State.REFUSED or not (database(self.uri) is None or (self.error and locked(self.error))):
+                return False
+            pause = RETRY_SECONDS
+        return False
 
     def _finish(self, status: str, last: Callable[[], None] | None, stopped: str) -> None:
-        if self.doubtful:
-            # By now a slow server has done what it was asked for. Of two runs that it has made one is deleted here.
-            self.open_now()
-            self.doubtful = False
         projection = self.projection
         projection.sync(over=True)
         parent_id = projection.parent.info.run_id

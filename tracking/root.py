@@ -5,16 +5,15 @@ store lies in another folder than that, it was copied or moved, and its paths ge
 own. A store whose paths cannot be changed now is read as if they had been: `resolved` says where a file lies.
 """
 
-import json
 import os
 import platform
 import sqlite3
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from filelock import FileLock, Timeout
+from tracking.root_file import Root, beside, noted, put, write
 
 ARTIFACTS = "mlartifacts"  # the folder of the models' files, beside the database
 LOCKED_SECONDS = 5.0  # longest wait for another process that writes to the database
@@ -29,38 +28,28 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class Root:
-    """A folder, and what tells it from a copy: the machine that has written it down, and the folder's inode there."""
-
-    path: Path
-    machine: str = ""
-    inode: int = 0
-
-    def is_at(self, folder: Path) -> bool:
-        """True if `folder` is this folder, perhaps under another name: a link, or a disk that two machines mount."""
-        if self.path == folder:
-            return True
-        with suppress(OSError):
-            if self.path.samefile(folder):  # the same device and inode
-                return True
-        elsewhere = bool(self.machine) and self.machine != platform.node()
-        return elsewhere and folder.stat().st_ino == self.inode
-
-
 def recorded(file: Path) -> Root:
-    """The root of the paths in a database: what the file beside it says, else what its first experiment shows."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        content = json.loads(_beside(file).read_text("utf-8"))
-        return Root(Path(content["root"]), content["machine"], content["inode"])
-    return Root(_shown(file) or file.parent)
+    """The root of the paths in a database: what the file beside it says, else what its first experiment shows.
+
+    If the files below that folder have not come along, it is no root: they lie elsewhere, and their paths stay.
+    """
+    said = noted(file)
+    root = said or Root(_shown(file) or file.parent)
+    if root.is_at(file.parent) or _has_followed(file, root.path, said is not None):
+        return root
+    return Root(file.parent)
+
+
+def begin(file: Path) -> None:
+    """Writes down the root of a database that is made now. A file may lie there of an earlier database."""
+    write(file, file.parent)
 
 
 def keep(file: Path) -> None:
-    """Writes down the root of a database that has no such file yet."""
-    root = recorded(file)
-    if not _beside(file).exists() and root.is_at(file.parent):
-        _write(file, root.path)
+    """Writes down the root of a database that has no such file yet, or that has come here without its files."""
+    root, said = recorded(file), noted(file)
+    if root.is_at(file.parent) and (said is None or said.path != root.path):
+        write(file, root.path)
 
 
 def follow(file: Path) -> str:
@@ -70,8 +59,12 @@ def follow(file: Path) -> str:
     holds it.
     """
     before, here = recorded(file), file.parent
-    if before.is_at(here) or not _writable(file):
+    if not _writable(file):
         return ""
+    if before.is_at(here):
+        return _told_of_mount(file, before)
+    from filelock import FileLock, Timeout
+
     try:
         # Two commands may find a moved store at the same moment. The second one finds it done.
         with FileLock(file.with_name(f"{file.name}.lock"), timeout=LOCKED_SECONDS):
@@ -79,10 +72,22 @@ def follow(file: Path) -> str:
             if before.is_at(here) or _held(file):
                 return ""
             count = _rewrite(file, before.path, here)
-            _write(file, here)
+            same = here.stat().st_ino == before.inode
+            write(file, here, (*before.places, (before.machine, str(before.path))) if same else ())
     except (OSError, Timeout, sqlite3.Error):  # the paths are resolved at reading, and the next command tries again
         return ""
     return f"{file.name} has come here from {before.path}; {count} paths in it name {here} now" if count else ""
+
+
+def _told_of_mount(file: Path, root: Root) -> str:
+    """What the user is told, once at each place, of a folder that may be in use on another machine, else ""."""
+    here = file.parent
+    if root.is_named(here) or root.was_at(here):
+        return ""
+    with suppress(OSError):
+        put(file, replace(root, places=(*root.places, (platform.node(), str(here)))))
+    stay = f"{file.name} names files in {root.path}, where {root.machine} has this folder; its paths stay"
+    return f"{stay}; if the folder was moved here, remove {beside(file).name}"
 
 
 def resolved(file: Path | None, place: str) -> str:
@@ -102,37 +107,42 @@ def resolved(file: Path | None, place: str) -> str:
 
 
 def inside(file: Path, place: str) -> bool:
-    """False for a folder of this machine that lies outside of the store's folder."""
+    """False for a folder of this machine that lies outside of the store's folder.
+
+    The store's `mlartifacts` may be a link to another disk. What lies below another link lies outside.
+    """
     parts = urlparse(resolved(file, place))
-    local = parts.scheme in ("", "file")
-    return not local or Path(os.path.normpath(unquote(parts.path))).is_relative_to(os.path.normpath(file.parent))
+    if parts.scheme not in ("", "file"):
+        return True
+    path, root = Path(os.path.normpath(unquote(parts.path))), Path(os.path.normpath(file.absolute().parent))
+    real = path.resolve()
+    return path.is_relative_to(root) and any(real.is_relative_to(own.resolve()) for own in (root, root / ARTIFACTS))
 
 
-def _beside(file: Path) -> Path:
-    return file.with_name(f"{file.name}.root")
+def _has_followed(file: Path, old: Path, was_there: bool) -> bool:
+    """True if the files below an old root have come along with the database, or if there were none.
 
-
-def _write(file: Path, root: Path) -> None:
-    """Whatever happens, the file has its old content or the new one."""
-    content = {"root": str(root), "machine": platform.node(), "inode": file.parent.stat().st_ino}
-    new = file.with_name(f"{file.name}.root.{os.getpid()}")
-    new.write_text(json.dumps(content) + "\n", "utf-8")
-    new.replace(_beside(file))
+    Args:
+        was_there: the database lay in `old`. Otherwise `old` may be a folder that somebody has chosen for the files.
+    """
+    there, here = old / ARTIFACTS, file.parent / ARTIFACTS
+    if there.exists():
+        # The copy of a link to the files is no copy of the files.
+        return (old / file.name).exists() and here.exists() and not there.samefile(here)
+    return was_there or here.exists()
 
 
 def _shown(file: Path) -> Path | None:
     """The root of a store that has no file beside it, since an earlier version has made it; None if nothing shows it.
 
-    Its first experiment keeps its files in ROOT/mlartifacts. A folder that still has the files, and not the database,
-    is no root: the files stay there.
+    Its first experiment keeps its files in ROOT/mlartifacts.
     """
     query = f"SELECT artifact_location FROM experiments WHERE artifact_location LIKE 'file://%/{ARTIFACTS}/%'"
     how = "mode=ro" if os.access(file.parent, os.W_OK) else "immutable=1"  # in WAL mode SQLite writes beside the file
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.as_uri()}?{how}", uri=True)) as database:
         for (place,) in database.execute(f"{query} ORDER BY experiment_id LIMIT 1"):
             folder = Path(unquote(urlparse(place).path)).parent
-            alone = folder.exists() and not (folder.parent / file.name).exists()
-            return folder.parent if folder.name == ARTIFACTS and not alone else None
+            return folder.parent if folder.name == ARTIFACTS else None
     return None
 
 
@@ -155,7 +165,7 @@ def _prefixes(old: Path, new: Path) -> list[tuple[str, str]]:
 def _rewrite(file: Path, old: Path, new: Path) -> int:
     """Gives all paths below `old` the folder `new`, in one transaction; returns their number.
 
-    A kill behind the transaction repeats it. If `new` lies in `old`, the paths that have it already are left alone.
+    After a kill the next call repeats it. If `new` lies in `old`, paths below `new` are not changed again.
     """
     nested = "AND substr({column}, 1, ?) != ?" if new.is_relative_to(old) else ""
     count = 0

@@ -6,7 +6,7 @@ MLflow takes the same value at the same step and time only once.
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from tracking.journal import Event, TrialsReader, now
-from tracking.searches import child_tags, spec_id, trial_runs
+from tracking.searches import child_tags, delete_others, spec_id, trial_runs
 from tracking.tags import PREFIX, is_new, ours, renewed
 from tracking.values import batch
 
 End = tuple[int, str, float]  # time, trial, score
-SETTLING_MILLISECONDS = 1_000  # an end that is this old has certainly been read, and so have all earlier ends
-REFUSED = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
+SETTLING_SECONDS = 1.0  # an end that is this old has certainly been read, and so have all earlier ends
+REFUSED_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
 OUTCOME = f"{PREFIX}outcome"
 STATUSES = {"completed": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
 
@@ -80,7 +80,7 @@ class Projection:
         self.trials: dict[str, _Trial] = {}
         self.reader = TrialsReader(folder)
         self.open: list[_Trial] = []  # those that have begun and have not ended
-        self.doubtful = False  # the store may have made a second run of a trial without an answer
+        self.doubtful = False  # the store may have made a second run, of a trial or of the search, without an answer
         self.ends: list[End] = []
         self.logged: set[End] = set()
         self.done, self.last_end = 0, 0  # how many trials have ended, and the time of the last end
@@ -116,23 +116,25 @@ class Projection:
             self.trials[name] = _Trial(name)
         return self.trials[name]
 
-    def sync(self, over: bool = False, hold: float = 0.0) -> None:
+    def sync(self, over: bool = False, hold: float = 0.0, enough: Callable[[], bool] = lambda: False) -> None:
         """Sends what is new.
 
         Args:
             over: no worker is alive. A trial that has not ended is closed as interrupted.
             hold: seconds that a trial's epochs may wait for more of them.
+            enough: asked before each trial; True leaves the rest to the next call.
         """
-        latest = now() if over else now() - SETTLING_MILLISECONDS
+        latest = now() if over else now() - int(1000 * SETTLING_SECONDS)
         for name, events in self.reader.read():
             trial = self._trial(name)
             self.open += [] if trial in self.open or trial.ended else [trial]
             trial.pending += events
         for trial in self.open:
-            if not trial.ended:
+            if not trial.ended and not enough():
                 self._send_or_drop(trial, over, hold)
         self.open = [trial for trial in self.open if not trial.ended]
-        if over and self.doubtful:
+        if over and self.doubtful:  # by now a slow server has done what it was asked for
+            delete_others(self.client, self.parent)
             self._adopt()
         if not (self.best_is_logged and self.done_is_logged):
             self._send_done_and_best(latest)
@@ -141,7 +143,7 @@ class Projection:
         try:
             self._send(trial, over, hold)
         except MlflowException as error:
-            if error.error_code not in REFUSED:
+            if error.error_code not in REFUSED_CODES:
                 raise
             trial.ended = True  # its run was deleted, or MLflow does not take one of its values
             self.dropped.append(f"trial {trial.name} is not in MLflow: {str(error).splitlines()[0][:120]}")

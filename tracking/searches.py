@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from mlflow import MlflowClient
@@ -11,7 +12,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from tracking.errors import SearchStateError
 from tracking.experiments import experiment_of
 from tracking.journal import now
-from tracking.paging import experiments, runs
+from tracking.paging import deleted_runs, experiments, runs
 from tracking.storable import is_storable
 from tracking.store import connect, working
 from tracking.tags import filters, is_new, named, of_spec, ours, spec_in
@@ -63,12 +64,12 @@ def all_searches(client: MlflowClient) -> list[Run]:
 
 def deleted_searches(client: MlflowClient) -> set[str]:
     """The names of the searches whose run was deleted in MLflow, which keeps it until its trash is emptied."""
-    deleted = runs(client, experiments(client), *filters(kind="search"), view=ViewType.DELETED_ONLY)
+    deleted = deleted_runs(client, *filters(kind="search"))
     return {search_name(run) for run in deleted if _is_search(run)} - {search_name(run) for run in all_searches(client)}
 
 
 def _is_search(run: Run) -> bool:
-    """False for a run of another program that writes tags of the same names as earlier versions of ours did."""
+    """Whether a run is ours. Another program may write tags of the names that our earlier versions wrote."""
     tags = ours(run.data.tags)
     if tags.get("kind") != "search" or not tags.get("search_id"):
         return False
@@ -109,7 +110,7 @@ def trial_runs(client: MlflowClient, parent: Run) -> dict[str, list[Run]]:
 
 
 def own_trials(parent: Run, children: list[Run]) -> dict[str, list[Run]]:
-    """Of some runs the trials of a search, as `trial_runs` returns them."""
+    """The trials of a search among some runs, as `trial_runs` returns them."""
     name, own = search_name(parent), spec_id(parent)
     found: dict[str, list[Run]] = {}
     for run in sorted(children, key=lambda run: -len(run.data.metrics)):
@@ -121,17 +122,31 @@ def own_trials(parent: Run, children: list[Run]) -> dict[str, list[Run]]:
     return dict(sorted(found.items(), key=lambda item: int(item[0])))
 
 
-def sessions(client: MlflowClient, parent: Run) -> set[str]:
-    """The launchers that have run the trials of a search, as far as the store knows."""
-    tags = [ours(run.data.tags) for same in trial_runs(client, parent).values() for run in same]
-    return {some["session"] for some in tags if "session" in some}
+def sessions(client: MlflowClient, name: str, search: str) -> set[str]:
+    """The launchers that have run the trials of a search with this name and id, deleted ones too."""
+    where = filters(kind="trial", search_id=name)
+    found = runs(client, experiments(client, ViewType.ALL), *where, view=ViewType.ALL)
+    tags = [ours(run.data.tags) for run in found]
+    return {some["session"] for some in tags if "session" in some and some.get("spec_id") == search}
 
 
 def spec_id(parent: Run) -> str:
-    """Tells a search from another one of the same name."""
+    """The id of a search. Another search of the same name has another one."""
     tags = ours(parent.data.tags)
     spec = spec_in(tags) or parent.data.params  # MLflow has cut the spec of a long search of an earlier version
     return tags.get("spec_id", str(spec.get("id", "")))
+
+
+def is_of(parent: Run, spec: Mapping[str, Any]) -> bool | None:
+    """True if a parent run is that of the search with this spec; None if nothing tells it.
+
+    Early versions wrote no id. Their searches are told by the data.
+    """
+    known, own = spec_id(parent), spec.get("id", "")
+    if known or own:
+        return bool(known == own)
+    digest = (spec_in(ours(parent.data.tags)) or parent.data.params).get("digest")
+    return bool(digest == spec["digest"]) if digest and spec.get("digest") else None
 
 
 def open_search(
@@ -155,12 +170,24 @@ def find_or_make_search(
     """
     found = searches_of(client, name) or [_new_search(client, name, experiment, artifacts, spec)]
     parent = found[0]
-    if spec_id(parent) != spec.get("id", ""):
+    if is_of(parent, spec) is False:
         raise SearchStateError(f"--name: expected a new name, got {name!r}, which {client.tracking_uri} holds already")
-    for other in found[1:]:
-        if spec_id(other) == spec_id(parent):
-            client.delete_run(other.info.run_id)
+    delete_others(client, parent, found)
     return parent
+
+
+def delete_others(client: MlflowClient, parent: Run, found: list[Run] | None = None) -> None:
+    """Deletes further runs of a search, which a server has made that answered too late. The spec's id tells them.
+
+    Runs without an id stay, since they may be of another search.
+
+    Args:
+        found: the runs of its name, if they are known.
+    """
+    own = spec_id(parent)
+    for other in searches_of(client, search_name(parent)) if found is None else found:
+        if own and spec_id(other) == own and other.info.run_id != parent.info.run_id:
+            client.delete_run(other.info.run_id)
 
 
 def describe_search(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> Run:

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from filelock import FileLock, Timeout
-
 from tracking.errors import BadInput, Denied, RecurrentError, StoreError, Unreachable
-from tracking.root import ARTIFACTS, follow, keep, recorded
+from tracking.root import ARTIFACTS, begin, follow, keep, recorded
 from tracking.storable import check_storable
 
 if TYPE_CHECKING:
@@ -54,8 +52,8 @@ def resolve(uri: str | None) -> str:
     return f"{SQLITE}{file}"
 
 
-def words(uri: str) -> list[str]:
-    """The words that a command needs to find the store of a resolved URI; none if it finds the store by itself."""
+def uri_arguments(uri: str) -> list[str]:
+    """The arguments with which a command finds the store of a resolved URI; none if it finds the store by itself."""
     try:
         found = resolve(None) == uri
     except RecurrentError:  # MLFLOW_TRACKING_URI names a kind of store that we do not take
@@ -74,16 +72,16 @@ def database(uri: str) -> Path | None:
 
 
 def read_only(uri: str) -> bool:
-    """True for a SQLite file whose folder cannot be written."""
+    """True for a SQLite file that cannot be written, or whose folder cannot be."""
     file = database(uri)
-    return file is not None and not os.access(file.parent, os.W_OK)
+    return file is not None and not all(os.access(path, os.W_OK) for path in (file.parent, file) if path.exists())
 
 
 def readable(uri: str) -> str:
     """The URI with which MLflow can read a store.
 
-    SQLite reads our databases, which are in WAL mode, only where it can write beside them, unless it is told that
-    nobody changes them.
+    Our databases are in WAL mode. SQLite reads such a database only if it can write beside it, or if it is told that
+    nobody changes it.
     """
     file = database(uri)
     changing = file is not None and file.with_name(f"{file.name}-wal").exists()
@@ -94,7 +92,7 @@ def readable(uri: str) -> str:
 def connect(uri: str, create: bool = False) -> "MlflowClient":
     """A client for a resolved URI. Raises StoreError if there is no record, Unreachable if no server answers.
 
-    `create` makes the record. A record that was copied or moved is told so, and the user in a line: see root.py.
+    `create` makes the record. If the store was moved, its paths are changed first, and one line says so: see root.py.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
@@ -145,14 +143,17 @@ def does_not_work(uri: str, error: Exception) -> StoreError:
     elif any(phrase in str(error) for phrase in FAILED_REQUEST):
         return unanswered(uri)
     else:
-        kind = Denied if _denied(error) else Unreachable
+        kind = Denied if denied(error) else Unreachable
     return kind(f"tracking-uri: expected an MLflow store that works, got {uri}: {in_a_line(error)}")
 
 
-def _denied(error: Exception) -> bool:
-    """True for an answer of 401, 403 or 404. MLflow loses the number if the answer is the JSON of another program."""
+def denied(error: BaseException | None) -> bool:
+    """True for an answer of 401, 403 or 404, and for an error that it has caused."""
     from mlflow.exceptions import RestException
 
+    if isinstance(error, Denied) or (error is not None and isinstance(error.__cause__, Denied)):
+        return True
+    # MLflow loses the number if the answer is the JSON of another program.
     foreign = isinstance(error, RestException) and "error_code" not in error.json
     return foreign or getattr(error, "error_code", "") in DENIED
 
@@ -168,6 +169,7 @@ def unanswered(uri: str) -> Unreachable:
 
 def _create(uri: str, file: Path) -> "MlflowClient":
     """A client of a file store, whose database is made if it is missing."""
+    from filelock import FileLock, Timeout
     from mlflow import MlflowClient
 
     lock = file.with_name(f"{file.name}.lock")
@@ -176,6 +178,7 @@ def _create(uri: str, file: Path) -> "MlflowClient":
         # releases the lock when its holder dies.
         with FileLock(lock, timeout=MAKING_SECONDS):
             if not file.exists():
+                begin(file)
                 _new_database(file)
             with suppress(OSError):  # a store that cannot be written has its root, or needs none
                 keep(file)

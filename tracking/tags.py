@@ -13,7 +13,7 @@ from tracking.errors import BadInput
 PREFIX = "recurrent."
 PREFIXES = (PREFIX, "")  # now, and in earlier versions
 PART = "spec."  # `recurrent.spec.0`, `recurrent.spec.1`, … are the parts of a spec
-# MLflow cuts a tag at 8,000 characters without a word, and earlier versions of MLflow do so at 5,000.
+# MLflow cuts a tag at 8,000 characters and does not say so. Earlier versions of MLflow cut it at 5,000.
 PART_CHARACTERS = 5_000
 MOST_PARTS = 50  # one request takes 100 tags, and the other tags of a search go with the parts of its spec
 ADDED_CHARACTERS = 2_000  # versions, commit and what else is added to the options later
@@ -44,7 +44,7 @@ def is_new(tags: Mapping[str, str]) -> bool:
 
 
 def renewed(tags: Mapping[str, str], **changed: str) -> dict[str, str]:
-    """The tags of a run of ours that is to have some changed. Tags of an earlier version get the names of now."""
+    """The tags of a run of ours with some changed. Tags of an earlier version get the names of today."""
     found = {name: value for name, value in ours(tags).items() if is_new(tags) or name in OLD}
     return named({name: value for name, value in found.items() if not name.startswith("mlflow.")} | changed)
 

@@ -20,6 +20,16 @@ def format_number(value: float | None, digits: int = 4) -> str:
     return "-" if value is None else f"{value:.{digits}g}"
 
 
+def format_spread(value: float | None) -> str:
+    """A standard deviation with two significant digits; nothing for none."""
+    return "" if value is None else f"{value:.2g}"
+
+
+def format_count(value: int | None) -> str:
+    """A whole number with commas, for example 1,812; "-" for none."""
+    return "-" if value is None else f"{value:,}"
+
+
 def format_amount(value: float | None) -> str:
     """Three significant digits and a unit, for example 8.77k; "-" for none."""
     if value is None:
@@ -46,8 +56,9 @@ def format_range(low: float, high: float) -> str:
 
 
 def format_memory(count: float) -> str:
-    """Bytes as GiB, three significant digits."""
-    return f"{count / 2**30:.3g} GiB"
+    """Bytes as GiB, three significant digits, for example 0.5 GiB; whole ones from 1,000 on."""
+    size = count / 2**30
+    return f"{size:.3g} GiB" if size < 999.5 else f"{size:,.0f} GiB"
 
 
 def metric_name(metric: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 from tracking import guard
 from tracking.errors import BadInput, StoreError
+from tracking.root import ARTIFACTS
 from tracking.store import database, readable, tune
 
 START_SECONDS = 180.0  # longest wait for the server to answer; an idle machine took 12, a loaded one 60
@@ -93,7 +94,7 @@ def _command(file: Path, port: int) -> list[str]:
     """The server has one worker, since more are slower (MLflow 3.17). It reads artifacts where they lie."""
     options = ["--workers", "1", "--host", "127.0.0.1", "--port", str(port), "--backend-store-uri"]
     options += [readable(f"sqlite:///{file}")]
-    artifacts = ["--default-artifact-root", (file.parent / "mlartifacts").as_uri(), "--no-serve-artifacts"]
+    artifacts = ["--default-artifact-root", (file.parent / ARTIFACTS).as_uri(), "--no-serve-artifacts"]
     return [sys.executable, "-m", "mlflow", "server", *options, *artifacts]
 
 
@@ -115,6 +116,8 @@ def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
     try:
         yield process
     finally:
+        # SIGTERM lets the server close its files. If it has not ended STOP_SECONDS later, SIGKILL ends it. The signals
+        # go to the whole group, so that no child of the server stays.
         for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, number)

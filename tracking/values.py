@@ -15,7 +15,7 @@ from tracking.tags import named
 COSTS = ("parameters", "flops_per_token", "flops_per_step")
 HOW = ("kernel", "kernel_reason", "steps_per_execution")  # how a trial is computed
 MOMENTS = {"trained": "", "init": "init_"}  # of a horizon, with the prefix of its metrics
-REFUSED = re.compile(r"[^\w .:-]", re.ASCII)  # characters that MLflow does not take in the name of a metric
+NOT_IN_A_NAME = re.compile(r"[^\w .:-]", re.ASCII)  # characters that MLflow does not take in the name of a metric
 LONGEST = 200  # characters of what a task calls a metric; MLflow takes 250 in all
 CURVE = "log10_gain"  # over the lags, which are the metric's steps
 
@@ -63,7 +63,7 @@ def _results(end: Event, metric: str) -> list[tuple[str, float]]:
     names |= {"model_score": "best/model_score", "execution": "best/execution", "ms_per_step": "cost/ms_per_step"}
     found = [(name, end[key]) for key, name in names.items() if end.get(key) is not None]
     shares = (end.get("samples") or {}).items()
-    return found + [(f"samples/{REFUSED.sub('_', name)[:LONGEST]}", share) for name, share in shares]
+    return found + [(f"samples/{NOT_IN_A_NAME.sub('_', name)[:LONGEST]}", share) for name, share in shares]
 
 
 def _horizons(end: Event) -> list[tuple[str, dict[str, Any]]]:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.benchmarks.regret_table import Table
+from experiments.benchmarks.stand_in import tuner
 from experiments.config.spec import ALLOCATIONS
 
 if TYPE_CHECKING:
-    import keras_tuner
     from keras_tuner.engine.trial import Trial
 
     from experiments.config.folders import TrialFolder
-    from experiments.strategy.oracle import StudyOracle
 
 TRAININGS = (5, 10, 20, 30, 40)  # budgets, in trainings of all epochs; the last one is the full budget
 SEEN = (2, 8)  # the best and the latest trials that "2 + 8 seen" looks at
@@ -61,6 +60,7 @@ def ours(table: Table, budget: Budget, folder: Path, strategy: str, pruning: str
     from experiments.config.folders import SearchFolder
     from experiments.strategy.oracle import StudyOracle
     from experiments.strategy.pruning import pruner
+    from experiments.worker.tuner import Pruned
 
     allocate = how if how in ALLOCATIONS else "best"
     if allocate != how:
@@ -68,7 +68,20 @@ def ours(table: Table, budget: Budget, folder: Path, strategy: str, pruning: str
     wanted, chosen = keras_tuner.Objective(OBJECTIVE, "min"), pruner(pruning, table.epochs)
     search = SearchFolder(folder)
     oracle = StudyOracle(search, wanted, strategy, len(table.points), budget.seed, None, "session", chosen, allocate)
-    our_tuner(table, budget, oracle).search()
+
+    def execute(trial: "Trial", folder: "TrialFolder") -> dict[str, Any]:
+        scores: list[float] = []
+        values, shown = trial.hyperparameters.values, budget.execution(trial.trial_id)
+        for epoch in range(table.epochs):
+            scores.append(budget.train(values, shown, epoch))
+            logs = {OBJECTIVE: scores[-1]}
+            folder.journal.append("epoch", execution=0, epoch=epoch, metrics=logs)
+            oracle.update_trial(trial.trial_id, logs, epoch)
+            if epoch + 1 < table.epochs and oracle.should_prune(trial.trial_id):
+                raise Pruned(epoch=int(np.argmin(scores)))
+        return {"score": min(scores), "epoch": int(np.argmin(scores))}
+
+    tuner(oracle, table.declare, execute, describe=dict).search()
 
 
 def change_strategy(how: str) -> None:
@@ -79,35 +92,6 @@ def change_strategy(how: str) -> None:
         proposals.FEW = 0
     elif how:
         tpe.BEST, tpe.LATEST = SEEN
-
-
-def our_tuner(table: Table, budget: Budget, oracle: "StudyOracle") -> "keras_tuner.Tuner":
-    """Does what RecurrentTuner does, with scores from the table."""
-    import keras_tuner
-
-    from experiments.worker.tuner import Pruned, SearchTuner
-
-    class Space(keras_tuner.HyperModel):
-        def declare_hyperparameters(self, hp: Any) -> None:
-            table.declare(hp)
-
-    class Tuner(SearchTuner):
-        def describe(self, values: dict[str, Any]) -> dict[str, Any]:
-            return values
-
-        def run_execution(self, trial: "Trial", folder: "TrialFolder", execution: int) -> dict[str, Any]:
-            scores: list[float] = []
-            values, shown = trial.hyperparameters.values, budget.execution(trial.trial_id)
-            for epoch in range(table.epochs):
-                scores.append(budget.train(values, shown, epoch))
-                logs = {OBJECTIVE: scores[-1]}
-                folder.journal.append("epoch", execution=0, epoch=epoch, metrics=logs)
-                self.oracle.update_trial(trial.trial_id, logs, epoch)
-                if epoch + 1 < table.epochs and self.oracle.should_prune(trial.trial_id):
-                    raise Pruned(epoch=int(np.argmin(scores)))
-            return {"score": min(scores), "epoch": int(np.argmin(scores))}
-
-    return Tuner(oracle, Space(), 1, 0)
 
 
 def peer(table: Table, budget: Budget, folder: Path, strategy: str) -> None:

@@ -34,14 +34,13 @@ from experiments.benchmarks.rounds import (
     run_rounds,
     setting,
 )
+from experiments.benchmarks.stand_in import tuner
 
 if TYPE_CHECKING:
-    import keras_tuner
     from keras_tuner.engine.trial import Trial
     from mlflow import MlflowClient
 
     from experiments.config.folders import SearchFolder, TrialFolder
-    from experiments.strategy.oracle import StudyOracle
     from tracking.runs import Projection
 
 SIDES = ("ours, random", "ours, tpe", "keras tuner, random", "keras tuner, hyperband")
@@ -68,12 +67,9 @@ def objective(values: dict[str, Any]) -> float:
 def ours(strategy: str, trials: int) -> Run:
     """Our oracle, journals and projection in one process, as a worker and its launcher use them."""
     import keras_tuner
-    from rich.console import Console
 
-    from experiments.cli.tables import leaderboard
     from experiments.config.folders import SearchFolder
     from experiments.strategy.oracle import StudyOracle
-    from tracking.results import ranked, results
     from tracking.store import connect, resolve, tune
 
     folder, uri = SearchFolder(Path("searches/s").absolute()), resolve(None)
@@ -88,19 +84,38 @@ def ours(strategy: str, trials: int) -> Run:
             tune(Path("mlflow.db").absolute())
         clock.append(time.perf_counter())
 
+    def execute(trial: "Trial", folder: "TrialFolder") -> dict[str, Any]:
+        score = objective(trial.hyperparameters.values)
+        folder.journal.append("epoch", execution=0, epoch=0, metrics={"val_mse": score})
+        oracle.update_trial(trial.trial_id, {"val_mse": score}, 0)
+        return {"score": score, "epoch": 0, "seconds": 0.0}
+
     space, wanted = keras_tuner.HyperParameters(), keras_tuner.Objective("val_mse", "min")
     declare(space)
-    tuner = our_tuner(StudyOracle(folder, wanted, strategy, trials, 0, space, "session"), end_trial)
+    oracle = StudyOracle(folder, wanted, strategy, trials, 0, space, "session")
+    ours = tuner(oracle, declare, execute, end_trial)
     clock = [time.perf_counter()]
-    tuner.search()
+    ours.search()
     projection.sync(over=True)
 
-    def print_report() -> None:
-        found = results(client, projection.parent)
+    return {**costs(clock), **reading(projection)}
+
+
+def reading(projection: "Projection") -> Run:
+    """Seconds in which the results of a search are listed, and printed."""
+    from rich.console import Console
+
+    from experiments.cli.tables import leaderboard
+    from tracking.results import ranked, results
+
+    def listed() -> dict[str, Any]:
+        return results(projection.client, projection.parent)
+
+    def printed() -> None:
+        found = listed()
         leaderboard(Console(file=io.StringIO()), found, ranked(found))
 
-    listing = seconds(lambda: results(client, projection.parent))
-    return {**costs(clock), "list": listing, "report": seconds(print_report)}
+    return {"list": seconds(listed), "report": seconds(printed)}
 
 
 def open_projection(client: "MlflowClient", uri: str, folder: "SearchFolder") -> "Projection":
@@ -112,30 +127,6 @@ def open_projection(client: "MlflowClient", uri: str, folder: "SearchFolder") ->
     facts = {**spec, "metric": "mse", "direction": "min"}
     parent = open_search(client, "s", "adding", artifacts(uri, "adding"), facts, FLOORS)
     return Projection(client, parent, folder.path / "trials", "mse", "min", "session", FLOORS)
-
-
-def our_tuner(oracle: "StudyOracle", end_trial: Callable[[int], None]) -> "keras_tuner.Tuner":
-    """A tuner that takes scores from `objective` and calls `end_trial` with the number of ended trials."""
-    import keras_tuner
-
-    from experiments.worker.tuner import SearchTuner
-
-    class Space(keras_tuner.HyperModel):
-        def declare_hyperparameters(self, hp: Any) -> None:
-            declare(hp)
-
-    class Tuner(SearchTuner):
-        def run_execution(self, trial: "Trial", folder: "TrialFolder", execution: int) -> dict[str, Any]:
-            score = objective(trial.hyperparameters.values)
-            folder.journal.append("epoch", execution=0, epoch=0, metrics={"val_mse": score})
-            self.oracle.update_trial(trial.trial_id, {"val_mse": score}, 0)
-            return {"score": score, "epoch": 0, "seconds": 0.0}
-
-        def on_trial_end(self, trial: "Trial") -> None:
-            super().on_trial_end(trial)
-            end_trial(int(trial.trial_id) + 1)
-
-    return Tuner(oracle, Space(), 1, 0)
 
 
 def peer(strategy: str, trials: int) -> Run:

@@ -29,9 +29,9 @@ class TimedProjection:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.projection, name)
 
-    def sync(self, over: bool = False, hold: float = 0.0) -> None:
+    def sync(self, *arguments: Any, **options: Any) -> None:
         with timed(self.spent, "flush"):
-            self.projection.sync(over, hold)
+            self.projection.sync(*arguments, **options)
 
 
 class TimedRecord(Record):

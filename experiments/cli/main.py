@@ -102,6 +102,7 @@ def _failed(command: str, error: Exception) -> int:
 
 def _line(error: Exception) -> str:
     """The message of an error that a user can mend, in one line; "" for a defect of ours."""
+    from experiments.config.folders import FULL_DISK
     from experiments.tasks.loading.checks import fault
     from tracking.errors import RecurrentError
 
@@ -109,8 +110,9 @@ def _line(error: Exception) -> str:
         return str(error).splitlines()[0]
     if line := fault(error):
         return line.splitlines()[0]
-    if isinstance(error, OSError):
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
+    if isinstance(error, OSError) and (error.filename or error.errno in FULL_DISK):
+        reason = error.strerror or " ".join(map(str, error.args)) or type(error).__name__
+        return f"{error.filename}: {reason}" if error.filename else reason
     if isinstance(error, MemoryError):
         return f"expected what fits into memory, got: {error}"
     return ""

@@ -1,16 +1,12 @@
-"""What the commands share: the parser, the types of arguments and the console."""
+"""What the commands share: the parser and the types of arguments."""
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from experiments.config.units import MOST, MOST_SEED, parse_name, parse_whole
 from tracking.errors import BadInput
 from tracking.text import did_you_mean
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 class Parser(argparse.ArgumentParser):
@@ -95,11 +91,3 @@ def add_tracking_uri(parser: argparse.ArgumentParser) -> None:
     """Adds --tracking-uri."""
     text = "MLflow store (default: $MLFLOW_TRACKING_URI, else mlflow.db in this folder)"
     parser.add_argument("--tracking-uri", metavar="URI", help=text)
-
-
-def console() -> "Console":
-    """The console for tables and messages. It prints names as they are, and draws live frames in a terminal alone."""
-    from rich.console import Console
-
-    # FORCE_COLOR makes a file a terminal for Rich. It may have colours then, but frames cannot be taken back in a file.
-    return Console(highlight=False, markup=False, emoji=False, force_interactive=None if sys.stdout.isatty() else False)

@@ -6,12 +6,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from experiments.launcher.display import say
-from tracking.text import floors_line, format_amount, format_duration, format_number, metric_name
+from experiments.system.console import say
+from tracking.text import (
+    floors_line,
+    format_amount,
+    format_count,
+    format_duration,
+    format_number,
+    format_spread,
+    metric_name,
+)
 
 LIMIT = 12  # the most rows of the leaderboard
 WIDE = 100  # a terminal with this many columns has room for the costs of a candidate
-NARROW_COLUMNS, COLUMNS = 60, 81  # of a terminal that the other columns take, without and with the costs
+NARROW_COLUMNS, COLUMNS = 60, 81  # characters that all columns but the first take, without and with the costs
 
 
 def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, Any]]) -> None:
@@ -78,8 +86,8 @@ def _row(trial: dict[str, Any], wide: bool) -> dict[str, str]:
     """The texts of a row of the leaderboard by their headings, without architecture and score."""
     costs = {"flops/token": format_amount(trial["flops_per_token"]), "ms/step": format_amount(trial["ms_per_step"])}
     return {
-        "± sd": "" if trial["spread"] is None else f"{trial['spread']:.2g}",
-        "parameters": f"{trial['parameters']:,}" if trial["parameters"] is not None else "-",
+        "± sd": format_spread(trial["spread"]),
+        "parameters": format_count(trial["parameters"]),
         **(costs if wide else {}),
         "learning rate": format_number(trial["values"].get("learning_rate")),
         "time": format_duration(trial["seconds"] or 0),

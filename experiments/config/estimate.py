@@ -10,7 +10,7 @@ from typing import Any
 
 from experiments.config import recipes
 from experiments.config.ranges import WIDTH_STEP, whole
-from experiments.config.spec import FIRST, REDUCTION, STARTUP, Spec
+from experiments.config.spec import FIRST, MEDIAN_STARTUP, REDUCTION, Spec
 from experiments.system.resources import usable_cores
 from experiments.tasks.base import Task
 from search_spaces.cells import facts
@@ -39,27 +39,26 @@ def space_size(spec: Spec) -> int | None:
     return None if count == math.inf else int(count)
 
 
-def planned_trials(spec: Spec) -> int:
-    """`--trials`, or the number of models in the space if that is smaller."""
-    models = space_size(spec)
+def planned_trials(spec: Spec, models: int | None) -> int:
+    """`--trials`, or the number of models in the space, `space_size`, if that is smaller."""
     return spec.trials if models is None else min(spec.trials, models)
 
 
-def search_seconds(spec: Spec, task: Task, steps: int, workers: int) -> float:
+def search_seconds(spec: Spec, task: Task, steps: int, workers: int, trials: int) -> float:
     """Seconds of a search, roughly.
 
     Args:
         steps: training steps of an epoch.
         workers: that run at the same time.
+        trials: that are planned.
     """
     epoch, fixed = epoch_seconds(spec, task, steps), fixed_seconds(fmean(whole("--depth", spec.depth)))
-    trials = planned_trials(spec)
     trained = fixed * trials + epoch * all_epochs(spec.pruner, spec.epochs, trials)
     return START_SECONDS + spec.executions * trained / parallel(workers)
 
 
 def parallel(workers: int) -> float:
-    """How many times as fast as one worker so many workers are, from one worker on."""
+    """How many times as fast as one worker several workers are; 1 for a single one."""
     cores = usable_cores()
     return max(1.0, workers if workers < cores else cores / BUSY)
 
@@ -78,7 +77,7 @@ def expected_epochs(pruner: str, epochs: int, place: int) -> float:
     if pruner == "none" or epochs <= FIRST:
         return epochs
     if pruner == "median":
-        return epochs if place <= STARTUP else (FIRST + epochs) / 2
+        return epochs if place <= MEDIAN_STARTUP else (FIRST + epochs) / 2
     if pruner == "halving":
         return _halving(FIRST, epochs, place)
     starts = [FIRST * REDUCTION**bracket for bracket in range(epochs) if FIRST * REDUCTION**bracket <= epochs]
@@ -87,7 +86,7 @@ def expected_epochs(pruner: str, epochs: int, place: int) -> float:
 
 @functools.cache
 def all_epochs(pruner: str, epochs: int, trials: int) -> float:
-    """The epochs that the first `trials` trials are likely to get. Later trials are alike."""
+    """The epochs that the first `trials` trials are likely to get. All trials from ALIKE on get the same number."""
     first = sum(expected_epochs(pruner, epochs, place) for place in range(1, min(trials, ALIKE) + 1))
     return first + max(0, trials - ALIKE) * expected_epochs(pruner, epochs, ALIKE)
 

@@ -19,11 +19,13 @@ The system releases the locks of a process that dies.
 import errno
 from contextlib import suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from tracking.journal import Journal
 from tracking.text import did_you_mean
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 SEARCHES = Path("searches")
 POLL_SECONDS = 0.002  # a process that waits for a lock looks again after this time
@@ -35,6 +37,11 @@ def no_search(argument: str, name: str) -> str:
     known = sorted(path.parent.name for path in SEARCHES.glob("*/spec.json"))
     some = f" ({', '.join(known[:10])})" if known else ""
     return f"{argument}: expected a search in {SEARCHES}/{some}, got {name!r}{did_you_mean(name, known)}"
+
+
+def is_running(argument: str, name: str) -> str:
+    """The message that the search of this name is running now."""
+    return f"{argument}: expected a search that is not running, got {name!r}, which is"
 
 
 class TrialFolder:
@@ -88,6 +95,8 @@ class SearchFolder:
         """True if a launcher runs the search now."""
         if not (self.path / "launcher.lock").exists():
             return False
+        # A running launcher holds this lock, and the system releases it when the launcher dies. If the lock can be
+        # acquired here, no launcher runs. It is released at once, so that a launcher may begin.
         with suppress(OSError):  # somebody else's folder
             if not try_acquire(self.launcher_lock):
                 return True
@@ -107,7 +116,7 @@ class SearchFolder:
         last = [trial.journal.events()[-1:] for trial in self.trials()]
         return bool(last) and all(events and events[0]["event"] == "end" for events in last)
 
-    def worker_lock(self, index: int) -> FileLock:
+    def worker_lock(self, index: int) -> "FileLock":
         (self.path / "workers").mkdir(exist_ok=True)
         return lock(self.path / "workers" / f"{index}.lock")
 
@@ -121,13 +130,17 @@ class SearchFolder:
             lock(path).acquire(timeout=seconds).lock.release()
 
 
-def lock(path: Path) -> FileLock:
+def lock(path: Path) -> "FileLock":
     """A lock between processes. The system releases it when its holder dies, also by kill -9."""
+    from filelock import FileLock  # imported here: the lists of commands and tasks need no lock
+
     return FileLock(path, poll_interval=POLL_SECONDS)
 
 
-def try_acquire(wanted: FileLock, seconds: float = 0) -> bool:
+def try_acquire(wanted: "FileLock", seconds: float = 0) -> bool:
     """True if this process has acquired the lock within `seconds`, False if another process still holds it."""
+    from filelock import Timeout
+
     try:
         wanted.acquire(timeout=seconds)
     except Timeout:

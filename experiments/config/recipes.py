@@ -66,13 +66,13 @@ def recipe(spec: Spec, task: Task) -> Recipe:
 
 def recipe_of(spec: Spec, longest: int = SHORTEST_REACH) -> Recipe:
     """The recipe dimensions for a task whose longest dependency spans `longest` steps. Raises BadInput."""
-    inits = _words(spec.init)
+    inits = _names(spec.init)
     with _named_by_flags():
         found = Recipe(
             inits=inits,
             biases=None if spec.bias == OWN else real("--bias", spec.bias, 0),
             clips=_clips(spec.clip),
-            optimizers=_words(spec.optimizer),
+            optimizers=_names(spec.optimizer),
             residual=_switch("--residual", spec.residual),
             bidirectional=_switch("--bidirectional", spec.bidirectional),
             longest=longest if "chrono" in inits else None,
@@ -107,13 +107,13 @@ def _clips(text: str) -> tuple[float, float] | list[float]:
     return clips
 
 
-def _words(text: str) -> list[str]:
+def _names(text: str) -> list[str]:
     return list(dict.fromkeys(text.split(",")))
 
 
 def _switch(flag: str, text: str) -> list[int]:
-    for word in _words(text):
+    for word in _names(text):
         if word not in SWITCH:
             hint = did_you_mean(word, SWITCH)
             raise BadInput(f"{flag}: expected some of {', '.join(SWITCH)}, got {word!r}{hint}")
-    return [SWITCH[word] for word in _words(text)]
+    return [SWITCH[word] for word in _names(text)]

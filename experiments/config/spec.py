@@ -18,7 +18,7 @@ ALLOCATIONS = ("fair", "equal", "best")  # of --allocate
 PRUNERS = ("none", "median", "halving", "hyperband")  # of --pruner
 FIRST = 3  # epochs that every trial gets before a pruner judges it
 REDUCTION = 3  # one in REDUCTION trials of a rung goes on to the next rung, which has REDUCTION times the epochs
-STARTUP = 5  # completed trials that the median needs before it prunes
+MEDIAN_STARTUP = 5  # completed trials that the median needs before it prunes
 SCHEDULES = ("constant", "cosine")  # of --schedule
 
 
@@ -77,19 +77,23 @@ class Spec:
     def write(self, folder: SearchFolder) -> None:
         write_json(folder.spec, self.facts())
 
-    def changes(self, later: "Spec") -> dict[str, tuple[str, str]]:
+    def changes(self, later: "Spec", corpus: str = "") -> dict[str, tuple[str, str]]:
         """The values that differ in `later`, by their flags: (the value here, the value there)."""
-        here, there = self.typed(), later.typed()
+        here, there = self.typed(corpus), later.typed(corpus)
         return {what: (here[what], there.get(what, "")) for what in here if here[what] != there.get(what)}
 
-    def typed(self) -> dict[str, str]:
-        """Every value that may not change, as it would be typed on the command line."""
+    def typed(self, corpus: str = "") -> dict[str, str]:
+        """Every value that may not change, as it would be typed on the command line.
+
+        Args:
+            corpus: the option of the task that names a text. The digest tells a file of the user's.
+        """
         from experiments.tasks.loading.places import has_file  # it imports NumPy, which help texts do without
 
         apart = (*MAY_CHANGE, "task", "options", "digest", "code")
         fields = {key: value for key, value in self.to_json().items() if key not in apart}
         found = {f"--{key.replace('_', '-')}": value for key, value in fields.items()}
-        options = {**self.options, **({"corpus": "a file"} if has_file(self.options) else {})}  # its digest tells it
+        options = {**self.options, **({corpus: "a file"} if has_file(self.options, corpus) else {})}
         found |= {f"-o {key}": value for key, value in options.items()} | {"data of digest": self.digest[:12]}
         return {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in found.items()}
 

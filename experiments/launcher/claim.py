@@ -1,6 +1,7 @@
 """Gives the folder of a search to one launcher at a time, and a free folder to a new search."""
 
 import dataclasses
+import os
 import re
 import uuid
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import NoReturn
 
 from filelock import Timeout
 
-from experiments.config.folders import SEARCHES, SearchFolder, try_acquire
+from experiments.config.folders import SEARCHES, SearchFolder, is_running, try_acquire
 from experiments.config.spec import Spec
 from tracking.errors import SearchStateError
 
@@ -30,8 +31,11 @@ def check_name(folder: SearchFolder, resume: bool) -> None:
         raise SearchStateError(f"--name: expected a new name, got {place.name!r}, but {place} holds no spec.json")
 
 
-def claim(folder: SearchFolder, spec: Spec, resume: bool) -> tuple[Spec, bool]:
+def claim(folder: SearchFolder, spec: Spec, resume: bool, corpus: str = "") -> tuple[Spec, bool]:
     """Takes the launcher's lock of a search, and writes the spec of a new one.
+
+    Args:
+        corpus: see `Spec.typed`.
 
     Returns the spec with its id, and whether the search is new. Raises SearchStateError if another launcher has the
     search, if a new search's name is taken, or if `spec` differs from that of the search to go on with.
@@ -40,7 +44,7 @@ def claim(folder: SearchFolder, spec: Spec, resume: bool) -> tuple[Spec, bool]:
     try:
         check_name(folder, resume)
         if folder.spec.exists():
-            return _same(Spec.read(folder), spec), False
+            return _same(Spec.read(folder), spec, corpus), False
         return _begin(folder, spec), True
     except BaseException:
         folder.launcher_lock.release()
@@ -68,21 +72,33 @@ def _take(folder: SearchFolder) -> None:
     while True:
         folder.path.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError):
-            if try_acquire(folder.launcher_lock, OTHER_LAUNCHER_SECONDS):
+            if _acquire(folder, OTHER_LAUNCHER_SECONDS):
                 return
             if folder.path.exists():
-                name = folder.path.name
-                raise SearchStateError(f"--name: expected a search that is not running, got {name!r}, which is")
+                raise SearchStateError(is_running("--name", folder.path.name))
+
+
+def _acquire(folder: SearchFolder, seconds: float = 0) -> bool:
+    """True if this process has the launcher's lock within `seconds`. Raises FileNotFoundError if the folder is gone."""
+    lock, path = folder.launcher_lock, folder.path / "launcher.lock"
+    while try_acquire(lock, seconds):
+        # A launcher that is refused may remove the file after this one has opened it and before it is locked. Then this
+        # process has locked a file that nobody else sees, and the next launcher makes and locks a new one.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock._context.lock_file_fd), os.stat(path)):  # type: ignore[arg-type]
+                return True
+        lock.release()
+    return False
 
 
 @contextmanager
 def held(folder: SearchFolder) -> Iterator[None]:
     """Keeps every launcher away from a search whose folder is there. Raises SearchStateError if the search runs."""
-    running = f"NAME: expected a search that is not running, got {folder.path.name!r}, which is"
+    running = is_running("NAME", folder.path.name)
     if not folder.path.is_dir():
         yield
         return
-    if not try_acquire(folder.launcher_lock):
+    if not _acquire(folder):
         raise SearchStateError(running)
     try:
         folder.wait_for_workers(OTHER_LAUNCHER_SECONDS)
@@ -93,9 +109,9 @@ def held(folder: SearchFolder) -> Iterator[None]:
         folder.launcher_lock.release()
 
 
-def _same(before: Spec, spec: Spec) -> Spec:
+def _same(before: Spec, spec: Spec, corpus: str) -> Spec:
     spec = dataclasses.replace(spec, id=before.id)
-    changes = [f"{what} {old}, got {new}" for what, (old, new) in before.changes(spec).items()]
+    changes = [f"{what} {old}, got {new}" for what, (old, new) in before.changes(spec, corpus).items()]
     if changes:
         raise SearchStateError(f"--resume: expected as when the search began: {'; '.join(changes)}")
     return spec

@@ -18,26 +18,33 @@ from tracking.errors import BadInput, SearchStateError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run
 
 
 def shared(folder: SearchFolder, uri: str) -> bool:
-    """True if the store of a search does not lie beside its `searches/`: it is a server, or a file elsewhere."""
+    """True if the store of a search lies outside of the folder of its `searches/`: it is a server, or a file elsewhere.
+
+    A link that leads out of the folder stays the same in a copy.
+    """
     from tracking.store import database
 
     file, here = database(uri), folder.path.absolute().parents[1]
-    return file is None or not file.parent.exists() or not here.samefile(file.parent)
+    return file is None or not file.resolve().is_relative_to(here.resolve())
 
 
-def check_copy(client: "MlflowClient", parent: "Run", folder: SearchFolder) -> None:
-    """Raises SearchStateError if another copy of this search's folder has gone on with it, or still may do so."""
+def check_copy(client: "MlflowClient", stored: str, search: str, folder: SearchFolder) -> None:
+    """Raises SearchStateError if another copy of this search's folder has gone on with it, or still may do so.
+
+    Args:
+        stored: the name of the search in the store.
+        search: its id.
+    """
     from tracking.searches import sessions
 
     starts = [event for event in folder.journal.events() if event["event"] == "start"]
     known = {event["session"] for event in starts}
     place = starts[-1].get("place", "") if starts else ""
     other = place if place and _holds(SearchFolder(Path(place)), folder) else ""
-    if other or sessions(client, parent) - known:
+    if other or sessions(client, stored, search) - known:
         name, got = folder.path.name, f"a copy of {other}" if other else "a copy: another one has gone on with it"
         raise SearchStateError(
             f"NAME: expected the only copy of the search {name!r} in {client.tracking_uri}, got {got};"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from experiments.config.folders import SEARCHES, SearchFolder
 from experiments.config.spec import Spec
 from experiments.launcher.copies import check_copy, shared
+from experiments.launcher.stores import check_store
 from tracking.errors import BadInput, SearchStateError
 from tracking.store import connect, database, working
 from tracking.text import format_amount
@@ -18,98 +19,156 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
-@dataclass
+@dataclass(frozen=True)
+class InStore:
+    """What a store has of a search.
+
+    Args:
+        parent: the search's run, if it is there.
+        id: of the search; None if only the trash knows it.
+        trash: its deleted runs.
+        stays: why a run of this name is left alone; "" if none is.
+    """
+
+    client: "MlflowClient"
+    parent: "Run | None"
+    id: str | None
+    trash: "list[Run]"
+    stays: str = ""
+
+
+@dataclass(frozen=True)
 class Deletion:
     """What there is of a search.
 
     Args:
-        client: of the store; None if there is no store yet.
-        parent: the search's run, if the store has it.
-        id: in the spec of the search; "" if only the trash knows the search.
-        trash: its deleted runs, if they are to go for ever.
+        store: None if there is no store yet.
+        purge: what the trash has is to go for ever.
     """
 
     folder: SearchFolder
     uri: str
-    client: "MlflowClient | None"
-    parent: "Run | None"
-    id: str
-    trash: "list[Run]"
+    store: InStore | None
+    purge: bool
 
     def text(self) -> str:
         """What will be deleted, in one line."""
         from tracking.searches import trial_runs
 
         parts = []
-        if self.client and self.parent:
+        if self.store and self.store.parent:
             with working(self.uri):
-                count = 1 + sum(map(len, trial_runs(self.client, self.parent).values()))
+                count = 1 + sum(map(len, trial_runs(self.store.client, self.store.parent).values()))
             parts.append(f"{count} run(s) with their models in {self.uri}")
-        if self.trash:
-            parts.append(f"{len(self.trash)} run(s) in the trash of {self.uri}")
+        if self.store and self.store.trash and self.purge:
+            parts.append(f"{len(self.store.trash)} run(s) in the trash of {self.uri}")
         if self.folder.path.exists():
             parts.append(f"{format_amount(self.folder.size())}B in {self.folder.path}")
         return " and ".join(parts) or f"what is left in {_hidden(self.folder)}"
 
-    def run(self, purge: bool) -> None:
-        """Deletes all of it. With `purge` also what MLflow's trash has of it."""
+    def run(self) -> None:
+        """Deletes all of it."""
         from tracking.deleting import delete_search, empty_trash, trash
 
-        if self.client:
+        if self.store:
             with working(self.uri):
-                if self.parent:
-                    delete_search(self.client, self.parent)
-                if purge and (file := database(self.uri)):
-                    empty_trash(self.client, file, trash(self.client, self.folder.path.name, self.id))
+                if self.store.parent:
+                    delete_search(self.store.client, self.store.parent)
+                if self.purge and not self.store.stays and (file := database(self.uri)):
+                    gone = trash(self.store.client, self.folder.path.name, self.store.id)
+                    empty_trash(self.store.client, file, gone)
         _remove(self.folder)
 
+    def left(self, command: str) -> str:
+        """What is left of the search in the store, in words; "" if nothing is.
 
-def find(folder: SearchFolder, uri: str, purge: bool) -> Deletion:
+        Args:
+            command: that empties the trash.
+        """
+        if self.store and self.store.stays:
+            return self.store.stays
+        in_trash = self.store and (self.store.parent or self.store.trash) and not self.purge
+        return f"MLflow's trash keeps the runs until `{command}`" if in_trash else ""
+
+
+def find(folder: SearchFolder, uri: str, purge: bool, force: bool) -> Deletion:
     """What there is of a search. The caller holds the lock of the folder.
 
-    Raises SearchStateError if there is nothing, or if folder and store hold different searches of this name. Raises
-    BadInput if the trash of this store cannot be emptied from here.
+    Args:
+        force: whatever the store says of a launcher elsewhere, and the folder of another store.
+
+    Raises SearchStateError if there is nothing, if the search runs elsewhere, or if folder and store hold different
+    searches of this name. Raises BadInput if the search is recorded in another store, or if the trash of this store
+    cannot be emptied from here.
     """
-    if purge and database(uri) is None:
+    file, name = database(uri), folder.path.name
+    if purge and file is None:
         raise BadInput(f"--purge: expected a store in a file, got {uri}; `mlflow gc` empties the trash of a server")
-    found = Deletion(folder, uri, None, None, _id(folder), [])
-    if (file := database(uri)) is None or file.exists():
-        found.client = connect(uri)
-        with working(uri):
-            _look(found, found.client, purge)
-    if not (found.parent or found.trash or folder.path.exists() or _hidden(folder).exists()):
+    store = _look(connect(uri), folder, uri, force) if file is None or file.exists() else None
+    found = store and (store.parent or store.trash)
+    if not found and not force:
+        check_store(folder, uri, "--force deletes the folder alone")
+    in_store = store and (store.parent or (store.trash and purge))
+    if not (in_store or folder.path.exists() or _hidden(folder).exists()):
         from tracking.searches import existing_search
 
-        existing_search(folder.path.name, uri)  # raises, with the names of the searches that are there
-    return found
+        existing_search(name, uri)  # raises, with the names of the searches that are there
+    return Deletion(folder, uri, store, purge)
 
 
-def _look(found: Deletion, client: "MlflowClient", purge: bool) -> None:
-    """Fills in what the store has."""
+def _look(client: "MlflowClient", folder: SearchFolder, uri: str, force: bool) -> InStore:
+    """What the store has. Raises as `find` does."""
     from tracking.deleting import trash
     from tracking.searches import find_search, spec_id
 
-    name = found.folder.path.name
-    found.parent = find_search(client, name)
-    if found.parent:
-        if found.id not in ("", spec_id(found.parent)):
-            raise SearchStateError(
-                f"NAME: expected one search {name!r}, got one in {found.folder.path} and another one in {found.uri};"
-                f" --tracking-uri names the store of the first one"
-            )
-        found.id = spec_id(found.parent)
-        if found.folder.spec.exists() and shared(found.folder, found.uri):
-            check_copy(client, found.parent, found.folder)
-    if purge:
-        found.trash = trash(client, name, found.id)
+    name, spec = folder.path.name, _spec(folder)
+    with working(uri):
+        parent = find_search(client, name)
+        if not folder.path.exists():
+            if parent and not force:
+                _check_ended(parent, uri)
+            search = spec_id(parent) if parent else None
+        elif spec is None or (parent is None and not spec.id):
+            why = f"the runs of {name!r} in {uri} stay: {folder.path} did not tell whether they are of this search"
+            return InStore(client, None, None, [], why if parent else "")
+        else:
+            search = spec.id
+            if parent:
+                _check_same(client, parent, folder, spec, uri)
+        return InStore(client, parent, search, trash(client, name, search))
 
 
-def _id(folder: SearchFolder) -> str:
-    """The id in the spec of the folder; "" if there is none that can be read."""
+def _check_same(client: "MlflowClient", parent: "Run", folder: SearchFolder, spec: Spec, uri: str) -> None:
+    """Raises SearchStateError if the folder holds another search than the store, or a copy of it."""
+    from tracking.searches import is_of
+
+    name = folder.path.name
+    if not is_of(parent, spec.to_json()):
+        raise SearchStateError(
+            f"NAME: expected one search {name!r}, got one in {folder.path} and another one in {uri};"
+            f" --tracking-uri names the store of the first one"
+        )
+    if shared(folder, uri):
+        check_copy(client, name, spec.id, folder)
+
+
+def _check_ended(parent: "Run", uri: str) -> None:
+    """Raises SearchStateError if a search without a folder here runs, as far as its store knows."""
+    if parent.info.status == "RUNNING":
+        from tracking.searches import search_name
+
+        raise SearchStateError(
+            f"NAME: expected a search that is not running, got {search_name(parent)!r}, which is running in another"
+            f" folder as {uri} says; if its launcher was killed, --force deletes it"
+        )
+
+
+def _spec(folder: SearchFolder) -> Spec | None:
+    """The spec in the folder; None if there is none that can be read."""
     try:
-        return Spec.read(folder).id
+        return Spec.read(folder)
     except (OSError, BadInput):  # a damaged search can be deleted, too
-        return ""
+        return None
 
 
 def _hidden(folder: SearchFolder) -> Path:

@@ -1,7 +1,6 @@
 """What a person sees of a search: a live table in a terminal, one line per finished trial elsewhere."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console, Group
@@ -11,22 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.launcher.progress import Progress, TrialState
-from tracking.text import floors_line, format_duration, format_number, metric_name
-
-
-def say(console: Console, text: str | Text) -> None:
-    """Prints a paragraph. A terminal gets it wrapped between words. In a file it stays one line, for scripts."""
-    console.print(text, soft_wrap=not console.is_interactive)
-
-
-@contextmanager
-def waiting(console: Console, text: str) -> Iterator[Callable[[str], None]]:
-    """Says in a terminal what is being waited for, until the end of the block. Yields what changes the text."""
-    if not console.is_interactive:
-        yield lambda text: None
-        return
-    with console.status(Text(text)) as status:
-        yield lambda text: status.update(Text(text))
+from experiments.system.console import say
+from tracking.text import floors_line, format_count, format_duration, format_number, format_spread, metric_name
 
 
 class Display:
@@ -77,11 +62,11 @@ class Display:
 
     def _line(self, place: int, trial: TrialState) -> None:
         self.longest = max(self.longest, len(trial.architecture))
-        text = Text(f"{place:>4}/{self.progress.planned}  {trial.number}  {trial.architecture:<{self.longest}} ")
+        text = Text(f"{place:>4}/{self.progress.planned}  {trial.name}  {trial.architecture:<{self.longest}} ")
         if trial.outcome == "completed":
-            spread = f" ± {trial.spread:.2g}" if trial.spread is not None else ""
+            spread = f" ± {format_spread(trial.spread)}" if trial.spread is not None else ""
             text.append(f"{metric_name(self.metric)} {format_number(trial.score)}{spread}", "green")
-            text.append(f"  {trial.parameters:,} parameters  {format_duration(trial.seconds)}")
+            text.append(f"  {format_count(trial.parameters)} parameters  {format_duration(trial.seconds)}")
             if trial.continues is not None:
                 text.append(f"  continues {trial.continues:04d}")
         elif trial.outcome == "pruned":
@@ -117,11 +102,11 @@ class Display:
             epoch = f"{min(trial.epoch + 1, self.epochs)}/{self.epochs}"
             rate = format_number(trial.values.get("learning_rate"))
             table.add_row(
-                str(trial.worker), trial.number, trial.architecture, rate, epoch, format_number(trial.last_score)
+                str(trial.worker), trial.name, trial.architecture, rate, epoch, format_number(trial.last_score)
             )
         return table
 
     def _best(self) -> str:
         best = self.progress.best()
-        found = f"{format_number(best.score)} ({best.architecture}, trial {best.number})" if best else "-"
+        found = f"{format_number(best.score)} ({best.architecture}, trial {best.name})" if best else "-"
         return f"best {metric_name(self.metric)} {found}   floors: {floors_line(self.floors)}"

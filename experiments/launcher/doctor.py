@@ -12,8 +12,9 @@ from experiments.system.resources import automatic_workers, total_memory, usable
 from experiments.system.versions import versions
 from tracking.errors import RecurrentError
 from tracking.store import connect, database, working
+from tracking.text import format_memory
 
-SPACE = 2**30  # bytes; with less free disk a search may run out of space
+LEAST_FREE_BYTES = 2**30  # with less free disk a search may run out of space
 INSTALL = ".venv/bin/pip install -c requirements.lock -e '.[gpu]'"
 AGAIN = ".venv/bin/pip install --force-reinstall -c requirements.lock -e ."
 
@@ -54,14 +55,14 @@ def _versions() -> Finding:
 
 
 def _machine() -> Finding:
-    memory, cores = total_memory() / 2**30, usable_cores()
-    return Finding("machine", f"{cores} cores, {memory:.1f} GiB of memory; --workers auto is {automatic_workers()}")
+    memory, cores = format_memory(total_memory()), usable_cores()
+    return Finding("machine", f"{cores} cores, {memory} of memory; --workers auto is {automatic_workers()}")
 
 
 def _disk(place: Path) -> Finding:
     free = shutil.disk_usage(place).free
-    advice = "" if free >= SPACE else f"make room: at least {SPACE / 2**30:.0f} GiB"
-    return Finding("disk", f"{free / 2**30:.1f} GiB free in {place}", free >= SPACE, advice)
+    advice = "" if free >= LEAST_FREE_BYTES else f"make room: at least {format_memory(LEAST_FREE_BYTES)}"
+    return Finding("disk", f"{format_memory(free)} free in {place}", free >= LEAST_FREE_BYTES, advice)
 
 
 def _accelerator() -> list[Finding]:

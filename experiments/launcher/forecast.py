@@ -19,13 +19,14 @@ class Forecast:
     Args:
         steps: training steps of an epoch.
         workers: that run at the same time.
+        space: the number of models in the space; None if it is infinite.
     """
 
-    def __init__(self, spec: Spec, task: Task, steps: int, workers: int, progress: Progress) -> None:
+    def __init__(self, spec: Spec, task: Task, steps: int, workers: int, progress: Progress, space: int | None) -> None:
         self.spec, self.task, self.steps, self.workers, self.progress = spec, task, steps, workers, progress
         self.epoch = estimate.epoch_seconds(spec, task, steps)
         self.fixed = estimate.fixed_seconds(fmean(whole("--depth", spec.depth)))
-        self.everything = estimate.space_size(spec) == progress.regular  # all models of the space are trained
+        self.everything = space == progress.regular  # all models of the space are trained
         self.ended = 0.0  # estimated seconds of the trials that have ended
         self.take([trial for trials in progress.outcomes.values() for trial in trials])
         self.before, self.started = self._done(), time.monotonic()
@@ -67,7 +68,7 @@ class Forecast:
         """Estimated seconds of a trial, from its architecture and its place."""
         if trial.continues is not None:
             return self._whole(trial)
-        epochs = estimate.expected_epochs(self.spec.pruner, self.spec.epochs, int(trial.number) + 1)
+        epochs = estimate.expected_epochs(self.spec.pruner, self.spec.epochs, trial.number + 1)
         return self.spec.executions * self._seconds(trial, epochs)
 
     def _whole(self, trial: TrialState) -> float:

@@ -4,7 +4,6 @@ import dataclasses
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -14,32 +13,32 @@ from rich.text import Text
 from experiments.config import estimate
 from experiments.config.folders import SEARCHES, SearchFolder
 from experiments.config.spec import Spec
+from experiments.launcher import stores
+from experiments.launcher.announcement import announcement
 from experiments.launcher.card import describe
 from experiments.launcher.claim import abandon, check_name, claim
-from experiments.launcher.display import Display, say, waiting
+from experiments.launcher.display import Display
 from experiments.launcher.forecast import Forecast
 from experiments.launcher.limits import Watch, limits
+from experiments.launcher.models import Models
 from experiments.launcher.opening import Opening, make_record
 from experiments.launcher.progress import Progress, TrialState
+from experiments.launcher.rehearsal import rehearse, with_code
 from experiments.launcher.settings import free_name
 from experiments.launcher.supervise import NO_SPACE, Supervisor
-from experiments.strategy.allocation import FEWEST
+from experiments.system.console import say, waiting
 from experiments.system.devices import gpus
 from experiments.system.files import write_json
 from experiments.tasks import base
 from experiments.tasks.loading import checks, find
-from experiments.tasks.loading.code import checked, keep, note
 from experiments.tasks.loading.digest import digest_of
+from experiments.tasks.loading.places import corpus_in
 from experiments.training import windows
 from experiments.worker.sharing import share, stop_sharing
 from tracking.errors import RecurrentError, SearchStateError
-from tracking.text import floors_line, format_range
 
 if TYPE_CHECKING:
     from tracking.record import Record
-
-RANGE = 1.6  # the estimate of a search is shown as a range from a RANGE-th to RANGE times of it
-MANY = 10**12  # a space with this many models or more is shown as a power of ten
 
 
 @dataclasses.dataclass
@@ -68,6 +67,8 @@ class Launch:
     def __post_init__(self) -> None:
         self.folder = SearchFolder(SEARCHES / self.spec.name)
         self.session = uuid.uuid4().hex
+        self.space = estimate.space_size(self.spec)
+        self.planned = estimate.planned_trials(self.spec, self.space)
         self.sent = True  # False if the record lacks something at the end
         self.begun = False  # True when the store has not refused the search; from then on its folder is kept
 
@@ -85,18 +86,29 @@ class Launch:
             windows.check(self.task, arrays[0], arrays[1], self.spec.batch)
             spec = dataclasses.replace(self.spec, digest=digest_of(arrays))
             described = self._describe()
+            spec = with_code(spec, self.folder, self.resume)
         new = self._claim(spec)
         try:
-            self.workers = min(self.workers, estimate.planned_trials(spec))
-            self._announce(len(arrays[0][0]), described["floors"])
-            return self._search(arrays, described, seconds, new)
+            if new and self.spec.code:
+                with waiting(self.console, "trying the search's copy of the task ..."):
+                    self.task = rehearse(self.spec, self.folder, self.task)
+            self.workers = min(self.workers, self.planned)
+            steps = windows.training_steps(self.task, len(arrays[0][0]), self.spec.batch)
+            about = self.spec, self.task, self.folder.code, described["floors"], self.space, self.planned
+            for line in announcement(*about, self.workers, steps):
+                say(self.console, line)
+            return self._search(arrays, described, steps, seconds, new)
+        except (RecurrentError, OSError, KeyboardInterrupt):
+            if new and not self.begun:
+                abandon(self.folder)
+            raise
         finally:
             self.folder.launcher_lock.release()
 
     def _claim(self, spec: Spec) -> bool:
         """Takes the folder; returns True for a new search. Raises SearchStateError as `claim` does."""
         try:
-            self.spec, new = claim(self.folder, spec, self.resume)
+            self.spec, new = claim(self.folder, spec, self.resume, corpus_in(type(self.task)))
             return new
         except SearchStateError:
             name = free_name(spec.task, self.uri) if self.unnamed else spec.name
@@ -123,106 +135,70 @@ class Launch:
             checks.check_preprocessing(described["preprocessing"], self.spec.task)
         return described
 
-    def _announce(self, samples: int, floors: dict[str, float]) -> None:
-        spec, size = self.spec, estimate.space_size(self.spec)
-        seconds = estimate.search_seconds(spec, self.task, self._steps(samples), self.workers)
-        models = "infinitely many" if size is None else f"{size:,}" if size < MANY else f"10^{len(str(size)) - 1}"
-        space = f"{models} models{' (it has a range of real numbers)' if size is None else ''}"
-        about = f": {find.title(spec.task)}, {', '.join(spec.cells)}; space: {space}"
-        lines: list[str | Text] = [
-            find.choice(type(self.task)),
-            note(spec.code, Path(spec.task), self.folder.code),
-            self.task.about(),
-            Text.assemble((spec.name, "bold"), about),
-            f"{estimate.planned_trials(spec)} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
-            f" {self.workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
-            f" about {format_range(seconds / RANGE, seconds * RANGE)}",
-            self._few_trials(),
-            gpus().line(),
-            f"{self.task.metric} floors, what models with less memory score: {floors_line(floors)}",
-        ]
-        for line in lines:
-            if line:
-                say(self.console, line)
-
-    def _few_trials(self) -> str:
-        """A line that says that some cell gets fewer than three trials; "" if all get three, or all of their models."""
-        trials, cells = estimate.planned_trials(self.spec), len(self.spec.cells)
-        enough = FEWEST * cells
-        if cells == 1 or self.spec.oracle == "grid" or trials < self.spec.trials or trials >= enough:
-            return ""
-        return f"--trials {trials} is few for {cells} cells: with {enough} each cell gets {FEWEST}"
-
-    def _steps(self, samples: int) -> int:
-        """Training steps of an epoch."""
-        return windows.training_steps(self.task, samples, self.spec.batch)
-
-    def _search(self, arrays: list[base.Arrays], described: dict[str, Any], seconds: float, new: bool) -> str:
+    def _search(
+        self, arrays: list[base.Arrays], described: dict[str, Any], steps: int, seconds: float, new: bool
+    ) -> str:
         """Runs the workers; returns why the search ended.
 
         Args:
+            steps: training steps of an epoch.
             seconds: how long this process needed for the data.
-            new: the search has never begun. If it is refused now, its folder is removed.
+            new: the search has never begun.
         """
-        spec, steps, planned = self.spec, self._steps(len(arrays[0][0])), estimate.planned_trials(self.spec)
-        whole = planned, spec.epochs * spec.executions, spec.finished_cells
-        progress = Progress(self.folder.path / "trials", self.task.direction, *whole)
-        models = Models(self.folder, progress)
-
-        def epoch_seconds(trial: TrialState) -> float:
-            return estimate.candidate_seconds(spec, trial.values, self.task, steps)
-
-        watch = Watch(limits(spec, self.workers, seconds), progress, self.session, epoch_seconds)
-        count = min(self.workers, progress.left())
-        supervisor = Supervisor(self.folder, count, gpus().used, watch=watch, session=self.session, warn=self._warn)
-        forecast = Forecast(spec, self.task, steps, count, progress)
-        told = self._warn, self.make_record
-        opening = Opening(self.uri, self.folder, spec.facts(), described, self.session, new, *told)
-
-        def begin(session: str) -> "Record | None":
-            return self._begin(arrays, described, opening, models, supervisor)
+        spec, parts = self.spec, self._parts(steps, described, seconds, new)
 
         def tick(display: Display) -> None:
             ended = display.tick()
-            models.drop(ended)
-            forecast.take(ended)
+            parts.models.drop(ended)
+            parts.forecast.take(ended)
 
         try:
-            screen = self.console, progress, self.task.metric, described["floors"], spec.epochs, self.session
-            with Display(*screen, forecast.seconds_left) as display:
-                ended = supervisor.run(begin, lambda: tick(display), opening.log_best)
-        except (RecurrentError, OSError):
-            if new and not self.begun:
-                abandon(self.folder)
-            raise
+            screen = self.console, parts.progress, self.task.metric, described["floors"], spec.epochs, self.session
+            with Display(*screen, parts.forecast.seconds_left) as display:
+                ended = parts.supervisor.run(
+                    lambda session: self._begin(arrays, described, parts),
+                    lambda: tick(display),
+                    parts.opening.log_best,
+                )
         finally:
-            self.sent = supervisor.sent
+            self.sent = parts.supervisor.sent
             stop_sharing(self.folder, self.session)
-        return ended if ended != "done" else _all_done(progress, spec.trials)
+        return ended if ended != "done" else _all_done(parts.progress, spec.trials)
 
-    def _begin(
-        self,
-        arrays: list[base.Arrays],
-        described: dict[str, Any],
-        opening: Opening,
-        models: "Models",
-        supervisor: Supervisor,
-    ) -> "Record | None":
+    def _parts(self, steps: int, described: dict[str, Any], seconds: float, new: bool) -> "Parts":
+        """What runs the search; the arguments are those of `_search`."""
+        spec, task, folder, session = self.spec, self.task, self.folder, self.session
+        whole = self.planned, spec.epochs * spec.executions, spec.finished_cells
+        progress = Progress(folder.path / "trials", task.direction, *whole)
+
+        def epoch_seconds(trial: TrialState) -> float:
+            return estimate.candidate_seconds(spec, trial.values, task, steps)
+
+        watch = Watch(limits(spec, self.workers, seconds), progress, session, epoch_seconds)
+        count, told = min(self.workers, progress.left()), (self._warn, self.make_record)
+        about = stores.note(self.uri, folder, spec.id) if self.tracked else {}
+        return Parts(
+            progress,
+            Models(folder, progress),
+            Forecast(spec, task, steps, count, progress, self.space),
+            Supervisor(folder, count, gpus().used, watch=watch, session=session, warn=self._warn, about=about),
+            Opening(self.uri, folder, spec.facts(), described, session, new, *told),
+        )
+
+    def _begin(self, arrays: list[base.Arrays], described: dict[str, Any], parts: "Parts") -> "Record | None":
         """Writes what the workers need and opens the record, while the workers import TensorFlow.
 
         Raises RecurrentError if the store refuses the search, and OSError if the disk is full.
         """
-        models.drop(list(models.progress.trials.values()))
-        keep(self.spec.code, Path(self.spec.task).parent, self.folder.code)
-        checked(self.spec.code, self.folder.code)
+        parts.models.drop(list(parts.progress.trials.values()))
         write_json(self.folder.task, described)
         share(self.folder, self.session, arrays)
         arrays.clear()  # the workers map them or make their own
-        record = opening.record() if self.tracked else None
+        record = parts.opening.record() if self.tracked else None
         if record is not None:
-            record.wait(lambda: supervisor.interrupted)
-        if opening.restored:
-            self._warn(f"{opening.restored} deleted run(s) of this search restored in MLflow")
+            record.wait(lambda: parts.supervisor.interrupted)
+        if parts.opening.restored:
+            self._warn(f"{parts.opening.restored} deleted run(s) of this search restored in MLflow")
         self.begun = True
         try:
             self.spec.write(self.folder)  # --trials may have changed; the workers have not read it yet
@@ -236,20 +212,15 @@ class Launch:
         say(self.console, Text(text, "yellow"))
 
 
-class Models:
-    """The models on disk. Only the model of the best trial is kept."""
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """What runs one search while its workers train."""
 
-    def __init__(self, folder: SearchFolder, progress: Progress) -> None:
-        self.folder, self.progress = folder, progress
-        self.kept: TrialState | None = None
-
-    def drop(self, ended: list[TrialState]) -> None:
-        """Removes the models of the trials in `ended` and of the former best trial, except the best trial's."""
-        best = self.progress.best()
-        for trial in (*ended, *filter(None, [self.kept])):
-            if best is not None and trial.outcome == "completed" and trial.number != best.number:
-                self.folder.trial(int(trial.number)).model.unlink(missing_ok=True)
-        self.kept = best
+    progress: Progress
+    models: Models
+    forecast: Forecast
+    supervisor: Supervisor
+    opening: Opening
 
 
 def _all_done(progress: Progress, trials: int) -> str:

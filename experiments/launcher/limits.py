@@ -24,20 +24,20 @@ HUNG_SECONDS, HUNG_EPOCHS = 600.0, 20
 class Limits:
     """The limits of a search. None is no limit."""
 
-    time: float | None = None  # seconds, of the search
+    time_seconds: float | None = None  # of the search
     target: float | None = None  # a score
-    trial_time: float | None = None  # seconds, of one execution
+    trial_time_seconds: float | None = None  # of one execution
     memory: int | None = None  # bytes, of one worker
     shared: int = 0  # workers that share the machine's memory; 0 if the user has set the memory of one
-    data: float = 0.0  # seconds that the launcher needed for the data; a worker may have to make them, too
-    hung: float = HUNG_SECONDS  # the shortest time without an epoch after which a trial hangs
+    data_seconds: float = 0.0  # that the launcher needed for the data; a worker may have to make them, too
+    hung_seconds: float = HUNG_SECONDS  # the shortest time without an epoch after which a trial hangs
 
 
-def limits(spec: Spec, workers: int, data: float = 0.0) -> Limits:
+def limits(spec: Spec, workers: int, data_seconds: float = 0.0) -> Limits:
     """The limits of a spec. Raises BadInput for a text that is not a limit.
 
     Args:
-        data: seconds that the launcher needed for the data.
+        data_seconds: that the launcher needed for the data.
     """
     time, trial_time = (
         parse_duration("--time-limit", spec.time_limit),
@@ -46,9 +46,10 @@ def limits(spec: Spec, workers: int, data: float = 0.0) -> Limits:
     target, workers = parse_number("--target", spec.target), max(1, workers)
     if spec.memory_limit == "auto":
         return Limits(
-            time, target, trial_time, int(resources.SHARE * resources.total_memory() / workers), workers, data
+            time, target, trial_time, int(resources.SHARE * resources.total_memory() / workers), workers, data_seconds
         )
-    return Limits(time, target, trial_time, parse_size("--memory-limit", spec.memory_limit), data=data)
+    memory = parse_size("--memory-limit", spec.memory_limit)
+    return Limits(time, target, trial_time, memory, data_seconds=data_seconds)
 
 
 class Clock:
@@ -88,11 +89,11 @@ class Watch:
 
     def over(self) -> str:
         """Why the search must end now, or "" if it goes on."""
-        best, target, time = self.progress.best(), self.limits.target, self.limits.time
+        best, target, time = self.progress.best(), self.limits.target, self.limits.time_seconds
         if best is not None and best.score is not None and target is not None:
             reached = best.score <= target if self.progress.direction == "min" else best.score >= target
             if reached:
-                return f"trial {best.number} ({best.architecture}) has reached the target of {format_number(target)}"
+                return f"trial {best.name} ({best.architecture}) has reached the target of {format_number(target)}"
         if time is not None and self.clock.look() > time and self.progress.left():
             return f"the time limit of {format_duration(time)} is over"
         return ""
@@ -138,24 +139,24 @@ class Watch:
     def _start(self, worker: LocalWorker) -> str:
         """Why a worker without a trial must end, or "". A healthy worker begins a trial, or ends, within seconds."""
         begun = sum(one.pid == worker.pid for one in self.progress.trials.values())
-        patience = max(self.limits.hung, HUNG_EPOCHS * self.limits.data)
+        patience = max(self.limits.hung_seconds, HUNG_EPOCHS * self.limits.data_seconds)
         hung = self._waiting(worker.index, (f"process {worker.pid}", begun)) > patience
         return f"hung: no trial for {format_duration(patience)}" if hung else ""
 
     def _time(self, trial: TrialState) -> str:
         """Why a trial must end by the trial time limit or because it hangs, or ""."""
-        waiting = self._waiting(trial.worker, (trial.number, trial.lines))
-        limit = self.limits.trial_time
+        waiting = self._waiting(trial.worker, (trial.name, trial.lines))
+        limit = self.limits.trial_time_seconds
         # If the finished epochs alone are above the limit, the worker itself stops the trial.
         before = 0.0 if limit is None or trial.spent > limit else trial.spent
         if limit is not None and not trial.stopped and not trial.trained and before + waiting > limit:
             trial.late = trial.begun
             what = "stopped at" if trial.late else "no epoch within"
             return f"{what} the trial time limit of {format_duration(limit)}"
-        if waiting <= self.limits.hung:  # the usual case; the median of the paces is not needed
+        if waiting <= self.limits.hung_seconds:  # the usual case; the median of the paces is not needed
             return ""
         paces = [pace for one in self.progress.trials.values() for pace in one.paces]
         # Other trials may be smaller candidates. So its own paces count too, or the estimate if it has none.
         paces = [statistics.median(some) for some in (paces, trial.paces or [self.epoch_seconds(trial)]) if some]
-        patience = max(self.limits.hung, HUNG_EPOCHS * max(paces))
+        patience = max(self.limits.hung_seconds, HUNG_EPOCHS * max(paces))
         return f"hung: no epoch for {format_duration(patience)}" if waiting > patience else ""

@@ -71,7 +71,7 @@ class Opening:
                 return self._open(client)
         except StoreError as error:
             if self.asked or (isinstance(error, Denied) and not self.new):
-                raise Unreachable(str(error)) from None
+                raise Unreachable(str(error)) from error
             raise
 
     def _open(self, client: "MlflowClient") -> "Projection":
@@ -83,10 +83,10 @@ class Opening:
         metric, direction, floors = (self.described[key] for key in ("metric", "direction", "floors"))
         facts = {**self.facts, "metric": metric, "direction": direction}
         if not self.new:
-            self.restored += restore(client, facts["name"], facts.get("id", ""))
+            if shared(self.folder, self.uri):
+                check_copy(client, facts["name"], facts.get("id", ""), self.folder)
+            self.restored += restore(client, facts["name"], facts)
         parent = self._parent(client, facts)
-        if not self.new and shared(self.folder, self.uri):
-            check_copy(client, parent, self.folder)
         parent = describe_search(client, parent, facts, floors)
         search = facts["name"], parent.info.run_id
         write_views(client, parent.info.experiment_id, metric, direction, search)
@@ -109,12 +109,16 @@ class Opening:
         return parent
 
     def log_best(self, record: "Record") -> None:
-        """Logs a task's code and the best model so far. If it fails, the next --resume or `recurrent sync` does it."""
+        """Logs the best model so far and a task's code. If it fails, the next --resume or `recurrent sync` does it."""
         from tracking.code import log_code
-        from tracking.models import log_best
 
         projection = record.projection
+        self._log_model(projection)
         log_code(projection.client, projection.parent, self.folder.code, self.facts.get("code", {}))
+
+    def _log_model(self, projection: "Projection") -> None:
+        from tracking.models import log_best
+
         best = projection.best()
         if best is None:
             return

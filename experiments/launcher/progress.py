@@ -14,7 +14,7 @@ from tracking.journal import Event, TrialsReader
 class TrialState:
     """What is known of one trial."""
 
-    number: str  # with leading zeros, the name of its folder
+    name: str  # of its folder, for example 0003
     lines: int = 0  # of its journal
     architecture: str = ""
     values: dict[str, Any] = field(default_factory=dict)
@@ -39,6 +39,10 @@ class TrialState:
     seconds: float = 0.0
     last: int = 0  # time of the last event, milliseconds since 1970
     paces: list[float] = field(default_factory=list)  # seconds of each epoch, measured by its worker
+
+    @property
+    def number(self) -> int:
+        return int(self.name)
 
     def take(self, events: list[Event]) -> bool:
         """Takes in new events; returns True if the trial has ended with them."""
@@ -113,7 +117,7 @@ class Progress:
 
     def _rank(self, trial: TrialState) -> tuple[float, int, str]:
         sign = 1 if self.direction == "min" else -1
-        return sign * (trial.score or 0.0), trial.last, trial.number
+        return sign * (trial.score or 0.0), trial.last, trial.name
 
     def running(self, session: str) -> list[TrialState]:
         """The trials that this launcher's workers run, by worker."""
@@ -144,7 +148,8 @@ class Progress:
 
     def left(self) -> int:
         """How many of the planned trials have not ended. After a lower --trials some trials are not planned."""
-        regular = [trial for _, trial in sorted(self.trials.items()) if trial.continues is None]
+        regular = [trial for trial in self.trials.values() if trial.continues is None]
+        regular.sort(key=lambda trial: trial.number)
         ended = sum(bool(trial.outcome) for trial in regular[: self.regular])
         return self.regular - ended + sum(not trial.outcome for trial in self.continuing()) + len(self.due())
 
@@ -159,5 +164,5 @@ class Progress:
 
 def _past(trial: TrialState, direction: str) -> Past:
     loss = math.inf if trial.last_score is None else trial.last_score * (1 if direction == "min" else -1)
-    number, cell = int(trial.number), str(trial.values.get("cell"))
-    return Past(number, cell, trial.outcome or "running", loss, trial.continues is not None)
+    cell = str(trial.values.get("cell"))
+    return Past(trial.number, cell, trial.outcome or "running", loss, trial.continues is not None)

@@ -13,8 +13,18 @@ from experiments.config.units import MOST, parse_duration, parse_number, parse_s
 from experiments.system.resources import automatic_workers
 from experiments.tasks.base import READING, Task
 from experiments.tasks.loading import find
-from experiments.tasks.loading.code import checked, code_of, keep
-from experiments.tasks.loading.places import CORPUS, Source, absolute, fitting, portable, sources
+from experiments.tasks.loading.code import checked, keep
+from experiments.tasks.loading.copied import Copy
+from experiments.tasks.loading.places import (
+    Source,
+    absolute,
+    corpus_in,
+    corpus_of,
+    fitting,
+    portable,
+    sources,
+    whole,
+)
 from search_spaces import cells
 from tracking.errors import BadInput, RecurrentError
 from tracking.names import names
@@ -39,7 +49,7 @@ def search_spec(
         given: other fields of `Spec`, as typed. None counts as not given.
     """
     _check_storable(task, options, given)
-    task, options = absolute(task, options)
+    task = whole(task)
     if resume and not name:
         raise BadInput("--resume: expected --name NAME with it, got none")
     if not resume:
@@ -47,16 +57,17 @@ def search_spec(
     folder = SearchFolder(SEARCHES / (name or free_name(task, uri)))
     before = Spec.read(folder) if resume and folder.spec.exists() else None
     copy = _copy(before, task, folder) if before else None
+    task, options = absolute(task, options, copy)
     if before:
         task, options = _going_on(before, task, options, copy)
     made = find.make(task, options, before.reading if before else READING, copy)
     named = {key: value for key, value in given.items() if value is not None}
-    named["code"] = before.code if before else code_of(task)
-    task, named["options"] = portable(task, {key: str(value) for key, value in dataclasses.asdict(made).items()})
+    corpus, values = corpus_in(type(made)), {key: str(value) for key, value in dataclasses.asdict(made).items()}
+    task, named["options"] = portable(task, values, corpus)
     defaults = before.to_json() if before else _defaults(made, named)
     spec = Spec(**{**defaults, "task": task, **named, "name": folder.path.name})
     _check(spec, made)
-    check_spec(spec.to_json(), spec.typed())
+    check_spec(spec.to_json(), spec.typed(corpus))
     if spec.oracle == "grid" and not before and "trials" not in named:
         spec = dataclasses.replace(spec, trials=min(estimate.space_size(spec) or spec.trials, MOST - 1))
     return spec, made
@@ -81,7 +92,7 @@ def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
     return {"cells": chosen, "reading": READING, **exact, **opened}
 
 
-def _copy(before: Spec, task: str, folder: SearchFolder) -> Path | None:
+def _copy(before: Spec, task: str, folder: SearchFolder) -> Copy | None:
     """The copy of the task's code that a search goes on with; None if it has none.
 
     Raises BadInput for another task, and DataError for another copy.
@@ -92,15 +103,15 @@ def _copy(before: Spec, task: str, folder: SearchFolder) -> Path | None:
     return checked(before.code, folder.code)
 
 
-def _going_on(before: Spec, task: str, options: dict[str, str], copy: Path | None) -> Source:
+def _going_on(before: Spec, task: str, options: dict[str, str], copy: Copy | None) -> Source:
     """The task and the options of a search that is resumed. A file that is not where the user says is looked for.
 
-    Whether its data are those of the search is found out later, with all that the user has typed.
+    The data are compared with those of the search later, together with all other values that the user has typed.
     """
-    merged = {**before.options, **options}
-    typed = [name for name in (task, options.get(CORPUS, "")) if Path(name).is_file()]
+    merged, corpus = {**before.options, **options}, corpus_of(task, copy)
+    typed = [name for name in (task, options.get(corpus, "")) if Path(name).is_file()]
     places = sources(task if typed[:1] == [task] else before.task, merged, (Path(),), copy)
-    known = [place for place in places if all(name in (place[0], place[1].get(CORPUS)) for name in typed)]
+    known = [place for place in places if all(name in (place[0], place[1].get(corpus)) for name in typed)]
     if len(known) > 1:
         with suppress(RecurrentError):
             return fitting(before.to_json(), known, copy)
@@ -108,7 +119,7 @@ def _going_on(before: Spec, task: str, options: dict[str, str], copy: Path | Non
 
 
 def _kind(task: str) -> str:
-    """What stays of a task whose file has come to another place. Data are known by their digest, code by its name."""
+    """What of a task may not change on --resume: the name of a file of code. A file of data may have another name."""
     return Path(task).name if task.endswith(".py") else ".npz" if task.endswith(".npz") else task
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from filelock import Timeout
 
-from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, try_acquire
+from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, is_running, try_acquire
 from experiments.engines.local import LocalWorker
 from experiments.launcher.claim import OTHER_LAUNCHER_SECONDS
 from experiments.launcher.signals import signals
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 TICK_SECONDS = 0.25  # between two looks at the workers
 OLD_WORKERS_SECONDS = 60.0  # workers of a killed launcher have this time to end; they need milliseconds
 FREED_SECONDS = 5.0  # within this time the system releases the lock of a process that was killed
-USELESS_DEATHS = 3  # how often in a row a worker is started again whose processes die before they begin a trial
+# A worker may die before it begins a trial for a reason that passes, for example because the memory is full for a
+# moment. So it is started again. After so many starts in a row without a trial it is left out.
+USELESS_DEATHS = 3
 NO_SPACE = "the disk is full; --resume goes on"
 
 
@@ -57,10 +59,12 @@ class Supervisor:
         watch: "Watch | None" = None,
         session: str = "",
         warn: Callable[[str], None] = lambda text: None,
+        about: dict[str, str] | None = None,
     ) -> None:
         self.folder, self.count, self.gpus, self.make, self.method = folder, count, gpus, make, method
         self.why = ""
         self.watch, self.session, self.warn = watch, session or uuid.uuid4().hex, warn
+        self.about = about or {}  # what the journal says of the store
         self.workers: list[LocalWorker] = []
         self.interrupted = False
         self.sent = True  # False if the record lacks something at the end
@@ -80,8 +84,7 @@ class Supervisor:
         """
         # Two launchers must never run one search. The system releases the lock when its holder dies.
         if not try_acquire(self.folder.launcher_lock, OTHER_LAUNCHER_SECONDS):
-            name = self.folder.path.name
-            raise SearchStateError(f"name: expected a search that is not running, got {name!r}, which is")
+            raise SearchStateError(is_running("--name", self.folder.path.name))
         try:
             with signals(self._hear):
                 self._wait_for_old_workers()
@@ -147,7 +150,8 @@ class Supervisor:
 
     def _begin(self, record: "Record | None") -> None:
         self.folder.journal.repair()
-        self.folder.journal.append("start", session=self.session, place=str(self.folder.path.absolute()))
+        place = str(self.folder.path.absolute())
+        self.folder.journal.append("start", session=self.session, place=place, **self.about)
         for worker in self.workers:
             worker.go()
         if record:
@@ -182,7 +186,7 @@ class Supervisor:
         if state is None:
             self._replace(place, reason)
             return
-        trial = self.folder.trial(int(state.number))
+        trial = self.folder.trial(state.number)
         # The killed worker held the trial's lock, and the system releases it. If the lock is not free after
         # FREED_SECONDS, another worker has begun the trial again. That new attempt goes on.
         if try_acquire(trial.lock, FREED_SECONDS):

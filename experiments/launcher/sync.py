@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config import estimate
-from experiments.config.folders import SearchFolder, try_acquire
+from experiments.config.folders import SearchFolder, is_running, try_acquire
 from experiments.config.spec import Spec
 from experiments.launcher.card import describe
 from experiments.launcher.opening import Opening
@@ -43,7 +43,7 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> Sent:
     # A running launcher holds this lock and sends its search itself.
     # Two senders at the same time could make two runs for one trial.
     if not try_acquire(folder.launcher_lock):
-        raise SearchStateError(f"NAME: expected a search that is not running, got {folder.path.name!r}, which is")
+        raise SearchStateError(is_running("NAME", folder.path.name))
     try:
         spec = Spec.read(folder)
         described = _described(folder, spec)
@@ -71,6 +71,6 @@ def _end(folder: SearchFolder, spec: Spec, direction: str) -> tuple[str, str]:
     events = folder.journal.events()
     if events and events[-1]["event"] == "end":
         return events[-1]["status"], events[-1]["why"]
-    whole = estimate.planned_trials(spec), 1, spec.finished_cells
-    left = Progress(folder.path / "trials", direction, *whole).left()
+    planned = estimate.planned_trials(spec, estimate.space_size(spec))
+    left = Progress(folder.path / "trials", direction, planned, 1, spec.finished_cells).left()
     return ("KILLED", "its launcher was killed") if left else ("FINISHED", "done")

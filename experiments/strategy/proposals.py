@@ -81,7 +81,7 @@ class Proposals:
         rng, sampler = np.random.RandomState(seeds[0]), RandomSampler(int(seeds[1]))
         owed = self._owed(trials)
         fixed = self._stack(owed[rng.randint(len(owed))]) if owed else {}
-        if self.strategy == "random" or len(trials) < tpe.STARTUP:
+        if self.strategy == "random" or len(trials) < tpe.RANDOM_TRIALS:
             return self._untried(self._complete({}, sampler, fixed), tried, rng, sampler, fixed)
         better, others = tpe.split(trials, self.minimize)
         ratios = [tpe.DensityRatio(group, better, others) for group in self.groups]
@@ -127,7 +127,7 @@ class Proposals:
     def _untried(
         self, values: Values, tried: set[Any], rng: np.random.RandomState, sampler: RandomSampler, fixed: Values
     ) -> Values:
-        """`values` if they are untried. Else a random one of them is replaced, again and again, until they are."""
+        """`values` if they are untried. If not, random ones of them are replaced, one at a time, until they are."""
         while key(values) in tried:
             free = [name for name in values if name not in fixed]
             replaced = free[rng.randint(len(free))]

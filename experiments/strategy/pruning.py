@@ -16,7 +16,7 @@ from typing import Any
 import optuna
 from optuna.exceptions import ExperimentalWarning
 
-from experiments.config.spec import FIRST, PRUNERS, REDUCTION, STARTUP
+from experiments.config.spec import FIRST, MEDIAN_STARTUP, PRUNERS, REDUCTION
 from tracking.errors import BadInput
 
 DECISION = "given_up"  # the user attribute of a pruned trial that keeps the system attributes set by its pruner
@@ -38,7 +38,7 @@ def pruner(name: str, epochs: int) -> optuna.pruners.BasePruner:
     if name == "none" or epochs <= FIRST:
         return optuna.pruners.NopPruner()
     if name == "median":
-        return optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=FIRST)
+        return optuna.pruners.MedianPruner(n_startup_trials=MEDIAN_STARTUP, n_warmup_steps=FIRST)
     if name == "halving":
         return optuna.pruners.SuccessiveHalvingPruner(min_resource=FIRST, reduction_factor=REDUCTION)
     with warnings.catch_warnings():

@@ -12,14 +12,14 @@ def memory(mounted: Path = MOUNTED, own: Path = OWN) -> float:
     """The limit of memory in bytes; infinite without a limit."""
     files = [(group, "memory.max") for group in _groups("", mounted, own)]
     files += [(group, "memory.limit_in_bytes") for group in _groups("memory", mounted, own)]
-    return min((_limit(words[0]) for group, name in files if (words := _words(group / name))), default=math.inf)
+    return min((_limit(fields[0]) for group, name in files if (fields := _fields(group / name))), default=math.inf)
 
 
 def cores(mounted: Path = MOUNTED, own: Path = OWN) -> float:
     """The limit of processor time, as a number of processors; infinite without a limit."""
-    quotas = [_words(group / "cpu.max") for group in _groups("", mounted, own)]
+    quotas = [_fields(group / "cpu.max") for group in _groups("", mounted, own)]
     for group in _groups("cpu", mounted, own):
-        quotas.append([*_words(group / "cpu.cfs_quota_us"), *_words(group / "cpu.cfs_period_us")])
+        quotas.append([*_fields(group / "cpu.cfs_quota_us"), *_fields(group / "cpu.cfs_period_us")])
     return min((_limit(quota[0]) / int(quota[1]) for quota in quotas if len(quota) == 2), default=math.inf)
 
 
@@ -44,7 +44,7 @@ def _lines(file: Path) -> list[str]:
     return file.read_text().splitlines() if file.is_file() else []
 
 
-def _words(file: Path) -> list[str]:
+def _fields(file: Path) -> list[str]:
     return " ".join(_lines(file)).split()
 
 

@@ -28,9 +28,10 @@ def write_bytes(path: Path, content: bytes, durable: bool = True) -> None:
 
 
 def link(path: Path, source: Path) -> None:
-    """Gives the content of the file `source` a second name, by which it replaces `path`. Later both files are apart.
+    """Replaces `path` by a second name of the file `source`, so that the content is not copied.
 
-    Neither file may be written in place afterwards; all functions here replace files.
+    Neither file may be written in place afterwards. All functions here replace files, and the other name keeps its
+    content.
     """
     with replacing(path) as temporary:
         try:
@@ -46,10 +47,10 @@ def write_json(path: Path, content: dict[str, Any], durable: bool = True) -> Non
 
 @contextmanager
 def replacing(path: Path, durable: bool = True) -> Iterator[Path]:
-    """Gives the path of a temporary file beside `path`, which replaces `path` at the end. After an error it is removed.
+    """Yields the path of a temporary file. At the end this file replaces `path`. After an error it is removed.
 
-    The temporary file has the suffix of `path`. Its name holds the machine and the process, so that two writers never
-    share one. Temporary files that killed writers of this machine have left of the same file are removed.
+    The temporary file lies beside `path` and has its suffix. Its name holds the machine and the process, so that two
+    writers never share one. If writers of this file on this machine were killed, their temporary files are removed.
     """
     temporary = path.with_name(f"new-{_machine()}-{os.getpid()}-{path.name}")
     try:

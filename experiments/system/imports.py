@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, cast
 
-# Keras and TensorFlow import these if they are installed: Keras for its scikit-learn wrappers, for data frames and for
-# plots, Keras Tuner for its own oracles. This takes 1.2 of 3.4 seconds in every process.
+# Keras, TensorFlow and Keras Tuner import these if they are installed. They need them for scikit-learn wrappers, data
+# frames, plots and Keras Tuner's own oracles. This takes 1.2 of 3.4 seconds in every process.
 OPTIONAL = ("matplotlib", "pandas", "scipy", "sklearn")
 # What a search computes with, whatever a user's keras.json and variables say.
 SETTINGS: dict[str, Any] = {"backend": "tensorflow", "floatx": "float32", "epsilon": 1e-7}
 SETTINGS |= {"image_data_format": "channels_last", "tensor_float_32": False}
-# Variables of a user's other work with Keras. They shorten trainings, choose another kind of module, or make of every
-# tuner a part of Keras Tuner's own distributed search.
+# A user may have set these variables for other work with Keras. The first two shorten trainings. The third one chooses
+# another kind of module. The last three make every tuner a part of Keras Tuner's own distributed search.
 FOREIGN = (
     *("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED"),
     *("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"),

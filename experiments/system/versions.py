@@ -11,7 +11,7 @@ PACKAGES = ("tensorflow", "keras", "keras-tuner", "mlflow", "optuna", "numpy")
 PROJECT = "recurrent-search"
 ROOT = Path(__file__).parents[2]  # the folder of a checkout, or the folder into which packages are installed
 GIT_SECONDS = 10.0  # git may hang on a network disk; the search then begins without the commit
-# With these variables, which git sets for its hooks, it answers for another repository.
+# Git sets these variables for its hooks. With them it answers for another repository.
 ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
 
 
@@ -36,9 +36,9 @@ def own_version(root: Path = ROOT) -> str:
 def commit() -> str:
     """The git commit of this project's own files.
 
-    In a checkout it has "+" behind it if files have changed since. Of a copy that pip has installed from a repository
-    it is the commit that pip has noted. "" if there is none: the commit of a repository around an installed copy says
-    nothing of the copy.
+    In a checkout it ends with "+" if files have changed since. A copy that pip has installed from a repository has the
+    commit that pip has noted. Any other copy has none, and the answer is "". The commit of a repository around such a
+    copy says nothing of it.
     """
     # Git names a tracked file by its place in its repository. In a repository around a copy that is another place.
     if _git("ls-files", "--full-name", "--", "versions.py") == "experiments/system/versions.py":

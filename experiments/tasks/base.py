@@ -38,9 +38,18 @@ LOSSES = ("mse", "categorical")
 READING = 2
 
 
-def option(default: Any, text: str, minimum: int | None = None, choices: tuple[Any, ...] = ()) -> Any:
-    """A field of a task that `-o` sets: its default, its help text, and its least value or its possible values."""
-    return dataclasses.field(default=default, metadata={"help": text, "minimum": minimum, "choices": choices})
+def option(
+    default: Any, text: str, minimum: int | None = None, choices: tuple[Any, ...] = (), corpus: bool = False
+) -> Any:
+    """A field of a task that `-o` sets.
+
+    Args:
+        text: for the help.
+        minimum, choices: its least value, or its possible values.
+        corpus: it names a text, which may be a file of the user's. A search finds the file again.
+    """
+    metadata = {"help": text, "minimum": minimum, "choices": choices, "corpus": corpus}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -26,14 +26,14 @@ import numpy as np
 
 from experiments.data import corpora, ngrams
 from experiments.data.lines import join_lines, line_quality, pad_lines, split_lines
-from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, Draw, Task, cross_entropy, option
-from tracking.errors import BadInput
+from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, Draw, cross_entropy, option
+from experiments.tasks.loading.text import TextTask
 
 SAMPLED_LINES = 500
 
 
 @dataclass(frozen=True, kw_only=True)
-class CharLM(Task):
+class CharLM(TextTask):
     """x and y int32 `(time,)`, one long sequence each, or with lines `(count, time)`; an unknown character has id 0."""
 
     metric: ClassVar[str] = "bits_per_character"
@@ -42,22 +42,9 @@ class CharLM(Task):
     per_step: ClassVar[bool] = True
     finite_data: ClassVar[str] = "a text has only so many characters"
 
-    corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a text file")
-    encoding: str = option(corpora.UTF_8, "of a text file, for example latin-1")
     lines: bool = option(False, "each line is a separate sequence, as in a list of names")
     window: int = option(64, "characters through which the gradient goes back; not used with lines=true", 2)
     train: int = option(0, "characters or lines that are used, from the start of the training split; 0 for all", 0)
-    val: int = option(0, "the same for validation", 0)
-    test: int = option(0, "the same for the test, read by export alone", 0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if 1 in (self.train, self.val, self.test):
-            raise BadInput("train, val, test: expected 0 for all, or 2 or more, got 1")
-
-    @property
-    def _corpus(self) -> corpora.Corpus:
-        return corpora.load(self.corpus, self.encoding)
 
     @property
     def stream(self) -> bool:

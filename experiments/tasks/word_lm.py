@@ -21,13 +21,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.data import corpora, ngrams, words
-from experiments.tasks.base import SPLITS, Arrays, Task, cross_entropy, option
-from tracking.errors import BadInput
+from experiments.data import ngrams, words
+from experiments.tasks.base import SPLITS, Arrays, cross_entropy, option
+from experiments.tasks.loading.text import TextTask
 
 
 @dataclass(frozen=True, kw_only=True)
-class WordLM(Task):
+class WordLM(TextTask):
     """x and y int32 `(time,)`, one long sequence each; <unk> has id 0, <eos> 1."""
 
     metric: ClassVar[str] = "perplexity"
@@ -36,22 +36,9 @@ class WordLM(Task):
     per_step: ClassVar[bool] = True
     finite_data: ClassVar[str] = "a text has only so many words"
 
-    corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a text file")
-    encoding: str = option(corpora.UTF_8, "of a text file, for example latin-1")
     vocabulary: int = option(5_000, "words, <unk> and <eos> included: 2,000 is easy, 10,000 hard", 3)
     window: int = option(32, "words through which the gradient goes back", 2)
     train: int = option(0, "words that are used, from the start of the training split; 0 for all", 0)
-    val: int = option(0, "the same for validation", 0)
-    test: int = option(0, "the same for the test, read by export alone", 0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if 1 in (self.train, self.val, self.test):
-            raise BadInput("train, val, test: expected 0 for all, or 2 or more, got 1")
-
-    @property
-    def _corpus(self) -> corpora.Corpus:
-        return corpora.load(self.corpus, self.encoding)
 
     @property
     def stream(self) -> bool:

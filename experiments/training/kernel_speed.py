@@ -29,7 +29,7 @@ def measure(kernel: str, cell: str, length: int, width: int, steps: int = STEPS)
     """The seconds of a training step and of the compilation, for a model of one layer and a linear head.
 
     The model is trained as a worker trains its models. `step` is the median of the timed steps. Their number is
-    `steps`, rounded up to a multiple of 16. `compile` is by how much the first 16 steps take longer than 16 timed ones.
+    `steps`, rounded up to a multiple of 16. `compile` is how much longer the first 16 steps take than 16 timed ones.
     """
     import keras
 

@@ -14,7 +14,7 @@ from tracking.journal import Event
 
 
 def cost(model: keras.Model, task: Task, batch: int) -> dict[str, float]:
-    """The number of parameters, and of floating point operations: forward for a time step, and for a training step.
+    """The parameters, the floating point operations of one time step forward, and those of a training step.
 
     Args:
         batch: samples of a training step.

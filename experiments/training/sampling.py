@@ -200,7 +200,7 @@ def _prompt(prompt: str, vocabulary: str | list[str], lines: bool) -> np.ndarray
 def sample_shares(task: Task, model: "keras.Sequential", seed: int) -> dict[str, float]:
     """What the task measures of the text that a trained model writes, by name; see `Task.samples`.
 
-    A share that is not finite is left out: there is none, for example of no lines.
+    A share that is not finite is left out. For example, a text without a whole line has no share of lines.
     """
     if list(inspect.signature(task.samples).parameters) == ["draw"]:
         found = task.samples(lambda count, longest: sample_lines(model, _vocabulary(task), count, longest, seed))

@@ -10,6 +10,7 @@ import numpy as np
 from experiments.tasks.base import Arrays, Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.checks import check_scored
+from experiments.tasks.loading.copied import Copy
 from experiments.tasks.loading.places import Source, source_of
 from experiments.training.saved import load
 from experiments.training.windows import Rows, rows
@@ -118,10 +119,10 @@ def _by_batches(model: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def grain(task: Task, y: np.ndarray, judged: np.ndarray) -> float:
-    """By how much rounding alone may change a score, as far as it does not grow with the score.
+    """How much rounding alone may change a score, besides the part that is proportional to the score.
 
-    Rounding moves the outputs, which changes a mean squared error. Where every answer is right or wrong, rounding may
-    turn one answer.
+    Rounding moves the outputs, which changes a mean squared error. If every answer is right or wrong, rounding may turn
+    one answer.
 
     Args:
         judged: what the task says of the answers; see `Task.judge`.
@@ -137,7 +138,7 @@ def scorer(
     spec: dict[str, Any],
     folders: Sequence[Path] = (Path(),),
     given: Sequence[Source] = (),
-    copy: Path | None = None,
+    copy: Copy | None = None,
 ) -> Callable[[Path, str], tuple[float, float]]:
     """A function from a `.keras` file and the name of a split to the task's metric and its `grain`.
 

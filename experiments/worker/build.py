@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from experiments.worker.tuner import SearchTuner
 
 
-def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "SearchTuner":
+def make_tuner(
+    search: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None = None
+) -> "SearchTuner":
     """The tuner of one worker.
 
     Args:
         search: the search's folder.
         index: of the worker.
         session: names the worker's launcher.
+        memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
 
     Raises BadInput or DataError if the task cannot be made.
     """
@@ -40,19 +43,23 @@ def make_tuner(search: SearchFolder, spec: Spec, index: int, session: str) -> "S
         tf.config.experimental.set_memory_growth(gpu, True)
     task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, search.code))
     train, val = load_splits(search, session, task, spec.seed)
-    steps = spec.epochs * training_steps(task, len(train[0]), spec.batch)
-    decay_steps = steps if spec.schedule == "cosine" else None
-    # XLA compiles for each size of batch. The last batch of an epoch may be smaller than the others.
-    sizes = 1 if task.stream or len(train[0]) % min(spec.batch, len(train[0])) == 0 else 2
     space = RecurrentSpace(
-        **space_arguments(spec, task), decay_steps=decay_steps, gpus=len(gpus), work=steps * task.steps, sizes=sizes
+        **space_arguments(spec, task), **training_arguments(spec, task, len(train[0])), gpus=len(gpus)
     )
     hyperparameters = keras_tuner.HyperParameters()
     space.declare_hyperparameters(hyperparameters)
     objective = keras_tuner.Objective(f"val_{task.metric}", task.direction)
     how = session, pruner(spec.pruner, spec.epochs), spec.allocate
     oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, *how)
-    return RecurrentTuner(oracle, space, spec, task, train, val, index)
+    return RecurrentTuner(oracle, space, spec, task, train, val, index, memory_limit)
+
+
+def training_arguments(spec: Spec, task: Task, samples: int) -> dict[str, Any]:
+    """The arguments of RecurrentSpace that follow from the number of training samples."""
+    steps = spec.epochs * training_steps(task, samples, spec.batch)
+    # XLA compiles for each size of batch. The last batch of an epoch may be smaller than the others.
+    sizes = 1 if task.stream or samples % min(spec.batch, samples) == 0 else 2
+    return {"decay_steps": steps if spec.schedule == "cosine" else None, "work": steps * task.steps, "sizes": sizes}
 
 
 def space_arguments(spec: Spec, task: Task) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class RecurrentTuner(SearchTuner):
         train: the training split, x and y.
         val: the validation split.
         worker: the index of the worker.
+        memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
     """
 
     def __init__(
@@ -51,9 +52,10 @@ class RecurrentTuner(SearchTuner):
         train: Arrays,
         val: Arrays,
         worker: int,
+        memory_limit: int | None = None,
     ) -> None:
         self.spec, self.task, self.train, self.val = spec, task, train, val
-        super().__init__(oracle, hypermodel, spec.executions, worker)
+        super().__init__(oracle, hypermodel, spec.executions, worker, memory_limit)
         self.time_limit = parse_duration("--trial-time-limit", spec.trial_time_limit)
         self.names = [parameter.name for parameter in self.oracle.get_space().space]
 
@@ -146,8 +148,8 @@ class RecurrentTuner(SearchTuner):
     def _save(self, training: Training, folder: TrialFolder, execution: int, seconds: float) -> dict[str, Any]:
         """Writes the checkpoint, which has all fields of the "epoch" event; returns its state.
 
-        The checkpoint of a better epoch is also the file of its weights. This file is there before the checkpoint is,
-        and that of the former best epoch is removed after it. A kill at any moment leaves a checkpoint whose best
+        The weights of a better epoch also have a file of their own. It is written before the checkpoint. The file of
+        the former best epoch is removed after the checkpoint. So a kill at any moment leaves a checkpoint whose best
         weights exist.
         """
         former_best, better = training.best_epoch, training.improved()

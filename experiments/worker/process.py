@@ -22,12 +22,10 @@ from experiments.system.imports import import_keras
 class Tuner(Protocol):
     """What runs the trials of a worker: `experiments.worker.tuner.SearchTuner`."""
 
-    memory_limit: int | None  # bytes
-
     def search(self) -> None: ...
 
 
-MakeTuner = Callable[[SearchFolder, Spec, int, str], Tuner]
+MakeTuner = Callable[[SearchFolder, Spec, int, str, int | None], Tuner]
 
 # Exit codes of a worker. Other programs hardly use these numbers. If a trial ends the process, for example by a crash,
 # the exit code is another one.
@@ -64,8 +62,7 @@ def work(
             return
 
         def begin() -> Tuner:
-            tuner = make(search, Spec.read(search), index, session)
-            tuner.memory_limit = memory_limit
+            tuner = make(search, Spec.read(search), index, session, memory_limit)
             gc.collect()
             gc.freeze()  # Keras collects garbage before each model; from now on it skips the objects of the imports
             return tuner

@@ -43,16 +43,18 @@ class SearchTuner(keras_tuner.Tuner):
         hypermodel: declares the space and builds the models.
         executions: seeded trainings of a trial.
         worker: the index of the worker.
+        memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
     """
 
     oracle: StudyOracle
 
-    def __init__(self, oracle: StudyOracle, hypermodel: Any, executions: int, worker: int) -> None:
+    def __init__(
+        self, oracle: StudyOracle, hypermodel: Any, executions: int, worker: int, memory_limit: int | None = None
+    ) -> None:
         super().__init__(oracle, hypermodel, directory=str(oracle.folder.path), project_name=".")
         self.tuner_id = f"worker{worker}"
-        self.executions, self.worker = executions, worker
+        self.executions, self.worker, self.memory_limit = executions, worker, memory_limit
         self.first_size = 0  # bytes of memory after the first trial
-        self.memory_limit: int | None = None  # bytes; the launcher ends a worker that uses more
 
     def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> Execution:
         """Trains once; returns fields of the "execution" event, `score` among them. Raises Pruned."""

@@ -62,11 +62,19 @@ def test_what_a_user_can_mend_is_one_line(
     assert (before[:1] == ["Traceback (most recent call last):"]) is debug and DEFECT not in done.stderr
 
 
+def named(error: OSError, file: str) -> OSError:
+    """An error that a library raises without the system's words, and with a file."""
+    error.filename = file
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "line"),
     [
         (FileNotFoundError(2, "No such file or directory", "x.txt"), "x.txt: No such file or directory"),
-        (OSError("odd"), "odd"),
+        (named(OSError("odd"), "x.txt"), "x.txt: odd"),
+        (named(OSError(), "x.txt"), "x.txt: OSError"),
+        (OSError(28, "No space left on device"), "No space left on device"),
         (MemoryError("too large"), "expected what fits into memory, got: too large"),
     ],
 )
@@ -80,6 +88,21 @@ def test_the_systems_errors_are_one_line(
     assert doctor.EXAMPLE
     done = recurrent("doctor", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (2, f"recurrent doctor: {line}\n")
+
+
+@pytest.mark.parametrize("error", [OSError("odd"), OSError(9, "Bad file descriptor")], ids=str)
+def test_an_error_of_the_system_without_a_file_is_a_defect(
+    recurrent: Recurrent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    """Nobody can mend what has no name."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("experiments.launcher.doctor.findings", fail)
+    done = recurrent("doctor", cwd=tmp_path)
+    first, *rest = done.stderr.splitlines()
+    assert done.returncode == 1 and first.startswith(DEFECT) and rest[-1] == f"OSError: {error}"
 
 
 def test_a_plain_error_of_a_users_file_is_one_line(recurrent: Recurrent, tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def test_answers_at_once(place: Path, words: tuple[str, ...]) -> None:
     imported = {line.rsplit("|", 1)[1].strip().split(".")[0] for line in lines}
     assert "experiments" in imported
     slow = {
+        "filelock",
         "keras",
         "keras_tuner",
         "matplotlib",

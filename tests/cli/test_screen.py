@@ -14,10 +14,8 @@ from rich.console import Console
 from rich.text import Text
 from support.searching import NotRefused, Recurrent, environment, run
 
-from experiments.cli.parsing import console
 from experiments.cli.tables import in_lines
-from experiments.launcher.display import say, waiting
-from tracking.text import format_range
+from experiments.system.console import console, say, waiting
 
 SMALL = ("--cells", "gru", "--depth", "1", "--width", "16", "--trials", "1", "--epochs", "1", "--workers", "1")
 FRAME = re.compile(r"\x1b\[(\d*[A-K]|\?25[lh])")  # moves the cursor, erases, or hides the cursor
@@ -108,11 +106,3 @@ def test_nothing_is_waited_for_in_a_file(capsys: pytest.CaptureFixture[str]) -> 
 )
 def test_a_long_name_is_cut_between_layers(name: str, columns: int, lines: list[str]) -> None:
     assert in_lines(name, columns).splitlines() == lines
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "shown"),
-    [(0.1, 0.5, "1 to 2 s"), (15, 39, "15 to 39 s"), (429, 1097, "7 to 18 min"), (3600, 7300, "1 to 2 h")],
-)
-def test_a_range_has_one_unit(low: float, high: float, shown: str) -> None:
-    assert format_range(low, high) == shown

@@ -62,7 +62,7 @@ def test_a_search_costs_what_its_trials_cost(monkeypatch: pytest.MonkeyPatch) ->
     # gates x width x (features + width) weights, 3 x 2 x batch operations for each, and 1e-5 s for each of three gates
     assert epoch == pytest.approx(100 * task.steps * (6 * 32 * 3 * 32 * (2 + 32) / 4e10 + 3e-5))
     exact = dataclasses.replace(SPEC, pruner="none")
-    assert estimate.search_seconds(exact, task, 100, 1) == pytest.approx(6 + 30 * (3 + 20 * epoch))
-    pruned = estimate.search_seconds(SPEC, task, 100, 1)
+    assert estimate.search_seconds(exact, task, 100, 1, 30) == pytest.approx(6 + 30 * (3 + 20 * epoch))
+    pruned = estimate.search_seconds(SPEC, task, 100, 1, SPEC.trials)
     assert 6 + 30 * (3 + 6 * epoch) < pruned < 6 + 30 * (3 + 10 * epoch)
-    assert math.isfinite(estimate.search_seconds(dataclasses.replace(SPEC, trials=10**9), task, 100, 2))
+    assert math.isfinite(estimate.search_seconds(SPEC, task, 100, 2, 10**9))

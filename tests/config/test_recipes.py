@@ -442,7 +442,7 @@ def test_under_stock_keras_tuner(data: tuple[np.ndarray, np.ndarray], tmp_path: 
 
 def settled(*words: str, task: str = "adding") -> Spec:
     parsed: argparse.Namespace = cli.parse(["search", task, *words])
-    options = search_command._options(parsed.options)
+    options = search_command.task_options(parsed.options)
     spec, _ = settings.search_spec(task, options, parsed.name, parsed.resume, **search_command._given(parsed))
     return spec
 
@@ -580,7 +580,9 @@ def test_how_far_chrono_reaches(task: str, options: dict[str, str], longest: int
 def test_a_model_that_reads_from_both_ends_takes_twice_the_time() -> None:
     spec = Spec(name="n", task="adding", options={}, cells=["gru"], trials=1, epochs=100)
     one, both = (
-        estimate.search_seconds(dataclasses.replace(spec, bidirectional=switch), find.make("adding", {}), 1000, 1)
+        estimate.search_seconds(
+            dataclasses.replace(spec, bidirectional=switch), find.make("adding", {}), 1000, 1, spec.trials
+        )
         for switch in ("no", "yes")
     )
     assert both / one == pytest.approx(2, abs=0.1)

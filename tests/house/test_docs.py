@@ -3,18 +3,15 @@
 import json
 import re
 import shlex
-import shutil
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.old_search import OLD, unpacked
 from support.searching import NotRefused, Recurrent, run, text
 
 from experiments.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
-OLD = ROOT / "tests" / "fixtures" / "old_search"  # a finished search, which nothing has to train
 README, OPTIONS, RECORD, CARD = "README.md", "docs/options.md", "docs/record.md", "docs/model-json.md"
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text("utf-8") for path in (ROOT / README, *sorted(ROOT.glob("docs/*.md")))
@@ -157,13 +154,7 @@ def test_every_description_of_a_task_is_printed(recurrent: Recurrent, own_files:
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the search `old`, which an earlier version has made."""
-    folder = tmp_path_factory.mktemp("old").resolve() / "old"
-    shutil.copytree(OLD, folder, ignore=shutil.ignore_patterns("*.py", "*.md"))
-    for path in (path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".npz", ".keras")):
-        path.write_text(path.read_text("utf-8").replace("@ROOT@", str(folder)), "utf-8")
-    with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
-        connection.executescript((folder / "mlflow.sql").read_text("utf-8"))
-    return folder
+    return unpacked(tmp_path_factory.mktemp("old"))
 
 
 def described(page: str) -> set[str]:

@@ -1,14 +1,11 @@
-"""The rules of the house: who may import whom, which versions are pinned, what a machine without Python is told."""
+"""The rules of the house: which versions are pinned, and what a machine without Python is told."""
 
-import ast
 import os
 import re
 import shutil
 import subprocess
-import sys
 import sysconfig
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,85 +17,6 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-FOLDERS = ("experiments", "search_spaces", "tracking")
-SOURCES = sorted(path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
-TUNING = {"keras", "keras_tuner", "optuna", "tensorflow"}
-NO_TUNER = [path for path in SOURCES if path.parts[0] == "tracking"]
-CLI = Path("experiments/cli/main.py")
-NUMPY = {("experiments", name) for name in ("tasks", "data")}
-NUMPY_ONLY = [path for path in SOURCES if path.parts[:2] in NUMPY]
-
-
-def imports(tree: ast.AST, path: Path, at_import: bool = False) -> Iterator[str]:
-    """Dotted names that the file at `path` imports; with `at_import` only those that importing the file itself runs."""
-    for node in ast.iter_child_nodes(tree):
-        match node:
-            case ast.Import():
-                yield from (name.name for name in node.names)
-            case ast.ImportFrom():
-                package = ".".join(path.parent.parts[: len(path.parent.parts) - node.level + 1]) if node.level else ""
-                base = ".".join(filter(None, [package, node.module]))
-                yield from (f"{base}.{name.name}" for name in node.names)
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda() if at_import:
-                continue
-            case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")) if at_import:
-                yield from (found for other in node.orelse for found in imports(ast.Module([other], []), path, True))
-            case _:
-                yield from imports(node, path, at_import)
-
-
-def imported(path: Path, at_import: bool = False) -> set[str]:
-    """Top-level names that a file of ours imports, by the text of the file."""
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    return {name.split(".")[0] for name in imports(tree, path, at_import)}
-
-
-def loaded(paths: list[Path], names: set[str]) -> set[str]:
-    """Which of the packages `names` stand in memory after a fresh process has imported the files, by doing it."""
-    modules = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths]
-    code = "import sys, importlib\nfor name in sys.argv[1:]: importlib.import_module(name)\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code, *modules], cwd=ROOT, capture_output=True, text=True, check=True)
-    return names & set(done.stdout.split())
-
-
-@pytest.mark.parametrize(
-    ("text", "at_import", "found"),
-    [
-        ("import a.b\nfrom c.d import e", True, {"a.b", "c.d.e"}),
-        ("def f():\n    import a", True, set()),
-        ("def f():\n    import a", False, {"a"}),
-        ("class C:\n    try:\n        import a\n    finally:\n        pass", True, {"a"}),
-        ("if TYPE_CHECKING:\n    import a\nelse:\n    import b", True, {"b"}),
-        ("from . import a\nfrom ..cells import b", True, {"experiments.tasks.a", "experiments.cells.b"}),
-    ],
-)
-def test_imports_are_found_in_a_text(text: str, at_import: bool, found: set[str]) -> None:
-    assert set(imports(ast.parse(text), Path("experiments/tasks/x.py"), at_import)) == found
-
-
-@pytest.mark.parametrize("path", NUMPY_ONLY, ids=str)
-def test_tasks_and_corpora_import_numpy_alone(path: Path) -> None:
-    assert imported(path, at_import=True) <= {*sys.stdlib_module_names, "numpy", "experiments", "tracking"}
-
-
-@pytest.mark.parametrize("path", NO_TUNER, ids=str)
-def test_tracking_never_sees_a_tuner(path: Path) -> None:
-    assert not imported(path, at_import=True) & TUNING
-
-
-def test_the_command_line_starts_without_heavy_imports() -> None:
-    assert not imported(CLI, at_import=True) & {*TUNING, "mlflow"}
-
-
-# The texts of the files do not show what comes in through a file of ours that they import: these processes do.
-@pytest.mark.parametrize(
-    ("paths", "unwanted"),
-    [(NUMPY_ONLY, {*TUNING, "mlflow"}), ([CLI], {*TUNING, "mlflow"}), (NO_TUNER, TUNING)],
-    ids=["tasks and corpora", "command line", "tracking"],
-)
-def test_heavy_packages_stay_out_of_memory(paths: list[Path], unwanted: set[str]) -> None:
-    assert paths
-    assert not loaded(paths, unwanted)
 
 
 def commented(text: str, requirement: str) -> list[tuple[str, str]]:

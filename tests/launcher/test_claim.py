@@ -1,11 +1,14 @@
 """A folder belongs to one launcher at a time; a new search takes a free one, and leaves nothing if it is refused."""
 
+import fcntl
 import multiprocessing
+import os
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from experiments.config.folders import SearchFolder
 from experiments.config.spec import Spec
@@ -88,6 +91,32 @@ def test_a_folder_that_is_given_up_can_be_taken_at_any_moment(tmp_path: Path) ->
     for one in others:
         one.join()
     assert [one.exitcode for one in others] == [0] * len(others) and not place.exists()
+
+
+def test_a_lock_whose_file_was_removed_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another launcher removes the file after this one has opened it, and a third one takes the name meanwhile."""
+    mine, others, opened = SearchFolder(tmp_path / "s"), SearchFolder(tmp_path / "s"), []
+
+    def acquire(self: Any) -> None:
+        """What early versions of filelock do. Later ones have a look at the number of links themselves."""
+        fd = os.open(self.lock_file, os.O_RDWR | os.O_CREAT)
+        opened.append(fd)
+        if len(opened) == 1:
+            os.unlink(self.lock_file)
+            claim(others, spec(seed=1), False)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._context.lock_file_fd = fd
+        except OSError:
+            os.close(fd)
+
+    monkeypatch.setattr(module, "OTHER_LAUNCHER_SECONDS", 0.05)
+    monkeypatch.setattr(FileLock, "_acquire", acquire)
+    with pytest.raises(SearchStateError, match="expected a search that is not running, got 's', which is"):
+        claim(mine, spec(seed=2), False)
+    assert len(opened) > 2 and not mine.launcher_lock.is_locked and others.launcher_lock.is_locked
+    assert Spec.read(others).seed == 1
+    others.launcher_lock.release()
 
 
 def test_a_folder_with_locks_and_logs_alone_is_free(tmp_path: Path) -> None:

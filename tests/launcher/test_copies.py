@@ -82,6 +82,44 @@ def test_a_copy_is_refused_and_becomes_a_search_of_its_own(shared: Shared, recur
     assert recurrent("sync", "t", *shared.words, cwd=shared.project).returncode == 0, "the original goes on"
 
 
+def test_a_refused_copy_restores_nothing(shared: Shared, recurrent: Recurrent) -> None:
+    copy = shared.copy("copy")
+    journal = SearchFolder(copy / "searches" / "t").journal
+    journal.append("start", session="1", place=str(shared.project / "searches" / "t"))
+    for run_id, _, _ in shared.runs("t"):
+        shared.client.delete_run(run_id)
+    refused(recurrent("sync", "t", *shared.words, cwd=copy), f"got a copy of {shared.project}/searches/t")
+    assert find_search(shared.client, "t") is None
+    # Where the original cannot be seen, the deleted trials tell that it has gone on.
+    shared.project.rename(shared.project.with_name("there"))
+    lines = journal.path.read_text().splitlines(keepends=True)
+    journal.path.write_text("".join(line for line in lines if '"end"' in line))
+    refused(recurrent("sync", "t", *shared.words, cwd=copy), "got a copy: another one has gone on with it")
+    assert find_search(shared.client, "t") is None
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_store_in_a_folder_of_the_project(
+    searched: Searched, recurrent: Recurrent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linked: bool
+) -> None:
+    """It comes with the copy, unless the folder is a link to another place."""
+    project, copy = copied(searched.folder, tmp_path.resolve() / "project"), tmp_path.resolve() / "copy"
+    store = tmp_path.resolve() / "elsewhere" if linked else project / "store"
+    store.mkdir()
+    for path in (*project.glob("mlflow.db*"), project / "mlartifacts"):
+        path.rename(store / path.name)
+    if linked:
+        (project / "store").symlink_to(store)
+    words = ("sync", "t", "--tracking-uri", "sqlite:///store/mlflow.db")
+    assert recurrent(*words, cwd=project).returncode == 0
+    shutil.copytree(project, copy, symlinks=True)
+    done = recurrent(*words, cwd=copy)
+    if linked:
+        refused(done, "expected the only copy", f"got a copy of {project}/searches/t")
+    else:
+        assert done.returncode == 0 and f"{copy}/store/mlflow.db has all that its journals say" in done.stdout
+
+
 def test_a_search_that_was_moved_goes_on(shared: Shared, recurrent: Recurrent) -> None:
     there = shared.project.rename(shared.project.with_name("there"))
     done = recurrent("sync", "t", *shared.words, cwd=there)
@@ -134,3 +172,24 @@ def test_a_new_name_is_the_users(shared: Shared, recurrent: Recurrent) -> None:
     done = recurrent("rename", "t", "mine", "--new-id", *shared.words, cwd=copy)
     assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith("t is now mine, ")
     assert [path.name for path in (copy / "searches").iterdir()] == ["mine"]
+
+
+def test_the_journal_knows_the_store(searched: Searched) -> None:
+    """`recurrent delete` and `rename` ask it when a store lacks the search."""
+    events = SearchFolder(searched.folder / "searches" / "t").journal.events()
+    (start,) = [event for event in events if event["event"] == "start"]
+    spec = json.loads((searched.folder / "searches" / "t" / "spec.json").read_text())
+    assert (start["store"], start["search"]) == ("sqlite:///mlflow.db", spec["id"])
+
+
+def test_a_project_without_its_store(shared: Shared, recurrent: Recurrent, tmp_path: Path) -> None:
+    """The search was recorded elsewhere, and the command does not say where."""
+    journal = SearchFolder(shared.project / "searches" / "t").journal
+    spec = json.loads((shared.project / "searches" / "t" / "spec.json").read_text())
+    journal.append("start", session="1", place="", store=shared.words[1], search=spec["id"])
+    before = shared.runs("t")
+    for words in (("delete", "t", "--yes"), ("rename", "t", "new")):
+        refused(recurrent(*words, cwd=shared.project), f"expected {shared.words[1]}, which has this search, got sqlite")
+    assert shared.runs("t") == before and journal.path.exists()
+    assert recurrent("delete", "t", "--yes", *shared.words, cwd=shared.project).returncode == 0
+    assert find_search(shared.client, "t") is None and not journal.path.exists()

@@ -1,6 +1,7 @@
 """`recurrent delete`: all of a search goes, whatever kills the command, and nothing of another one."""
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,10 @@ from support.refusals import refused
 from support.searching import Recurrent, listing
 
 from experiments.cli.commands import delete as command
+from experiments.config.folders import SearchFolder
+from experiments.launcher.stores import check_store, named
+from tracking.errors import BadInput, SearchStateError
+from tracking.searches import find_search, open_search
 
 RUNS = 3  # of the search `old`
 
@@ -181,8 +186,6 @@ def test_nobody_to_ask(recurrent: Recurrent, two: Path, monkeypatch: pytest.Monk
 
 
 def test_a_search_that_runs_stays(recurrent: Recurrent, two: Path) -> None:
-    from experiments.config.folders import SearchFolder
-
     with SearchFolder(two / "searches" / "old").launcher_lock:
         refused(recurrent("delete", "old", "--yes", cwd=two), "NAME: expected a search that is not running")
     assert sorted(listed(recurrent, two)) == ["old", "other"]
@@ -204,6 +207,147 @@ def test_a_search_without_a_folder_and_one_without_a_store(recurrent: Recurrent,
     done = recurrent("delete", "old", "--yes", cwd=away)
     assert (done.returncode, done.stdout, done.stderr) == (0, "old: deleted\n", "")
     assert not list(away.iterdir())
+
+
+def test_a_search_that_runs_in_another_folder_stays(recurrent: Recurrent, two: Path, tmp_path: Path) -> None:
+    before, client = listed(recurrent, two), MlflowClient(f"sqlite:///{two}/mlflow.db")
+    client.update_run(run_of(client, "old"), status="RUNNING")
+    (two / "searches" / "old").rename(tmp_path / "elsewhere")
+    done = recurrent("delete", "old", "--yes", cwd=two)
+    refused(done, "NAME: expected a search that is not running, got 'old'", "another folder", "--force")
+    assert listed(recurrent, two) == before
+    assert recurrent("delete", "old", "--yes", "--force", cwd=two).returncode == 0
+    assert listed(recurrent, two) == ["other"]
+
+
+def run_of(client: MlflowClient, name: str) -> str:
+    found = find_search(client, name)
+    assert found
+    return str(found.info.run_id)
+
+
+@pytest.mark.parametrize("content", [None, "{"])
+def test_a_folder_that_does_not_tell_its_search_goes_alone(
+    recurrent: Recurrent, two: Path, content: str | None
+) -> None:
+    before, spec = rows(two), two / "searches" / "old" / "spec.json"
+    spec.unlink() if content is None else spec.write_text(content)
+    done = recurrent("delete", "old", "--yes", "--purge", cwd=two)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"old: deleted; the runs of 'old' in sqlite:///{two}/mlflow.db stay: searches/old ")
+    assert rows(two) == before and not spec.parent.exists()
+    assert recurrent("delete", "old", "--yes", cwd=two).returncode == 0
+    assert listed(recurrent, two) == ["other"]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_search_of_an_early_version_is_told_by_its_data(recurrent: Recurrent, tmp_path: Path, same: bool) -> None:
+    """It has no id."""
+    place = write_folder(tmp_path, "early")
+    facts = {**json.loads(place.spec.read_text()), "id": ""}
+    place.spec.write_text(json.dumps(facts))
+    sync(recurrent, tmp_path, "early")
+    if not same:
+        place.spec.write_text(json.dumps({**facts, "digest": "f" * 64}))
+    before = rows(tmp_path)
+    if same:
+        assert recurrent("delete", "early", "--yes", cwd=tmp_path).returncode == 0
+        assert rows(tmp_path)["active"] == 0
+    else:
+        refused(recurrent("delete", "early", "--yes", cwd=tmp_path), "NAME: expected one search 'early'")
+        spec = {**facts, "digest": "f" * 64, "metric": "mse", "direction": "min"}
+        with pytest.raises(SearchStateError, match="expected a new name, got 'early'"):
+            open_search(MlflowClient(f"sqlite:///{tmp_path}/mlflow.db"), "early", "adding", None, spec, {})
+        assert recurrent("rename", "early", "new", cwd=tmp_path).returncode == 0
+        assert listed(recurrent, tmp_path) == ["early"], "the run is that of another search"
+        assert rows(tmp_path) == before
+
+
+def test_two_searches_without_an_id_are_not_mixed(recurrent: Recurrent, tmp_path: Path) -> None:
+    store = ("--tracking-uri", f"sqlite:///{tmp_path}/mlflow.db")
+    for folder, name in ((tmp_path / "a", "first"), (tmp_path / "b", "second")):
+        place = write_folder(folder, name)
+        place.spec.write_text(json.dumps({**json.loads(place.spec.read_text()), "id": ""}))
+        sync(recurrent, folder, name, *store)
+    done = recurrent("rename", "second", "first", *store, cwd=tmp_path / "b")
+    refused(done, "NEW: expected a new name, got 'first', which sqlite:///")
+    assert [path.name for path in (tmp_path / "b" / "searches").iterdir()] == ["second"]
+
+
+def test_the_search_is_recorded_in_another_store(recurrent: Recurrent, old: Path) -> None:
+    folder = SearchFolder(old / "searches" / "old")
+    client = MlflowClient(f"sqlite:///{old}/mlflow.db")
+    for run in client.search_runs(["1"]):
+        client.set_tag(run.info.run_id, "search_id", "another")
+    search = json.loads(folder.spec.read_text())["id"]
+    folder.journal.append("start", session="1", place="", store="http://127.0.0.1:9", search=search)
+    (old / "searches" / "old" / "launcher.lock").touch()
+    before = listing(old / "searches")
+    for words in (("delete", "old", "--yes"), ("rename", "old", "new")):
+        done = recurrent(*words, cwd=old)
+        refused(done, "--tracking-uri: expected http://127.0.0.1:9, which has this search, got sqlite:///")
+        assert listing(old / "searches") == before
+    copy = old.with_name("copy")
+    shutil.copytree(old, copy)
+    assert recurrent("delete", "old", "--yes", "--force", cwd=old).returncode == 0
+    assert not folder.path.exists()
+    assert recurrent("rename", "old", "new", "--new-id", cwd=copy).returncode == 0
+    assert recurrent("delete", "new", "--yes", cwd=copy).returncode == 0, "no store has it"
+
+
+def test_how_the_journal_names_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = SearchFolder(Path("searches/s"))
+    assert named("http://me:secret@host:5000/path", folder) == "http://host:5000/path"
+    assert named(f"sqlite:///{tmp_path.resolve()}/store/mlflow.db", folder) == "sqlite:///store/mlflow.db"
+    assert named("sqlite:////elsewhere/mlflow.db", folder) == "sqlite:////elsewhere/mlflow.db"
+    folder.path.mkdir(parents=True)
+    folder.journal.append("start", store="sqlite:////elsewhere/mlflow.db", search="1")
+    check_store(folder, f"sqlite:///{tmp_path}/mlflow.db", "")  # a store that is gone
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "mlflow.db").touch()
+    folder.journal.append("start", store="sqlite:///store/mlflow.db", search="1")
+    check_store(folder, f"sqlite:///{tmp_path.resolve()}/store/mlflow.db", "")
+    with pytest.raises(BadInput, match=f"expected sqlite:///{tmp_path.resolve()}/store/mlflow.db, which has this"):
+        check_store(folder, f"sqlite:///{tmp_path.resolve()}/mlflow.db", "")
+
+
+def test_the_files_of_a_store_whose_paths_could_not_follow(
+    recurrent: Recurrent, two: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process holds the database, so the old paths stand in it. A folder at the old place is another project's."""
+    client = MlflowClient(f"sqlite:///{two}/mlflow.db")
+    run = client.get_run(run_of(client, "old"))
+    client.log_text(run.info.run_id, "x", "task/x.py")
+    there = two.rename(two.with_name("there"))
+    others = two / "mlartifacts" / "data" / run.info.run_id / "artifacts" / "x.py"
+    others.parent.mkdir(parents=True)
+    others.touch()
+    (two / "mlflow.db").touch()
+    monkeypatch.setattr("tracking.root._held", lambda _: True)
+    (own,) = there.rglob("task/x.py")
+    assert recurrent("delete", "old", "--yes", "--purge", cwd=there).returncode == 0
+    assert not own.exists() and others.exists()
+
+
+def test_the_files_behind_a_link_go(recurrent: Recurrent, two: Path, tmp_path: Path) -> None:
+    disk = (two / "mlartifacts").rename(tmp_path / "disk")
+    (two / "mlartifacts").symlink_to(disk)
+    assert list(disk.rglob("*.keras"))
+    assert recurrent("delete", "old", "--yes", cwd=two).returncode == 0
+    assert not list(disk.rglob("*.keras"))
+
+
+def test_a_deleted_experiment(recurrent: Recurrent, two: Path) -> None:
+    before, client = of_other(two), MlflowClient(f"sqlite:///{two}/mlflow.db")
+    (experiment,) = [one for one in client.search_experiments() if one.name == "data"]
+    client.delete_experiment(experiment.experiment_id)
+    done = recurrent("delete", "old", "--yes", cwd=two)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "old: deleted; MLflow's trash keeps the runs until `recurrent delete old --purge`\n"
+    refused(recurrent("results", "old", cwd=two), "'old', which was deleted in MLflow")
+    assert recurrent("delete", "old", "--yes", "--purge", cwd=two).returncode == 0
+    assert rows(two)["all"] == 1 and of_other(two) == before
 
 
 def test_the_trash_of_a_server_is_not_ours(recurrent: Recurrent, two: Path) -> None:

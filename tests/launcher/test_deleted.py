@@ -48,6 +48,20 @@ def test_a_deleted_trial_comes_back_and_its_deleted_twin_does_not(copy: Searched
     assert state(copy) == before
 
 
+def test_a_deleted_experiment_comes_back(copy: Searched, recurrent: Recurrent) -> None:
+    """What else is in it stays deleted."""
+    before, (experiment,) = state(copy), {run.info.experiment_id for run in copy.trials()}
+    other = copy.client.create_run(experiment).info.run_id
+    copy.client.delete_experiment(experiment)
+    done = recurrent("results", cwd=copy.folder)
+    assert done.stdout.startswith(f"no search in {copy.uri}; deleted in MLflow: t; ")
+    refused(recurrent("results", "t", cwd=copy.folder), "'t', which was deleted in MLflow", "recurrent sync t")
+    done = recurrent("sync", "t", cwd=copy.folder)
+    assert done.stdout == f"t: 7 deleted run(s) restored; {copy.uri} has all that its journals say\n"
+    assert state(copy) == before
+    assert copy.client.get_run(other).info.lifecycle_stage == "deleted"
+
+
 def test_a_store_without_a_search(recurrent: Recurrent, tmp_path: Path) -> None:
     from tracking.store import connect
 
@@ -63,3 +77,4 @@ def test_a_failed_search_says_why(copy: Searched, recurrent: Recurrent) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "\nthe search has failed: the disk is full; --resume goes on\n" in done.stdout
     assert copy.results()["stopped"] == "the disk is full; --resume goes on"
+    assert recurrent("results", cwd=copy.folder).stdout.endswith("  failed, --resume goes on\n")

@@ -41,11 +41,11 @@ class WritingTuner(FakeTuner):
         return found
 
 
-def make_writing(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+def make_writing(search: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None) -> FakeTuner:
     fake = make_fake(search, spec, index, session)
     if (search.path / "full").exists():
         resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
-    return WritingTuner(fake.oracle, fake.hypermodel, 1, index)
+    return WritingTuner(fake.oracle, fake.hypermodel, 1, index, memory_limit)
 
 
 def states(folder: Path) -> list[str]:

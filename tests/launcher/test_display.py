@@ -4,14 +4,12 @@ import io
 from pathlib import Path
 from typing import Any
 
-import pytest
 from rich.console import Console
 
 from experiments.cli.tables import leaderboard
 from experiments.launcher.display import Display
 from experiments.launcher.progress import Progress
 from tracking.journal import Journal
-from tracking.text import format_amount
 
 FLOORS = {"no_memory": 1 / 6}
 
@@ -69,13 +67,6 @@ def test_spreads_are_shown_where_one_trial_has_one() -> None:
     other["spread"] = None
     assert "± sd" in shown([one, other]) and "0.012" in shown([one, other])
     assert "± sd" not in shown([other])
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(None, "-"), (64, "64"), (999.6, "1k"), (8_768, "8.77k"), (2.6e6, "2.6M"), (0.0123, "0.0123")]
-)
-def test_amounts(value: float | None, text: str) -> None:
-    assert format_amount(value) == text
 
 
 def test_pruned_and_failed_trials_are_told_of() -> None:

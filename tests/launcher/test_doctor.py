@@ -61,7 +61,7 @@ def test_a_card_without_its_libraries() -> None:
 
 
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "SPACE", 2**60)
+    monkeypatch.setattr(doctor, "LEAST_FREE_BYTES", 2**60)
     found = doctor._disk(Path.cwd())
     assert not found.fit and found.advice.startswith("make room")
     assert doctor.text([found]).startswith("no  disk      ") and doctor.text([found]).count("\n") == 1

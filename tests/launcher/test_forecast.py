@@ -46,7 +46,7 @@ def epoch_seconds(width: int) -> float:
 def test_a_slow_machine_is_noticed(tmp_path: Path, clock: list[float]) -> None:
     task = find.make("adding", {})
     progress = Progress(tmp_path, "min", regular=SPEC.trials, epochs=SPEC.epochs)
-    ours = Forecast(SPEC, task, 50, 1, progress)
+    ours = Forecast(SPEC, task, 50, 1, progress, estimate.space_size(SPEC))
     cost = {width: 3 + SPEC.epochs * epoch_seconds(width) for width in (16, 64)}
     total = SPEC.trials * sum(cost.values()) / 2
     assert ours.seconds_left() == pytest.approx(total), "nothing is known yet"
@@ -62,7 +62,7 @@ def test_a_single_long_trial_is_forecast_from_its_epochs(tmp_path: Path, clock: 
     spec = dataclasses.replace(SPEC, width="64", trials=1, epochs=100)
     task = find.make("adding", {})
     progress = Progress(tmp_path, "min", regular=1, epochs=100)
-    ours = Forecast(spec, task, 50, 1, progress)
+    ours = Forecast(spec, task, 50, 1, progress, estimate.space_size(spec))
     total = ours.seconds_left()
     journal = begin(tmp_path, 0, 64)
     for epoch in range(25):
@@ -79,7 +79,7 @@ def test_small_models_that_come_last_are_known(tmp_path: Path, clock: list[float
     spec = dataclasses.replace(SPEC, trials=2, learning_rate="0.01", oracle="grid")
     task = find.make("adding", {})
     progress = Progress(tmp_path, "min", regular=2, epochs=4)
-    ours = Forecast(spec, task, 50, 1, progress)
+    ours = Forecast(spec, task, 50, 1, progress, estimate.space_size(spec))
     begin(tmp_path, 0, 64).append("end", outcome="completed", score=0.1, seconds=1.0)
     ended = progress.update()
     ours.take(ended)

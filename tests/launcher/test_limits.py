@@ -24,7 +24,7 @@ from experiments.tasks.loading.find import make
 from tracking import journal as journal_module
 from tracking.journal import Journal
 
-MINUTE = 60_000  # milliseconds
+MINUTE_SECONDS = 60
 
 
 @pytest.fixture
@@ -36,8 +36,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
     return time
 
 
-def wait(clock: dict[str, int], milliseconds: int, look: Callable[[], str]) -> str:
+def wait(clock: dict[str, int], seconds: float, look: Callable[[], str]) -> str:
     """Looks every second for so long; what was said at last."""
+    milliseconds = round(1000 * seconds)
     for _ in range(milliseconds // 1000):
         clock["now"] += 1000
         look()
@@ -87,25 +88,25 @@ def over(one: Watch) -> str:
 
 
 def test_the_time_limit(tmp_path: Path, clock: dict[str, int]) -> None:
-    one = watch(tmp_path, Limits(time=45 * 60))
-    assert wait(clock, 45 * MINUTE, lambda: over(one)) == ""
+    one = watch(tmp_path, Limits(time_seconds=45 * 60))
+    assert wait(clock, 45 * MINUTE_SECONDS, lambda: over(one)) == ""
     clock["now"] += 1
     assert over(one) == "the time limit of 45 min 0 s is over"
 
 
 def test_time_that_nobody_looked_at_does_not_count(tmp_path: Path, clock: dict[str, int]) -> None:
     """The machine was suspended, or the launcher was stopped, for a day."""
-    one = watch(tmp_path, Limits(time=45 * 60, trial_time=60))
+    one = watch(tmp_path, Limits(time_seconds=45 * 60, trial_time_seconds=60))
     start(tmp_path)
     assert (offence(one), over(one)) == ("", "")
-    clock["now"] += 24 * 60 * MINUTE
+    clock["now"] += 24 * 60 * MINUTE_SECONDS * 1000
     assert (offence(one), over(one)) == ("", "")
-    assert wait(clock, 58 * 1000, lambda: offence(one)) == ""
-    assert wait(clock, 2 * 1000, lambda: offence(one)) != "", "then it goes on to count"
+    assert wait(clock, 58, lambda: offence(one)) == ""
+    assert wait(clock, 2, lambda: offence(one)) != "", "then it goes on to count"
 
 
 def test_a_clock_that_is_set_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = watch(tmp_path, Limits(time=45 * 60, trial_time=60))
+    one = watch(tmp_path, Limits(time_seconds=45 * 60, trial_time_seconds=60))
     monkeypatch.setattr("tracking.journal.now", lambda: 1_700_000_000_000)
     start(tmp_path)
     assert (offence(one), over(one)) == ("", "")
@@ -122,24 +123,24 @@ def test_the_target(tmp_path: Path, direction: str, scores: tuple[float, float])
 
 
 def test_a_worker_without_a_trial_is_hung_after_ten_minutes(tmp_path: Path, clock: dict[str, int]) -> None:
-    one = watch(tmp_path, Limits(data=10.0))
+    one = watch(tmp_path, Limits(data_seconds=10.0))
     assert offence(one) == ""
-    assert wait(clock, 10 * MINUTE, lambda: offence(one)) == ""
-    assert wait(clock, 1000, lambda: offence(one)) == "hung: no trial for 10 min 0 s"
+    assert wait(clock, 10 * MINUTE_SECONDS, lambda: offence(one)) == ""
+    assert wait(clock, 1, lambda: offence(one)) == "hung: no trial for 10 min 0 s"
     assert offence(one, pid=os.getppid()) == "", "a process that has taken its place"
-    assert wait(clock, 10 * MINUTE, lambda: offence(one)) == ""
+    assert wait(clock, 10 * MINUTE_SECONDS, lambda: offence(one)) == ""
     end(start(tmp_path), 0.1)
     assert offence(one) == "", "it has begun and ended a trial meanwhile"
-    assert wait(clock, 11 * MINUTE, lambda: offence(one)) == "hung: no trial for 10 min 0 s"
+    assert wait(clock, 11 * MINUTE_SECONDS, lambda: offence(one)) == "hung: no trial for 10 min 0 s"
 
 
 def test_a_worker_may_take_twenty_times_as_long_for_the_data_as_the_launcher(
     tmp_path: Path, clock: dict[str, int]
 ) -> None:
-    one = watch(tmp_path, Limits(data=60.0))
+    one = watch(tmp_path, Limits(data_seconds=60.0))
     assert offence(one) == ""
-    assert wait(clock, 20 * MINUTE, lambda: offence(one)) == ""
-    assert wait(clock, 1000, lambda: offence(one)) == "hung: no trial for 20 min 0 s"
+    assert wait(clock, 20 * MINUTE_SECONDS, lambda: offence(one)) == ""
+    assert wait(clock, 1, lambda: offence(one)) == "hung: no trial for 20 min 0 s"
 
 
 def test_a_search_without_trials_left_ends_half_a_minute_later(tmp_path: Path, clock: dict[str, int]) -> None:
@@ -150,47 +151,47 @@ def test_a_search_without_trials_left_ends_half_a_minute_later(tmp_path: Path, c
         one.progress.update()
         return str(one.ended())
 
-    assert wait(clock, 10 * MINUTE, ended) == "False"
+    assert wait(clock, 10 * MINUTE_SECONDS, ended) == "False"
     end(journal, 0.1)
-    assert wait(clock, 30_000, ended) == "False"
-    assert wait(clock, 1000, ended) == "True"
+    assert wait(clock, 30, ended) == "False"
+    assert wait(clock, 1, ended) == "True"
 
 
 def test_a_hung_trial(tmp_path: Path, clock: dict[str, int]) -> None:
     one, journal = watch(tmp_path, Limits(), epoch=1.0), start(tmp_path)
     assert offence(one) == ""
-    assert wait(clock, 10 * MINUTE, lambda: offence(one)) == ""
+    assert wait(clock, 10 * MINUTE_SECONDS, lambda: offence(one)) == ""
     clock["now"] += 1
     assert offence(one) == "hung: no epoch for 10 min 0 s"
     epoch(journal, 0)
     assert offence(one) == "", "it goes on"
-    clock["now"] += MINUTE
+    clock["now"] += MINUTE_SECONDS * 1000
     epoch(journal, 1)  # the epochs took ten minutes and one: twenty times the median is longer
     assert offence(one) == ""
-    assert wait(clock, 20 * 5 * MINUTE, lambda: offence(one)) == ""
-    assert wait(clock, 20 * MINUTE, lambda: offence(one)).startswith("hung: no epoch for 1 h 50 min")
+    assert wait(clock, 20 * 5 * MINUTE_SECONDS, lambda: offence(one)) == ""
+    assert wait(clock, 20 * MINUTE_SECONDS, lambda: offence(one)).startswith("hung: no epoch for 1 h 50 min")
 
 
 def test_a_first_epoch_has_twenty_times_what_it_is_estimated_to_take(tmp_path: Path, clock: dict[str, int]) -> None:
     one, journal = watch(tmp_path, Limits(), epoch=60.0), start(tmp_path)
     assert offence(one) == ""
-    assert wait(clock, 20 * MINUTE, lambda: offence(one)) == ""
+    assert wait(clock, 20 * MINUTE_SECONDS, lambda: offence(one)) == ""
     clock["now"] += 1
     assert offence(one) == "hung: no epoch for 20 min 0 s"
     epoch(journal, 0)
-    clock["now"] += MINUTE
+    clock["now"] += MINUTE_SECONDS * 1000
     epoch(journal, 1)
     for number in range(2, 5):
         clock["now"] += 1000
         epoch(journal, number)
     assert offence(one) == ""
-    assert wait(clock, 10 * MINUTE, lambda: offence(one)) == ""
+    assert wait(clock, 10 * MINUTE_SECONDS, lambda: offence(one)) == ""
     clock["now"] += 1
     assert offence(one) == "hung: no epoch for 10 min 0 s", "what was seen counts"
     end(journal, 0.5)
     start(tmp_path, 1)  # a larger one, which has shown none
     assert offence(one) == ""
-    assert wait(clock, 20 * MINUTE, lambda: offence(one)) == ""
+    assert wait(clock, 20 * MINUTE_SECONDS, lambda: offence(one)) == ""
     clock["now"] += 1
     assert offence(one) == "hung: no epoch for 20 min 0 s"
 
@@ -202,55 +203,59 @@ def test_a_large_candidate_has_twenty_times_its_own_epochs(tmp_path: Path, clock
         epoch(small, number)
     end(small, 0.5)
     journal = start(tmp_path, 1)
-    clock["now"] += MINUTE
+    clock["now"] += MINUTE_SECONDS * 1000
     epoch(journal, 0)
     assert offence(one) == ""
-    assert wait(clock, 20 * MINUTE, lambda: offence(one)) == "", "the others' epochs took a second"
+    assert wait(clock, 20 * MINUTE_SECONDS, lambda: offence(one)) == "", "the others' epochs took a second"
     clock["now"] += 1
     assert offence(one) == "hung: no epoch for 20 min 0 s"
 
 
 def test_a_trial_without_an_epoch_in_its_time(tmp_path: Path, clock: dict[str, int]) -> None:
-    one, journal = watch(tmp_path, Limits(trial_time=60)), start(tmp_path)
+    one, journal = watch(tmp_path, Limits(trial_time_seconds=60)), start(tmp_path)
     assert offence(one) == ""
-    assert wait(clock, MINUTE + 1, lambda: offence(one)) == "no epoch within the trial time limit of 1 min 0 s"
+    assert (
+        wait(clock, MINUTE_SECONDS + 0.001, lambda: offence(one)) == "no epoch within the trial time limit of 1 min 0 s"
+    )
     assert not state(one).late
     epoch(journal, 0)
-    assert wait(clock, MINUTE, lambda: offence(one)) == "", "the worker itself ends it after an epoch"
+    assert wait(clock, MINUTE_SECONDS, lambda: offence(one)) == "", "the worker itself ends it after an epoch"
 
 
 def test_an_epoch_that_alone_takes_too_long(tmp_path: Path, clock: dict[str, int]) -> None:
-    one, journal = watch(tmp_path, Limits(trial_time=60)), start(tmp_path)
+    one, journal = watch(tmp_path, Limits(trial_time_seconds=60)), start(tmp_path)
     epoch(journal, 0)
     assert offence(one) == ""
-    assert wait(clock, MINUTE + 1, lambda: offence(one)) == "stopped at the trial time limit of 1 min 0 s"
+    assert wait(clock, MINUTE_SECONDS + 0.001, lambda: offence(one)) == "stopped at the trial time limit of 1 min 0 s"
     assert state(one).late, "its best epoch counts"
     journal.append("stop", execution=0, reason="late")
-    assert wait(clock, 2 * MINUTE, lambda: offence(one)) == "", "it comes to its end in peace"
+    assert wait(clock, 2 * MINUTE_SECONDS, lambda: offence(one)) == "", "it comes to its end in peace"
     journal.append("execution", execution=0, score=0.2)
     assert offence(one) == ""
-    late = wait(clock, MINUTE + 1, lambda: offence(one))
+    late = wait(clock, MINUTE_SECONDS + 0.001, lambda: offence(one))
     assert late == "no epoch within the trial time limit of 1 min 0 s", "of the second execution"
 
 
 def test_the_trial_time_limit_is_of_the_whole_training(tmp_path: Path, clock: dict[str, int]) -> None:
-    one, journal = watch(tmp_path, Limits(trial_time=60)), start(tmp_path)
+    one, journal = watch(tmp_path, Limits(trial_time_seconds=60)), start(tmp_path)
     clock["now"] += 50_000
     epoch(journal, 0, seconds=50.0)
     assert offence(one) == ""
-    assert wait(clock, 10_000, lambda: offence(one)) == ""
+    assert wait(clock, 10, lambda: offence(one)) == ""
     clock["now"] += 1
     assert offence(one) == "stopped at the trial time limit of 1 min 0 s"
     epoch(journal, 1, seconds=62.0)
-    assert wait(clock, 30_000, lambda: offence(one)) == "", "the worker has seen it, and ends the training itself"
+    assert wait(clock, 30, lambda: offence(one)) == "", "the worker has seen it, and ends the training itself"
     journal.append("execution", execution=0, score=0.2)
     epoch(journal, 0, seconds=20.0, execution=1)
     epoch(journal, 1, seconds=40.0, execution=1)
     assert offence(one) == ""
-    assert wait(clock, 20_000, lambda: offence(one)) == "" != wait(clock, 1_000, lambda: offence(one))
+    assert wait(clock, 20, lambda: offence(one)) == "" != wait(clock, 1, lambda: offence(one))
     epoch(journal, 2, seconds=59.0, execution=1)
     journal.append("trained", execution=1)
-    assert wait(clock, 2 * MINUTE, lambda: offence(one)) == "", "there is no further epoch: it looks at its horizon"
+    assert wait(clock, 2 * MINUTE_SECONDS, lambda: offence(one)) == "", (
+        "without a further epoch it looks at its horizon"
+    )
 
 
 def test_only_the_workers_own_running_trial(tmp_path: Path, clock: dict[str, int]) -> None:
@@ -258,31 +263,31 @@ def test_only_the_workers_own_running_trial(tmp_path: Path, clock: dict[str, int
     start(tmp_path, 0, worker=1)
     start(tmp_path, 1, worker=0, session="earlier")
     end(start(tmp_path, 2, worker=0), 0.5)
-    both = wait(clock, 10 * MINUTE, lambda: offence(one, 0) + offence(one, 1))
+    both = wait(clock, 10 * MINUTE_SECONDS, lambda: offence(one, 0) + offence(one, 1))
     assert both == ""
-    both = wait(clock, 2000, lambda: f"{offence(one, 0)}, {offence(one, 1)}")
+    both = wait(clock, 2, lambda: f"{offence(one, 0)}, {offence(one, 1)}")
     assert both == "hung: no trial for 10 min 0 s, hung: no epoch for 10 min 0 s"
 
 
 def test_a_process_is_not_judged_by_the_trial_at_which_the_one_before_it_died(
     tmp_path: Path, clock: dict[str, int]
 ) -> None:
-    one = watch(tmp_path, Limits(trial_time=60))
+    one = watch(tmp_path, Limits(trial_time_seconds=60))
     journal = start(tmp_path)
-    assert wait(clock, 50 * 1000, lambda: offence(one)) == ""
-    assert wait(clock, 10 * MINUTE, lambda: offence(one, pid=PIDS[1])) == "", "it imports TensorFlow"
+    assert wait(clock, 50, lambda: offence(one)) == ""
+    assert wait(clock, 10 * MINUTE_SECONDS, lambda: offence(one, pid=PIDS[1])) == "", "it imports TensorFlow"
     journal.append("start", session="session", worker=0, pid=PIDS[1], parameters={"architecture": "gru-16"})
     assert offence(one, pid=PIDS[1]) == ""
-    assert wait(clock, 50 * 1000, lambda: offence(one, pid=PIDS[1])) == ""
-    assert wait(clock, 11 * 1000, lambda: offence(one, pid=PIDS[1])) != ""
+    assert wait(clock, 50, lambda: offence(one, pid=PIDS[1])) == ""
+    assert wait(clock, 11, lambda: offence(one, pid=PIDS[1])) != ""
 
 
 def test_the_time_limit_ends_no_search_that_is_done(tmp_path: Path, clock: dict[str, int]) -> None:
-    one = Watch(Limits(time=60), Progress(tmp_path, "min", 1, 10), "session")
+    one = Watch(Limits(time_seconds=60), Progress(tmp_path, "min", 1, 10), "session")
     journal = start(tmp_path)
-    assert wait(clock, 50 * 1000, lambda: over(one)) == ""
+    assert wait(clock, 50, lambda: over(one)) == ""
     end(journal, 0.5)
-    assert wait(clock, MINUTE, lambda: over(one)) == "", "its workers are about to end"
+    assert wait(clock, MINUTE_SECONDS, lambda: over(one)) == "", "its workers are about to end"
 
 
 def test_memory(tmp_path: Path) -> None:
@@ -323,36 +328,36 @@ def test_a_trial_that_has_shown_no_epoch_is_estimated_by_itself(tmp_path: Path, 
         process = {"session": "session", "worker": number, "pid": PIDS[number]}
         Journal(tmp_path / f"{number:04d}" / "journal.jsonl").append("start", **process, parameters=values)
     assert (offence(one, 0), offence(one, 1)) == ("", "")
-    both = wait(clock, 11 * MINUTE, lambda: f"{offence(one, 0)}, {offence(one, 1)}")
+    both = wait(clock, 11 * MINUTE_SECONDS, lambda: f"{offence(one, 0)}, {offence(one, 1)}")
     assert both == "hung: no epoch for 10 min 0 s, "
     largest = 20 * epoch_seconds(spec, task, 157, max)
     assert largest > 3600
-    assert wait(clock, int(1000 * largest) - 11 * MINUTE, lambda: offence(one, 1)) == ""
-    assert wait(clock, 11 * MINUTE, lambda: offence(one, 1)).startswith("hung: no epoch for ")
+    assert wait(clock, largest - 11 * MINUTE_SECONDS, lambda: offence(one, 1)) == ""
+    assert wait(clock, 11 * MINUTE_SECONDS, lambda: offence(one, 1)).startswith("hung: no epoch for ")
 
 
 def test_what_a_trial_waited_for_is_no_epoch(tmp_path: Path, clock: dict[str, int]) -> None:
     """The machine slept for a night in its first epoch, and its search was killed for another one."""
     one, journal = watch(tmp_path, Limits()), start(tmp_path)
-    clock["now"] += 8 * 60 * MINUTE
+    clock["now"] += 8 * 60 * MINUTE_SECONDS * 1000
     epoch(journal, 0, seconds=5.0)
-    clock["now"] += 8 * 60 * MINUTE
+    clock["now"] += 8 * 60 * MINUTE_SECONDS * 1000
     journal.append("start", session="session", worker=0, pid=PIDS[0], parameters={"architecture": "gru-16"})
     epoch(journal, 1, seconds=9.0)
     assert offence(one) == "" and state(one).paces == [5.0, 4.0]
-    assert wait(clock, 10 * MINUTE + 1000, lambda: offence(one)) == "hung: no epoch for 10 min 0 s"
+    assert wait(clock, 10 * MINUTE_SECONDS + 1, lambda: offence(one)) == "hung: no epoch for 10 min 0 s"
 
 
 def test_a_training_that_goes_on_after_all_has_its_limit(tmp_path: Path, clock: dict[str, int]) -> None:
     """It was over at a limit that --resume has raised, and its horizon had not been measured."""
-    one, journal = watch(tmp_path, Limits(trial_time=60)), start(tmp_path)
+    one, journal = watch(tmp_path, Limits(trial_time_seconds=60)), start(tmp_path)
     epoch(journal, 0, seconds=10.0)
     journal.append("trained", execution=0)
     assert offence(one) == ""
-    assert wait(clock, 2 * MINUTE, lambda: offence(one)) == ""
+    assert wait(clock, 2 * MINUTE_SECONDS, lambda: offence(one)) == ""
     epoch(journal, 1, seconds=20.0)
     assert offence(one) == ""
-    assert wait(clock, 41_000, lambda: offence(one)) == "stopped at the trial time limit of 1 min 0 s"
+    assert wait(clock, 41, lambda: offence(one)) == "stopped at the trial time limit of 1 min 0 s"
 
 
 def test_the_limits_of_a_spec() -> None:

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from support.searching import IMPATIENT, Searched, begin, finished, run, wait_until
+from support.searching import IMPATIENT, Searched, begin, finished, processes_in, run, wait_until
 from support.servers import WORDS, curves, ended, in_journals
 
 from experiments.config.folders import SearchFolder, lock, try_acquire
 from tracking import store
 from tracking.store import connect
 
-# Its record opens at the second attempt; when it is opened once more at the end, its experiment has been deleted.
+# Its run is made, but it gets no answer. When it asks once more at the end, its experiment has been deleted.
 REFUSED_AT_LAST = """
 import sys
+import threading
+import tracking.record
 from experiments.cli.main import main
 from experiments.launcher.opening import Opening
 from tracking.errors import Unreachable
@@ -26,15 +28,45 @@ opened, tries = Opening._open, []
 def open_in(self, client):
     tries.append(1)
     if len(tries) == 1:
+        opened(self, client)
+    if threading.current_thread() is not threading.main_thread():
         raise Unreachable("no answer")
-    if len(tries) == 3:
-        client.delete_experiment(client.get_experiment_by_name("adding").experiment_id)
+    client.delete_experiment(client.get_experiment_by_name("adding").experiment_id)
     return opened(self, client)
 
 
 Opening._open = open_in
+tracking.record.FILE_SECONDS = 5.0
 sys.exit(main(sys.argv[1:]))
 """
+
+
+# A defect in what sends the trials. The thread of the record meets it while the search trains.
+LATER_DEFECT = """
+import sys
+from experiments.cli.main import main
+from tracking.runs import Projection
+
+
+def sync(self, **options):
+    raise KeyError("a defect")
+
+
+Projection.sync = sync
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_defect_in_the_record_shows_its_traceback_when_all_is_trained(tmp_path: Path) -> None:
+    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", LATER_DEFECT))
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1 and lines[-1] == "KeyError: 'a defect'"
+    assert any(line.startswith("this is a defect of recurrent-search") for line in lines)
+    assert "store failed" not in done.stdout and not processes_in(tmp_path), "its workers have ended"
+    assert ended(tmp_path, 0)
+    synced = run("sync", "away", cwd=tmp_path)
+    assert (synced.returncode, synced.stderr) == (0, "")
+    assert curves(Searched(tmp_path, "away", done)) == in_journals(tmp_path, 1)
 
 
 def test_a_search_that_is_refused_at_its_end_keeps_what_it_has_trained(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`recurrent rename`: a search has its new name everywhere, whatever kills the command."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,22 @@ def test_a_search_that_runs_keeps_its_name(recurrent: Recurrent, old: Path) -> N
     with SearchFolder(old / "searches" / "old").launcher_lock:
         refused(recurrent("rename", "old", "new", cwd=old), "expected a search that is not running, got 'old'")
     assert (old / "searches" / "old").exists()
+
+
+@pytest.mark.parametrize("store", ["edited", "read only"])
+def test_a_store_that_cannot_follow(
+    recurrent: Recurrent, old: Path, monkeypatch: pytest.MonkeyPatch, store: str
+) -> None:
+    if store == "edited":
+        client = MlflowClient(f"sqlite:///{old}/mlflow.db")
+        (run,) = client.search_runs(["1"], "tags.kind = 'search'")
+        client.set_tag(run.info.run_id, "spec", "{")
+        refused(recurrent("rename", "old", "new", cwd=old), "old: expected the settings of the search", "sync old")
+    else:
+        monkeypatch.setattr("os.access", lambda path, mode: path != old / "mlflow.db" or mode != os.W_OK)
+        refused(recurrent("rename", "old", "new", cwd=old), "tracking-uri: expected a store that can be written")
+    assert [path.name for path in (old / "searches").iterdir()] == ["old"]
+    assert json.loads((old / "searches" / "old" / "spec.json").read_text())["name"] == "old"
 
 
 def test_a_search_without_a_store(recurrent: Recurrent, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from experiments.config.spec import Spec
 from experiments.launcher import trust
 from experiments.tasks.loading import find, modules
 from experiments.tasks.loading.code import check_name, checked, code_of
+from experiments.tasks.loading.copied import Copy
 from experiments.worker import build
 from tracking.errors import BadInput, DataError
 from tracking.searches import spec_of
@@ -56,8 +57,10 @@ class Base(Task):
         return 2
 
     def sample(self, rng: np.random.Generator, count: int) -> Arrays:
+        import parts.late
+
         x = rng.integers(0, 2, (count, self.length), np.int32)
-        return x, answers(x)
+        return x, parts.late.same(answers(x))
 
     def floors(self, split: str = "val") -> dict[str, float]:
         return {"no_memory": statistics.fmean([0.25, 0.75])}
@@ -71,7 +74,11 @@ ANSWERS = """import numpy as np
 def answers(x):
     return (2 * x.sum(axis=1) > x.shape[1]).astype(np.int32)
 """
-FILES = {"my_task.py": TASK, "helper.py": "SIZE = 7\n", "parts/__init__.py": "", "parts/answers.py": ANSWERS}
+HELPER = """from pathlib import Path
+SIZE = 6 + int(Path(__file__).with_name("data.txt").read_text())
+"""
+FILES = {"my_task.py": TASK, "helper.py": HELPER, "parts/__init__.py": "", "parts/answers.py": ANSWERS}
+FILES["parts/late.py"] = "def same(y):\n    return y\n"  # is imported when the data are made
 OTHERS = {"unused.py": "", "data.txt": "1"}
 SEARCH = (
     *("search", "my_task.py", "-o", "train=64", "-o", "val=16", "-o", "test=16", "--cells", "gru", "--depth", "1"),
@@ -186,13 +193,24 @@ def test_a_record_without_its_folder(
     refused(recurrent(*words, cwd=search.folder), "helper.py as the search has run it, sha256 ")
 
 
+def test_another_search_of_the_same_name_lends_no_code(recurrent: Recurrent, search: Searched) -> None:
+    """The record may be another one than that of the folder, with --tracking-uri."""
+    folder = SearchFolder(search.folder / "searches" / "t")
+    content = json.loads(folder.spec.read_text("utf-8"))
+    folder.spec.write_text(json.dumps({**content, "id": "another"}), "utf-8")
+    for name in FILES:
+        (folder.code / name).write_text("raise RuntimeError('the code of another search is run')\n")
+    done = recurrent("export", "t", "--to", "best", cwd=search.folder)
+    assert (done.returncode, done.stderr) == (0, ""), done
+
+
 def test_the_description_of_a_file_is_checked_as_a_search_does(recurrent: Recurrent, tmp_path: Path) -> None:
     write(tmp_path)
     done = recurrent("tasks", "my_task.py", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{SAID}\n\nmy_task.py: Majority: more ones than zeros.\n")
     one = TASK[: TASK.index("@dataclass(frozen=True, kw_only=True)\nclass Short")]
-    wrong = one.replace("return x, answers(x)", "return x, answers(x)[:, None]")
+    wrong = one.replace("same(answers(x))", "same(answers(x))[:, None]")
     for name, text in {"one.py": one, "wrong.py": wrong}.items():
         (tmp_path / name).write_text(text)
     assert recurrent("tasks", "one.py", cwd=tmp_path).stdout.startswith("one.py: Majority")
@@ -207,7 +225,7 @@ def test_the_neighbours_of_two_files_are_apart(tmp_path: Path) -> None:
         folder = tmp_path / str(size)
         folder.mkdir()
         write(folder, **{"helper.py": f"SIZE = {size}\n"})
-        module, _ = modules.run(folder / "my_task.py", folder / "my_task.py")
+        module = modules.run(folder / "my_task.py")
         sizes.append(module.SIZE)
         assert module.__file__ == str(folder / "my_task.py")
     assert sizes == [3, 4]
@@ -217,7 +235,10 @@ def test_what_python_has_under_the_same_name_goes_first(tmp_path: Path, monkeypa
     write(tmp_path, **{"statistics.py": "raise RuntimeError('a neighbour')\n"})
     monkeypatch.delitem(sys.modules, "statistics", raising=False)
     before = list(sys.path)
-    assert list(code_of(str(tmp_path / "my_task.py"))) == list(FILES)
+    file = str(tmp_path / "my_task.py")
+    assert list(code_of(file)) == list(FILES)[:-1]
+    find.make(file, {"train": "4"}).split("train", 0)
+    assert list(code_of(file)) == list(FILES), "with what is imported later"
     assert sys.path == before
 
 
@@ -240,6 +261,7 @@ def test_a_record_names_no_file_elsewhere(name: str) -> None:
 
 def test_what_is_checked(tmp_path: Path) -> None:
     write(tmp_path)
-    assert checked(sha256s(tmp_path), tmp_path) == tmp_path / "my_task.py"
+    assert checked(sha256s(tmp_path), tmp_path) == Copy(tmp_path, tuple(FILES))
+    assert checked({}, tmp_path) is None
     with pytest.raises(DataError, match="none.py as the search has run it, sha256 abc, got none"):
         checked({"my_task.py": sha256s(tmp_path)["my_task.py"], "none.py": "abc"}, tmp_path)

@@ -5,15 +5,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psutil
 import pytest
 from keras_tuner.engine.trial import Trial
-from support.fakes import FakeTuner, descendants, kill, make_fake, make_spec, start, wait_for_trials
+from support.fakes import FakeTuner, make_fake, make_spec
 
 from experiments.config.folders import SearchFolder, TrialFolder, lock
 from experiments.config.spec import Spec
@@ -33,9 +32,9 @@ TRIALS = 4
 def making(kind: type[FakeTuner]) -> Callable[..., FakeTuner]:
     """What makes a worker's tuner of that kind."""
 
-    def make(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+    def make(search: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None) -> FakeTuner:
         fake = make_fake(search, spec, index, session)
-        return kind(fake.oracle, fake.hypermodel, 1, index)
+        return kind(fake.oracle, fake.hypermodel, 1, index, memory_limit)
 
     return make
 
@@ -232,37 +231,6 @@ def test_an_end_by_the_launcher_is_written_before_anything_is_cleared(
     assert seen == ["end"]
 
 
-@pytest.fixture
-def children() -> Iterator[list[int]]:
-    """Processes that are killed at the end, whatever the test says."""
-    found: list[int] = []
-    yield found
-    for pid in found:
-        kill(pid)
-
-
-def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
-def test_a_stopped_worker_ends_with_its_launcher(tmp_path: Path, children: list[int]) -> None:
-    make_spec().write(SearchFolder(tmp_path))
-    launcher = start(tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
-    children.append(launcher.pid)
-    wait_for_trials(launcher, tmp_path)
-    workers = descendants(launcher.pid)
-    children += workers
-    for pid in workers:
-        os.kill(pid, signal.SIGSTOP)
-    kill(launcher.pid)
-    launcher.join()
-    deadline = time.monotonic() + 10
-    while not all(map(gone, workers)) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert len(workers) == 2 and all(map(gone, workers))
-
-
 def test_a_worker_that_does_not_end_is_named(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "OLD_WORKERS_SECONDS", 0.1)
     (search.path / "workers").mkdir()
@@ -286,10 +254,10 @@ GIGABYTE = 2**30
 def test_a_worker_that_has_grown_makes_room(
     search: SearchFolder, monkeypatch: pytest.MonkeyPatch, limit: float | None, sizes: tuple[float, ...], stays: int
 ) -> None:
-    one, left = make_fake(search, make_spec(), 0, "A"), iter(sizes)
+    memory_limit = None if limit is None else int(limit * GIGABYTE)
+    one, left = make_fake(search, make_spec(), 0, "A", memory_limit), iter(sizes)
     info = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=int(next(left) * GIGABYTE)))
     monkeypatch.setattr(tuner, "psutil", SimpleNamespace(Process=lambda: info))
-    one.memory_limit = None if limit is None else int(limit * GIGABYTE)
     for _ in range(stays):
         one._retire_if_grown()
     with pytest.raises(SystemExit) as ended:
@@ -330,7 +298,7 @@ class DyingTuner(FakeTuner):
 
 
 def test_a_worker_that_cannot_start_is_left_out(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its GPU is broken, say."""
+    """For example, its GPU is broken."""
     make_spec(trials=300).write(search)
     started, said = [], []
     begin = Supervisor._start
@@ -345,7 +313,7 @@ def test_a_worker_that_cannot_start_is_left_out(search: SearchFolder, monkeypatc
 
 
 class HangingTuner(FakeTuner):
-    """Worker 1 hangs before it asks for a trial: its GPU is wedged, say."""
+    """Worker 1 hangs before it asks for a trial. For example, its GPU is broken."""
 
     def search(self, *words: Any, **more: Any) -> None:
         if self.worker == 1:
@@ -374,7 +342,7 @@ def test_a_worker_that_hangs_without_a_trial_is_left_out(search: SearchFolder, m
         Supervisor(search, 2, [], making(HangingTuner), "fork"),
         Progress(search.path / "trials", "min", 300, 1),
     )
-    one.watch = Watch(Limits(hung=1.0), progress, one.session)
+    one.watch = Watch(Limits(hung_seconds=1.0), progress, one.session)
     said: list[str] = []
     one.warn, ticking = said.append, patience(1_000)
     assert one.run(lambda session: None, lambda: (ticking(), progress.update())) == "done"  # type: ignore[func-returns-value]
@@ -384,7 +352,7 @@ def test_a_worker_that_hangs_without_a_trial_is_left_out(search: SearchFolder, m
 
 def test_a_search_whose_workers_all_hang_has_failed(search: SearchFolder, tmp_path: Path) -> None:
     one = Supervisor(search, 1, [], make_sleeping, "fork")
-    one.watch = Watch(Limits(hung=0.5), Progress(tmp_path / "trials", "min", 1, 1), one.session)
+    one.watch = Watch(Limits(hung_seconds=0.5), Progress(tmp_path / "trials", "min", 1, 1), one.session)
     with pytest.raises(WorkersDied, match="^hung: no trial for 0 s"):
         one.run(lambda session: None, patience())
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from support import cudnn_reference as reference
+from support.cells import check_saved_as_stock_keras, outcome
 
 from search_spaces import cells, cudnn
 from search_spaces.kernels import cells_with
-from search_spaces.plain import plain
 from search_spaces.recipe import Recipe
 from search_spaces.recurrent import RecurrentSpace
 from search_spaces.streams import carrying
@@ -191,18 +191,6 @@ def pair(name: str, more: dict[str, Any], dtype: str) -> tuple[Any, Any]:
     return fast, slow
 
 
-def outcome(layer: Any, x: tf.Tensor, states: list[tf.Tensor], mask: Any, scored: Any) -> list[np.ndarray]:
-    """The outputs where `scored`, the last states, and the gradients of x, the first states and the weights."""
-    weights = [variable.value for variable in layer.trainable_variables]
-    with tf.GradientTape() as tape:
-        tape.watch([x, *states])
-        output, *ends = (tf.cast(part, tf.float32) for part in layer(x, initial_state=states, mask=mask))
-        output = tf.where(scored[..., None], output, 0) if scored is not None else output
-        size = tf.reduce_sum(tf.sin(output * tf.range(1.0, UNITS + 1)))
-        size += sum(tf.reduce_sum(end**2) for end in ends)
-    return [np.asarray(part) for part in (output, *ends, *tape.gradient(size, [x, *states, *weights]))]
-
-
 @every_kind
 @pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
 @pytest.mark.parametrize("sequences", [False, True])
@@ -282,11 +270,7 @@ def test_models_train_alike_and_are_saved_as_stock_keras(by_cudnn: None, cell: s
             models[0] = by_loop(models[0])
         losses.append(models[-1].fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0).history["loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
-    stock = plain(models[1])
-    assert all(type(layer).__module__.startswith("keras.") for layer in stock.layers)
-    stock.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.predict(x, verbose=0) == pytest.approx(models[1].predict(x, verbose=0), abs=1e-6)
+    check_saved_as_stock_keras(models[1], x, tmp_path / "model.keras")
 
 
 def by_loop(model: keras.Model) -> keras.Model:

@@ -73,7 +73,7 @@ def test_identity_of_simple_rnn_is_the_irnn(how: str) -> None:
     assert abs(of_input.mean()) < 3e-4 and of_input.std() == pytest.approx(1e-3, rel=0.2)
     x = np.zeros((1, 50, 2), np.float32)
     state = np.linspace(0, 1, 64, dtype=np.float32)[None]
-    assert np.array_equal(layer(x, initial_state=[state]), state), "stays as it is"
+    assert np.array_equal(layer(x, initial_state=[state]), state), "stays the same"
 
 
 @pytest.mark.parametrize("how", ["loop", "xla"])

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.searching import SECONDS, environment
+from support.searching import COMMAND_SECONDS, environment
 
 from search_spaces import cells
 
@@ -82,7 +82,9 @@ def recurrent(packages: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """`recurrent WORDS` of the copied packages."""
     env = {**environment(packages), "PYTHONPATH": str(packages)}
     command = [sys.executable, "-m", "experiments", *words]
-    return subprocess.run(command, cwd=packages, env=env, capture_output=True, text=True, timeout=SECONDS, check=False)
+    return subprocess.run(
+        command, cwd=packages, env=env, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+    )
 
 
 def test_it_is_searched(packages: Path) -> None:

@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.cells import check_saved_as_stock_keras, outcome
 
 from search_spaces import cells
 from search_spaces.kernels import cells_with
-from search_spaces.plain import plain
 from search_spaces.recurrent import RecurrentSpace
 from search_spaces.scan import Scanned
 
@@ -28,17 +28,6 @@ def pair(name: str, more: dict[str, Any]) -> tuple[Any, Any]:
         layer.build((None, None, 2))
     by_loop.set_weights(by_xla.get_weights())
     return by_xla, by_loop
-
-
-def outcome(layer: Any, x: tf.Tensor, states: list[tf.Tensor], mask: tf.Tensor | None) -> list[np.ndarray]:
-    """The output, the last states, and the gradients of x, the first states and the weights."""
-    weights = [variable.value for variable in layer.trainable_variables]
-    with tf.GradientTape() as tape:
-        tape.watch([x, *states])
-        output, *ends = layer(x, initial_state=states, mask=mask)
-        size = tf.reduce_sum(tf.sin(output * tf.range(1.0, UNITS + 1)))
-        size += sum(tf.reduce_sum(end**2) for end in ends)
-    return [np.asarray(part) for part in (output, *ends, *tape.gradient(size, [x, *states, *weights]))]
 
 
 @pytest.mark.parametrize(("name", "more"), KINDS)
@@ -104,11 +93,7 @@ def test_a_model_trains_alike_and_is_saved_as_stock_keras(cell: str, depth: int,
         models.append(space.build(hp))
         losses.append(models[-1].fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0).history["loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
-    stock = plain(models[1])
-    assert all(type(layer).__module__.startswith("keras.") for layer in stock.layers)
-    stock.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert loaded.predict(x, verbose=0) == pytest.approx(models[1].predict(x, verbose=0), abs=1e-6)
+    check_saved_as_stock_keras(models[1], x, tmp_path / "model.keras")
 
 
 def hyperparameters(values: dict[str, Any]) -> Any:

@@ -1,11 +1,15 @@
-"""Layers of the cells as tests make them, and what they compute with constant weights."""
+"""Layers of the cells as tests make them, what they compute, and how models with them are saved."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pytest
+import tensorflow as tf
 
 from search_spaces import cells
+from search_spaces.plain import plain
 
 
 def built(
@@ -30,3 +34,23 @@ def two_steps(name: str, bias: Any, kernel: str) -> np.ndarray:
     of_inputs, recurrent, _ = layer.get_weights()
     layer.set_weights([np.full_like(of_inputs, 0.5), np.full_like(recurrent, 0.25), np.repeat(bias, 2, axis=-1)])
     return output(layer, np.array([[[1.0], [2.0]]], np.float32))[0]
+
+
+def outcome(layer: Any, x: tf.Tensor, states: list[tf.Tensor], mask: Any, scored: Any = None) -> list[np.ndarray]:
+    """The outputs where `scored`, the last states, and the gradients of x, the first states and the weights."""
+    weights = [variable.value for variable in layer.trainable_variables]
+    with tf.GradientTape() as tape:
+        tape.watch([x, *states])
+        output, *ends = (tf.cast(part, tf.float32) for part in layer(x, initial_state=states, mask=mask))
+        output = tf.where(scored[..., None], output, 0) if scored is not None else output
+        size = tf.reduce_sum(tf.sin(output * tf.range(1.0, output.shape[-1] + 1)))
+        size += sum(tf.reduce_sum(end**2) for end in ends)
+    return [np.asarray(part) for part in (output, *ends, *tape.gradient(size, [x, *states, *weights]))]
+
+
+def check_saved_as_stock_keras(model: keras.Model, x: np.ndarray, file: Path) -> None:
+    """The file of a model has only layers of Keras itself, and the loaded model computes the same."""
+    stock = plain(model)
+    assert all(type(layer).__module__.startswith("keras.") for layer in stock.layers)
+    stock.save(file)
+    assert keras.models.load_model(file).predict(x, verbose=0) == pytest.approx(model.predict(x, verbose=0), abs=1e-6)

@@ -153,7 +153,7 @@ COMPLETED = [start(), built(), epoch(0, 0.3, 1_000), epoch(1, 0.2, 2_000), execu
 
 
 class Flaky:
-    """A client of which one call fails, the n-th of those named: before the store has done it, or after."""
+    """A client. Its n-th call of the methods `names` fails, before the store has done it or after."""
 
     def __init__(self, client: MlflowClient, names: tuple[str, ...], fails_at: int, after: bool) -> None:
         self.client, self.names, self.fails_at, self.after, self.calls = client, names, fails_at, after, 0

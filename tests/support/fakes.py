@@ -75,11 +75,11 @@ class FakeTuner(SearchTuner):
         return {"score": width / EPOCHS, "epoch": EPOCHS - 1, "seconds": 0.0}
 
 
-def make_fake(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+def make_fake(search: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None = None) -> FakeTuner:
     space, objective = keras_tuner.HyperParameters(), keras_tuner.Objective("val_mse", "min")
     FakeSpace().declare_hyperparameters(space)
     oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, space, session)
-    return FakeTuner(oracle, FakeSpace(), 1, index)
+    return FakeTuner(oracle, FakeSpace(), 1, index, memory_limit)
 
 
 def make_spec(**changes: Any) -> Spec:

@@ -15,7 +15,12 @@ APART = ("make.py", "README.md", "mlflow.sql", "__pycache__")
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     """The folder in which the search `old` was made, at another place."""
-    folder = tmp_path.resolve() / "old"
+    return unpacked(tmp_path)
+
+
+def unpacked(place: Path) -> Path:
+    """Makes that folder below `place`."""
+    folder = place.resolve() / "old"
     shutil.copytree(OLD, folder, ignore=shutil.ignore_patterns(*APART))
     for path in folder.rglob("*"):
         if path.is_file() and path.suffix not in BINARY:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Recurrent = Callable[..., subprocess.CompletedProcess[str]]  # the fixture `recurrent`: (*words, cwd=folder)
 TEMPORARY = ".temporary"
-SECONDS = 240  # that a command may take on a busy machine
+COMMAND_SECONDS = 240  # that a command may take on a busy machine
 OURS = ("MLFLOW_", "TF_", "CUDA_", "KERAS_", "PYTHONWARNINGS", "RECURRENT_")  # a user has not set these
 
 # A search that gives up a server after seconds.
@@ -131,7 +131,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def run(
-    *words: str, cwd: Path, program: tuple[str, ...] = ("-m", "experiments"), seconds: int = SECONDS
+    *words: str, cwd: Path, program: tuple[str, ...] = ("-m", "experiments"), seconds: int = COMMAND_SECONDS
 ) -> subprocess.CompletedProcess[str]:
     """`recurrent WORDS` to its end."""
     return subprocess.run(
@@ -163,7 +163,7 @@ def begin(*words: str, cwd: Path, program: tuple[str, ...] = ("-m", "experiments
 def finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     """What a begun command said, when it has ended."""
     try:
-        said = process.communicate(timeout=SECONDS)
+        said = process.communicate(timeout=COMMAND_SECONDS)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -171,7 +171,7 @@ def finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]
 
 
 def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + COMMAND_SECONDS
     while not condition():
         if process.poll() is not None or time.monotonic() > deadline:
             pytest.fail(f"ended, or took too long: {finished(process)}")

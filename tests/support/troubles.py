@@ -16,11 +16,11 @@ BUILD, FIT, NAN, INFINITE, SLEEP, MEMORY, ABORT, FINE = range(8, 0, -1)
 HUNG_SECONDS = 30.0  # more than a worker needs to import TensorFlow on a busy machine
 
 
-def trouble_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str) -> "SearchTuner":
+def trouble_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str, limit: int | None) -> "SearchTuner":
     from experiments.training.training import Training
     from experiments.worker.build import make_tuner
 
-    tuner = make_tuner(search, spec, index, session)
+    tuner = make_tuner(search, spec, index, session, limit)
     build, run_epoch = tuner.hypermodel.build, Training.run_epoch
 
     def broken_build(hyperparameters: Any) -> Any:
@@ -51,11 +51,11 @@ def trouble_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str
     return tuner
 
 
-def failing_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str) -> "SearchTuner":
+def failing_tuner(search: "SearchFolder", spec: "Spec", index: int, session: str, limit: int | None) -> "SearchTuner":
     """A worker's tuner that cannot build a model of width 32."""
     from experiments.worker.build import make_tuner
 
-    tuner = make_tuner(search, spec, index, session)
+    tuner = make_tuner(search, spec, index, session, limit)
     build = tuner.hypermodel.build
 
     def fail(hyperparameters: Any) -> Any:

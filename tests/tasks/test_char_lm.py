@@ -25,7 +25,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def text(tmp_path: Path) -> str:
-    """Letters of which "é" and "z" come in validation, "漢" in the test only; the file is `corpus.txt`."""
+    """Letters. "é" and "z" come in validation alone, "漢" in the test alone. The file is `corpus.txt`."""
     rng = random.Random(0)
     letters = [rng.choice("abcde \n") for _ in range(LENGTH)]
     letters[4_100], letters[4_200], letters[4_600] = "é", "z", "漢"
@@ -198,7 +198,11 @@ def test_the_bundled_corpus() -> None:
         ),
         (b"", "corpus: expected at least 1,000 characters, got the empty file {!r}"),
         (b"abc", "corpus: expected at least 1,000 characters, got 3 in {!r}"),
-        (b"a" * 2_000 + b"\xff", "corpus: expected UTF-8 text, got other bytes at byte 2000 of {!r}"),
+        (
+            b"a" * 2_000 + b"\xff",
+            "corpus: expected UTF-8 text, got other bytes at byte 2000 of {!r};"
+            " -o encoding=latin-1 names another encoding",
+        ),
     ],
 )
 def test_a_corpus_that_cannot_be_read(tmp_path: Path, content: bytes | None, line: str) -> None:

@@ -102,6 +102,11 @@ WRONG = {
         'option(5, "letters", 1)\n    rate: float = option(float("nan"), "a rate")',
         "expected a finite default of rate, got nan",
     ),
+    "a default that the record cannot hold": (
+        'option(5, "letters", 1)',
+        'option(5, "letters", 1)\n    way: str = option("a\\udce9", "a way")',
+        "default of way: expected a name in UTF-8, which the record can hold, got 'a\\udce9'",
+    ),
     "outputs": (
         "outputs(self) -> int:\n        return 4",
         "outputs(self):\n        return np.int64(4)",

@@ -17,7 +17,7 @@ from tracking.views import dashboard_link, write_views
 
 pytestmark = pytest.mark.browser
 
-SECONDS = 60  # a page's first load, on a busy machine
+PAGE_SECONDS = 60  # a page's first load, on a busy machine
 FLAGS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1500,1150"),
     *("--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"),
@@ -108,9 +108,9 @@ class Page:
         from selenium.webdriver.support.ui import WebDriverWait
 
         try:
-            WebDriverWait(self.browser, SECONDS).until(lambda _: condition())
+            WebDriverWait(self.browser, PAGE_SECONDS).until(lambda _: condition())
         except TimeoutException:
-            pytest.fail(f"not on the page within {SECONDS} s: {what}\n{self.text()}")
+            pytest.fail(f"not on the page within {PAGE_SECONDS} s: {what}\n{self.text()}")
 
     def wait(self, *texts: str) -> None:
         for text in texts:

@@ -44,14 +44,14 @@ def test_a_trial_keeps_the_middle_execution(
 def test_of_equal_executions_the_earlier_one_is_better(direction: str) -> None:
     assert best_first([0.5, 0.5, 0.5], direction) == [0, 1, 2]
     assert middle([0.5, 0.5], direction) == 1
-    assert reason([0.5, 0.5], direction, 1) == "rank 2 of 2, best first: the middle one, of two the worse"
+    assert reason([0.5, 0.5], direction, 1) == "rank 2 of 2, best first: the worse of the two in the middle"
 
 
 @pytest.mark.parametrize(
     ("scores", "why"),
     [
         ([58 / 60], "the only execution"),
-        ([58 / 60, 59 / 60], "rank 2 of 2, best first: the middle one, of two the worse"),
+        ([58 / 60, 59 / 60], "rank 2 of 2, best first: the worse of the two in the middle"),
         ([58 / 60, 59 / 60, 57 / 60], "rank 2 of 3, best first: the middle one"),
         ([58 / 60, 57 / 60], "rank 1 of 2, best first, as an earlier version chose"),
     ],
@@ -87,4 +87,4 @@ def test_of_equally_good_trials_the_logged_one_is_exported(recurrent: Recurrent,
 
 def test_the_help_says_it(recurrent: Recurrent, tmp_path: Path) -> None:
     text = " ".join(recurrent("search", "--help", cwd=tmp_path).stdout.split())
-    assert "its score is their mean, its model the middle one's, of two the worse's (default: 1)" in text
+    assert "the model is that of the middle one, best first; of an even number it is the worse of the two" in text

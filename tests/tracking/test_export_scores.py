@@ -1,12 +1,15 @@
 """The reloaded model must have the recorded score, whatever the score's size."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from support.searching import Recurrent, Searched
 
 from experiments.tasks.adding import Adding
@@ -117,3 +120,22 @@ def test_the_grain_of_a_score() -> None:
     assert scoring.grain(make("parity", {}), y, right) == scoring.grain(Halves(), y, right) == 1 / 4
     assert scoring.grain(make("parity", {}), y, np.ones(10)) == 1 / 10, "all are right"
     assert scoring.grain(make("char_lm", {}), y, np.array([0.5, 2.5])) == 0
+
+
+@pytest.mark.parametrize("how", ["read only", "refuses"])
+def test_a_store_that_does_not_take_the_test_score(
+    recurrent: Recurrent, old: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The file cannot be written, and its folder can. Or the store refuses what is verified already."""
+    if how == "read only":
+        real = os.access
+        monkeypatch.setattr("os.access", lambda path, mode: path != old / "mlflow.db" and real(path, mode))
+        monkeypatch.setattr(MlflowClient, "log_batch", None)
+    else:
+        refuse = MlflowException("attempt to write a readonly database")
+        monkeypatch.setattr(MlflowClient, "log_batch", lambda *_, **__: (_ for _ in ()).throw(refuse))
+    done = recurrent("export", "old", "--to", "best", cwd=old)
+    assert done.returncode == 0 and "validation" in done.stdout
+    assert {path.name for path in (old / "best").iterdir()} == {"model.keras", "model.json"}
+    said = "recurrent export: the test score is not in the record: tracking-uri: expected an MLflow store that works"
+    assert done.stderr.startswith(said) if how == "refuses" else done.stderr == "", done

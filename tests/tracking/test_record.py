@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED
 from support.desk import CALLS, COMPLETED, FLOORS, SESSION, START, Desk
 
 import tracking.record
 import tracking.runs
 from tracking.errors import SearchStateError, StoreError
-from tracking.record import Record
+from tracking.record import Record, State
 from tracking.runs import Projection
-from tracking.store import Unreachable
+from tracking.store import SETTINGS, Unreachable, connect
 
 
 @dataclass
@@ -36,6 +36,10 @@ def recorded(desk: Desk, client: Any, monkeypatch: pytest.MonkeyPatch) -> Writte
 
     name = desk.parent.data.tags["recurrent.search_id"]
     return Written(Record(desk.uri, name, make, warnings.append), warnings)
+
+
+def way_out(record: Record) -> str:
+    return f"`recurrent sync {record.name} --tracking-uri {record.uri}` sends the rest once that is put right"
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -227,46 +231,144 @@ def test_what_a_store_refuses_when_nobody_waits_is_said(desk: Desk, monkeypatch:
     assert len(written.warnings) == 1 and "no answer yet; the search goes on without its store" in written.warnings[0]
     waited.set()
     until(lambda: len(written.warnings) > 1)
-    assert written.warnings[1] == "MLflow is not told all of this search: --name: expected a new name"
+    refusal = "MLflow is not told all of this search: --name: expected a new name"
+    assert written.warnings[1] == f"{refusal}; {way_out(written.record)}"
     assert written.record.finish("FINISHED") is False
     assert written.warnings[2].startswith("MLflow lacks the last results; `recurrent sync ")
     assert len(written.warnings) == 3, "the refusal is said once"
 
 
-@pytest.mark.parametrize("reachable", [True, False])
+@pytest.mark.parametrize("state", [State.WELL, State.AWAY])
 def test_what_a_store_refuses_at_the_end_is_said_once(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, reachable: bool
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, state: State
 ) -> None:
     written = recorded(desk, desk.client, monkeypatch)
     written.record.uri, tried = "http://127.0.0.1:9", []  # a server that is away would be asked again
-    written.record.reachable = reachable
+    written.record.state = state
 
     def last() -> None:
         tried.append(True)
         raise StoreError("the model: expected a file")
 
     assert written.record.finish("FINISHED", last) is False
-    assert written.warnings[0] == "MLflow is not told all of this search: the model: expected a file"
-    assert written.warnings[1].startswith("MLflow lacks the last results; `recurrent sync ")
-    assert written.warnings[1].endswith(" sends them once that is put right")
-    assert len(written.warnings) == 2 and tried == [True]
+    refusal = "MLflow is not told all of this search: the model: expected a file"
+    assert written.warnings == [f"{refusal}; {way_out(written.record)}"] and tried == [True]
 
 
-def test_a_records_thread_outlives_whatever_is_raised(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    written, failures = recorded(desk, desk.client, monkeypatch), [ZeroDivisionError("what?"), KeyError("x")]
-    sync = written.record.projection.sync
+def test_a_defect_of_ours_is_raised_at_the_end(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no failure of the store: nobody is told that the store is asked again."""
+    written, raised = recorded(desk, desk.client, monkeypatch), threading.Event()
 
     def failing(**options: Any) -> None:
-        if failures:
-            raise failures.pop(0)
-        sync(**options)
+        raised.set()
+        raise KeyError("x")
 
     monkeypatch.setattr(written.record.projection, "sync", failing)
-    desk.write("0000", *COMPLETED)
     written.record.start()
-    until(lambda: [run.info.status for run in desk.trials()] == ["FINISHED"])
-    assert written.warnings == ["the tracking store failed: what?; it is asked again"], "once"
-    assert written.record.finish("FINISHED") is True
+    assert raised.wait(30)
+    with pytest.raises(KeyError, match="x"):
+        written.record.finish("FINISHED")
+    assert written.warnings == []
+
+
+def test_a_defect_of_ours_in_opening_is_raised_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+
+    def broken() -> Projection:
+        raise KeyError("x")
+
+    written.record.make = broken
+    with pytest.raises(KeyError, match="x"):
+        written.record.wait(lambda: False)
+    assert written.warnings == []
+
+
+def test_a_damaged_journal_is_no_failure_of_the_store(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+    desk.write("0000", *COMPLETED)
+    (desk.folder / "0001").mkdir()
+    (desk.folder / "0001" / "journal.jsonl").write_text("{nonsense}\n")
+    written.record.start()
+    until(lambda: len(written.warnings) > 0)
+    (line,) = written.warnings
+    assert line.startswith("MLflow is not told all of this search: ") and "journal.jsonl" in line
+    assert line.endswith(f"; {way_out(written.record)}")
+    assert written.record.finish("FINISHED") is False
+    assert len(written.warnings) == 2 and written.warnings[1].endswith(" sends them once that is put right")
+
+
+def test_a_denial_that_comes_later_names_the_way_out(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+
+    def denies(**options: Any) -> None:
+        raise MlflowException("Permission denied", PERMISSION_DENIED)
+
+    monkeypatch.setattr(written.record.projection, "sync", denies)
+    written.record.start()
+    until(lambda: len(written.warnings) > 0)
+    time.sleep(0.1)
+    assert written.warnings == [
+        f"the tracking store failed: Permission denied; it is asked again; {way_out(written.record)}"
+    ]
+
+
+@pytest.mark.parametrize("meanwhile", [0.0, 1.0])
+def test_a_silent_server_is_waited_for_no_longer_than_promised(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, silent_port: int, meanwhile: float
+) -> None:
+    """Each request waits for two seconds. The end comes while one waits, or between two of them."""
+    for name, value in {**SETTINGS, "MLFLOW_HTTP_REQUEST_TIMEOUT": "2"}.items():
+        monkeypatch.setenv(name, value)
+    written = recorded(desk, desk.client, monkeypatch)
+    monkeypatch.setattr(tracking.record, "RETRY_SECONDS", 0.5)
+    record, uri = written.record, f"http://127.0.0.1:{silent_port}"
+    record.uri, record.patience = uri, 3.0
+
+    def make() -> Projection:
+        return Projection(connect(uri), desk.parent, desk.folder, "mse", "min", SESSION, FLOORS)
+
+    record.make = make
+    record.wait(lambda: record.error is not None)
+    time.sleep(meanwhile)
+    began = time.monotonic()
+    assert record.finish("FINISHED") is False
+    assert time.monotonic() - began < record.patience + 0.5
+    assert [line.partition(";")[2] for line in written.warnings] == [
+        " the search goes on without its store, which is asked again",
+        f" `recurrent sync {record.name} --tracking-uri {uri}` sends them",
+    ]
+
+
+def test_a_thread_that_hangs_is_left_behind(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, over = recorded(desk, desk.client, monkeypatch), threading.Event()
+
+    def hangs() -> Projection:
+        over.wait(60)
+        raise Unreachable("no answer")
+
+    written.record.make, written.record.patience = hangs, 0.5
+    written.record.wait(lambda: False)
+    began = time.monotonic()
+    assert written.record.finish("FINISHED") is False
+    assert time.monotonic() - began < 5
+    assert written.warnings[-1].startswith("MLflow lacks the last results; `recurrent sync ")
+    over.set()
+    written.record.thread.join()
+
+
+def test_a_server_gets_one_line(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, over = recorded(desk, desk.client, monkeypatch), threading.Event()
+    monkeypatch.setattr(tracking.record, "PATIENT_SECONDS", 0.05)
+    written.record.uri, written.record.patience = "http://127.0.0.1:9", 0.5
+
+    def hangs() -> Projection:
+        over.wait(60)
+        raise Unreachable("no answer")
+
+    written.record.make = hangs
+    written.record.wait(lambda: False)
+    assert len(written.warnings) == 1 and "the search goes on without its store" in written.warnings[0]
+    over.set()
 
 
 class Away:
@@ -288,7 +390,7 @@ class Away:
 
 
 def test_a_model_that_cannot_be_logged_costs_nothing_else(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The library for the server's files is missing, say: it is named, the search ends, and its run too."""
+    """For example, the library for the server's files is missing. It is named; the search and its run end."""
     written = recorded(desk, desk.client, monkeypatch)
     written.record.start()
     desk.write("0000", *COMPLETED)
@@ -298,7 +400,7 @@ def test_a_model_that_cannot_be_logged_costs_nothing_else(desk: Desk, monkeypatc
 
     assert written.record.finish("FINISHED", last) is False
     failed = "MLflow is not told all of this search: the best model: ModuleNotFoundError: No module named 'boto3'"
-    assert written.warnings[0] == failed
+    assert written.warnings == [f"{failed}; {way_out(written.record)}"]
     assert [run.info.status for run in desk.trials()] == ["FINISHED"] and desk.refreshed().info.status == "FINISHED"
 
 

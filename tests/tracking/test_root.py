@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import sqlite3
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from tracking import root
+from tracking import root, root_file
 from tracking.root import follow, inside, resolved
 from tracking.store import artifacts, connect
 
@@ -72,20 +73,78 @@ def test_paths_follow_the_store(store: Path, original: str, capsys: pytest.Captu
 def test_a_store_of_an_earlier_version_shows_its_root_itself(store: Path) -> None:
     before = places(store)
     (store.parent / "mlflow.db.root").unlink()
+    (store.parent / "mlartifacts").mkdir()
     there = moved(store)
     assert follow(there) and places(there) == renamed(before, store, there)
 
 
-def test_a_database_that_was_moved_without_its_files_still_finds_them(store: Path) -> None:
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_database_that_was_moved_without_its_files_still_finds_them(store: Path, noted: bool) -> None:
     before = places(store)
-    (store.parent / "mlflow.db.root").unlink()
+    if not noted:
+        (store.parent / "mlflow.db.root").unlink()
     (store.parent / "mlartifacts").mkdir()
     there = store.parent.with_name("there") / store.name
     there.parent.mkdir()
     for path in store.parent.glob("mlflow.db*"):
         path.rename(there.with_name(path.name))
+    for _ in range(2):
+        assert (follow(there), places(there)) == ("", before)
+        assert resolved(there, before[0]) == before[0]
+        assert not inside(there, before[0]), "nothing is deleted there"
+        # A new search has its files beside the database, and the old files stay where they are.
+        connect(f"sqlite:///{there}", create=True)
+        assert artifacts(f"sqlite:///{there}", "new") == f"{there.parent.as_uri()}/mlartifacts/new"
+        (there.parent / "mlartifacts").mkdir(exist_ok=True)
+
+
+def test_a_copied_database_without_its_files_reads_those_of_the_original(store: Path) -> None:
+    before, there = places(store), store.parent.with_name("there") / store.name
+    (store.parent / "mlartifacts").mkdir()
+    there.parent.mkdir()
+    for path in store.parent.glob("mlflow.db*"):
+        shutil.copy(path, there.with_name(path.name))
     assert (follow(there), places(there)) == ("", before)
-    assert resolved(there, before[0]) == before[0]
+    assert resolved(there, before[0]) == before[0] and not inside(there, before[0])
+
+
+def test_files_on_a_disk_that_is_not_mounted_keep_their_paths(store: Path) -> None:
+    """A user has chosen /bulk/mlartifacts for all files, and this version has not written beside the database yet."""
+    with closing(sqlite3.connect(store)) as database, database:
+        database.execute("UPDATE experiments SET artifact_location = 'file:///bulk/mlartifacts/' || experiment_id")
+    (store.parent / "mlflow.db.root").unlink()
+    before = places(store)
+    assert (follow(store), places(store)) == ("", before)
+    assert resolved(store, "file:///bulk/mlartifacts/1/x") == "file:///bulk/mlartifacts/1/x"
+
+
+def test_a_new_database_does_not_take_the_root_of_an_earlier_one(store: Path) -> None:
+    there = store.parent.with_name("there") / store.name
+    (store.parent / "mlartifacts").mkdir()
+    shutil.copytree(store.parent, there.parent)
+    for path in (*there.parent.glob("mlflow.db-*"), there):
+        path.unlink()
+    shutil.rmtree(there.parent / "mlartifacts")
+    client = connect(f"sqlite:///{there}", create=True)
+    assert client.get_experiment("0").artifact_location.startswith(f"{there.parent.as_uri()}/")
+    assert artifacts(f"sqlite:///{there}", "adding") == f"{there.parent.as_uri()}/mlartifacts/adding"
+    assert json.loads((there.parent / "mlflow.db.root").read_text())["root"] == str(there.parent)
+
+
+def test_files_behind_a_link(store: Path) -> None:
+    """The link `mlartifacts` is the store's own. A copy of the link leads to the files of the original."""
+    disk, here = store.parent.with_name("disk"), store.parent / "mlartifacts"
+    disk.mkdir()
+    here.symlink_to(disk)
+    model = f"{here.as_uri()}/adding/models/m-1"
+    assert inside(store, model) and inside(store, f"{here}/adding/models/m-1")
+    copy = store.parent.with_name("copy") / store.name
+    shutil.copytree(store.parent, copy.parent, symlinks=True)
+    assert follow(copy) == "" and not inside(copy, model), "the copy does not delete them"
+    (disk / "away").symlink_to(store.parent.with_name("other"))
+    assert not inside(store, f"{here}/away/models/m-1")
+    there = store.parent.rename(store.parent.with_name("there")) / store.name
+    assert follow(there) and inside(there, model.replace(store.parent.as_uri(), there.parent.as_uri()))
 
 
 def test_a_store_that_cannot_be_written_is_read_where_it_lies(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,18 +182,63 @@ def test_one_folder_under_two_names_is_left_alone(store: Path) -> None:
     assert artifacts(f"sqlite:///{mine}", "new") == f"{store.parent.as_uri()}/mlartifacts/new"
 
 
+@pytest.mark.parametrize("disks", [(0, 0), (7, 0), (0, 7), (7, 8)])
 def test_a_folder_that_another_machine_mounts_elsewhere_is_left_alone(
-    store: Path, monkeypatch: pytest.MonkeyPatch
+    store: Path, monkeypatch: pytest.MonkeyPatch, disks: tuple[int, int]
 ) -> None:
     """There the old root does not exist, and the folder has the inode that the first machine has written down."""
+    before, machine = places(store), platform.node()
+    monkeypatch.setattr(root_file, "_disk", lambda _: disks[0])
+    root_file.write(store, store.parent)
+    there = store.parent.with_name("mount") / store.name
+    store.parent.rename(there.parent)
+    with monkeypatch.context() as another:
+        another.setattr("platform.node", lambda: "another-machine")
+        another.setattr(root_file, "_disk", lambda _: disks[1])
+        told = follow(there)
+        assert told.startswith(f"mlflow.db names files in {store.parent}, where {machine} has this folder; ")
+        assert told.endswith("its paths stay; if the folder was moved here, remove mlflow.db.root")
+        assert (follow(there), places(there)) == ("", before), "it is told once"
+        assert resolved(there, before[0]) == before[0].replace(store.parent.as_uri(), there.parent.as_uri())
+    there.parent.rename(store.parent)
+    assert (follow(store), places(store)) == ("", before), "the first machine goes on as before"
+    store.parent.rename(there.parent)
+    assert follow(there) and places(there) == renamed(before, store, there), "on the first machine it was moved"
+
+
+def test_the_way_out_that_is_told(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = places(store)
+    (store.parent / "mlartifacts").mkdir()
+    monkeypatch.setattr(root_file, "_disk", lambda _: 0)
+    root_file.write(store, store.parent)
     there = store.parent.with_name("mount") / store.name
     store.parent.rename(there.parent)
     monkeypatch.setattr("platform.node", lambda: "another-machine")
-    assert (follow(there), places(there)) == ("", before)
-    assert resolved(there, before[0]) == before[0].replace(store.parent.as_uri(), there.parent.as_uri())
-    monkeypatch.undo()
-    assert follow(there) and places(there) == renamed(before, store, there), "on the first machine it was moved"
+    assert follow(there).endswith("remove mlflow.db.root")
+    (there.parent / "mlflow.db.root").unlink()
+    assert follow(there) and places(there) == renamed(before, store, there)
+
+
+def test_a_folder_that_was_moved_on_its_disk_under_a_new_name_of_the_machine(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each container has a name of its own. Two containers that use the folder in turns change its paths once."""
+    before = places(store)
+    monkeypatch.setattr(root_file, "_disk", lambda _: 7)
+    monkeypatch.setattr("platform.node", lambda: "first")
+    root_file.write(store, store.parent)
+    there = store.parent.with_name("there") / store.name
+    for turn in range(3):
+        store.parent.rename(there.parent)
+        monkeypatch.setattr("platform.node", lambda: "second")
+        assert bool(follow(there)) == (turn == 0) and places(there) == renamed(before, store, there)
+        there.parent.rename(store.parent)
+        monkeypatch.setattr("platform.node", lambda: "first")
+        assert (follow(store), places(store)) == ("", renamed(before, store, there))
+        assert resolved(store, renamed(before, store, there)[1]) == before[1]
+    store.parent.rename(there.parent)
+    monkeypatch.setattr("platform.node", lambda: "third")
+    assert follow(there.parent.rename(there.parent.with_name("fourth")) / there.name), "it was moved once more"
 
 
 def test_a_copy_in_its_original_and_a_kill_behind_the_change(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +246,7 @@ def test_a_copy_in_its_original_and_a_kill_behind_the_change(store: Path, monkey
     there = store.parent / "copy" / store.name
     shutil.copytree(store.parent, there.parent)
     with monkeypatch.context() as killed:
-        killed.setattr(root, "_write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        killed.setattr(root, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             follow(there)
     assert places(there) == renamed(before, store, there)

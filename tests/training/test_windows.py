@@ -214,7 +214,7 @@ def test_an_epoch_reads_every_stream_from_zero_state_to_its_last_window() -> Non
     original = model(["simple_rnn"])
     task, train = Text(window=8), ids(203)
     training = Training(original, task, train, ids(40, 1), 3, 0, (0, 0))
-    x, y = (part[:, :64] for part in streams(train, 3))  # 67 characters each, of which 3 fill no window
+    x, y = (part[:, :64] for part in streams(train, 3))  # 67 characters each; the last 3 fill no window
     plain = Plain(original.get_weights(), 3)
     expected = nats(plain.read(x), y)
     dropped = nats(np.concatenate([Plain(original.get_weights(), 3).read(part) for part in np.split(x, 8, 1)], 1), y)

@@ -14,8 +14,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     text = "a search that is not running, of this folder or of the store"
     parser.add_argument("name", metavar="NAME", type=search_name, help=text)
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    text = "for ever: also what MLflow's trash has of the search, which could be restored otherwise"
+    text = "for ever: what MLflow's trash has of the search goes too, and nothing can be restored"
     parser.add_argument("--purge", action="store_true", help=text)
+    text = "also if it runs in another folder as the store says, or if it is recorded in another store"
+    parser.add_argument("--force", action="store_true", help=text)
     add_tracking_uri(parser)
 
 
@@ -23,18 +25,17 @@ def run(parsed: argparse.Namespace) -> int:
     from experiments.config.folders import SEARCHES, SearchFolder
     from experiments.launcher.claim import held
     from experiments.launcher.delete import find
-    from tracking.store import resolve, words
+    from tracking.store import resolve, uri_arguments
 
     uri, folder = resolve(parsed.tracking_uri), SearchFolder(SEARCHES / parsed.name)
     with held(folder):
-        found = find(folder, uri, parsed.purge)
-        in_trash = found.parent is not None and not parsed.purge
+        found = find(folder, uri, parsed.purge, parsed.force)
         if not parsed.yes and not _agreed(f"{parsed.name}: delete {found.text()}?"):
             print("nothing was deleted")
             return 1
-        found.run(parsed.purge)
-    purge = shlex.join(["recurrent", "delete", parsed.name, "--purge", *words(uri)])
-    print(f"{parsed.name}: deleted" + (f"; MLflow's trash keeps the runs until `{purge}`" if in_trash else ""))
+        found.run()
+    left = found.left(shlex.join(["recurrent", "delete", parsed.name, "--purge", *uri_arguments(uri)]))
+    print(f"{parsed.name}: deleted" + (f"; {left}" if left else ""))
     return 0
 
 

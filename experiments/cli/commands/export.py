@@ -1,6 +1,7 @@
 """A search's best model as files, reloaded and re-scored."""
 
 import argparse
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.cli.parsing import add_tracking_uri, task_options
 
 if TYPE_CHECKING:
+    from experiments.tasks.loading.copied import Copy
     from experiments.tasks.loading.places import Source
 
 EXAMPLE = "recurrent export add50 --to best"
@@ -36,19 +38,23 @@ def run(parsed: argparse.Namespace) -> int:
     from tracking.export import export
     from tracking.searches import existing_search, spec_of
     from tracking.store import resolve, working
-    from tracking.text import floors_line, format_number, metric_name
+    from tracking.text import floors_line, format_count, format_number, metric_name
 
     uri = resolve(parsed.tracking_uri)
     client, search = existing_search(parsed.name, uri)
     to, spec = Path(parsed.to), spec_of(search)
+    warnings: list[str] = []
     with quiet(), working(uri), TemporaryDirectory() as folder:
         prepare = _as_logged if parsed.with_optimizer else drop_optimizer
         copy = code_to_run(client, search, spec, parsed.trust_task, Path(folder))
-        score = scorer(spec, _folders(uri), _given(parsed, spec), copy)
-        card = export(client, uri, search, to, score, prepare)
+        score = scorer(spec, _folders(uri), _given(parsed, spec, copy), copy)
+        card = export(client, uri, search, to, score, prepare, warnings.append)
+    for warning in warnings:
+        print(f"recurrent export: {warning}", file=sys.stderr)
     name = metric_name(card["metric"])
     val, recorded = (format_number(card[key], 7) for key in ("rescored", "model_score"))
-    print(f"exported {card['architecture']} (trial {card['trial']}, {card['parameters']:,} parameters) to {to}/")
+    size = format_count(card["parameters"])
+    print(f"exported {card['architecture']} (trial {card['trial']}, {size} parameters) to {to}/")
     if len(card["executions"]) > 1:
         print(f"execution {card['execution']}, counted from 0, is {card['execution_reason']}")
     print(f"validation {name} {val}, recorded {recorded}; test {name} {format_number(card['test_score'])}")
@@ -66,13 +72,13 @@ def _folders(uri: str) -> list[Path]:
     return [Path(), *([file.parent] if file else [])]
 
 
-def _given(parsed: argparse.Namespace, spec: dict[str, Any]) -> "list[Source]":
+def _given(parsed: argparse.Namespace, spec: dict[str, Any], copy: "Copy | None") -> "list[Source]":
     """Where the user says that the data are."""
     if not parsed.task and not parsed.options:
         return []
     from experiments.tasks.loading.places import absolute
 
-    return [absolute(parsed.task or spec["task"], {**spec["options"], **task_options(parsed.options)})]
+    return [absolute(parsed.task or spec["task"], {**spec["options"], **task_options(parsed.options)}, copy)]
 
 
 def _as_logged(file: Path) -> None:

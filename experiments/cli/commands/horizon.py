@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from experiments.cli.parsing import add_tracking_uri, console
+from experiments.cli.parsing import add_tracking_uri
+from experiments.system.console import console
 
 EXAMPLE = "recurrent horizon add50 --to horizon.png"
 

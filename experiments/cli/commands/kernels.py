@@ -3,7 +3,8 @@
 import argparse
 from typing import Any
 
-from experiments.cli.parsing import console, wholes
+from experiments.cli.parsing import wholes
+from experiments.system.console import console, waiting
 from search_spaces import cells
 from tracking.as_json import as_json
 from tracking.errors import BadInput
@@ -25,7 +26,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace) -> int:
     from experiments.cli.tables import kernel_table, show
     from experiments.config.recipes import check_cells
-    from experiments.launcher.display import waiting
     from experiments.system.quiet import quiet
     from experiments.training import kernel_speed
     from experiments.worker.process import become_worker

@@ -1,7 +1,7 @@
 """Give a search another name: its folder, its runs and its models.
 
-A copy of a search's folder would write to the same runs of a server as the original, so its --resume is refused. With
---new-id the copy is a new search: --resume sends all of its trials again.
+A copy of a search's folder would write to the same runs of a server as the original. So --resume of the copy is
+refused. With --new-id the copy becomes a new search, and --resume sends all of its trials again.
 """
 
 import argparse
@@ -16,7 +16,7 @@ EXAMPLE = "recurrent rename add50 adding-short"
 def add(parser: argparse.ArgumentParser) -> None:
     text = "a search in this folder that is not running"
     parser.add_argument("old", metavar="OLD", type=search_name, help=text)
-    text = "a name that no search in this folder or store has; with --new-id by default OLD, or OLD and a number"
+    text = "a name that no search in this folder or store has; --new-id needs none: it takes OLD, or OLD and a number"
     parser.add_argument("new", metavar="NEW", type=search_name, nargs="?", help=text)
     text = "make a copy of a search a new search; the original keeps its runs"
     parser.add_argument("--new-id", action="store_true", help=text)
@@ -43,12 +43,12 @@ def _copy(old: str, new: str | None, uri: str) -> int:
     from experiments.config.folders import SEARCHES, SearchFolder, no_search
     from experiments.config.spec import Spec
     from experiments.launcher.copies import new_id
-    from tracking.store import words
+    from tracking.store import uri_arguments
 
     folder = SearchFolder(SEARCHES / old)
     if not folder.spec.exists():
         raise BadInput(no_search("OLD", old))
     task, name = Spec.read(folder).task, new_id(folder, uri, new)
-    again = shlex.join(["recurrent", "search", task, "--name", name, "--resume", *words(uri)])
+    again = shlex.join(["recurrent", "search", task, "--name", name, "--resume", *uri_arguments(uri)])
     print(f"{old} is now {name}, a search of its own; to go on with it:\n  {again}")
     return 0

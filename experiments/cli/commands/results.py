@@ -6,7 +6,8 @@ import sys
 from datetime import datetime
 from typing import Any
 
-from experiments.cli.parsing import add_tracking_uri, console
+from experiments.cli.parsing import add_tracking_uri
+from experiments.system.console import console
 from tracking.as_json import as_json
 from tracking.errors import BadInput
 
@@ -63,12 +64,12 @@ def _here(search: Any) -> dict[str, Any]:
     """What the folder of a search says: its size, and whether `--resume` in this folder goes on with the search."""
     from experiments.config.folders import SEARCHES, SearchFolder
     from experiments.config.spec import Spec
-    from tracking.searches import search_name, spec_id
+    from tracking.searches import is_of, search_name
 
     folder = SearchFolder(SEARCHES / search_name(search))
     try:
-        own = folder.spec.exists() and Spec.read(folder).id == spec_id(search)
-    except BadInput:  # a damaged folder keeps no search from being listed
+        own = folder.spec.exists() and is_of(search, Spec.read(folder).to_json())
+    except BadInput:  # the list has searches with damaged folders, too
         own = False
     if not own:
         return {"bytes": None, "resumable": False}
@@ -89,7 +90,7 @@ def _none(uri: str) -> str:
 
 
 def _line_or_warning(search: Any) -> dict[str, Any] | None:
-    """`line`; None for a search whose settings cannot be read, which is said."""
+    """What `line` returns. For a search whose settings cannot be read it prints a warning and returns None."""
     from tracking.errors import SearchStateError
 
     try:
@@ -113,7 +114,9 @@ def _texts(one: dict[str, Any]) -> list[str]:
 
     done = "-" if one["done"] is None else one["done"]
     size = "-" if one["bytes"] is None else f"{format_amount(one['bytes'])}B"
-    state = "stopped, --resume goes on" if one["resumable"] else STATES.get(one["status"], one["status"])
+    state = STATES.get(one["status"], one["status"])
+    if one["resumable"]:
+        state = f"{'failed' if one['status'] == 'FAILED' else 'stopped'}, --resume goes on"
     score = f"{metric_name(one['metric'])} {format_number(one['best'])}"
     begun = one["begun"][:16].replace("T", " ")
     return [one["search"], title(one["task"]), score, f"{done}/{one['planned']} trials", begun, size, state]
@@ -141,9 +144,10 @@ def show(name: str, uri: str, hints: bool = False) -> int:
 
 
 def _next(name: str, uri: str, best: bool) -> str:
-    from tracking.store import words
+    from tracking.store import uri_arguments
 
-    ui, export = (shlex.join(["recurrent", *part, *words(uri)]) for part in (["ui"], ["export", name, "--to", "DIR"]))
+    calls = (["ui"], ["export", name, "--to", "DIR"])
+    ui, export = (shlex.join(["recurrent", *call, *uri_arguments(uri)]) for call in calls)
     if not best:
         return f"\nnext:\n  {ui}   what failed, and why, in the browser"
     return (

@@ -7,8 +7,9 @@ import sys
 from typing import Any
 
 from experiments.cli.commands import results
-from experiments.cli.parsing import add_seed, add_tracking_uri, console, search_name, task_options, whole
+from experiments.cli.parsing import add_seed, add_tracking_uri, search_name, task_options, whole
 from experiments.config.spec import Spec
+from experiments.system.console import console
 from search_spaces import cells
 from tracking.errors import RecurrentError
 
@@ -54,7 +55,7 @@ def _space(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--width", "A:B", "units of a layer: a range in steps of 16, or a list like 32,64")
     _switch(parser, "--mixed", "each layer has its own cell and width")
     _add(parser, "--learning-rate", "A:B", "an interval, drawn on a log scale, or a list like 0.001,0.01")
-    text = "the learning rate is constant, or cosine: it falls to zero by the end of the last epoch"
+    text = "constant, or cosine: the learning rate falls to zero by the end of the last epoch"
     _add(parser, "--schedule", "NAME", text)
     _add(parser, "--dropout", "A:B", "share of values that are dropped between recurrent layers, an interval or a list")
 
@@ -78,7 +79,10 @@ def _training(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--batch", "N", "sequences of a training step", type=whole(1))
     _add(parser, "--epochs", "N", "passes over the training split", type=whole(1))
     _add(parser, "--trials", "N", "candidates in all; with --oracle grid by default the whole space", type=whole(1))
-    text = "seeded trainings of each candidate; its score is their mean, its model the middle one's, of two the worse's"
+    text = (
+        "seeded trainings of each candidate; the score is their mean; the model is that of the middle one, best first;"
+        " of an even number it is the worse of the two in the middle"
+    )
     _add(parser, "--executions", "N", text, type=whole(1))
 
 
@@ -137,12 +141,12 @@ def _again(parsed: argparse.Namespace, name: str) -> str:
 
 
 def _show(name: str, uri: str, sent: bool) -> int:
-    from tracking.store import words
+    from tracking.store import uri_arguments
 
     try:
         shown = results.show(name, uri, hints=True)
     except RecurrentError as error:  # the server has gone meanwhile
-        sync = shlex.join(["recurrent", "sync", name, *words(uri)])
+        sync = shlex.join(["recurrent", "sync", name, *uri_arguments(uri)])
         print(f"recurrent search: the search is done, but {error}; to send it:\n  {sync}", file=sys.stderr)
         return 1
     return shown if sent else 1

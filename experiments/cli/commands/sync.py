@@ -3,7 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from experiments.cli.parsing import add_tracking_uri, console, search_name
+from experiments.cli.parsing import add_tracking_uri, search_name
+from experiments.system.console import console, say
 from tracking.errors import BadInput
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ def run(parsed: argparse.Namespace) -> int:
     from rich.text import Text
 
     from experiments.config.folders import SEARCHES, SearchFolder, no_search
-    from experiments.launcher.display import say
     from experiments.launcher.sync import sync
     from tracking.store import resolve
 

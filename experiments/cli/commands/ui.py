@@ -3,7 +3,8 @@
 import argparse
 from contextlib import ExitStack
 
-from experiments.cli.parsing import add_tracking_uri, console, whole
+from experiments.cli.parsing import add_tracking_uri, whole
+from experiments.system.console import console, waiting
 
 EXAMPLE = "recurrent ui --port 5000"
 SHOWN = 5  # the most links that are printed; those of the newest searches
@@ -15,7 +16,6 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    from experiments.launcher.display import waiting
     from tracking.searches import all_searches, search_name
     from tracking.store import connect, resolve, working
     from tracking.ui import server

@@ -4,7 +4,8 @@
     0 and 1 (n, classes)          a class, one-hot       0 and 1 (n, time, classes)      the same at every step
     floats (n,) or (n, values)    numbers                floats (n, time, values)        numbers at every step
 
-What may be both is refused: many different integers, and few different whole floats. `-o kind=` decides then.
+What may be both is refused: many different integers, few different whole floats, and integers (n, time) whose rows are
+all one-hot, so that they may be (n, classes). `-o kind=` decides then.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from experiments.tasks.loading.arrays import SUFFIXES, Split
 from tracking.errors import DataError
 
 AUTO, CLASSES, NUMBERS, ONE_HOT = "auto", "classes", "numbers", "one-hot"
-KINDS = (AUTO, CLASSES, NUMBERS)  # of -o kind=
+KINDS = (AUTO, CLASSES, ONE_HOT, NUMBERS)  # of -o kind=
+ABOUT = "what y is: classes (labels), one-hot (a row of 0 and 1 for a class), numbers, or auto: as y looks"
 FEW = 20  # different values that are few, however few answers there are
 MANY = 100  # different values, above which they are many; between the two, half of the answers decides
 ASK = "give -o kind=classes or -o kind=numbers"
@@ -49,7 +51,9 @@ class Answers:
 
 def read(splits: dict[str, Split], kind: str) -> Answers:
     """The answers of the splits, read as `kind` says. Raises DataError in one line if they cannot be."""
-    ys = {name: _with_values(y, x.shape[1], name) for name, (x, y, _) in splits.items()}
+    if kind == AUTO:
+        _refuse_either(*splits["train"][:2])
+    ys = {name: _with_values(y, x.shape[1], name, kind) for name, (x, y, _) in splits.items()}
     real = {name: _real(ys[name], lengths) for name, (_, _, lengths) in splits.items()}
     meaning = _meaning(ys["train"], real["train"], kind)
     if meaning == NUMBERS:
@@ -71,9 +75,19 @@ def read_as_before(splits: dict[str, Split]) -> Answers:
     return Answers(y, np.arange(1 + max(int(part.max()) for part in y.values())))
 
 
-def _with_values(y: np.ndarray, steps: int, name: str) -> np.ndarray:
+def _refuse_either(x: np.ndarray, y: np.ndarray) -> None:
+    """Raises DataError for integers that may be one-hot rows `(n, classes)`, or classes 0 and 1 `(n, time)`."""
+    if y.dtype.kind == "i" and y.shape == x.shape[:2] and y.shape[1] > 1 and _are_one_hot(y, False, AUTO):
+        raise DataError(
+            f"y: expected one class for each sequence, or one at every step, got one-hot rows of integers {y.shape},"
+            f" which may be both; give -o kind={ONE_HOT} for {y.shape[1]} classes, or -o kind={CLASSES} for 0 or 1 at"
+            f" every one of the {y.shape[1]} steps"
+        )
+
+
+def _with_values(y: np.ndarray, steps: int, name: str, kind: str = AUTO) -> np.ndarray:
     """y with an axis of values: `(n, values)`, or `(n, time, values)` where every step has an answer."""
-    at_steps = y.ndim == 2 and y.shape[1] == steps and y.dtype.kind != "f"
+    at_steps = y.ndim == 2 and y.shape[1] == steps and y.dtype.kind != "f" and (kind != ONE_HOT or y.dtype.kind == "U")
     found = y[..., None] if y.ndim == 1 or at_steps else y
     fits = found.ndim == 2 or (found.ndim == 3 and found.shape[1] == steps)
     if not fits or 0 in found.shape[1:] or (y.dtype.kind == "U" and found.shape[-1] > 1):
@@ -95,12 +109,12 @@ def _meaning(y: np.ndarray, real: np.ndarray, kind: str) -> str:
     """CLASSES (labels), ONE_HOT or NUMBERS, from y of the training split."""
     rows, floats = y[real], y.dtype.kind == "f"
     if y.dtype.kind == "U":
-        if kind == NUMBERS:
-            raise DataError(f"y: expected numbers for -o kind=numbers, got strings, for example {str(rows[0, 0])!r}")
+        if kind in (NUMBERS, ONE_HOT):
+            raise DataError(f"y: expected numbers for -o kind={kind}, got strings, for example {str(rows[0, 0])!r}")
         return CLASSES
     if kind == NUMBERS:
         return NUMBERS
-    if y.shape[-1] > 1:
+    if y.shape[-1] > 1 or kind == ONE_HOT:
         return _meaning_of_rows(rows, floats, y.ndim == 3, kind)
     whole = not floats or bool((rows == np.round(rows)).all())
     if kind == CLASSES and not whole:
@@ -134,9 +148,9 @@ def _are_binary(rows: np.ndarray) -> bool:
 
 
 def _are_one_hot(rows: np.ndarray, per_step: bool, kind: str) -> bool:
-    """True if each row has one 1 beside zeros. With kind=classes a step may have none: it is not asked."""
+    """True if each row has one 1 beside zeros. If the user gives the kind, a step may have none: it is not asked."""
     sums = rows.sum(axis=-1)
-    least = 0 if per_step and kind == CLASSES else 1
+    least = 0 if per_step and kind != AUTO else 1
     return _are_binary(rows) and bool(((least <= sums) & (sums <= 1)).all())
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tracking.errors import DataError
+from tracking.storable import check_storable
 
 MIN_SAMPLES = 10  # a tenth of fewer is no validation split
 SUFFIXES = {"train": "", "val": "_val", "test": "_test"}
@@ -22,7 +23,7 @@ Split = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # x, y, lengths
 
 
 def read(path: Path) -> dict[str, Split]:
-    """The arrays of the splits train, val and test: x float32 or int32, y as it is in the file. Raises DataError."""
+    """The arrays of the splits train, val and test: x float32 or int32, y of the file unchanged. Raises DataError."""
     arrays = _load(path)
     for name in ("x", "y"):
         if name not in arrays:
@@ -65,9 +66,21 @@ def _array(file: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
     if not isinstance(array, np.ndarray) or array.dtype.kind not in ("biufUS" if words else "biuf"):
         expected = "integers, floats or strings" if words else "integers or floats"
         raise DataError(f"{name}: expected {expected}, got {getattr(array, 'dtype', 'other bytes')}")
-    if array.dtype.kind == "S":
-        return np.char.decode(array, "utf-8", "replace")
+    if array.dtype.kind in "SU":
+        return _labels(array, name)
     return _floats(array, name) if array.dtype.kind == "f" else array
+
+
+def _labels(array: np.ndarray, name: str) -> np.ndarray:
+    """Labels that are strings. Raises RecurrentError for one that model.json cannot hold."""
+    try:
+        labels = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
+    except UnicodeDecodeError as error:
+        hint = f'save np.char.decode({name}, "latin-1"), or how they are encoded'
+        raise DataError(f"{name}: expected labels in UTF-8, got {error.object!r}; {hint}") from None
+    for label in np.unique(labels).tolist():
+        check_storable(name, label)
+    return labels
 
 
 def _floats(array: np.ndarray, name: str) -> np.ndarray:

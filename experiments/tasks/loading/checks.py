@@ -13,6 +13,7 @@ import numpy as np
 from experiments.tasks.base import LOSSES, NOT_SCORED, Task
 from experiments.tasks.loading.modules import code_files
 from tracking.errors import DataError
+from tracking.storable import check_storable
 
 ROOT, PACKAGES = Path(__file__).parents[3], ("experiments", "search_spaces", "tracking")
 FLOOR = r"[\w :-][\w .:-]{0,199}"  # MLflow takes no other names
@@ -30,6 +31,7 @@ def check_class(task_type: type[Task], file: str) -> None:
             raise DataError(f"{file}: expected {name} = option(…), got no option")
         if type(field.default) not in (int, float, str, bool):
             raise DataError(f"{file}: expected a default of {name} that is a number, a text, True or False")
+        check_storable(f"{file}: default of {name}", str(field.default))
         if isinstance(field.default, float) and not math.isfinite(field.default):
             raise DataError(f"{file}: expected a finite default of {name}, got {field.default}")
     for name, fits, expected in (

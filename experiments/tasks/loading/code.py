@@ -9,19 +9,22 @@ from pathlib import Path, PurePosixPath
 
 from experiments.system.files import write_bytes
 from experiments.tasks.loading import modules
+from experiments.tasks.loading.copied import Copy
 from tracking.errors import BadInput, DataError
 
 Code = dict[str, str]  # the sha256 of each file, by its place beside the task's file; the task's file is the first one
 
 
 def code_of(task: str) -> Code:
-    """The code of a task's file, which is run for this; {} for another task."""
+    """The code of a task's file and of the neighbours that it has imported until now; {} for another task.
+
+    Neighbours that it imports when it makes its data are known after that.
+    """
     if not task.endswith(".py"):
         return {}
     path = Path(task).absolute()
-    _, neighbours = modules.run(path, path)
-    names = [file.relative_to(path.parent).as_posix() for file in neighbours]
-    return {name: _sha256(path.parent / name) for name in (path.name, *names)}
+    modules.run(path)
+    return {name: _sha256(path.parent / name) for name in (path.name, *sorted(modules.files(path.parent)))}
 
 
 def keep(code: Code, source: Path, folder: Path) -> None:
@@ -39,14 +42,14 @@ def changed(code: Code, folder: Path) -> list[str]:
 
 
 def note(code: Code, task: Path, folder: Path) -> str:
-    """A line that says that the user's file `task` is not what is run; "" if it is, or if it is not there."""
+    """A line that says that the user's code has changed and that the copy is run; "" otherwise."""
     if not task.is_file() or not (names := changed(code, task.parent)):
         return ""
     return f"{', '.join(names)}: changed since the search began, which goes on with its copy in {folder}"
 
 
-def checked(code: Code, folder: Path) -> Path | None:
-    """The task's file in a folder with a copy; None for a task without code.
+def checked(code: Code, folder: Path) -> Copy | None:
+    """The copy in a folder; None for a task without code.
 
     Raises DataError unless every file is there and has its sha256.
     """
@@ -54,7 +57,7 @@ def checked(code: Code, folder: Path) -> Path | None:
         file = folder / name
         got = f"sha256 {_sha256(file)[:12]}" if file.is_file() else "none"
         raise DataError(f"task: expected {file} as the search has run it, sha256 {code[name][:12]}, got {got}")
-    return folder / next(iter(code)) if code else None
+    return Copy(folder, tuple(code)) if code else None
 
 
 def check_name(name: str) -> None:

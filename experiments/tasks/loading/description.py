@@ -5,7 +5,7 @@ import numpy as np
 SHOWN_CLASSES = 10
 
 
-def steps(count: int, shorter: bool, features: int | None, tokens: int) -> str:
+def describe_x(count: int, shorter: bool, features: int | None, tokens: int) -> str:
     """What x is.
 
     Args:

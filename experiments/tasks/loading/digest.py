@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def check_digest(arrays: list[Arrays], expected: str) -> None:
         )
 
 
-def digest_of(arrays: list[Arrays]) -> str:
+def digest_of(arrays: Iterable[Arrays]) -> str:
     """sha256 over the shapes, dtypes and values of the arrays that a search was trained and scored on."""
     digest = hashlib.sha256()
     for array in itertools.chain.from_iterable(arrays):

@@ -12,6 +12,7 @@ from experiments.tasks import base
 from experiments.tasks.base import READING, Task
 from experiments.tasks.loading import modules, npz
 from experiments.tasks.loading.checks import check_class
+from experiments.tasks.loading.copied import Copy
 from tracking.errors import BadInput
 from tracking.text import did_you_mean
 
@@ -26,16 +27,16 @@ def names() -> list[str]:
     return sorted(path.stem for path in TASKS.glob("*.py") if path.stem not in ("__init__", "base"))
 
 
-def task_class(name: str, copy: Path | None = None) -> type[Task]:
+def task_class(name: str, copy: Copy | None = None) -> type[Task]:
     """The class of a task: one of `names()`, or a user's file PATH.npz (data) or PATH.py (a task).
 
     Args:
-        copy: a search's copy of PATH.py, which is run in its place.
+        copy: that of a search, which is run in place of PATH.py.
     """
     if name.endswith(".npz"):
         return npz.task(name)
     if name.endswith(".py"):
-        module, _ = modules.run(copy or Path(name), Path(name).absolute())
+        module = modules.run(Path(name).absolute(), copy)
         task_type = _in_module(module, f"{name}: expected a class that extends experiments.tasks.base.Task")
         check_class(task_type, name)
         return task_type
@@ -74,7 +75,7 @@ def title(name: str) -> str:
     return Path(name).stem if name.endswith((".npz", ".py")) else name
 
 
-def make(name: str, options: dict[str, str], reading: int = READING, copy: Path | None = None) -> Task:
+def make(name: str, options: dict[str, str], reading: int = READING, copy: Copy | None = None) -> Task:
     """The task with these options, which are texts as `-o` takes them. Raises BadInput.
 
     Args:

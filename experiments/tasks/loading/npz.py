@@ -48,7 +48,7 @@ class OwnData(Task):
     train: int = option(0, "training samples that are used, from the first; 0 for all", 0)
     val: int = option(0, "the same for validation", 0)
     test: int = option(0, "the same for the test, read by export alone", 0)
-    kind: str = option("auto", "what y is: classes, numbers, or auto: as y looks", choices=answers.KINDS)
+    kind: str = option("auto", answers.ABOUT, choices=answers.KINDS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -82,7 +82,7 @@ class OwnData(Task):
         return answers.read_as_before(self.splits) if self.reading == 1 else answers.read(self.splits, self.kind)
 
     def _used(self, name: str) -> Split:
-        """The samples of a split that are used: x as it is in the file, y as the answers say, and the lengths."""
+        """The samples of a split that are used: x of the file, y of the answers, and the lengths."""
         (x, _, lengths), used = self.splits[name], slice(getattr(self, name) or None)
         return x[used], self._answers.y[name][used], None if lengths is None else lengths[used]
 
@@ -202,7 +202,7 @@ class OwnData(Task):
         """How the file was read, in one line."""
         goal = "classification" if self.loss == "categorical" else "regression"
         shorter, tokens = self.splits["train"][2] is not None, 0 if self.features else len(self._tokens)
-        x = description.steps(self.steps, shorter, self.features, tokens)
+        x = description.describe_x(self.steps, shorter, self.features, tokens)
         sizes = ", ".join(f"{len(self._used(name)[0])} {name}" for name in SPLITS)
         missing = ", ".join(self._missing()) if self.reading > 1 else ""
         parts = [f"{self.file}: {goal}", f"x: {x}", f"y: {self._about_answers()}", f"samples: {sizes}"]

@@ -16,6 +16,7 @@ N, T = 100, 4
 X = RNG.normal(size=(N, T, 3)).astype(np.float32)
 THREE = np.arange(N) % 3
 HOT = np.eye(3)[THREE]
+FOUR = np.eye(T, dtype=int)[np.arange(N) % T]  # as many classes as steps
 STEPS = (np.arange(N)[:, None] + np.arange(T)) % 3
 HOT_STEPS = np.eye(3)[STEPS]
 COUNTS = RNG.integers(0, 5_000, N)
@@ -28,6 +29,10 @@ READ: dict[str, tuple[Any, tuple[str, ...], str]] = {
     "one-hot truth values": (HOT > 0, (), "y: 3 classes, one-hot (0: "),
     "one-hot at every step": (HOT_STEPS, (), "y: 3 classes, one-hot at every step (0: "),
     "as many classes as steps": (np.eye(4)[np.arange(N) % 4], (), "y: 4 classes, one-hot (0: "),
+    "integers of as many classes": (FOUR, ("kind=one-hot",), "y: 4 classes, one-hot (0: "),
+    "integers at every step": (FOUR, ("kind=classes",), "y: 2 classes at every step (0: "),
+    "integers as numbers at every step": (FOUR, ("kind=numbers",), "y: 1 number at every step; "),
+    "one-hot as it is said": (HOT_STEPS, ("kind=one-hot",), "y: 3 classes, one-hot at every step (0: "),
     "one-hot as numbers": (HOT, ("kind=numbers",), "regression; x: 4 steps of 3 features; y: 3 numbers; "),
     "labels from 1": (THREE + 1, (), "y: 3 classes (1: "),
     "a column": (THREE[:, None], (), "y: 3 classes (0: "),
@@ -53,7 +58,22 @@ READ: dict[str, tuple[Any, tuple[str, ...], str]] = {
     "a step that is not asked": (HOT_STEPS * [0, 1, 1], ("kind=classes",), "y: 2 classes, one-hot at every step (1: "),
 }
 
+ROWS = (
+    "y: expected one class for each sequence, or one at every step, got one-hot rows of integers (80, 4),"
+    " which may be both; give -o kind=one-hot for 4 classes, or -o kind=classes for 0 or 1 at every one of the 4 steps"
+)
+OTHERS = "y: expected one-hot rows, each with one 1, got other rows of 3"
 REFUSED: dict[str, tuple[Any, tuple[str, ...], str]] = {
+    "integers of as many classes": (FOUR, (), ROWS),
+    "truth values of as many classes": (FOUR > 0, (), ROWS),
+    "bytes of as many classes": (FOUR.astype(np.uint8), (), ROWS),
+    "labels as one-hot": (THREE, ("kind=one-hot",), OTHERS),
+    "labels at every step as one-hot": (STEPS, ("kind=one-hot",), OTHERS),
+    "strings as one-hot": (
+        np.array(["a", "b"])[STEPS % 2],
+        ("kind=one-hot",),
+        "y: expected numbers for -o kind=one-hot, got strings, for example '",
+    ),
     "0. and 1.": (THREE // 2 / 1, (), f"{EITHER}2 different whole floats from 0 to 1, {BOTH}"),
     "counts": (COUNTS, (), EITHER),
     "counts at every step": (RNG.integers(0, 5_000, (N, T)), (), EITHER),
@@ -78,7 +98,7 @@ REFUSED: dict[str, tuple[Any, tuple[str, ...], str]] = {
         ("kind=classes",),
         "y: expected whole numbers for -o kind=classes, got 3 different",
     ),
-    "no kind": (THREE, ("kind=class",), "kind: expected one of auto, classes, numbers, got 'class'"),
+    "no kind": (THREE, ("kind=class",), "kind: expected one of auto, classes, one-hot, numbers, got 'class'"),
     "a far label at a step": (STEPS - 2, (), "y: expected labels from -1, got -2"),
 }
 

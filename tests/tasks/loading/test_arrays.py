@@ -32,6 +32,14 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         "y: expected an array of numbers, got Python objects (a pickle);"
         " for labels that are strings save y.astype(str)",
     ),
+    "labels in latin-1": (
+        {"x": X, "y": np.array([b"caf\xe9", b"caf\xe8"])[Y]},
+        "y: expected labels in UTF-8, got b'caf\\xe9'; save np.char.decode(y, \"latin-1\"), or how they are encoded",
+    ),
+    "labels that JSON cannot hold": (
+        {"x": X, "y": np.array(["a\udce9", "b"])[Y]},
+        "y: expected a name in UTF-8, which the record can hold, got 'a\\udce9'",
+    ),
     "complex": ({"x": X.astype(complex), "y": Y}, "x: expected integers or floats, got complex128"),
     "nan": ({"x": np.where(X > 2, np.nan, X), "y": Y}, "x: expected finite numbers of 32 bits, got "),
     "too large": ({"x": X.astype(float) * 1e300, "y": Y}, "x: expected finite numbers of 32 bits, got "),

@@ -1,0 +1,35 @@
+"""The terminal, or the file that stands in its place. Rich is imported inside, since it takes a tenth of a second."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+
+def console() -> "Console":
+    """The console for tables and messages. It prints names as they are, and draws live frames in a terminal alone."""
+    from rich.console import Console
+
+    # FORCE_COLOR makes a file a terminal for Rich. It may have colours then, but frames cannot be taken back in a file.
+    return Console(highlight=False, markup=False, emoji=False, force_interactive=None if sys.stdout.isatty() else False)
+
+
+def say(screen: "Console", text: "str | Text") -> None:
+    """Prints a paragraph. A terminal gets it wrapped between words. In a file it stays one line, for scripts."""
+    screen.print(text, soft_wrap=not screen.is_interactive)
+
+
+@contextmanager
+def waiting(screen: "Console", text: str) -> Iterator[Callable[[str], None]]:
+    """Says in a terminal what is being waited for, until the end of the block. Yields what changes the text."""
+    if not screen.is_interactive:
+        yield lambda text: None
+        return
+    from rich.text import Text
+
+    with screen.status(Text(text)) as status:
+        yield lambda text: status.update(Text(text))
