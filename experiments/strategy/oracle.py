@@ -8,7 +8,6 @@ is RUNNING in the study and its lock is free. The next worker that asks gets the
 """
 
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import keras_tuner
@@ -19,14 +18,13 @@ from optuna.trial import TrialState
 from experiments.config.folders import SearchFolder, TrialFolder, try_acquire
 from experiments.config.spec import STRATEGIES
 from experiments.strategy.continuations import CONTINUES, Past, clear, due
+from experiments.strategy.deaths import DEATHS, deaths
 from experiments.strategy.points import distribution, key
 from experiments.strategy.proposals import Proposals
 from experiments.strategy.pruning import should_prune
 from experiments.strategy.study import open_study, past, tell
 from tracking.errors import BadInput
 from tracking.journal import Event
-
-DEATHS = 3  # a trial has failed if it has lost this many workers without a new epoch in between
 
 
 class StudyOracle(keras_tuner.Oracle):
@@ -244,21 +242,3 @@ class StudyOracle(keras_tuner.Oracle):
 
     def reload(self) -> None:
         """Does nothing: the constructor opens the study that is on disk."""
-
-
-def deaths(events: list[Event], session: str) -> int:
-    """How often a worker of the trial has died while its launcher lived on, since the last finished epoch.
-
-    Two "start" events in a row with the same session mean that the first worker died and its launcher did not.
-
-    Args:
-        events: of the trial's journal.
-        session: of the launcher that runs now.
-    """
-    sessions: list[str] = []
-    for event in events:
-        if event["event"] == "epoch":
-            sessions = sessions[-1:]
-        elif event["event"] == "start":
-            sessions.append(event["session"])
-    return sum(earlier == later for earlier, later in pairwise([*sessions, session]))

@@ -76,7 +76,7 @@ def test_trials_that_continue_others_are_planned_when_all_have_begun(tmp_path: P
 
     def counts() -> tuple[int, int, list[str]]:
         progress.update()
-        return progress.planned, progress.left(), [trial.number for trial in progress.due()]
+        return progress.planned, progress.left(), [trial.name for trial in progress.due()]
 
     assert counts() == (3, 1, []), "the third trial may be a completed LSTM"
     running = write_trial(tmp_path, 2, "lstm", "", 0.1)
