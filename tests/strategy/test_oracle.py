@@ -15,7 +15,8 @@ from optuna.trial import TrialState
 
 from experiments.config.folders import SearchFolder, TrialFolder, try_acquire
 from experiments.launcher.supervise import Supervisor
-from experiments.strategy.oracle import DEATHS, StudyOracle, deaths
+from experiments.strategy.deaths import DEATHS, deaths
+from experiments.strategy.oracle import StudyOracle
 from experiments.worker.tuner import SearchTuner
 from tracking.journal import Journal
 
