@@ -11,6 +11,11 @@
 Any other exception is a defect of this project and shows its traceback.
 """
 
+import traceback
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]  # of this project
+
 
 class RecurrentError(ValueError):
     """The message is one line: the argument, what was expected, what came."""
@@ -38,3 +43,12 @@ class Denied(StoreError):
 
 class SearchStateError(RecurrentError):
     """A search is not in the state that the command needs."""
+
+
+def is_defect(error: Exception) -> bool:
+    """True for an error that a file of this project has raised itself, and no library that it has called.
+
+    It tells our defects from what unknown libraries raise for reasons that a user can mend.
+    """
+    place = traceback.extract_tb(error.__traceback__)[-1].filename
+    return any(Path(place).is_relative_to(ROOT / room) for room in ("experiments", "search_spaces", "tracking"))

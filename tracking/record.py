@@ -10,7 +10,7 @@ from enum import Enum, auto
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from tracking.errors import RecurrentError, SearchStateError, Unreachable
+from tracking.errors import RecurrentError, SearchStateError, Unreachable, is_defect
 from tracking.journal import now
 from tracking.runs import Projection
 from tracking.store import database, denied, in_a_line, locked, tune, uri_arguments
@@ -236,7 +236,10 @@ class Record:
                 last()
         except (*FAILURES, RecurrentError):
             raise
-        except Exception as error:  # a library for the server's files may be missing, or have no key to them
+        except Exception as error:
+            if is_defect(error):
+                raise
+            # A library for the server's files may be missing, or have no key to them.
             raise SearchStateError(f"the best model: {type(error).__name__}: {in_a_line(error)}") from error
         finally:
             projection.client.set_terminated(parent_id, status, now())

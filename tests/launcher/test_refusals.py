@@ -138,7 +138,8 @@ def test_a_file_that_somebody_else_writes_is_waited_for(tmp_path: Path, resumed:
         connect(f"sqlite:///{tmp_path}/mlflow.db", create=True).create_experiment("adding")
     with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        process = begin(*WORDS, "--trials", "2", cwd=tmp_path, program=("-c", IMPATIENT))
+        patient = IMPATIENT.replace("= 1.0", "= 15.0")  # SQLite waits for seconds, and at the end it must be able to
+        process = begin(*WORDS, "--trials", "2", cwd=tmp_path, program=("-c", patient))
         wait_until(lambda: ended(tmp_path, 1), process)
         other.execute("ROLLBACK")
         done = finished(process)

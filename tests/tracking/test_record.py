@@ -15,6 +15,7 @@ from support.desk import CALLS, COMPLETED, FLOORS, SESSION, START, Desk
 import tracking.record
 import tracking.runs
 from tracking.errors import SearchStateError, StoreError
+from tracking.models import log_best
 from tracking.record import Record, State
 from tracking.runs import Projection
 from tracking.store import SETTINGS, Unreachable, connect
@@ -402,6 +403,13 @@ def test_a_model_that_cannot_be_logged_costs_nothing_else(desk: Desk, monkeypatc
     failed = "MLflow is not told all of this search: the best model: ModuleNotFoundError: No module named 'boto3'"
     assert written.warnings == [f"{failed}; {way_out(written.record)}"]
     assert [run.info.status for run in desk.trials()] == ["FINISHED"] and desk.refreshed().info.status == "FINISHED"
+
+
+def test_a_defect_of_ours_in_logging_the_model_is_raised(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+    with pytest.raises(AttributeError):  # raised in models.py
+        written.record.finish("FINISHED", lambda: log_best(None, None, "", None, {}))  # type: ignore[arg-type]
+    assert written.warnings == [] and desk.refreshed().info.status == "FINISHED"
 
 
 def test_a_file_that_is_locked_at_the_end_is_asked_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
