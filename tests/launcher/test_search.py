@@ -26,7 +26,8 @@ def test_the_command_ends_well_and_says_what_it_found(searched: Searched) -> Non
     lines = searched.done.stdout.splitlines()
     assert lines[0].startswith("t: adding, ")
     assert lines[1].startswith("6 trials x 1 execution(s) x 2 epochs, 2 worker(s), oracle tpe, seed 0;")
-    assert lines[2].startswith("mse") and lines[2].endswith(": no memory 0.1667, half memory 0.08333")
+    assert lines[2] == "--trials 6 is few for 3 cells: with 9 each cell gets 3"
+    assert lines[3].startswith("mse") and lines[3].endswith(": no memory 0.1667, half memory 0.08333")
     finished = [re.fullmatch(r" +(\d)/6  (\d{4})  (\S+) +MSE (\S+)  [\d,]+ parameters  \d+ s", line) for line in lines]
     matches = [match for match in finished if match]
     assert [match[1] for match in matches] == sorted(match[1] for match in matches) and matches[-1][1] == "6"

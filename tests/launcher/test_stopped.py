@@ -21,6 +21,7 @@ TWIN = (
     *("search", "adding", "-o", "length=20", "-o", "train=512", "-o", "val=64", "-o", "test=64", "--batch", "16"),
     *("--cells", "gru,simple_rnn", "--depth", "2", "--width", "8,16", "--dropout", "0.1:0.5", "--schedule", "cosine"),
     *("--trials", "2", "--epochs", "4", "--executions", "2", "--workers", "1", "--seed", "0", "--name", "twin"),
+    *("--pruner", "none"),
 )
 
 

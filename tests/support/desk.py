@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 
 from tracking.runs import Projection
 from tracking.searches import open_search
-from tracking.store import connect
+from tracking.store import artifacts, connect
 
 START = 1_700_000_000_000  # ms
 SESSION = "launcher-1"
@@ -99,7 +99,7 @@ def new_desk(client: MlflowClient, uri: str, folder: Path, name: str, search: st
     name = "".join(letter if letter.isalnum() else "-" for letter in name)
     spec = {"name": name, "task": "adding", "options": {}, "digest": "0" * 64, "versions": {}, "commit": "", "seed": 0}
     spec |= {"id": search, "metric": "mse", "direction": "min"}
-    parent = open_search(client, name, "adding", (folder / "artifacts").as_uri(), spec, {"no_memory": 1 / 6})
+    parent = open_search(client, name, "adding", artifacts(uri, "adding"), spec, {"no_memory": 1 / 6})
     (folder / name).mkdir(parents=True)
     return Desk(client, uri, parent, folder / name)
 
