@@ -225,5 +225,6 @@ class Parts:
 
 def _all_done(progress: Progress, trials: int) -> str:
     more = len(progress.continuing())
-    done, added = progress.done() - more, f", and {more} continued pruned ones" if more else ""
-    return f"{f'all {done} trials are done' if done >= trials else f'the space has no more than {done} models'}{added}"
+    done = progress.done() - more
+    text = f"all {done} trials are done" if done >= trials else f"the space has no more than {done} models"
+    return f"{text}, and {more} pruned {'one was' if more == 1 else 'ones were'} continued" if more else text

@@ -21,7 +21,8 @@ from experiments.launcher.supervise import Supervisor
 
 experiments.launcher.launch.Supervisor = functools.partial(Supervisor, make=troubles.trouble_tuner)
 limits = experiments.launcher.limits.limits
-experiments.launcher.launch.limits = lambda *words: dataclasses.replace(limits(*words), hung=troubles.HUNG_SECONDS)
+changes = dict(hung_seconds=troubles.HUNG_SECONDS)
+experiments.launcher.launch.limits = lambda *words: dataclasses.replace(limits(*words), **changes)
 sys.exit(main(sys.argv[1:]))
 """
 WORDS = (
@@ -34,7 +35,7 @@ REASONS = {
     troubles.FIT: "ValueError: no third epoch",
     troubles.NAN: "diverged in epoch 2: val_mse is nan",
     troubles.INFINITE: "diverged in epoch 2: val_mse is inf",
-    troubles.SLEEP: "hung: no epoch for 30 s",
+    troubles.SLEEP: "hung: no epoch for ",
     troubles.MEMORY: "GiB of memory, limit 4 GiB",
     troubles.ABORT: "killed its worker 3 times",
 }

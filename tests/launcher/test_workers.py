@@ -77,7 +77,7 @@ def patience(ticks: int = 100) -> Callable[[], None]:
     return tick
 
 
-def make_sleeping(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+def make_sleeping(search: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None) -> FakeTuner:
     time.sleep(600)
     raise AssertionError
 
@@ -367,7 +367,7 @@ def test_a_search_that_nobody_can_go_on_with_has_failed(search: SearchFolder, co
         Supervisor(search, count, [], make_dead, "fork").run(lambda session: None, patience())
 
 
-def make_dead(search: SearchFolder, spec: Spec, index: int, session: str) -> FakeTuner:
+def make_dead(search: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None) -> FakeTuner:
     raise RuntimeError("no such GPU")
 
 
