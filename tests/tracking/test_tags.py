@@ -163,8 +163,9 @@ def test_a_damaged_folder(recurrent: Recurrent, tmp_path: Path, content: str) ->
     place.spec.write_text(content)
     assert listed(recurrent, tmp_path) == (["b", "a"], "")
     refused(recurrent("sync", "b", cwd=tmp_path), "searches/b/spec.json: expected the spec of a search")
-    assert recurrent("delete", "b", "--yes", cwd=tmp_path).returncode == 0
-    assert listed(recurrent, tmp_path) == (["a"], "")
+    for left in (["b", "a"], ["a"]):  # nothing tells whether the runs of this name are those of the folder
+        assert recurrent("delete", "b", "--yes", cwd=tmp_path).returncode == 0
+        assert listed(recurrent, tmp_path) == (left, "")
 
 
 # ---- searches of earlier versions ----
@@ -182,7 +183,7 @@ def test_a_search_of_an_earlier_version_gets_the_new_tags(recurrent: Recurrent, 
     for run in client.search_runs([experiment.experiment_id], new):
         tags = found.pop(run.info.run_id)
         assert tags.items() <= run.data.tags.items(), "the old ones stay"
-        assert ours(run.data.tags) == tags
+        assert {name: tag for name, tag in ours(run.data.tags).items() if name != "session"} == tags
     assert not found
     (model,) = client.search_logged_models([experiment.experiment_id])
     assert model.tags["search_id"] == model.tags["recurrent.search_id"] == "old"
