@@ -106,15 +106,17 @@ def test_results_list_all_searches(recurrent: Recurrent, searched: Searched) -> 
     assert f"{begun:%Y-%m-%d %H:%M}" in done.stdout and done.stdout.endswith("kB  done\n")
 
 
-@pytest.mark.parametrize("status", ["KILLED", "RUNNING", "FAILED"])
-def test_a_stopped_search_says_how_it_goes_on(recurrent: Recurrent, searched: Searched, status: str) -> None:
+@pytest.mark.parametrize(("status", "state"), [("KILLED", "stopped"), ("RUNNING", "stopped"), ("FAILED", "failed")])
+def test_a_stopped_search_says_how_it_goes_on(
+    recurrent: Recurrent, searched: Searched, status: str, state: str
+) -> None:
     """The launcher of a search that MLflow calls RUNNING may have been killed."""
     searched.client.update_run(searched.parent.info.run_id, status=status)
     lock = SearchFolder(searched.folder / "searches" / "t").launcher_lock
     try:
         (line,) = strict(recurrent("results", "--json", cwd=searched.folder).stdout)
         assert (line["status"], line["resumable"], line["planned"]) == (status, True, 6)
-        assert recurrent("results", cwd=searched.folder).stdout.endswith("  stopped, --resume goes on\n")
+        assert recurrent("results", cwd=searched.folder).stdout.endswith(f"  {state}, --resume goes on\n")
         with lock:
             (line,) = strict(recurrent("results", "--json", cwd=searched.folder).stdout)
         assert not line["resumable"], "a launcher runs it"
