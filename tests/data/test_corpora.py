@@ -156,11 +156,12 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "wikitext-2-raw or the path of a UTF-8 text file, got {}, which does not exist"
     )
     assert failure("no\nwhere.txt") == missing.format(r"'no\nwhere.txt'")
-    assert failure("empty.txt/text") == missing.format("'empty.txt/text'")
+    assert failure("empty.txt/text") == missing.format("'empty.txt/text'") + "; did you mean 'text8'?"
     assert failure("folder") == "corpus: expected a text file, got the folder 'folder'"
     assert failure("") == "corpus: expected a text file, got the folder ''"
     assert failure("pipe") == "corpus: expected a regular text file, got 'pipe'"
-    assert failure("latin.txt") == "corpus: expected UTF-8 text, got other bytes at byte 6 of 'latin.txt'"
+    latin = "corpus: expected UTF-8 text, got other bytes at byte 6 of 'latin.txt'"
+    assert failure("latin.txt") == f"{latin}; -o encoding=latin-1 names another encoding"
     assert failure("empty.txt") == "corpus: expected at least 1,000 characters, got the empty file 'empty.txt'"
     assert failure("mark.txt") == "corpus: expected at least 1,000 characters, got the empty file 'mark.txt'"
     assert failure("short.txt") == "corpus: expected at least 1,000 characters, got 999 in 'short.txt'"

@@ -77,7 +77,8 @@ def test_the_tasks_are_the_files() -> None:
 
 @pytest.mark.parametrize("name", ["addition", "", "base", "__init__", "Adding", "../tasks/adding"])
 def test_an_unknown_task_lists_the_known_ones(name: str) -> None:
-    line = f"task: expected one of {', '.join(TASKS)}, or a file .npz or .py, got {name!r}"
+    hint = "; did you mean 'adding'?" if name in ("addition", "Adding") else ""
+    line = f"task: expected one of {', '.join(TASKS)}, or a file .npz or .py, got {name!r}{hint}"
     with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
         find.task_class(name)
     with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
@@ -286,7 +287,7 @@ class Typed(Task):
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(find, "task_class", lambda name: Typed)
+    monkeypatch.setattr(find, "task_class", lambda name, copy: Typed)
 
 
 WRONG_VALUES = {
@@ -312,9 +313,10 @@ def test_a_value_of_each_type(typed: None) -> None:
         find.make("typed", {"whole": str(2**31)})
 
 
-@pytest.mark.parametrize("option", ["lenght", "", "metric", "Train"])
-def test_an_unknown_option_lists_the_known_ones(option: str) -> None:
-    line = f"-o: expected one of length, online, test, train, val, variant, got {option!r}"
+@pytest.mark.parametrize(("option", "near"), [("lenght", "length"), ("", ""), ("metric", ""), ("Train", "train")])
+def test_an_unknown_option_lists_the_known_ones(option: str, near: str) -> None:
+    hint = f"; did you mean {near!r}?" if near else ""
+    line = f"-o: expected one of length, online, test, train, val, variant, got {option!r}{hint}"
     with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
         find.make("adding", {"train": "10", option: "3"})
 
