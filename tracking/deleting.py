@@ -10,8 +10,8 @@ from mlflow.utils.uri import is_local_uri
 
 from tracking.models import remove_models
 from tracking.paging import deleted_runs
-from tracking.root import inside, resolved
-from tracking.searches import searches_of, spec_id, trial_runs
+from tracking.root import ARTIFACTS, inside, resolved
+from tracking.searches import delete_others, spec_id, trial_runs
 from tracking.tags import filters, ours
 from tracking.views import drop_view
 
@@ -27,9 +27,8 @@ def delete_search(client: MlflowClient, parent: Run) -> None:
         for run in same:
             client.delete_run(run.info.run_id)
     drop_view(client, parent.info.experiment_id, name)
-    for one in searches_of(client, name):  # a slow server may have made a second one
-        if spec_id(one) == spec_id(parent):
-            client.delete_run(one.info.run_id)
+    delete_others(client, parent)
+    client.delete_run(parent.info.run_id)
 
 
 def trash(client: MlflowClient, name: str, search: str | None) -> list[Run]:
@@ -52,7 +51,7 @@ def empty_trash(client: MlflowClient, file: Path, some: list[Run]) -> None:
     """
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    store = SqlAlchemyStore(client.tracking_uri, (file.parent / "mlartifacts").as_uri())
+    store = SqlAlchemyStore(client.tracking_uri, (file.parent / ARTIFACTS).as_uri())
     models = set(store._get_deleted_logged_models())
     for run in some:
         made = {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
