@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from tracking.errors import BadInput, Denied, RecurrentError, StoreError, Unreachable
-from tracking.root import ARTIFACTS, begin, follow, keep, recorded
+from tracking.root import ARTIFACTS, LOCKED_SECONDS, begin, follow, keep, recorded
 from tracking.storable import check_storable
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 SQLITE = "sqlite:///"
 IMMUTABLE = "?immutable=1&uri=true"  # words of SQLite and of SQLAlchemy
 MAKING_SECONDS = 150.0  # longest wait for a process that makes the database; MLflow itself tries a bad file for 100 s
-LOCKED_SECONDS = 5.0  # longest wait of `tune` for another process that writes to the database
 DENIED = ("UNAUTHENTICATED", "PERMISSION_DENIED", "ENDPOINT_NOT_FOUND")  # HTTP's 401, 403 and 404
 FAILED_REQUEST = ("failed with exception", "failed with timeout exception")  # MLflow's words for no answer in time
 SETTINGS = {
