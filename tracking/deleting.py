@@ -31,15 +31,15 @@ def delete_search(client: MlflowClient, parent: Run) -> None:
     client.delete_run(parent.info.run_id)
 
 
-def trash(client: MlflowClient, name: str, search: str | None) -> list[Run]:
+def trash(client: MlflowClient, name: str, own_id: str | None) -> list[Run]:
     """The deleted runs of a search, its own run last.
 
     Args:
-        search: the id of the search; None for all searches that had the name.
+        own_id: the id of the search; None for all searches that had the name.
     """
     gone = deleted_runs(client, *filters(search_id=name))
     known = {spec_id(run) for run in gone if ours(run.data.tags).get("kind") == "search"}
-    ids = known if search is None else {search}
+    ids = known if own_id is None else {own_id}
     own = [run for run in gone if spec_id(run) in ids and ours(run.data.tags).get("kind") in ("search", "trial")]
     return sorted(own, key=lambda run: ours(run.data.tags)["kind"] == "search")
 

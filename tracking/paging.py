@@ -11,12 +11,12 @@ T = TypeVar("T")
 AT_ONCE = 1_000  # experiments named in one request; a database takes a limited number of values in a query
 
 
-def all_pages(search: Callable[..., PagedList[T]], *arguments: Any, **named: Any) -> list[T]:
+def all_pages(ask: Callable[..., PagedList[T]], *arguments: Any, **named: Any) -> list[T]:
     """What `search(*arguments, **named)` finds, page after page."""
-    page = search(*arguments, **named)
+    page = ask(*arguments, **named)
     found = list(page)
     while page.token:
-        page = search(*arguments, **named, page_token=page.token)
+        page = ask(*arguments, **named, page_token=page.token)
         found += page
     return found
 

@@ -122,12 +122,12 @@ def own_trials(parent: Run, children: list[Run]) -> dict[str, list[Run]]:
     return dict(sorted(found.items(), key=lambda item: int(item[0])))
 
 
-def sessions(client: MlflowClient, name: str, search: str) -> set[str]:
+def sessions(client: MlflowClient, name: str, own_id: str) -> set[str]:
     """The launchers that have run the trials of a search with this name and id, deleted ones too."""
     where = filters(kind="trial", search_id=name)
     found = runs(client, experiments(client, ViewType.ALL), *where, view=ViewType.ALL)
     tags = [ours(run.data.tags) for run in found]
-    return {some["session"] for some in tags if "session" in some and some.get("spec_id") == search}
+    return {some["session"] for some in tags if "session" in some and some.get("spec_id") == own_id}
 
 
 def spec_id(parent: Run) -> str:

@@ -69,7 +69,7 @@ def server(
         return
     if not file.is_file():  # MLflow would make an empty one
         raise StoreError(f"no record here: expected {file}, run `recurrent search` first")
-    port = _free_port(port)
+    port = free_port(port)
     tune(file)
     log = (file.parent if os.access(file.parent, os.W_OK) else Path(tempfile.mkdtemp())) / "mlflow-server.log"
     with _signals_interrupt(), _process(_command(file, port), log) as process:
@@ -78,7 +78,11 @@ def server(
         yield Server(url, log, process)
 
 
-def _free_port(port: int | None) -> int:
+def free_port(port: int | None) -> int:
+    """The port that a server here may take: `port`, or without one MLflow's usual port or any free one.
+
+    Raises BadInput for a port that is taken, or that browsers refuse.
+    """
     if port in BLOCKED:
         raise BadInput(f"port: expected one that browsers open, got {port}, which they refuse")
     for candidate in (USUAL_PORT, 0) if port is None else (port,):

@@ -31,12 +31,12 @@ def shared(folder: SearchFolder, uri: str) -> bool:
     return file is None or not file.resolve().is_relative_to(here.resolve())
 
 
-def check_copy(client: "MlflowClient", stored: str, search: str, folder: SearchFolder) -> None:
+def check_copy(client: "MlflowClient", stored: str, own_id: str, folder: SearchFolder) -> None:
     """Raises SearchStateError if another copy of this search's folder has gone on with it, or still may do so.
 
     Args:
         stored: the name of the search in the store.
-        search: its id.
+        own_id: the id of the search.
     """
     from tracking.searches import sessions
 
@@ -44,7 +44,7 @@ def check_copy(client: "MlflowClient", stored: str, search: str, folder: SearchF
     known = {event["session"] for event in starts}
     place = starts[-1].get("place", "") if starts else ""
     other = place if place and _holds(SearchFolder(Path(place)), folder) else ""
-    if other or sessions(client, stored, search) - known:
+    if other or sessions(client, stored, own_id) - known:
         name, got = folder.path.name, f"a copy of {other}" if other else "a copy: another one has gone on with it"
         raise SearchStateError(
             f"NAME: expected the only copy of the search {name!r} in {client.tracking_uri}, got {got};"

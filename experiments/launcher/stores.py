@@ -10,9 +10,9 @@ from tracking.errors import BadInput, RecurrentError
 from tracking.store import SQLITE, database
 
 
-def note(uri: str, folder: SearchFolder, search: str) -> dict[str, str]:
+def note(uri: str, folder: SearchFolder, own_id: str) -> dict[str, str]:
     """What the journal of a search says of its store. With another id the search has not been recorded yet."""
-    return {"store": named(uri, folder), "search": search}
+    return {"store": named(uri, folder), "search": own_id}
 
 
 def named(uri: str, folder: SearchFolder) -> str:
@@ -52,8 +52,8 @@ def _last_start(folder: SearchFolder) -> dict[str, Any] | None:
     return None
 
 
-def _is_same(folder: SearchFolder, search: str) -> bool:
+def _is_same(folder: SearchFolder, own_id: str) -> bool:
     """False if the search has become a new one since."""
     with suppress(OSError, RecurrentError):
-        return Spec.read(folder).id == search
+        return Spec.read(folder).id == own_id
     return True

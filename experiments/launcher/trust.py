@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
-def code_to_run(client: "MlflowClient", search: "Run", spec: dict[str, Any], trusted: bool, to: Path) -> Copy | None:
+def code_to_run(client: "MlflowClient", parent: "Run", spec: dict[str, Any], trusted: bool, to: Path) -> Copy | None:
     """The code of a user's task as the search has run it; None for another task, and for a search of an early version.
 
     It is the copy in the folder of this search, else the one in the record. Another search may have the same name here.
@@ -37,7 +37,7 @@ def code_to_run(client: "MlflowClient", search: "Run", spec: dict[str, Any], tru
     if spec["task"].endswith(".py") and is_server(client) and not trusted:
         expected = "--trust-task: expected with a task whose code comes from a server, got none"
         raise BadInput(f"{expected}; it would run {Path(spec['task']).name} with your rights")
-    return checked(code, download_code(client, search, code, to))
+    return checked(code, download_code(client, parent, code, to))
 
 
 def _holds(folder: SearchFolder, spec: dict[str, Any]) -> bool:

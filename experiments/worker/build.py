@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def make_tuner(
-    search: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None = None
+    folder: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None = None
 ) -> "SearchTuner":
     """The tuner of one worker.
 
     Args:
-        search: the search's folder.
+        folder: of the search.
         index: of the worker.
         session: names the worker's launcher.
         memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
@@ -41,8 +41,8 @@ def make_tuner(
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, search.code))
-    train, val = load_splits(search, session, task, spec.seed)
+    task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, folder.code))
+    train, val = load_splits(folder, session, task, spec.seed)
     space = RecurrentSpace(
         **space_arguments(spec, task), **training_arguments(spec, task, len(train[0])), gpus=len(gpus)
     )
@@ -50,7 +50,7 @@ def make_tuner(
     space.declare_hyperparameters(hyperparameters)
     objective = keras_tuner.Objective(f"val_{task.metric}", task.direction)
     how = session, pruner(spec.pruner, spec.epochs), spec.allocate
-    oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, *how)
+    oracle = StudyOracle(folder, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, *how)
     return RecurrentTuner(oracle, space, spec, task, train, val, index, memory_limit)
 
 

@@ -1,9 +1,9 @@
 """MLflow's UI on the searches of this folder."""
 
 import argparse
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
-from experiments.cli.parsing import add_tracking_uri, whole
+from experiments.cli.parsing import add_tracking_uri, search_name, whole
 from experiments.system.console import console, waiting
 
 EXAMPLE = "recurrent ui --port 5000"
@@ -12,10 +12,31 @@ SHOWN = 5  # the most links that are printed; those of the newest searches
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", metavar="N", type=whole(1), help="port of the server (default: 5000, or a free one)")
+    text = "Optuna's dashboard on the search of this folder, read-only; it needs the extra optuna-dashboard"
+    parser.add_argument("--optuna", metavar="NAME", type=search_name, help=text)
     add_tracking_uri(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
+    return _optuna(parsed.optuna, parsed.port) if parsed.optuna else _mlflow(parsed)
+
+
+def _optuna(name: str, port: int | None) -> int:
+    from experiments.config.folders import SEARCHES, SearchFolder
+    from experiments.launcher.dashboard import HOST, dashboard
+    from tracking.ui import free_port
+
+    free, screen = free_port(port), console()
+    with waiting(screen, "Optuna's dashboard starts ..."):
+        made = dashboard(SearchFolder(SEARCHES / name), free)
+    with made as server:
+        screen.print(f"{name}: http://{HOST}:{free}\nCtrl-C ends the server", soft_wrap=True)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    return 0
+
+
+def _mlflow(parsed: argparse.Namespace) -> int:
     from tracking.searches import all_searches, search_name
     from tracking.store import connect, resolve, working
     from tracking.ui import server
