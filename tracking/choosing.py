@@ -59,8 +59,8 @@ def chosen(client: MlflowClient, parent: Run, choice: Choice, warn: Callable[[st
         raise SearchStateError(f"export: expected a search with a completed trial, got {name!r}, which has none")
     fitting, models = _fitting(found, choice), logged_models(client, parent)
     first, there = _first(found, fitting), [trial for trial in fitting if trial["run_id"] in models]
-    running = found["status"] != "FINISHED"  # or it was killed: then a better model may be on its way
-    if not there or (first not in there and running):
+    unsure = found["status"] != "FINISHED"  # it was killed or runs: then a better model may be on its way
+    if not there or (unsure and first not in there and first["score"] != _first(found, there)["score"]):
         raise SearchStateError(
             f"export: expected {choice}, {_named(first)}, with its model in MLflow, got {_kept(found, models)};"
             f" `recurrent search … --name {name} --resume` sends what is still on disk"

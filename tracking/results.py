@@ -7,9 +7,9 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tracking.ranking import NONE, preference, preferred, tied
+from tracking.ranking import NONE
 from tracking.searches import all_trials, search_name, spec_of
-from tracking.standing import by_cell, candidates, ranked
+from tracking.standing import conclusions, ranked
 from tracking.tags import ours
 
 __all__ = ["ranked", "results"]
@@ -38,15 +38,8 @@ def results(client: MlflowClient, parent: Run, prefer: str | None = None) -> dic
             for run in all_trials(client, parent)
         ],
     }
-    known, direction = candidates(found["trials"]), found["direction"]
-    first = preferred(known, direction, preference(found["prefer"]), found["floors"])
-    found |= {
-        "ranking": [trial["trial"] for trial in ranked(found)],
-        "tied": [f"{one.number:04d}" for one in tied(known, direction)],
-        "preferred": None if first is None else f"{first.number:04d}",
-    }
     # Of a mixed search each combination of cells that was tried counts as one.
-    return {**found, "cells": by_cell(found, [] if spec.get("mixed") else spec.get("cells", []))}
+    return {**found, **conclusions(found, [] if spec.get("mixed") else spec.get("cells", []))}
 
 
 def _trial(run: Run, metric: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tracking import ranking
-from tracking.ranking import Candidate
+from tracking.ranking import Candidate, preference, preferred
 
 OUTCOMES = ("completed", "pruned", "failed")
 
@@ -25,6 +25,25 @@ def candidates(trials: Iterable[dict[str, Any]]) -> list[Candidate]:
         for trial in trials
         if trial["score"] is not None
     ]
+
+
+def conclusions(found: dict[str, Any], cells: Sequence[str]) -> dict[str, Any]:
+    """What follows from the trials: their order, which of them tie, which one is to be taken, what each cell came to.
+
+    Args:
+        found: what `results` has of the search so far.
+        cells: that the search was asked for. Those that were tried are found in the trials.
+
+    Raises BadInput for a preference that is none.
+    """
+    known, direction = candidates(found["trials"]), found["direction"]
+    first = preferred(known, direction, preference(found["prefer"]), found["floors"])
+    return {
+        "ranking": [trial["trial"] for trial in ranked(found)],
+        "tied": [f"{one.number:04d}" for one in ranking.tied(known, direction)],
+        "preferred": None if first is None else f"{first.number:04d}",
+        "cells": by_cell(found, cells),
+    }
 
 
 def ranked(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -58,7 +77,7 @@ def by_cell(found: dict[str, Any], cells: Sequence[str]) -> list[dict[str, Any]]
     The best trial of a cell without a completed one is that with the best last score.
 
     Args:
-        cells: that the search was asked for. Those that were tried are found in the trials.
+        cells: as in `conclusions`.
     """
     order = standing(found)
     names = [trial["values"].get("cell") for trial in (*ranked(found), *order)]

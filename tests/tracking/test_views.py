@@ -42,8 +42,9 @@ def test_four_views_are_listed_in_order(experiment: tuple[MlflowClient, str]) ->
 def test_leaderboard_has_the_best_first(experiment: tuple[MlflowClient, str], direction: str, ascending: bool) -> None:
     assert write_views(*experiment, "accuracy", direction)
     state = state_of(experiment, "leaderboard")
-    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`best/accuracy`", ascending)
-    assert {"params.`architecture`", "metrics.`best/accuracy`", "metrics.`cost/parameters`"} <= set(
+    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`reached/accuracy`", ascending)
+    wanted = {"params.`architecture`", "tags.`recurrent.outcome`", "metrics.`reached/epochs`"}
+    assert wanted | {f"metrics.`{key}`" for key in ("best/accuracy", "reached/accuracy", "cost/parameters")} <= set(
         state["selectedColumns"]
     )
 
