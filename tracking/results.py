@@ -1,22 +1,30 @@
 """What a search found, read only from MLflow."""
 
 import math
+import re
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from tracking.ranking import NONE
 from tracking.searches import all_trials, search_name, spec_of
+from tracking.standing import conclusions, ranked
 from tracking.tags import ours
 
+__all__ = ["ranked", "results"]
 NOT_VALUES = ("architecture",)
 
 
-def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
-    """The search as one JSON object. A missing score is None. Statuses are MLflow's words."""
+def results(client: MlflowClient, parent: Run, prefer: str | None = None) -> dict[str, Any]:
+    """The search as one JSON object. A missing score is None. Statuses are MLflow's words.
+
+    Args:
+        prefer: as `--prefer` is typed; None for that of the search. Raises BadInput for what it cannot be.
+    """
     spec = spec_of(parent)
     metrics = parent.data.metrics.items()
-    return {
+    found = {
         "search": search_name(parent),
         "task": spec["task"],
         "metric": spec["metric"],
@@ -24,11 +32,14 @@ def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
         "status": parent.info.status,
         "stopped": ours(parent.data.tags).get("stopped"),
         "floors": {key.removeprefix("floor/"): value for key, value in metrics if key.startswith("floor/")},
+        "prefer": spec.get("prefer", NONE) if prefer is None else prefer,
         "trials": [
             {**_trial(run, spec["metric"]), "executions": _executions(client, run, spec)}
             for run in all_trials(client, parent)
         ],
     }
+    # Of a mixed search each combination of cells that was tried counts as one.
+    return {**found, **conclusions(found, [] if spec.get("mixed") else spec.get("cells", []))}
 
 
 def _trial(run: Run, metric: str) -> dict[str, Any]:
@@ -39,6 +50,8 @@ def _trial(run: Run, metric: str) -> dict[str, Any]:
         "values": {key: _number(value) for key, value in params.items() if key not in NOT_VALUES},
         "score": metrics.get(f"best/{metric}"),
         "spread": metrics.get(f"best/{metric}_sd"),
+        "reached": _reached(metrics, metric),
+        "epochs": _whole(metrics.get("reached/epochs")),
         "test_score": metrics.get(f"test/{metric}"),
         "status": run.info.status,
         "outcome": tags.get("outcome"),
@@ -55,6 +68,15 @@ def _trial(run: Run, metric: str) -> dict[str, Any]:
         "kernel": tags.get("kernel"),
         "run_id": run.info.run_id,
     }
+
+
+def _reached(metrics: dict[str, float], metric: str) -> float | None:
+    """The score of a trial; without one the last score that it has reported. Earlier versions wrote the curve alone."""
+    for key in (f"best/{metric}", f"reached/{metric}"):
+        if key in metrics:
+            return metrics[key]
+    later = [key for key in metrics if re.fullmatch(rf"exec\d+/val_{re.escape(metric)}", key)]
+    return metrics.get(max(later, key=lambda key: int(key[4 : key.index("/")]), default=f"val_{metric}"))
 
 
 def _executions(client: MlflowClient, run: Run, spec: dict[str, Any]) -> list[float]:
@@ -79,9 +101,3 @@ def _number(text: str) -> int | float | str:
         except ValueError:
             continue
     return text
-
-
-def ranked(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """The trials with a score, best first."""
-    scored = [trial for trial in found["trials"] if trial["score"] is not None]
-    return sorted(scored, key=lambda trial: trial["score"], reverse=found["direction"] == "max")

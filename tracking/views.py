@@ -30,7 +30,7 @@ RUN_NAME = "attributes.`Run Name`"  # the column's id in the UI
 HORIZON = ("half_life_50", "half_life", "rate_50", "rate", "g50_g0", "tau_1pct", "tau_eff")
 # Columns and axes show these better. The UI adds a chart for each of them below ours, unless a deleted one is there.
 UNCHARTED = (
-    *("best/epoch", "best/execution", "best/model_score", "cost/seconds", "cost/parameters"),
+    *("best/epoch", "best/execution", "best/model_score", "cost/seconds", "cost/parameters", "reached/epochs"),
     *("cost/flops_per_token", "cost/flops_per_step", "cost/ms_per_step"),
     *(f"horizon/{moment}{name}" for moment in ("", "init_") for name in HORIZON),
     "horizon/task_lag",
@@ -107,7 +107,8 @@ def _note(experiment_id: str, present: str | None) -> dict[str, str]:
 
 def _tags(metric: str, ascending: bool, search: tuple[str, str] | None) -> dict[str, str]:
     """The tags of the views. The view of a search has a digest and no name, so that the UI's list stays short."""
-    trials = _table(TRIALS, f"metrics.`best/{metric}`", ascending, _trial_columns(metric))
+    # Pruned and failed trials have no best score. They stand where their last score puts them.
+    trials = _table(TRIALS, f"metrics.`reached/{metric}`", ascending, _trial_columns(metric))
     trials |= _charts(metric)
     states = {"overview": trials, "leaderboard": trials, "searches": _searches(metric), "failed": _failed()}
     # The UI lists the newest view first. Fixed numbers in place of times keep our order, and a second call writes the
@@ -134,14 +135,16 @@ def _digest(search: str) -> str:
 
 def _trial_columns(metric: str) -> Columns:
     return [
-        ("metrics", f"best/{metric}", 180),
+        ("metrics", f"reached/{metric}", 180),
+        ("tags", f"{PREFIX}outcome", 110),
+        ("metrics", "reached/epochs", 130),
         ("metrics", "cost/parameters", 140),
         ("metrics", "cost/seconds", 120),
         ("tags", SEARCH, 140),
         ("params", "learning_rate", 130),
         ("params", "dropout", 90),
+        ("metrics", f"best/{metric}", 180),
         ("metrics", "best/epoch", 110),
-        ("tags", f"{PREFIX}outcome", 110),
         ("params", "architecture", 160),
     ]
 
@@ -186,10 +189,12 @@ def _table(where: str, order: str, ascending: bool, columns: Columns) -> State:
 
 def _charts(metric: str) -> State:
     """One chart of parallel coordinates, and below it, in two columns: cost and score, curves, scores, losses."""
-    best = f"best/{metric}"
+    best, reached = f"best/{metric}", f"reached/{metric}"
     # The last metric gives the colour. Only the logarithms of learning rates spread out, and the UI has no such axis.
-    axes = {"selectedParams": ["cell", "depth", "width"], "selectedMetrics": ["hp/log10_learning_rate", best]}
-    plane = {"xaxis": {"key": "cost/parameters", "type": "METRIC"}, "yaxis": {"key": best, "type": "METRIC"}}
+    # The epochs mark the trials that were pruned.
+    metrics = ["hp/log10_learning_rate", "reached/epochs", reached]
+    axes = {"selectedParams": ["cell", "depth", "width"], "selectedMetrics": metrics}
+    plane = {"xaxis": {"key": "cost/parameters", "type": "METRIC"}, "yaxis": {"key": reached, "type": "METRIC"}}
     shown = [
         _chart("PARALLEL", "values", "all", **axes, showAllRuns=True),
         _chart("SCATTER", "trials", "cost", **plane),
@@ -197,7 +202,7 @@ def _charts(metric: str) -> State:
         _chart("BAR", "trials", best, metricKey=best),
         _curve("loss"),
     ]
-    hidden = [_chart("BAR", "trials", key, metricKey=key, deleted=True) for key in UNCHARTED]
+    hidden = [_chart("BAR", "trials", key, metricKey=key, deleted=True) for key in (*UNCHARTED, reached)]
     sections = [_section("values", "Values and score", 1), _section("trials", "Trials", 2)]
     return {"compareRunSections": sections, "compareRunCharts": shown + hidden}
 

@@ -51,7 +51,8 @@ def test_results_as_json(searched: Searched) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     found = strict(done.stdout)
     contract = {"search", "task", "metric", "direction", "floors", "trials"}
-    assert set(found) == contract | {"status", "stopped"}
+    concluded = {"prefer", "ranking", "tied", "preferred", "cells"}
+    assert set(found) == contract | concluded | {"status", "stopped"}
     expected = ("t", "adding", "mse", "min")
     assert (found["search"], found["task"], found["metric"], found["direction"]) == expected
     assert found["floors"] == pytest.approx({"no_memory": 1 / 6, "half_memory": 1 / 12})
@@ -103,7 +104,7 @@ def test_results_list_all_searches(recurrent: Recurrent, searched: Searched) -> 
     done = recurrent("results", cwd=searched.folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split()[:3] == ["t", "adding", "MSE"] and "6/6 trials" in done.stdout
-    assert f"{begun:%Y-%m-%d %H:%M}" in done.stdout and done.stdout.endswith("kB  done\n")
+    assert f"{begun:%Y-%m-%d %H:%M}" in done.stdout and done.stdout.endswith("B  done\n")
 
 
 @pytest.mark.parametrize(("status", "state"), [("KILLED", "stopped"), ("RUNNING", "stopped"), ("FAILED", "failed")])
