@@ -25,8 +25,8 @@ def strict(text: str) -> Any:
 
 
 def by_hand(mse: float) -> str:
-    """The verdict of a score of adding: floors 1/6 and 1/12, solved at 0.001, a margin of a twentieth of the way."""
-    passed = [name for name, floor in (("half", 1 / 12), ("no", 1 / 6)) if mse <= floor - 0.05 * (floor - 0.001)]
+    """The verdict of a score of adding: floors 1/6 and 1/12, solved at 0.001, a margin of a tenth of the way."""
+    passed = [name for name, floor in (("half", 1 / 12), ("no", 1 / 6)) if mse <= floor - 0.1 * (floor - 0.001)]
     if mse <= 0.001:
         return "solved"
     return f"learning, above {passed[0]} memory" if passed else "no better than no memory"
