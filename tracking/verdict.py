@@ -11,8 +11,8 @@ is above 1, to 0 if less is better and no floor is below 0. Elsewhere there is n
     0.56    learning, above no memory    0.5 + 0.1 * (0.99 - 0.5) = 0.549 is passed
     0.995   solved
 
-With the 2,000 validation samples that most tasks have, the margin of the weakest floor is 3.8 or more standard errors of
-a model without memory. A smaller split gives less certainty.
+With the 2,000 validation samples that most tasks have, the margin of the weakest floor is 3.8 or more standard errors
+of a model without memory. A smaller split gives less certainty.
 """
 
 import math
