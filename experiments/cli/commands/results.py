@@ -6,38 +6,78 @@ import sys
 from datetime import datetime
 from typing import Any
 
-from experiments.cli.parsing import add_tracking_uri
+from experiments.cli.parsing import add_prefer, add_tracking_uri
 from experiments.system.console import console
 from tracking.as_json import as_json
 from tracking.errors import BadInput
 
 STATES = {"FINISHED": "done", "RUNNING": "running", "KILLED": "stopped", "FAILED": "failed"}  # MLflow's words
-EXAMPLE = "recurrent results add50 --json"
+EXAMPLE = "recurrent results add50 --all --sort parameters"
+FORMS = {
+    "json": "one JSON object instead of tables",
+    "csv": "the trials as CSV, with every column",
+    "markdown": "the trials as a table of Markdown",
+    "latex": "the trials as a table of LaTeX",
+}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="the search; without it all searches are listed")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    parser.add_argument("--all", action="store_true", help="all trials, not the first 12 and the best of each cell")
+    text = "order the trials by this column, for example parameters; an unknown one answers with all of them"
+    parser.add_argument("--sort", metavar="COLUMN", help=text)
+    forms = parser.add_mutually_exclusive_group()
+    for name, text in FORMS.items():
+        forms.add_argument(f"--{name}", action="store_true", help=text)
+    add_prefer(parser)
     add_tracking_uri(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    from tracking.results import results
-    from tracking.searches import all_searches, existing_search
+    from tracking.searches import all_searches
     from tracking.store import connect, resolve, working
 
     uri = resolve(parsed.tracking_uri)
-    if not parsed.name:
-        with working(uri):
-            searches = all_searches(connect(uri))
-        found = [*filter(None, map(_line_or_warning, searches))]
-        print(as_json(found) if parsed.json else _listed(found) if searches else _none(uri))
-        return 0
-    if not parsed.json:
-        return show(parsed.name, uri)
+    if parsed.name:
+        return _one(parsed, uri)
+    for flag, given in _of_one_search(parsed).items():
+        if given:
+            raise BadInput(f"{flag}: expected NAME with it, got none")
     with working(uri):
-        shown = results(*existing_search(parsed.name, uri))
-    print(as_json(shown))
+        searches = all_searches(connect(uri))
+    found = [*filter(None, map(_line_or_warning, searches))]
+    print(as_json(found) if parsed.json else _listed(found) if searches else _none(uri))
+    return 0
+
+
+def _of_one_search(parsed: argparse.Namespace) -> dict[str, Any]:
+    """The options that need the name of a search, by their flags."""
+    names = ("all", "sort", "csv", "markdown", "latex", "prefer")
+    return {f"--{name}": getattr(parsed, name) for name in names}
+
+
+def _one(parsed: argparse.Namespace, uri: str) -> int:
+    """Prints one search in the form that is asked for."""
+    from experiments.cli.columns import as_csv, as_latex, as_markdown, sorted_by
+    from experiments.cli.tables import LIMIT, leaderboard
+    from tracking.results import results
+    from tracking.searches import existing_search
+    from tracking.standing import standing
+    from tracking.store import working
+
+    with working(uri):
+        found = results(*existing_search(parsed.name, uri), parsed.prefer)
+    trials = sorted_by(found, standing(found), parsed.sort) if parsed.sort else standing(found)
+    made = {"csv": as_csv, "markdown": as_markdown, "latex": as_latex}
+    form = next((make for name, make in made.items() if getattr(parsed, name)), None)
+    if parsed.json:
+        print(as_json({**found, "trials": trials} if parsed.sort else found))
+    elif form is None:
+        leaderboard(console(), found, trials if parsed.sort else None, parsed.all)
+    else:
+        print(form(found, trials if parsed.all else trials[:LIMIT]))
+        if len(trials) > LIMIT and not parsed.all:
+            print(f"recurrent results: the first {LIMIT} of {len(trials)} trials; --all has all", file=sys.stderr)
     return 0
 
 
@@ -122,27 +162,25 @@ def _texts(one: dict[str, Any]) -> list[str]:
     return [one["search"], title(one["task"]), score, f"{done}/{one['planned']} trials", begun, size, state]
 
 
-def show(name: str, uri: str, hints: bool = False) -> int:
-    """Prints the tables of a search; returns the exit code.
+def show(name: str, uri: str) -> int:
+    """Prints the tables of a search, its answer, and what to do next.
 
-    Args:
-        hints: also print what to do next. The exit code is then 1 if no trial has a score, otherwise always 0.
+    Returns the exit code, 1 if no trial has a score.
     """
     from experiments.cli.conclusion import conclusion
     from experiments.cli.tables import leaderboard
-    from tracking.results import ranked, results
+    from tracking.results import results
     from tracking.searches import existing_search
     from tracking.store import working
 
     screen = console()
     with working(uri):
         found = results(*existing_search(name, uri))
-    leaderboard(screen, found, ranked(found))
+    leaderboard(screen, found)
     conclusion(screen, found)
-    if not hints:
-        return 0
-    screen.print(_next(name, uri, bool(ranked(found))), soft_wrap=True)
-    return 0 if ranked(found) else 1
+    best = bool(found["ranking"])
+    screen.print(_next(name, uri, best), soft_wrap=True)
+    return 0 if best else 1
 
 
 def _next(name: str, uri: str, best: bool) -> str:
