@@ -134,3 +134,17 @@ def test_unknown_words_are_refused(experiment: tuple[MlflowClient, str]) -> None
         dashboard_link("", "1", "dashboard")
     with pytest.raises(ValueError, match="direction: expected min or max, got 'down'"):
         write_views(*experiment, "mse", "down")
+
+
+def test_floors_are_lines_beside_the_curves_of_the_score(experiment: tuple[MlflowClient, str]) -> None:
+    assert write_views(*experiment, "mse", "min", floors=["no_memory", "half_memory"])
+    charts = state_of(experiment, "overview")["compareRunCharts"]
+    lines = {chart["metricKey"]: chart for chart in charts if chart["type"] == "LINE"}
+    floors = ["floor/no_memory", "floor/half_memory"]
+    assert lines["val_mse"]["selectedMetricKeys"] == ["val_mse", *floors]
+    assert lines["loss"]["selectedMetricKeys"] == ["loss"], "a floor is a score"
+    assert {key: chart["deleted"] for key, chart in lines.items()} == {
+        "val_mse": False,
+        "loss": False,
+        **dict.fromkeys(floors, True),
+    }, "no chart of a floor alone"

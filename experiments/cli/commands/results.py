@@ -3,13 +3,14 @@
 import argparse
 import shlex
 import sys
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from experiments.cli.parsing import add_prefer, add_tracking_uri
 from experiments.system.console import console
 from tracking.as_json import as_json
-from tracking.errors import BadInput
+from tracking.errors import BadInput, RecurrentError
 
 STATES = {"FINISHED": "done", "RUNNING": "running", "KILLED": "stopped", "FAILED": "failed"}  # MLflow's words
 EXAMPLE = "recurrent results add50 --all --sort parameters"
@@ -162,20 +163,29 @@ def _texts(one: dict[str, Any]) -> list[str]:
     return [one["search"], title(one["task"]), score, f"{done}/{one['planned']} trials", begun, size, state]
 
 
-def show(name: str, uri: str) -> int:
+def show(name: str, uri: str, ended: bool = False) -> int:
     """Prints the tables of a search, its answer, and what to do next.
+
+    Args:
+        ended: the search has just ended; MLflow gets its answer, too.
 
     Returns the exit code, 1 if no trial has a score.
     """
     from experiments.cli.conclusion import conclusion
     from experiments.cli.tables import leaderboard
+    from tracking.description import describe
     from tracking.results import results
     from tracking.searches import existing_search
     from tracking.store import working
 
     screen = console()
     with working(uri):
-        found = results(*existing_search(name, uri))
+        client, parent = existing_search(name, uri)
+        found = results(client, parent)
+    if ended:
+        # What the user sees next does not need it, and a store that is away now was told of before.
+        with suppress(RecurrentError), working(uri):
+            describe(client, parent, found)
     leaderboard(screen, found)
     conclusion(screen, found)
     best = bool(found["ranking"])
