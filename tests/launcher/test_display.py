@@ -10,6 +10,7 @@ from experiments.cli.tables import leaderboard
 from experiments.launcher.display import Display
 from experiments.launcher.progress import Progress
 from tracking.journal import Journal
+from tracking.standing import conclusions
 
 FLOORS = {"no_memory": 1 / 6}
 
@@ -20,7 +21,9 @@ def trial(number: int, architecture: str, score: float | None, outcome: str = "c
         "architecture": architecture,
         "values": {"cell": architecture.split("-")[0], "learning_rate": 0.0012345},
         "score": score,
-        "spread": 0.01234,
+        "reached": 0.5 if score is None and outcome == "pruned" else score,
+        "epochs": 3,
+        "spread": None if score is None else 0.01234,
         "parameters": 1_812_345,
         "seconds": 125.0,
         "flops_per_token": 8_768.0,
@@ -30,24 +33,27 @@ def trial(number: int, architecture: str, score: float | None, outcome: str = "c
     }
 
 
-def shown(trials: list[dict[str, Any]], width: int = 80) -> str:
-    found = {
+def shown(trials: list[dict[str, Any]], width: int = 80, prefer: str = "none") -> str:
+    found: dict[str, Any] = {
         "search": "s",
         "task": "adding",
         "metric": "mse",
         "direction": "min",
         "floors": FLOORS,
         "status": "FINISHED",
+        "prefer": prefer,
+        "trials": trials,
     }
+    found |= conclusions(found, ["lstm"])
     console = Console(file=io.StringIO(), width=width)
-    leaderboard(console, {**found, "trials": trials}, [one for one in trials if one["score"] is not None])
+    leaderboard(console, found)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     return str(text)
 
 
 def test_numbers_are_whole_where_an_architecture_is_long() -> None:
     text = shown([trial(0, "simple_rnn-128+lstm-128+simple_rnn-128+gru-128", 0.23456)])
-    for whole in ("0.2346", "0.012", "1,812,345", "0.001234", "2 min 5 s", "0000"):
+    for whole in ("0.2346", "0.012", "1,812,345", "0.001234", "0000"):
         assert whole in text
     assert "…" not in text
     assert not any(line.endswith(" ") for line in text.splitlines())
@@ -60,6 +66,8 @@ def test_costs_are_shown_where_there_is_room() -> None:
     assert "parameters" in headings and "flops/token  ms/step" in headings
     assert "8.77k" in row and "12.3 " in row
     assert "flops" not in shown(one, width=99) and "ms/step" not in shown(one, width=99)
+    one[0]["spread"] = None
+    assert "2 min 5 s" in shown(one), "without spreads there is room for the time"
 
 
 def test_spreads_are_shown_where_one_trial_has_one() -> None:
@@ -72,11 +80,41 @@ def test_spreads_are_shown_where_one_trial_has_one() -> None:
 def test_pruned_and_failed_trials_are_told_of() -> None:
     text = shown([trial(0, "gru-16", 0.1), trial(1, "gru-32", None, "pruned"), trial(2, "gru-48", None, "failed")])
     assert "1 of 3 trials were pruned" in text
+    rows = [line.split() for line in text.splitlines() if line.endswith(("  0000", "  0001", "  0002"))]
+    assert rows[0] == ["gru-16", "0.1", "0.012", "0.1", "3", "1", "1", "1", "0000"], "what the cell came to"
+    assert [row[:2] + row[-3:] for row in rows[1:]] == [
+        ["gru-16", "0.1", "0.001234", "3", "0000"],
+        ["gru-32", "0.5", "3", "pruned", "0001"],
+        ["gru-48", "-", "3", "failed", "0002"],
+    ]
+    assert ["lstm", "-", "-", "0", "0", "0", "0", "-"] in [line.split() for line in text.splitlines()], "never tried"
     assert "trial 0002 gru-48 failed: diverged in epoch 0: loss is nan" in text
 
 
 def test_a_search_without_a_score() -> None:
     assert "no trial has completed" in shown([trial(0, "gru-16", None, "failed")])
+    text = shown([trial(0, "gru-16", None, "pruned")])
+    assert "no trial has completed" in text and "Best by cell" in text
+
+
+def test_twelve_rows_and_the_best_of_each_cell() -> None:
+    trials = [trial(number, "gru-16", number / 100) for number in range(20)] + [trial(20, "simple_rnn-16", 9.0)]
+    for one in trials:
+        one["spread"] = None
+    text = shown(trials)
+    assert "Best 12 of 21 trials" in text
+    below = text[text.index("Best 12 of 21 trials") :]
+    assert [line.split()[-1] for line in below.splitlines()[2:]] == [f"{number:04d}" for number in (*range(12), 20)]
+
+
+def test_ties_and_the_preferred_one_are_told_of() -> None:
+    trials = [trial(0, "gru-64", 0.1), trial(1, "gru-32", 0.105), trial(2, "gru-16", 0.2)]
+    for one, size in zip(trials, (900, 800, 10), strict=True):
+        one["parameters"], one["spread"] = size, 0.01
+    text = shown(trials, prefer="small:100%")
+    assert "2 trials tie with the best score; the smallest one comes first" in text
+    assert "--prefer small:100% takes trial 0001 gru-32: MSE 0.105, 800 parameters, 12.3 ms/step" in text
+    assert "--prefer" not in shown(trials)
 
 
 def test_lines_count_up(tmp_path: Path) -> None:
