@@ -9,7 +9,6 @@ from mlflow.entities import Run, RunTag
 
 from tracking.answer import answer
 from tracking.caveats import best_by_cell
-from tracking.store import uri_arguments
 from tracking.tags import PREFIX
 from tracking.text import format_count, format_number, format_spread, metric_name
 
@@ -26,7 +25,7 @@ def describe(client: MlflowClient, parent: Run, found: Mapping[str, Any]) -> boo
 
     Returns whether the run has the description now.
     """
-    tags, text = parent.data.tags, description(dict(found), uri_arguments(client.tracking_uri))
+    tags, text = parent.data.tags, description(dict(found))
     present = tags.get(NOTE)
     if present and digest(present) != tags.get(OURS):
         return False
@@ -39,15 +38,9 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def description(found: dict[str, Any], arguments: list[str]) -> str:
-    """The text, in Markdown.
-
-    Args:
-        arguments: what a command needs to find the store.
-    """
-    paragraphs = ["\n\n".join(answer(found)), *_table(found)]
-    call = " ".join(["recurrent results", found["search"], *arguments])
-    return "\n\n".join([*paragraphs, f"All numbers: `{call}`"])
+def description(found: dict[str, Any]) -> str:
+    """The text, in Markdown. It does not have the search's name, which may change."""
+    return "\n\n".join([*answer(found), *_table(found)])
 
 
 def _table(found: dict[str, Any]) -> list[str]:

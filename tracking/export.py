@@ -58,7 +58,8 @@ def export(
         card["search"] = name  # it may have been renamed
         card["chosen"] = str(choice)
         card["executions"] = trial["executions"]
-        judged = verdict(card["model_score"], card["direction"], card["floors"], card.get("solved"))
+        card["solved"] = card.get("solved")  # an early version did not write it down
+        judged = verdict(card["model_score"], card["direction"], card["floors"], card["solved"])
         card["verdict"] = None if judged is None else str(judged)
         card["execution_reason"] = reason(trial["executions"], card["direction"], card["execution"])
         prepare(file)

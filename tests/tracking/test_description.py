@@ -14,23 +14,19 @@ ONE = found(
 
 
 def test_the_text() -> None:
-    assert description(ONE, ["--tracking-uri", "http://localhost:5000"]).split("\n") == [
+    assert description(ONE).split("\n") == [
         *"\n\n".join(answer(ONE)).split("\n"),
         "",
         "| cell | best | MSE | verdict | learning rate | parameters | trial |",
         "| --- | --- | --- | --- | --- | --- | --- |",
         "| gru | gru-32 | 0.0005 ± 0.0001 | solved | 0.01 | 38,081 | 0000 |",
         "| lstm | lstm-32 | 0.1 | learning, above no memory | 0.02 | 1,000 | 0001 |",
-        "",
-        "All numbers: `recurrent results t --tracking-uri http://localhost:5000`",
     ]
 
 
 def test_a_search_without_a_score_has_no_table() -> None:
-    text = description(found(trial("0000", "gru", None)), [])
-    assert text == (
-        "There is no answer yet: no candidate has completed (1 failed of 1).\n\nAll numbers: `recurrent results t`"
-    )
+    text = description(found(trial("0000", "gru", None)))
+    assert text == "There is no answer yet: no candidate has completed (1 failed of 1)."
 
 
 def test_it_is_written_again_until_the_user_writes_something_else(desk: Desk) -> None:

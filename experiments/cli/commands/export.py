@@ -70,7 +70,7 @@ def run(parsed: argparse.Namespace) -> int:
     if len(card["executions"]) > 1:
         print(f"execution {card['execution']}, counted from 0, is {card['execution_reason']}")
     print(f"validation {name} {val}, recorded {recorded}; test {name} {format_number(card['test_score'])}")
-    marks = marks_line(card["floors"], card.get("solved"), card["direction"])
+    marks = marks_line(card["floors"], card["solved"], card["direction"])
     print(f"models with less memory, on validation: {marks}")
     if card["verdict"]:
         print(f"on validation the model is: {card['verdict']}")
