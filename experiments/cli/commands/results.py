@@ -60,6 +60,7 @@ def _of_one_search(parsed: argparse.Namespace) -> dict[str, Any]:
 def _one(parsed: argparse.Namespace, uri: str) -> int:
     """Prints one search in the form that is asked for."""
     from experiments.cli.columns import as_csv, as_latex, as_markdown, sorted_by
+    from experiments.cli.conclusion import conclusion
     from experiments.cli.tables import LIMIT, leaderboard
     from tracking.results import results
     from tracking.searches import existing_search
@@ -74,7 +75,8 @@ def _one(parsed: argparse.Namespace, uri: str) -> int:
     if parsed.json:
         print(as_json({**found, "trials": trials} if parsed.sort else found))
     elif form is None:
-        leaderboard(console(), found, trials if parsed.sort else None, parsed.all)
+        leaderboard(screen := console(), found, trials if parsed.sort else None, parsed.all)
+        conclusion(screen, found)
     else:
         print(form(found, trials if parsed.all else trials[:LIMIT]))
         if len(trials) > LIMIT and not parsed.all:
@@ -84,15 +86,20 @@ def _one(parsed: argparse.Namespace, uri: str) -> int:
 
 def line(search: Any) -> dict[str, Any]:
     """One search in the list of all searches, from its parent run."""
+    from tracking.marks import marks_in
     from tracking.searches import search_name, spec_of
+    from tracking.verdict import verdict
 
     spec, metrics = spec_of(search), search.data.metrics
+    best = metrics.get(f"best/{spec['metric']}")
+    judged = verdict(best, spec["direction"], **marks_in(search, spec["metric"]))
     done = int(metrics["trials/done"]) if "trials/done" in metrics else None
     return {
         "search": search_name(search),
         "task": spec["task"],
         "metric": spec["metric"],
-        "best": metrics.get(f"best/{spec['metric']}"),
+        "best": best,
+        "verdict": None if judged is None else str(judged),
         "status": search.info.status,
         "begun": datetime.fromtimestamp(search.info.start_time / 1000).astimezone().isoformat(timespec="seconds"),
         "done": done,
@@ -158,7 +165,8 @@ def _texts(one: dict[str, Any]) -> list[str]:
     state = STATES.get(one["status"], one["status"])
     if one["resumable"]:
         state = f"{'failed' if one['status'] == 'FAILED' else 'stopped'}, --resume goes on"
-    score = f"{metric_name(one['metric'])} {format_number(one['best'])}"
+    worth = f", {one['verdict']}" if one["verdict"] else ""
+    score = f"{metric_name(one['metric'])} {format_number(one['best'])}{worth}"
     begun = one["begun"][:16].replace("T", " ")
     return [one["search"], title(one["task"]), score, f"{done}/{one['planned']} trials", begun, size, state]
 
