@@ -46,7 +46,7 @@ def leaderboard(
     some = f"{'Best' if trials is None else 'First'} {LIMIT} of {count} trials"
     title = "All trials" if every or count <= LIMIT else some
     show(console, _trial_table(console, title, order if every else _some(order, found), found["metric"]))
-    verdicts(console, ranked(found))
+    show(console, verdicts(ranked(found)))
     for line in _notes(found):
         say(console, line)
 
@@ -85,7 +85,8 @@ def show(console: Console, table: Table) -> None:
     """Prints a table without blanks at the ends of its lines."""
     with console.capture() as drawn:
         console.print(table)
-    console.out("\n".join(line.rstrip() for line in drawn.get().splitlines()), highlight=False)
+    if lines := drawn.get().splitlines():
+        console.out("\n".join(line.rstrip() for line in lines), highlight=False)
 
 
 def _cell_table(console: Console, found: dict[str, Any]) -> Table:

@@ -7,6 +7,7 @@ from rich.console import Console
 from support.found import found, trial
 
 from experiments.cli.conclusion import conclusion, style, verdicts
+from experiments.cli.tables import show
 
 GREEN, YELLOW = "32m", "33m"
 
@@ -24,7 +25,7 @@ def test_each_verdict_with_its_architectures() -> None:
     trials = [
         trial(f"000{place}", cell, score, verdict=said[cell]) for place, (cell, score) in enumerate(scores.items())
     ]
-    verdicts(console, [trials[0], *trials])
+    show(console, verdicts([trials[0], *trials]))
     assert [" ".join(line.split()) for line in told.getvalue().splitlines()] == [
         "solved gru-32",
         "learning, above no memory lstm-32",
@@ -34,20 +35,20 @@ def test_each_verdict_with_its_architectures() -> None:
 
 def test_many_architectures_are_counted() -> None:
     console, told = screen()
-    verdicts(console, [trial("0000", "gru", 0.0005, width=number, verdict="solved") for number in range(7)])
+    show(console, verdicts([trial("0000", "gru", 0.0005, width=number, verdict="solved") for number in range(7)]))
     assert told.getvalue().split("  ")[1].strip() == "gru-0, gru-1, gru-2, gru-3 and 3 more"
 
 
 def test_no_better_than_a_floor_is_yellow() -> None:
     console, told = screen(colours=True)
-    verdicts(console, [trial("0000", "gru", 0.165, verdict="no better than no memory")])
+    show(console, verdicts([trial("0000", "gru", 0.165, verdict="no better than no memory")]))
     assert f"\x1b[{YELLOW}no better than no memory" in told.getvalue() and f"\x1b[{GREEN}" not in told.getvalue()
     assert (style("solved"), style("learning, above half memory"), style(None)) == ("green", "green", "green")
 
 
 def test_trials_without_a_verdict_are_left_out() -> None:
     console, told = screen()
-    verdicts(console, [trial("0000", "gru", 0.1)])
+    show(console, verdicts([trial("0000", "gru", 0.1)]))
     assert told.getvalue() == ""
 
 
