@@ -66,11 +66,7 @@ def export(
         card["rescored"] = _rescored(file, card, score)
         card["test_score"], _ = score(file, "test")
         _place(file, card, to)
-    try:
-        with working(uri):
-            _record_test(client, card)
-    except StoreError as error:
-        warn(f"the test score is not in the record: {error}")
+    _record_test(client, uri, card, warn)
     return card
 
 
@@ -112,12 +108,16 @@ def _rescored(file: Path, card: dict[str, Any], score: Score) -> float:
     return found
 
 
-def _record_test(client: MlflowClient, card: dict[str, Any]) -> None:
+def _record_test(client: MlflowClient, uri: str, card: dict[str, Any], warn: Callable[[str], None]) -> None:
     if read_only(client.tracking_uri):
         return
     key = f"test/{card['metric']}"
-    if key not in client.get_run(card["run_id"]).data.metrics:
-        client.log_batch(card["run_id"], [Metric(key, card["test_score"], now(), 0)])
+    try:
+        with working(uri):
+            if key not in client.get_run(card["run_id"]).data.metrics:
+                client.log_batch(card["run_id"], [Metric(key, card["test_score"], now(), 0)])
+    except StoreError as error:
+        warn(f"the test score is not in the record: {error}")
 
 
 def _place(file: Path, card: dict[str, Any], to: Path) -> None:

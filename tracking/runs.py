@@ -158,7 +158,7 @@ class Projection:
             self._log(trial)
             trial.pending, trial.sent = [], time.monotonic()
         if over and trial.run_id and not trial.ended and not trial.closed_as("interrupted"):
-            self._close(trial, "interrupted", trial.last, self._reached(trial))
+            self._close(trial, "interrupted", trial.last)
 
     def _log(self, trial: _Trial) -> None:
         trial.start, trial.last = trial.start or trial.pending[0]["time"], trial.pending[-1]["time"]

@@ -1,5 +1,6 @@
 """Tables for people: what a search found, how far back its models see, how fast kernels are."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from tracking.text import format_amount, format_count, format_number, marks_line
 LIMIT = 12  # the most rows of the leaderboard, and the most failed trials that are named
 NARROW = ("architecture", "score", "± sd", "parameters", "learning rate", "epochs", "time", "trial")
 WIDE = 100  # a terminal with this many columns has room for more columns
+LAST = "*"  # marks the last score of a trial that has not completed
 STYLES = {"failed": "red"}  # of scores, by outcome; that of a completed trial follows its verdict, any other is dim
 
 
@@ -68,10 +70,13 @@ def _notes(found: dict[str, Any]) -> list[str | Text]:
         score = f"{metric_name(found['metric'])} {format_number(first['score'])}"
         name = f"trial {first['trial']} {first['architecture']}"
         lines.append(f"--prefer {found['prefer']} takes {name}: {score}, {costs}")
+    trials = {trial["trial"]: trial for trial in found["trials"]}
+    best = [trials[cell["best"]] for cell in found["cells"] if cell["best"]]
+    starred = f" ({LAST} in the upper table)" if any(trial["score"] is None for trial in best) else ""
     pruned = sum(trial["outcome"] == "pruned" for trial in found["trials"])
     if pruned:
         text = f"{pruned} of {len(found['trials'])} trials were pruned: not worth further epochs"
-        lines.append(f"{text}; their score is the last one")
+        lines.append(f"{text}; the score is the last one{starred}")
     failed = [trial for trial in found["trials"] if trial["outcome"] == "failed"]
     for trial in failed[:LIMIT]:
         lines.append(Text(f"trial {trial['trial']} {trial['architecture']} failed: {trial['reason']}", "red"))
@@ -90,41 +95,45 @@ def show(console: Console, table: Table) -> None:
 
 
 def _cell_table(console: Console, found: dict[str, Any]) -> Table:
-    """For each cell its best candidate, and what became of its trials."""
+    """For each cell its best candidate, and what became of its trials. LAST marks a score that is only a last one."""
     table, wide = _new_table("Best by cell", found["metric"]), console.width >= WIDE
     trials = {trial["trial"]: trial for trial in found["trials"]}
-    shown = [(cell, trials.get(cell["best"])) for cell in found["cells"]]
-    rows = [row(trial) if trial else {} for _, trial in shown]
-    spread = any(one.get("± sd") for one in rows)
-    for heading in ["± sd"] * spread + ["median", "tried", *OUTCOMES]:
-        table.add_column(heading, justify="right", no_wrap=True)
+    best = [trials.get(cell["best"]) for cell in found["cells"]]
+    spread = wide and any(trial and trial["spread"] is not None for trial in best)
     more = ["parameters", "learning rate"] * wide + ["trial"]
-    for heading in more:
+    for heading in ["± sd"] * spread + ["median", "tried", *OUTCOMES, *more]:
         table.add_column(heading, justify="right", no_wrap=True)
-    room = console.width - 61 - 9 * spread - 25 * wide
-    for (cell, trial), texts in zip(shown, rows, strict=True):
-        counts = [str(cell[key]) for key in ("tried", *OUTCOMES)]
-        spreads = [texts.get("± sd", "")] * spread
-        name = in_lines(texts.get("architecture", cell["cell"]), room)
-        last = [texts.get(heading, "-") for heading in more]
-        table.add_row(name, _score(trial), *spreads, format_number(cell["median"]), *counts, *last)
+    room = console.width - 61 - 9 * spread - 27 * wide
+    for cell, trial in zip(found["cells"], best, strict=True):
+        texts, score = row(trial) if trial else {}, _score(trial)
+        score.append(f" {LAST}" if trial and trial["score"] is None else "")
+        shown = [texts.get("± sd", "")] * spread + [format_number(cell["median"])]
+        shown += [str(cell[key]) for key in ("tried", *OUTCOMES)] + [texts.get(heading, "-") for heading in more]
+        table.add_row(in_lines(texts.get("architecture", cell["cell"]), room), score, *shown)
     return table
 
 
 def _trial_table(console: Console, title: str, trials: list[dict[str, Any]], metric: str) -> Table:
-    table, rows = _new_table(title, metric), [row(trial) for trial in trials]
+    """The trials, one in a line. A narrow terminal has the time only if no name is cut for it."""
+    table, rows, wide = _new_table(title, metric), [row(trial) for trial in trials], console.width >= WIDE
     spread = any(one["± sd"] for one in rows)
-    names = [name for name in (HEADINGS if console.width >= WIDE else NARROW)[2:] if name != "± sd" or spread]
-    if spread and console.width < WIDE:
+    names = [name for name in (HEADINGS if wide else NARROW)[2:] if name != "± sd" or spread]
+    longest = max(len(part) for one in rows for part in re.split("[+ ]", one["architecture"]))
+    if not wide and _room(console, names, rows, metric) < longest:
         names.remove("time")
     for heading in names:
         table.add_column(heading, justify="right", no_wrap=True)
-    widths = [max(len(heading), *(len(one[heading]) for one in rows)) for heading in names]
-    room = console.width - sum(widths) - 2 * len(widths) - max(len(metric_name(metric)), 8) - 2
+    room = _room(console, names, rows, metric)
     for trial, texts in zip(trials, rows, strict=True):
-        name = in_lines(texts["architecture"], room)
-        table.add_row(name, _score(trial), *(texts[heading] for heading in names))
+        table.add_row(in_lines(texts["architecture"], room), _score(trial), *(texts[heading] for heading in names))
     return table
+
+
+def _room(console: Console, names: list[str], rows: list[dict[str, str]], metric: str) -> int:
+    """Characters that are left for the name of an architecture."""
+    widths = [max(len(heading), *(len(one[heading]) for one in rows)) for heading in names]
+    scores = max(len(metric_name(metric)), *(len(one["score"]) for one in rows))
+    return console.width - sum(widths) - 2 * len(widths) - scores - 4
 
 
 def _new_table(title: str, metric: str) -> Table:

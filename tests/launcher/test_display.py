@@ -81,11 +81,11 @@ def test_pruned_and_failed_trials_are_told_of() -> None:
     text = shown([trial(0, "gru-16", 0.1), trial(1, "gru-32", None, "pruned"), trial(2, "gru-48", None, "failed")])
     assert "1 of 3 trials were pruned" in text
     rows = [line.split() for line in text.splitlines() if line.endswith(("  0000", "  0001", "  0002"))]
-    assert rows[0] == ["gru-16", "0.1", "0.012", "0.1", "3", "1", "1", "1", "0000"], "what the cell came to"
-    assert [row[:2] + row[-3:] for row in rows[1:]] == [
-        ["gru-16", "0.1", "0.001234", "3", "0000"],
-        ["gru-32", "0.5", "3", "pruned", "0001"],
-        ["gru-48", "-", "3", "failed", "0002"],
+    assert rows[0] == ["gru-16", "0.1", "0.1", "3", "1", "1", "1", "0000"], "what the cell came to"
+    assert [row[:2] + row[row.index("0.001234") + 1 :] for row in rows[1:]] == [
+        ["gru-16", "0.1", "3", "2", "min", "5", "s", "0000"],
+        ["gru-32", "0.5", "3", "pruned", "2", "min", "5", "s", "0001"],
+        ["gru-48", "-", "3", "failed", "2", "min", "5", "s", "0002"],
     ]
     assert ["lstm", "-", "-", "0", "0", "0", "0", "-"] in [line.split() for line in text.splitlines()], "never tried"
     assert "trial 0002 gru-48 failed: diverged in epoch 0: loss is nan" in text
@@ -105,6 +105,21 @@ def test_twelve_rows_and_the_best_of_each_cell() -> None:
     assert "Best 12 of 21 trials" in text
     below = text[text.index("Best 12 of 21 trials") :]
     assert [line.split()[-1] for line in below.splitlines()[2:]] == [f"{number:04d}" for number in (*range(12), 20)]
+
+
+def test_a_cell_without_a_completed_trial_is_marked() -> None:
+    trials = [trial(0, "gru-16", 0.6), trial(1, "lstm-16", None, "pruned")]
+    assert ["lstm-16", "0.5", "*", "-", "1", "0", "1", "0", "0001"] in [
+        line.split() for line in shown(trials).splitlines()
+    ]
+    assert "the score is the last one (* in the upper table)" in shown(trials)
+    assert "*" not in shown(trials[:1])
+
+
+def test_the_time_gives_way_to_long_names() -> None:
+    one = trial(0, "simple_rnn-128x2", 0.12345)
+    assert "2 min 5 s" not in shown([one]) and "simple_rnn-128x2" in shown([one]).splitlines()[-1]
+    assert "2 min 5 s" in shown([one], width=100)
 
 
 def test_ties_and_the_preferred_one_are_told_of() -> None:
