@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 from support.found import found, trial
 
+from experiments.cli.commands.results import _next as next_lines
 from experiments.cli.conclusion import conclusion, style, verdicts
 from experiments.cli.tables import show
 
@@ -58,3 +59,17 @@ def test_the_answer_fits_the_terminal(width: int) -> None:
     conclusion(console, found(trial("0000", "gru", 0.01), trial("0001", "lstm", 0.02)))
     lines = told.getvalue().splitlines()
     assert lines[0] == "" and lines[1].startswith("Best is gru-32") and max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("solved", "the best model, verified, as files"),
+        ("no better than no memory", "the best model, though no better than no memory, verified, as files"),
+        (None, "the best model, verified, as files"),
+    ],
+)
+def test_what_is_next_announces_no_success(said: str | None, text: str) -> None:
+    lines = next_lines("t", "sqlite:///mlflow.db", trial("0000", "gru", 0.165, verdict=said)).splitlines()
+    assert lines[-1].endswith(f"   {text}")
+    assert "what failed" in next_lines("t", "sqlite:///mlflow.db", None)

@@ -43,7 +43,11 @@ def _choosing(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
+    from rich.text import Text
+
+    from experiments.cli.conclusion import style
     from experiments.launcher.trust import code_to_run
+    from experiments.system.console import console, say
     from experiments.system.quiet import quiet
     from experiments.training.saved import drop_optimizer
     from experiments.training.scoring import scorer
@@ -73,7 +77,7 @@ def run(parsed: argparse.Namespace) -> int:
     marks = marks_line(card["floors"], card["solved"], card["direction"])
     print(f"models with less memory, on validation: {marks}")
     if card["verdict"]:
-        print(f"on validation the model is: {card['verdict']}")
+        say(console(), Text(f"on validation the model is: {card['verdict']}", style(card["verdict"])))
     if "vocabulary" in card["preprocessing"]:
         print(f'next: recurrent sample {to} --prompt "The " --length 200')
     return 0

@@ -196,19 +196,27 @@ def show(name: str, uri: str, ended: bool = False) -> int:
             describe(client, parent, found)
     leaderboard(screen, found)
     conclusion(screen, found)
-    best = bool(found["ranking"])
-    screen.print(_next(name, uri, best), soft_wrap=True)
-    return 0 if best else 1
+    taken = next((trial for trial in found["trials"] if trial["trial"] == found["preferred"]), None)
+    screen.print(_next(name, uri, taken), soft_wrap=True)
+    return 0 if taken else 1
 
 
-def _next(name: str, uri: str, best: bool) -> str:
+def _next(name: str, uri: str, taken: dict[str, Any] | None) -> str:
+    """What to do next.
+
+    Args:
+        taken: the trial whose model would be exported.
+    """
+    from experiments.cli.conclusion import UNLEARNT
     from tracking.store import uri_arguments
 
     calls = (["ui"], ["export", name, "--to", "DIR"])
     ui, export = (shlex.join(["recurrent", *call, *uri_arguments(uri)]) for call in calls)
-    if not best:
+    if taken is None:
         return f"\nnext:\n  {ui}   what failed, and why, in the browser"
+    said = taken["verdict"] or ""
+    worth = f"though {said}, " if said.startswith(UNLEARNT) else ""
     return (
         f"\nnext:\n  {ui:<{len(export)}}   every trial and its curves in the browser\n"
-        f"  {export}   the best model, verified, as files"
+        f"  {export}   the best model, {worth}verified, as files"
     )
