@@ -7,13 +7,16 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from tracking.marks import marks_in
 from tracking.ranking import NONE
 from tracking.searches import all_trials, search_name, spec_of
 from tracking.standing import conclusions, ranked
 from tracking.tags import ours
+from tracking.verdict import verdict
 
 __all__ = ["ranked", "results"]
 NOT_VALUES = ("architecture",)
+RANGES = ("depth", "width", "learning_rate", "dropout")
 
 
 def results(client: MlflowClient, parent: Run, prefer: str | None = None) -> dict[str, Any]:
@@ -23,7 +26,7 @@ def results(client: MlflowClient, parent: Run, prefer: str | None = None) -> dic
         prefer: as `--prefer` is typed; None for that of the search. Raises BadInput for what it cannot be.
     """
     spec = spec_of(parent)
-    metrics = parent.data.metrics.items()
+    marks = marks_in(parent, spec["metric"])
     found = {
         "search": search_name(parent),
         "task": spec["task"],
@@ -31,15 +34,22 @@ def results(client: MlflowClient, parent: Run, prefer: str | None = None) -> dic
         "direction": spec["direction"],
         "status": parent.info.status,
         "stopped": ours(parent.data.tags).get("stopped"),
-        "floors": {key.removeprefix("floor/"): value for key, value in metrics if key.startswith("floor/")},
+        **marks,
+        "ranges": {name: spec[name] for name in RANGES if name in spec},
         "prefer": spec.get("prefer", NONE) if prefer is None else prefer,
         "trials": [
-            {**_trial(run, spec["metric"]), "executions": _executions(client, run, spec)}
+            {**_judged(_trial(run, spec["metric"]), spec, marks), "executions": _executions(client, run, spec)}
             for run in all_trials(client, parent)
         ],
     }
     # Of a mixed search each combination of cells that was tried counts as one.
     return {**found, **conclusions(found, [] if spec.get("mixed") else spec.get("cells", []))}
+
+
+def _judged(trial: dict[str, Any], spec: dict[str, Any], marks: dict[str, Any]) -> dict[str, Any]:
+    """The trial with its verdict in words; None for a trial without a score."""
+    judged = verdict(trial["score"], spec["direction"], **marks)
+    return {**trial, "verdict": None if judged is None else str(judged)}
 
 
 def _trial(run: Run, metric: str) -> dict[str, Any]:

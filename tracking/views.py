@@ -8,16 +8,16 @@ under "Views", or a bare state, which opens only by its key. MLflow does not doc
 import hashlib
 import json
 import logging
-from typing import Any
+from collections.abc import Iterable
 from urllib.parse import urlencode
 
 import mlflow
 from mlflow import MlflowClient
 
+from tracking.charts import State, charts
 from tracking.errors import BadInput
 from tracking.tags import PREFIX
 
-State = dict[str, Any]
 Columns = list[tuple[str, str, int]]  # kind, key, width in pixels
 
 FIRST_SEEN, NOT_TRIED = (3, 17), (4, 0)
@@ -27,28 +27,24 @@ NAMES = ("overview", "leaderboard", "searches", "failed")
 SEARCH = f"{PREFIX}search_id"
 TRIALS, SEARCHES = (f"tags.`{PREFIX}kind` = '{kind}'" for kind in ("trial", "search"))
 RUN_NAME = "attributes.`Run Name`"  # the column's id in the UI
-HORIZON = ("half_life_50", "half_life", "rate_50", "rate", "g50_g0", "tau_1pct", "tau_eff")
-# Columns and axes show these better. The UI adds a chart for each of them below ours, unless a deleted one is there.
-UNCHARTED = (
-    *("best/epoch", "best/execution", "best/model_score", "cost/seconds", "cost/parameters", "reached/epochs"),
-    *("cost/flops_per_token", "cost/flops_per_step", "cost/ms_per_step"),
-    *(f"horizon/{moment}{name}" for moment in ("", "init_") for name in HORIZON),
-    "horizon/task_lag",
-    *("hp/depth", "hp/width", "hp/learning_rate", "hp/log10_learning_rate", "hp/dropout"),
-    *("hp/bias_lstm", "hp/bias_gru", "hp/clip", "hp/residual", "hp/bidirectional"),
-)
 
 log = logging.getLogger(__name__)
 
 
 def write_views(
-    client: MlflowClient, experiment_id: str, metric: str, direction: str, search: tuple[str, str] | None = None
+    client: MlflowClient,
+    experiment_id: str,
+    metric: str,
+    direction: str,
+    search: tuple[str, str] | None = None,
+    floors: Iterable[str] = (),
 ) -> bool:
     """Writes the four views into the experiment, and a view of the trials of one search. A second call changes nothing.
 
     Args:
         search: its name, and the id of its parent run. The id leaves out the trials of an earlier search of that name,
             whose parent run was deleted.
+        floors: their names; the learning curves show them as lines.
 
     Returns False after a failure, which is logged: the record is whole without views.
     Raises BadInput if `direction` is neither min nor max.
@@ -60,7 +56,7 @@ def write_views(
             log.warning("no saved views: MLflow 3.17 and later know them, this is %s", mlflow.__version__)
             return False
         written = client.get_experiment(experiment_id).tags
-        wanted = _tags(metric, direction == "min", search) | _note(experiment_id, written.get(NOTE))
+        wanted = _tags(metric, direction == "min", search, [*floors]) | _note(experiment_id, written.get(NOTE))
         for key, value in wanted.items():
             if written.get(key) != value:
                 client.set_experiment_tag(experiment_id, key, value)
@@ -105,11 +101,11 @@ def _note(experiment_id: str, present: str | None) -> dict[str, str]:
     return {NOTE: " · ".join(f"[{name.capitalize()}]({dashboard_link('', experiment_id, name)[1:]})" for name in NAMES)}
 
 
-def _tags(metric: str, ascending: bool, search: tuple[str, str] | None) -> dict[str, str]:
+def _tags(metric: str, ascending: bool, search: tuple[str, str] | None, floors: list[str]) -> dict[str, str]:
     """The tags of the views. The view of a search has a digest and no name, so that the UI's list stays short."""
     # Pruned and failed trials have no best score. They stand where their last score puts them.
     trials = _table(TRIALS, f"metrics.`reached/{metric}`", ascending, _trial_columns(metric))
-    trials |= _charts(metric)
+    trials |= charts(metric, floors)
     states = {"overview": trials, "leaderboard": trials, "searches": _searches(metric), "failed": _failed()}
     # The UI lists the newest view first. Fixed numbers in place of times keep our order, and a second call writes the
     # same tags.
@@ -136,6 +132,7 @@ def _digest(search: str) -> str:
 def _trial_columns(metric: str) -> Columns:
     return [
         ("metrics", f"reached/{metric}", 180),
+        ("tags", f"{PREFIX}verdict", 200),
         ("tags", f"{PREFIX}outcome", 110),
         ("metrics", "reached/epochs", 130),
         ("metrics", "cost/parameters", 140),
@@ -185,55 +182,3 @@ def _table(where: str, order: str, ascending: bool, columns: Columns) -> State:
         "isAccordionReordered": True,
         "hideEmptyCharts": True,
     }
-
-
-def _charts(metric: str) -> State:
-    """One chart of parallel coordinates, and below it, in two columns: cost and score, curves, scores, losses."""
-    best, reached = f"best/{metric}", f"reached/{metric}"
-    # The last metric gives the colour. Only the logarithms of learning rates spread out, and the UI has no such axis.
-    # The epochs mark the trials that were pruned.
-    metrics = ["hp/log10_learning_rate", "reached/epochs", reached]
-    axes = {"selectedParams": ["cell", "depth", "width"], "selectedMetrics": metrics}
-    plane = {"xaxis": {"key": "cost/parameters", "type": "METRIC"}, "yaxis": {"key": reached, "type": "METRIC"}}
-    shown = [
-        _chart("PARALLEL", "values", "all", **axes, showAllRuns=True),
-        _chart("SCATTER", "trials", "cost", **plane),
-        _curve(f"val_{metric}"),
-        _chart("BAR", "trials", best, metricKey=best),
-        _curve("loss"),
-    ]
-    hidden = [_chart("BAR", "trials", key, metricKey=key, deleted=True) for key in (*UNCHARTED, reached)]
-    sections = [_section("values", "Values and score", 1), _section("trials", "Trials", 2)]
-    return {"compareRunSections": sections, "compareRunCharts": shown + hidden}
-
-
-def _section(key: str, name: str, columns: int) -> State:
-    layout = {"uuid": key, "name": name, "columns": columns, "cardHeight": 360}
-    return {**layout, "display": True, "isReordered": False, "deleted": False, "isGenerated": False}
-
-
-def _chart(kind: str, section: str, key: str, **fields: Any) -> State:
-    names = {"uuid": f"{kind}-{key}", "type": kind, "metricSectionId": section}
-    return {**names, "runsCountToCompare": 10, "deleted": False, "isGenerated": False, **fields}
-
-
-def _curve(key: str) -> State:
-    """A learning curve; the UI needs every field."""
-    return _chart(
-        "LINE",
-        "trials",
-        key,
-        metricKey=key,
-        selectedMetricKeys=[key],
-        xAxisKey="step",
-        selectedXAxisMetricKey="",
-        useGlobalXaxisKey=True,
-        useGlobalLineSmoothing=True,
-        scaleType="linear",
-        xAxisScaleType="linear",
-        lineSmoothness=0,
-        range={},
-        yAxisKey="metric",
-        yAxisExpressions=[],
-        ignoreOutliers=False,
-    )

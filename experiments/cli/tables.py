@@ -9,16 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.cli.columns import HEADINGS, row
+from experiments.cli.conclusion import style, verdicts
 from experiments.system.console import say
 from tracking.ranking import NONE
-from tracking.standing import OUTCOMES, standing
-from tracking.text import floors_line, format_amount, format_count, format_number, metric_name
+from tracking.standing import OUTCOMES, ranked, standing
+from tracking.text import format_amount, format_count, format_number, marks_line, metric_name
 
 LIMIT = 12  # the most rows of the leaderboard, and the most failed trials that are named
 NARROW = ("architecture", "score", "± sd", "parameters", "learning rate", "epochs", "time", "trial")
 WIDE = 100  # a terminal with this many columns has room for more columns
 LAST = "*"  # marks the last score of a trial that has not completed
-STYLES = {"completed": "green", "failed": "red"}  # of scores, by outcome; any other one is dim
+STYLES = {"failed": "red"}  # of scores, by outcome; that of a completed trial follows its verdict, any other is dim
 
 
 def leaderboard(
@@ -33,7 +34,7 @@ def leaderboard(
     """
     about = f": {found['task']}, {found['metric']} ({found['direction']} is better)"
     say(console, Text.assemble("\n", (found["search"], "bold"), about))
-    say(console, f"floors: {floors_line(found['floors'])}")
+    say(console, f"floors: {marks_line(found['floors'], found.get('solved'), found['direction'])}")
     if found["status"] == "FAILED":
         why = f": {found['stopped']}" if found["stopped"] else ""
         say(console, Text(f"the search has failed{why}", "red"))
@@ -47,6 +48,7 @@ def leaderboard(
     some = f"{'Best' if trials is None else 'First'} {LIMIT} of {count} trials"
     title = "All trials" if every or count <= LIMIT else some
     show(console, _trial_table(console, title, order if every else _some(order, found), found["metric"]))
+    show(console, verdicts(ranked(found)))
     for line in _notes(found):
         say(console, line)
 
@@ -88,7 +90,8 @@ def show(console: Console, table: Table) -> None:
     """Prints a table without blanks at the ends of its lines."""
     with console.capture() as drawn:
         console.print(table)
-    console.out("\n".join(line.rstrip() for line in drawn.get().splitlines()), highlight=False)
+    if lines := drawn.get().splitlines():
+        console.out("\n".join(line.rstrip() for line in lines), highlight=False)
 
 
 def _cell_table(console: Console, found: dict[str, Any]) -> Table:
@@ -146,7 +149,8 @@ def _score(trial: dict[str, Any] | None) -> Text:
     """The score of a trial; dim if it is only its last one."""
     if trial is None:
         return Text("-", "dim")
-    return Text(format_number(trial["reached"]), STYLES.get(trial["outcome"], "dim"))
+    colour = style(trial.get("verdict")) if trial["outcome"] == "completed" else STYLES.get(trial["outcome"], "dim")
+    return Text(format_number(trial["reached"]), colour)
 
 
 def in_lines(architecture: str, columns: int) -> str:

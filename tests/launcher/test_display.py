@@ -135,7 +135,7 @@ def test_ties_and_the_preferred_one_are_told_of() -> None:
 def test_lines_count_up(tmp_path: Path) -> None:
     told = io.StringIO()
     progress = Progress(tmp_path, "min", regular=2, epochs=1)
-    display = Display(Console(file=told, width=100), progress, "mse", FLOORS, 1, "s", lambda: 61.0)
+    display = Display(Console(file=told, width=100), progress, "mse", FLOORS, 0.001, 1, "s", lambda: 61.0)
     for number, score in enumerate((0.25, None)):
         (tmp_path / f"{number:04d}").mkdir()
         journal = Journal(tmp_path / f"{number:04d}" / "journal.jsonl")
@@ -148,7 +148,7 @@ def test_lines_count_up(tmp_path: Path) -> None:
         display.tick()
     first, second = sorted(told.getvalue().splitlines(), key=lambda line: "0001" in line)
     assert sorted(line.split()[0] for line in (first, second)) == ["1/2", "2/2"]
-    assert first.split()[1:] == ["0000", "gru-16", "MSE", "0.25", "1,234", "parameters", "1", "min", "1", "s"]
+    assert " ".join(first.split()[1:]) == "0000 gru-16 MSE 0.25 1,234 parameters 1 min 1 s no better than no memory"
     assert second.split()[1:] == ["0001", "gru-16", "failed:", "no", "[bold]memory"]
 
 
@@ -162,7 +162,7 @@ def test_a_terminal_shows_who_does_what(tmp_path: Path) -> None:
     journals[0].append("start", session="s", worker=1, parameters=values)
     journals[0].append("epoch", execution=0, epoch=0, metrics={"loss": 1.0, "val_mse": 0.125})
     progress = Progress(tmp_path, "min", regular=8, epochs=3)
-    with Display(console, progress, "mse", FLOORS, 3, "s", lambda: 61.0) as display:
+    with Display(console, progress, "mse", FLOORS, 0.001, 3, "s", lambda: 61.0) as display:
         journals[1].append("start", session="killed launcher", worker=0, parameters=values)
         journals[0].append("epoch", execution=0, epoch=1, metrics={"loss": 0.5, "val_mse": 0.0625})
         display.tick()
@@ -172,7 +172,7 @@ def test_a_terminal_shows_who_does_what(tmp_path: Path) -> None:
     assert "0/8 trials" in lines[0] and "1 running" in lines[0] and "about 1 min 1 s left" in lines[0]
     assert lines[1].split() == ["worker", "trial", "candidate", "learning", "rate", "epoch", "MSE"]
     assert lines[2].split() == ["1", "0000", "gru-16x2", "0.0125", "3/3", "0.0625"]
-    assert lines[3].startswith("best MSE -") and "no memory 0.1667" in lines[3]
+    assert lines[3].startswith("best MSE -") and "no memory 0.1667; solved: 0.001 or less" in lines[3]
 
 
 def test_the_display_counts_the_epochs_of_the_execution_that_runs(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_the_display_counts_the_epochs_of_the_execution_that_runs(tmp_path: Path
     journal = Journal(tmp_path / "0000" / "journal.jsonl")
     values = {"architecture": "gru-16", "learning_rate": 0.1}
     journal.append("start", session="s", worker=0, parameters=values)
-    display = Display(Console(), Progress(tmp_path, "min", 1, 20), "mse", {}, 10, "s", lambda: 61.0)
+    display = Display(Console(), Progress(tmp_path, "min", 1, 20), "mse", {}, None, 10, "s", lambda: 61.0)
 
     def shown() -> str:
         display.progress.update()

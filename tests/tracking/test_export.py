@@ -252,13 +252,14 @@ def test_an_export_says_what_it_found(export_again: Export, searched: Searched, 
     done = export_again(searched, "new/folder/best", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     about = card(tmp_path / "new" / "folder" / "best")
-    first, second, third = done.stdout.splitlines()
+    first, second, third, fourth = done.stdout.splitlines()
     assert first.startswith(f"exported {about['architecture']} (trial {about['trial']}, {about['parameters']:,} param")
     assert (
         f"{about['rescored']:.7g}, recorded {about['model_score']:.7g};" in second
         and f"{about['test_score']:.4g}" in second
     )
-    assert "no memory 0.1667" in third
+    assert third.endswith("no memory 0.1667, half memory 0.08333; solved: 0.001 or less")
+    assert fourth == f"on validation the model is: {about['verdict']}" and about["solved"] == 0.001
 
 
 def test_an_export_into_the_current_folder(

@@ -3,13 +3,14 @@
 import argparse
 import shlex
 import sys
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from experiments.cli.parsing import add_prefer, add_tracking_uri
 from experiments.system.console import console
 from tracking.as_json import as_json
-from tracking.errors import BadInput
+from tracking.errors import BadInput, RecurrentError
 
 STATES = {"FINISHED": "done", "RUNNING": "running", "KILLED": "stopped", "FAILED": "failed"}  # MLflow's words
 EXAMPLE = "recurrent results add50 --all --sort parameters"
@@ -59,6 +60,7 @@ def _of_one_search(parsed: argparse.Namespace) -> dict[str, Any]:
 def _one(parsed: argparse.Namespace, uri: str) -> int:
     """Prints one search in the form that is asked for."""
     from experiments.cli.columns import as_csv, as_latex, as_markdown, sorted_by
+    from experiments.cli.conclusion import conclusion
     from experiments.cli.tables import LIMIT, leaderboard
     from tracking.results import results
     from tracking.searches import existing_search
@@ -73,7 +75,8 @@ def _one(parsed: argparse.Namespace, uri: str) -> int:
     if parsed.json:
         print(as_json({**found, "trials": trials} if parsed.sort else found))
     elif form is None:
-        leaderboard(console(), found, trials if parsed.sort else None, parsed.all)
+        leaderboard(screen := console(), found, trials if parsed.sort else None, parsed.all)
+        conclusion(screen, found)
     else:
         print(form(found, trials if parsed.all else trials[:LIMIT]))
         if len(trials) > LIMIT and not parsed.all:
@@ -83,15 +86,20 @@ def _one(parsed: argparse.Namespace, uri: str) -> int:
 
 def line(search: Any) -> dict[str, Any]:
     """One search in the list of all searches, from its parent run."""
+    from tracking.marks import marks_in
     from tracking.searches import search_name, spec_of
+    from tracking.verdict import verdict
 
     spec, metrics = spec_of(search), search.data.metrics
+    best = metrics.get(f"best/{spec['metric']}")
+    judged = verdict(best, spec["direction"], **marks_in(search, spec["metric"]))
     done = int(metrics["trials/done"]) if "trials/done" in metrics else None
     return {
         "search": search_name(search),
         "task": spec["task"],
         "metric": spec["metric"],
-        "best": metrics.get(f"best/{spec['metric']}"),
+        "best": best,
+        "verdict": None if judged is None else str(judged),
         "status": search.info.status,
         "begun": datetime.fromtimestamp(search.info.start_time / 1000).astimezone().isoformat(timespec="seconds"),
         "done": done,
@@ -157,35 +165,58 @@ def _texts(one: dict[str, Any]) -> list[str]:
     state = STATES.get(one["status"], one["status"])
     if one["resumable"]:
         state = f"{'failed' if one['status'] == 'FAILED' else 'stopped'}, --resume goes on"
-    score = f"{metric_name(one['metric'])} {format_number(one['best'])}"
+    worth = f", {one['verdict']}" if one["verdict"] else ""
+    score = f"{metric_name(one['metric'])} {format_number(one['best'])}{worth}"
     begun = one["begun"][:16].replace("T", " ")
     return [one["search"], title(one["task"]), score, f"{done}/{one['planned']} trials", begun, size, state]
 
 
-def show(name: str, uri: str) -> int:
-    """Prints the tables of a search and what to do next; returns the exit code, 1 if no trial has a score."""
+def show(name: str, uri: str, ended: bool = False) -> int:
+    """Prints the tables of a search, its answer, and what to do next.
+
+    Args:
+        ended: the search has just ended; MLflow gets its answer, too.
+
+    Returns the exit code, 1 if no trial has a score.
+    """
+    from experiments.cli.conclusion import conclusion
     from experiments.cli.tables import leaderboard
+    from tracking.description import describe
     from tracking.results import results
     from tracking.searches import existing_search
     from tracking.store import working
 
     screen = console()
     with working(uri):
-        found = results(*existing_search(name, uri))
+        client, parent = existing_search(name, uri)
+        found = results(client, parent)
+    if ended:
+        # What the user sees next does not need it, and a store that is away now was told of before.
+        with suppress(RecurrentError), working(uri):
+            describe(client, parent, found)
     leaderboard(screen, found)
-    best = bool(found["ranking"])
-    screen.print(_next(name, uri, best), soft_wrap=True)
-    return 0 if best else 1
+    conclusion(screen, found)
+    taken = next((trial for trial in found["trials"] if trial["trial"] == found["preferred"]), None)
+    screen.print(_next(name, uri, taken), soft_wrap=True)
+    return 0 if taken else 1
 
 
-def _next(name: str, uri: str, best: bool) -> str:
+def _next(name: str, uri: str, taken: dict[str, Any] | None) -> str:
+    """What to do next.
+
+    Args:
+        taken: the trial whose model would be exported.
+    """
+    from experiments.cli.conclusion import UNLEARNT
     from tracking.store import uri_arguments
 
     calls = (["ui"], ["export", name, "--to", "DIR"])
     ui, export = (shlex.join(["recurrent", *call, *uri_arguments(uri)]) for call in calls)
-    if not best:
+    if taken is None:
         return f"\nnext:\n  {ui}   what failed, and why, in the browser"
+    said = taken["verdict"] or ""
+    worth = f"though {said}, " if said.startswith(UNLEARNT) else ""
     return (
         f"\nnext:\n  {ui:<{len(export)}}   every trial and its curves in the browser\n"
-        f"  {export}   the best model, verified, as files"
+        f"  {export}   the best model, {worth}verified, as files"
     )
