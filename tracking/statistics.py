@@ -1,8 +1,8 @@
 """How sure a result is: intervals of a mean, paired differences, and how many seeds would tell two candidates apart.
 
 The formulas are those of the t distribution: Student 1908 for the interval, Holm 1979 for several comparisons, and the
-noncentral t distribution for the power of a paired test. `python -m experiments.benchmarks.coverage` simulates how often
-they are right.
+noncentral t distribution for the power of a paired test. `python -m experiments.benchmarks.coverage` simulates how
+often they are right.
 
 SciPy is imported inside the functions, so that a command without statistics does not wait for it.
 """
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 LEVEL = 0.05  # how often "better" may be said of equals
 POWER = 0.8  # how often as many seeds as are needed find a difference of the size that was seen
 MOST_SEEDS = 1_000  # beyond it the number of seeds that are needed is not said
-# How often the 95 % interval has the true mean where the scores are not nearly normal, by seeds: of log-normal ones, and
-# of a mix in which four seeds of five solve the task. Simulated by experiments/benchmarks/coverage.py. Five seeds do not
+# How often the 95 % interval has the true mean where scores are not nearly normal, by seeds: of log-normal ones, and of
+# a mix in which four seeds of five solve the task. Simulated by experiments/benchmarks/coverage.py. Five seeds do not
 # show which kind of scores they are, so that the warning stands below every table.
 COVERAGE = {5: (0.82, 0.66), 10: (0.84, 0.89)}
 
@@ -165,6 +165,6 @@ def warning(seeds: int) -> str:
     known = max((count for count in COVERAGE if count <= seeds), default=min(COVERAGE))
     skewed, mixed = COVERAGE[known]
     return (
-        f"95 % intervals hold for nearly normal scores; simulated with {known} seeds, they hold {skewed:.0%} of the time"
-        f" for log-normal scores and {mixed:.0%} where four seeds of five solve the task"
+        f"the 95 % intervals hold for nearly normal scores; simulated with {known} seeds, they hold {skewed:.0%} of the"
+        f" time for log-normal scores and {mixed:.0%} where four seeds of five solve the task"
     )

@@ -2,8 +2,8 @@
 
     python -m experiments.benchmarks.coverage                        10,000 repetitions; a minute
 
-The scores of a seed are normal, log-normal, or a mix: four seeds of five solve the task. The table has, by the number of
-seeds:
+The scores of a seed are normal, log-normal, or a mix: four seeds of five solve the task. The table has, by the number
+of seeds:
 
 coverage    how often the 95 % interval has the true mean
 2 equals    how often "better" or "worse" is said of two candidates whose scores come from the same distribution

@@ -1,4 +1,4 @@
-"""The simulation of the finals' statistics: what must hold holds, and the numbers of the warning are the simulated ones."""
+"""The simulation of the finals' statistics: intervals hold, equals stay equal, and the warning has its numbers."""
 
 import pytest
 
