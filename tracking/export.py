@@ -12,8 +12,9 @@ from mlflow.entities import LoggedModel, Metric, Run
 from tracking.as_json import as_json
 from tracking.errors import BadInput, SearchStateError, StoreError
 from tracking.executions import reason
+from tracking.finals import chosen
 from tracking.journal import now
-from tracking.models import CARD, download, logged_model
+from tracking.models import CARD, download, final_model, logged_model
 from tracking.results import ranked, results
 from tracking.searches import search_name
 from tracking.store import read_only, working
@@ -23,7 +24,7 @@ KERAS = "model.keras"
 # A score of any size may differ by RELATIVE. A score near zero may differ by ABSOLUTE.
 RELATIVE, ABSOLUTE = 1e-5, 1e-9
 
-Score = Callable[[Path, str], tuple[float, float]]
+Score = Callable[[Path, str, int | None], tuple[float, float]]
 
 
 def export(
@@ -39,7 +40,8 @@ def export(
 
     Args:
         score: the metric of the model in a `.keras` file on a split, "val" or "test", and its grain. The grain is how
-            much rounding alone may change the metric.
+            much rounding alone may change the metric. The last argument is the seed of the data; None for that of the
+            search.
         prepare: changes the copy of the logged `.keras` file into the file that is exported, before it is scored.
         warn: is told if the store does not take the test score. The export is in place then.
 
@@ -49,15 +51,17 @@ def export(
     name = search_name(parent)
     check_target(to, name)
     to = to.resolve()
-    model, trial = _best_model(client, parent, name)
+    found = results(client, parent)
+    model, trial = _final_model(client, parent, found) or _best_model(client, parent, found)
     with _beside(to) as folder:
         file, card = download(client, uri, model, Path(folder))
         card["search"] = name  # it may have been renamed
         card["executions"] = trial["executions"]
         card["execution_reason"] = reason(trial["executions"], card["direction"], card["execution"])
         prepare(file)
-        card["rescored"] = _rescored(file, card, score)
-        card["test_score"], _ = score(file, "test")
+        seed = card["final"]["data_seed"] if "final" in card else None
+        card["rescored"] = _rescored(file, card, score, seed)
+        card["test_score"], _ = score(file, "test", seed)
         _place(file, card, to)
     try:
         with working(uri):
@@ -76,9 +80,25 @@ def _beside(to: Path) -> tempfile.TemporaryDirectory[str]:
         raise BadInput(f"--to: expected a folder that can be made, got {str(to)!r}: {error.strerror}") from None
 
 
-def _best_model(client: MlflowClient, parent: Run, name: str) -> tuple[LoggedModel, dict[str, Any]]:
+def _final_model(client: MlflowClient, parent: Run, found: dict[str, Any]) -> tuple[LoggedModel, dict[str, Any]] | None:
+    """The model of the winner's middle seed with what stands for its executions; None if the finals are not complete.
+
+    Raises SearchStateError if the store lacks the model.
+    """
+    if not found["finals"] or not found["finals"]["complete"]:
+        return None
+    final, model = chosen(found["finals"], found["direction"]), final_model(client, parent)
+    if model is None or model.source_run_id != final["run_id"]:
+        expected = f"the model of the finals, of trial {final['candidate']} and seed {final['seed']}, in MLflow"
+        raise SearchStateError(
+            f"export: expected {expected}, got none; `recurrent sync {search_name(parent)}` sends it"
+        )
+    return model, {"executions": [final["score"]]}
+
+
+def _best_model(client: MlflowClient, parent: Run, results: dict[str, Any]) -> tuple[LoggedModel, dict[str, Any]]:
     """The model that is logged, and its trial as `results` describes it."""
-    found = ranked(results(client, parent))
+    found, name = ranked(results), search_name(parent)
     # Of equally good trials the first one to end is logged. Here they are in the order of their numbers.
     best = [trial for trial in found if trial["score"] == found[0]["score"]]
     if not best:
@@ -112,8 +132,8 @@ def check_target(to: Path, name: str) -> None:
         raise BadInput(f"--to: expected a new folder, or an earlier export of {name!r}, got {str(to)!r}")
 
 
-def _rescored(file: Path, card: dict[str, Any], score: Score) -> float:
-    (found, grain), recorded = score(file, "val"), card["model_score"]
+def _rescored(file: Path, card: dict[str, Any], score: Score, seed: int | None) -> float:
+    (found, grain), recorded = score(file, "val", seed), card["model_score"]
     if not abs(found - recorded) <= max(RELATIVE * abs(recorded), grain) + ABSOLUTE:
         raise SearchStateError(
             f"export: expected the reloaded model to score {recorded:.9g} on validation,"

@@ -30,6 +30,7 @@ from tracking.store import database, in_a_line
 from tracking.tags import filters, is_new, named, ours, renewed
 
 CARD = "model.json"
+FINAL = "final"  # the tag of the model of a final, and its part of the card
 KERAS_FILE = "data/model.keras"
 FLAVOR = {"data": "data", "keras_backend": "tensorflow", "save_exported_model": False}
 
@@ -46,7 +47,18 @@ def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, c
     A second call changes nothing. After a kill the next call completes the work, and removes half-made models. A model
     whose files are gone is logged again.
     """
-    before = _models(client, parent)
+    _log_only(client, parent, run_id, keras_file, card, _models(client, parent))
+
+
+def _log_only(
+    client: MlflowClient,
+    parent: Run,
+    run_id: str,
+    keras_file: Path,
+    card: dict[str, Any],
+    before: list[LoggedModel],
+) -> None:
+    """Logs a model unless it is there, and removes the others of `before`."""
     whole = [model for model in before if model.source_run_id == run_id and _is_whole(client, model)]
     kept = whole[0] if whole else _log(client, parent, run_id, keras_file, card)
     outputs = client.get_run(run_id).outputs
@@ -59,15 +71,29 @@ def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, c
             _remove(client, model)
 
 
+def log_final(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> None:
+    """Logs the model of a final with its card, and removes those of other finals. The best trial's model stays."""
+    _log_only(client, parent, run_id, keras_file, card, _finals(client, parent))
+
+
+def final_model(client: MlflowClient, parent: Run) -> LoggedModel | None:
+    """The model that the finals of a search have logged; None if they have none."""
+    return next((model for model in _finals(client, parent) if model.status == LoggedModelStatus.READY), None)
+
+
+def _finals(client: MlflowClient, parent: Run) -> list[LoggedModel]:
+    return [model for model in _all_models(client, parent) if FINAL in ours(model.tags)]
+
+
 def remove_models(client: MlflowClient, parent: Run) -> None:
     """Deletes all models of a search with their files."""
-    for model in _models(client, parent):
+    for model in _all_models(client, parent):
         _remove(client, model)
 
 
 def rename_models(client: MlflowClient, parent: Run, name: str) -> None:
     """Gives the models of a search to its new name. The names of the models themselves cannot be changed in MLflow."""
-    for model in _models(client, parent):
+    for model in _all_models(client, parent):
         tags = renewed(model.tags, search_id=name, spec_id=spec_id(parent))
         client.set_logged_model_tags(model.model_id, tags)
 
@@ -86,7 +112,12 @@ def _place(client: MlflowClient, model: LoggedModel) -> str:
 
 
 def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
-    """The models of a search, the newest first. Half-made ones are among them."""
+    """The models of a search without that of its finals, the newest first. Half-made ones are among them."""
+    return [model for model in _all_models(client, parent) if FINAL not in ours(model.tags)]
+
+
+def _all_models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
+    """The models of a search and of its finals, the newest first."""
     found = models(client, parent.info.experiment_id, *filters(search_id=search_name(parent)))
     return [model for model in found if _is_of(parent, model)]
 
@@ -104,7 +135,7 @@ def _model_name(search: str) -> str:
 
 def _tags(parent: Run, card: dict[str, Any]) -> dict[str, str]:
     tags = {"search_id": search_name(parent), "spec_id": spec_id(parent), "architecture": card["architecture"]}
-    return named(tags)
+    return named(tags | ({FINAL: str(card[FINAL]["seed"])} if FINAL in card else {}))
 
 
 def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> LoggedModel:

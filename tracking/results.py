@@ -6,6 +6,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from tracking.finals import finals
 from tracking.searches import all_trials, search_name, spec_of
 from tracking.tags import ours
 
@@ -16,6 +17,11 @@ def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
     """The search as one JSON object. A missing score is None. Statuses are MLflow's words."""
     spec = spec_of(parent)
     metrics = parent.data.metrics.items()
+    trials = [
+        {**_trial(run, spec["metric"]), "executions": _executions(client, run, spec)}
+        for run in all_trials(client, parent)
+    ]
+    scores = {trial["trial"]: trial["score"] for trial in trials if trial["score"] is not None}
     return {
         "search": search_name(parent),
         "task": spec["task"],
@@ -24,10 +30,8 @@ def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
         "status": parent.info.status,
         "stopped": ours(parent.data.tags).get("stopped"),
         "floors": {key.removeprefix("floor/"): value for key, value in metrics if key.startswith("floor/")},
-        "trials": [
-            {**_trial(run, spec["metric"]), "executions": _executions(client, run, spec)}
-            for run in all_trials(client, parent)
-        ],
+        "finals": finals(client, parent, scores),
+        "trials": trials,
     }
 
 

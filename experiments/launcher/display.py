@@ -62,7 +62,7 @@ class Display:
 
     def _line(self, place: int, trial: TrialState) -> None:
         self.longest = max(self.longest, len(trial.architecture))
-        text = Text(f"{place:>4}/{self.progress.planned}  {trial.name}  {trial.architecture:<{self.longest}} ")
+        text = Text(f"{place:>4}/{self.progress.planned}  {trial.shown}  {trial.architecture:<{self.longest}} ")
         if trial.outcome == "completed":
             spread = f" ± {format_spread(trial.spread)}" if trial.spread is not None else ""
             text.append(f"{metric_name(self.metric)} {format_number(trial.score)}{spread}", "green")
@@ -102,11 +102,11 @@ class Display:
             epoch = f"{min(trial.epoch + 1, self.epochs)}/{self.epochs}"
             rate = format_number(trial.values.get("learning_rate"))
             table.add_row(
-                str(trial.worker), trial.name, trial.architecture, rate, epoch, format_number(trial.last_score)
+                str(trial.worker), trial.shown, trial.architecture, rate, epoch, format_number(trial.last_score)
             )
         return table
 
     def _best(self) -> str:
         best = self.progress.best()
-        found = f"{format_number(best.score)} ({best.architecture}, trial {best.name})" if best else "-"
+        found = f"{format_number(best.score)} ({best.architecture}, trial {best.shown})" if best else "-"
         return f"best {metric_name(self.metric)} {found}   floors: {floors_line(self.floors)}"

@@ -123,8 +123,7 @@ class RecurrentTuner(SearchTuner):
     def _build_training(self, trial: Trial, folder: TrialFolder, execution: int) -> Training:
         """Builds the model from the execution's seed and writes the "built" event."""
         keras.utils.clear_session()
-        number = (self.oracle.continued(trial.trial_id) or folder).number
-        seeds = (number, execution)
+        seeds = self.seeds(trial, folder, execution)
         keras.utils.set_random_seed(int(seed_sequence(self.spec.seed, *seeds).generate_state(1)[0]))
         model = self.hypermodel.build(trial.hyperparameters)
         name, reason = self.hypermodel.kernel(layers(trial.hyperparameters.values))
@@ -134,6 +133,10 @@ class RecurrentTuner(SearchTuner):
         kernel = {"kernel": name, "kernel_reason": reason, "steps_per_execution": training.trained.steps_per_execution}
         folder.journal.append("built", **costs, **kernel)
         return training
+
+    def seeds(self, trial: Trial, folder: TrialFolder, execution: int) -> tuple[int, int]:
+        """What the random numbers of an execution depend on, beside the seed of the search."""
+        return (self.oracle.continued(trial.trial_id) or folder).number, execution
 
     def _resume(
         self, trial: Trial, training: Training, folder: TrialFolder, execution: int, recorded: set[int]
