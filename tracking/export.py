@@ -39,9 +39,8 @@ def export(
     """Copies the model, reloads and re-scores it, scores it on the test split, and only then puts it in place.
 
     Args:
-        score: the metric of the model in a `.keras` file on a split, "val" or "test", and its grain. The grain is how
-            much rounding alone may change the metric. The last argument is the seed of the data; None for that of the
-            search.
+        score: the metric of the model in a `.keras` file on a split, "val" or "test", of the data of a seed, None for
+            that of the search; and its grain. The grain is how much rounding alone may change the metric.
         prepare: changes the copy of the logged `.keras` file into the file that is exported, before it is scored.
         warn: is told if the store does not take the test score. The export is in place then.
 
@@ -51,15 +50,14 @@ def export(
     name = search_name(parent)
     check_target(to, name)
     to = to.resolve()
-    found = results(client, parent)
-    model, trial = _final_model(client, parent, found) or _best_model(client, parent, found)
+    model, trial = _model(client, parent, results(client, parent))
     with _beside(to) as folder:
         file, card = download(client, uri, model, Path(folder))
         card["search"] = name  # it may have been renamed
         card["executions"] = trial["executions"]
         card["execution_reason"] = reason(trial["executions"], card["direction"], card["execution"])
         prepare(file)
-        seed = card["final"]["data_seed"] if "final" in card else None
+        seed = card.get("final", {}).get("data_seed")
         card["rescored"] = _rescored(file, card, score, seed)
         card["test_score"], _ = score(file, "test", seed)
         _place(file, card, to)
@@ -78,6 +76,11 @@ def _beside(to: Path) -> tempfile.TemporaryDirectory[str]:
         return tempfile.TemporaryDirectory(dir=to.parent, prefix=".export.")
     except OSError as error:
         raise BadInput(f"--to: expected a folder that can be made, got {str(to)!r}: {error.strerror}") from None
+
+
+def _model(client: MlflowClient, parent: Run, found: dict[str, Any]) -> tuple[LoggedModel, dict[str, Any]]:
+    """The model that is exported: that of the finals if they are complete, else that of the best trial."""
+    return _final_model(client, parent, found) or _best_model(client, parent, found)
 
 
 def _final_model(client: MlflowClient, parent: Run, found: dict[str, Any]) -> tuple[LoggedModel, dict[str, Any]] | None:

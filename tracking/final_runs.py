@@ -18,7 +18,8 @@ class FinalsProjection(Projection):
 
     def _title(self, trial: str, start: Event) -> str:
         about = start["final"]
-        return f"final of {about['candidate']}, seed {about['seed']}: {start['parameters']['architecture']}"
+        data = f", {about['data']}" if "data" in about else ""
+        return f"final of {about['candidate']}, seed {about['seed']}{data}: {start['parameters']['architecture']}"
 
     def _send_summary(self, latest: int) -> None:
         done = Metric("finals/done", self.done, self.last_end, self.done)

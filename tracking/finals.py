@@ -5,7 +5,7 @@ Every choice is made on validation: the winner, and the seed whose model is expo
 
 import json
 from collections.abc import Mapping
-from statistics import fmean
+from statistics import fmean, median_high
 from typing import Any
 
 from mlflow import MlflowClient
@@ -37,7 +37,7 @@ def finals(client: MlflowClient, parent: Run, scores: Mapping[str, float]) -> di
 
 def plan_of(parent: Run) -> dict[str, Any] | None:
     """What the finals of a search are, as its run says it; None if it has no finals."""
-    text = ours(parent.data.tags).get("finals")
+    text = ours(parent.data.tags).get("finals_plan")
     return dict(json.loads(text)) if text else None
 
 
@@ -52,13 +52,16 @@ def summary(
     """
     metric, direction = spec["metric"], spec["direction"]
     grouped: dict[str, list[Run]] = {}
-    for run in sorted(runs, key=lambda run: int(ours(run.data.tags)["seed"])):
+    # A run gets these tags after it is made.
+    known = [run for run in runs if "seed" in ours(run.data.tags) and "data" not in ours(run.data.tags)]
+    for run in sorted(known, key=lambda run: int(ours(run.data.tags)["seed"])):
         grouped.setdefault(ours(run.data.tags)["candidate"], []).append(run)
     found = [_candidate(name, some, metric, direction, solved, scores) for name, some in grouped.items()]
     candidates = sorted((one for one in found if one["validation"]), key=lambda one: _rank(one, direction))
     if not candidates:
         return None
-    winner = candidates[0]
+    winner, every = candidates[0], runs
+    runs = [run for run in runs if "data" not in ours(run.data.tags)]
     ended = sum(run.info.status in ("FINISHED", "FAILED") for run in runs)
     curse = None if winner["search_score"] is None else winner["search_score"] - fmean(winner["validation"])
     return {
@@ -68,7 +71,24 @@ def summary(
         "candidates": candidates,
         "comparisons": _comparisons(candidates, metric, direction),
         "curse": curse,
+        "whole": next((one for run in every if (one := _whole(run, winner, metric, direction))), None),
     }
+
+
+def _whole(run: Run, winner: Candidate, metric: str, direction: str) -> dict[str, Any] | None:
+    """A final of the winner's middle seed on training and validation data, with its median epochs; else None."""
+    tags = ours(run.data.tags)
+    wanted = {"candidate": winner["trial"], "seed": str(winner["seeds"][_middle(winner, direction)])}
+    wanted["epochs"] = str(median_high(winner["best_epochs"]))
+    if run.info.status != "FINISHED" or {name: tags.get(name) for name in wanted} != wanted:
+        return None
+    test = run.data.metrics.get(f"test/{metric}")
+    about = {"trial": winner["trial"], "seed": int(wanted["seed"]), "epochs": int(wanted["epochs"])}
+    return {**about, "test": test, "run_id": run.info.run_id}
+
+
+def _middle(candidate: Candidate, direction: str) -> int:
+    return middle(candidate["validation"], direction)
 
 
 def _candidate(
@@ -88,6 +108,7 @@ def _candidate(
         "seeds": [int(ours(run.data.tags)["seed"]) for run in done],
         "failed": failed,
         "validation": [run.data.metrics[f"best/{metric}"] for run in done],
+        "best_epochs": [1 + int(run.data.metrics["best/epoch"]) for run in done],
         "test": test,
         "longer": _longer(done, metric),
         **{key: getattr(mean, key, None) for key in ("mean", "sd", "low", "high")},
@@ -168,11 +189,13 @@ def _size(found: Comparison, metric: str) -> str:
 def chosen(found: dict[str, Any], direction: str) -> dict[str, Any]:
     """Which final is exported: of the winner the middle seed on validation, by the rule of executions.
 
-    Returns its `run_id`, its `seed`, and `of` how many, with the `validation` scores of all and the `reason`.
+    If that seed was trained once more on training and validation data, it is that model.
+
+    Returns its `run_id`, its `seed`, and `of` how many, the `validation` scores of all, the `reason` and the `data`.
     """
     winner = found["candidates"][0]
     scores = winner["validation"]
-    kept = middle(scores, direction)
+    kept = _middle(winner, direction)
     why = reason(scores, direction, kept) if len(scores) > 1 else "the only seed"
     return {
         "candidate": winner["trial"],
@@ -182,4 +205,12 @@ def chosen(found: dict[str, Any], direction: str) -> dict[str, Any]:
         "reason": why,
         "score": scores[kept],
         "run_id": winner["run_ids"][kept],
+        **_trained_on(found["whole"]),
     }
+
+
+def _trained_on(whole: dict[str, Any] | None) -> dict[str, Any]:
+    """What is said of a model that was trained on validation data, too."""
+    if whole is None:
+        return {"data": "train"}
+    return {"data": "train+val", "epochs": whole["epochs"], "run_id": whole["run_id"]}

@@ -18,8 +18,8 @@ from tracking.store import connect, working
 from tracking.tags import filters, is_new, named, of_spec, ours, spec_in
 from tracking.text import did_you_mean
 
-# What may differ in the spec of a search that is resumed.
-CHANGING = ("trials", "commit", "time_limit", "target", "trial_time_limit", "memory_limit")
+LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit", "finals_time_limit")
+CHANGING = ("trials", "commit", "finals", *LIMITS)  # what may differ in the spec of a search that is resumed
 CHILDREN = ("trial", "final")  # the kinds of runs below that of a search
 MOST_CHARACTERS = 6_000  # of a parameter in MLflow; the spec has the whole value
 MOST_OF_RUN_NAME = 250  # characters in MLflow's table; a model whose layers all differ has a longer name

@@ -111,11 +111,11 @@ def compare(several: Sequence[Sequence[float]], tests: int) -> list[Comparison]:
     raw = [p_value(differences) for differences in several]
     order = sorted(range(len(raw)), key=raw.__getitem__)
     found: list[Comparison | None] = [None] * len(raw)
-    corrected, level = 0.0, LEVEL / tests
+    corrected, level, certain = 0.0, LEVEL, True
     for place, index in enumerate(order):
+        level = LEVEL / (tests - place) if certain else level  # from the first one on that is not certain it stays
         corrected = min(1.0, max(corrected, raw[index] * (tests - place)))
-        if corrected < LEVEL or place == 0:  # after the first one that is not certain the level stays
-            level = LEVEL / (tests - place)
+        certain = corrected < LEVEL
         found[index] = _comparison(several[index], corrected, level)
     return [one for one in found if one is not None]
 

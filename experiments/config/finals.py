@@ -15,6 +15,7 @@ from experiments.system.files import write_json
 from tracking.errors import BadInput, SearchStateError
 
 FINAL_SEEDS = 3  # spawn key; data have 0, training 1, proposals 2
+WHOLE = "train+val"  # of --data: the training and validation data together
 TOP, SEEDS = 1, 5  # the defaults of --top and --seeds
 
 
@@ -25,10 +26,12 @@ class Final:
     Args:
         candidate: the name of its trial, for example "0003".
         seed: counted from 0. A seed stands for the same data with every candidate, so that differences are paired.
+        epochs: so many epochs on the training and validation data together; None for a final as all others are.
     """
 
     candidate: str
     seed: int
+    epochs: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,6 +66,16 @@ class Plan:
         """Writes the plan into the folder of a search."""
         folder.finals.path.mkdir(exist_ok=True)
         write_json(folder.plan, dataclasses.asdict(self))
+
+    @property
+    def regular(self) -> int:
+        """How many finals are trained on the training data alone."""
+        return sum(final.epochs is None for final in self.finals)
+
+    def with_whole(self, candidate: str, seed: int, epochs: int) -> "Plan":
+        """The plan with a final that is trained on the training and validation data."""
+        final = Final(candidate, seed, epochs)
+        return self if final in self.finals else dataclasses.replace(self, finals=[*self.finals, final])
 
     @classmethod
     def read(cls, folder: SearchFolder) -> "Plan | None":

@@ -59,7 +59,7 @@ def final_card(
     """
     events = trial.journal.events()
     seed = next(event["final"]["data_seed"] for event in events if event["event"] == "start")
-    about = {key: final[key] for key in ("seed", "of", "validation", "reason")}
+    about = {key: final[key] for key in ("seed", "of", "validation", "reason", "data")}
     made = card(facts, described, events, final["run_id"])
     return {**made, "trial": final["candidate"], "final": {**about, "data_seed": seed}}
 

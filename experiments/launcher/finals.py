@@ -3,8 +3,8 @@
 import dataclasses
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
+from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -33,7 +33,9 @@ from experiments.training.windows import training_steps
 from experiments.worker.build import make_finals_tuner
 from experiments.worker.sharing import share, stop_sharing
 from tracking.errors import BadInput, SearchStateError
-from tracking.results import ranked
+from tracking.finals import chosen
+from tracking.results import ranked, results
+from tracking.searches import existing_search
 from tracking.text import format_range
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class Finals:
         workers: the number of processes.
         time_limit: as typed, or "none".
         uri: of the MLflow store.
+        whole: when all finals are done, train the winner's middle seed on training and validation data.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Finals:
     time_limit: str
     uri: str
     console: Console
+    whole: bool = False
 
     def __post_init__(self) -> None:
         self.folder = SearchFolder(SEARCHES / self.name)
@@ -93,60 +97,66 @@ class Finals:
         finals = dataclasses.replace(spec, **settings, target="none", time_limit=self.time_limit)
         steps = training_steps(task, len(arrays[0][0]), finals.batch)
         shared = arrays if task.finite_data else []  # other finals have their own data
-        return self._train(spec, finals, task, made, shared, steps, seconds)
+        about = task, shared, steps, seconds
+        ended = self._train(finals, made, *about)
+        if not self.whole or ended != _all_done(made):
+            return ended
+        more = self._with_whole(made)
+        return self._train(dataclasses.replace(finals, trials=len(more.finals)), more, *about)
+
+    def _with_whole(self, made: Plan) -> Plan:
+        """The plan with the final on training and validation data, written into the folder."""
+        found = results(*existing_search(self.name, self.uri))
+        if not found["finals"] or not found["finals"]["complete"]:
+            hint = f"`recurrent sync {self.name}` sends them"
+            raise SearchStateError(f"--data: expected all finals of {self.name!r} in {self.uri}, got some; {hint}")
+        final = chosen(found["finals"], found["direction"])
+        epochs = median_high(found["finals"]["candidates"][0]["best_epochs"])
+        more = made.with_whole(final["candidate"], final["seed"], epochs)
+        more.write(self.folder)
+        return more
 
     def _check(self, task: Task) -> None:
+        if self.whole and task.online:
+            raise BadInput("--data: expected train for a task that draws fresh samples in every epoch, got train+val")
         if self.wanted.get("lengths") and not task.lengthens:
             raise BadInput(f"--lengths: expected none for a task whose knob is no length or lag, got {task.knob}")
 
     def _plan(self, spec: Spec, direction: str) -> Plan:
         """The plan, written into the folder."""
-        before = Plan.read(self.folder)
+        before = Plan.read(self.folder) if self.folder.finals.trials() else None
         top = self.wanted.get("top") or (before.top if before else TOP)
         progress = Progress(self.folder.path / "trials", direction, 0, spec.epochs)
         best = candidates(progress.ended("completed"), direction, top)
         if not best:
             raise SearchStateError(f"NAME: expected a search with a completed trial, got {self.name!r}, which has none")
         values = {trial.name: trial.proposed for trial in best}
-        made = plan(before, values, spec.epochs, {**self.wanted, "top": self.wanted.get("top")})
+        made = plan(before, values, spec.epochs, self.wanted)
         made.write(self.folder)
         return made
 
-    def _train(
-        self,
-        search: Spec,
-        spec: Spec,
-        task: Task,
-        made: Plan,
-        shared: list[Arrays],
-        steps: int,
-        seconds: float,
-    ) -> str:
+    def _train(self, spec: Spec, made: Plan, task: Task, shared: list[Arrays], steps: int, seconds: float) -> str:
         """Runs the workers; returns why they have ended.
 
         Args:
-            search: the spec of the search.
-            spec: that of the finals.
+            spec: of the finals.
             shared: train and validation data that are the same for all finals; [] if each has its own.
             steps: training steps of an epoch.
             seconds: that the data have taken.
         """
-        folder, described = self.folder.finals, described_in(self.folder, search)
+        folder, search = self.folder.finals, Spec.read(self.folder)
         spec.write(folder)
+        described = described_in(self.folder, search)
         progress = Progress(folder.path / "trials", task.direction, len(made.finals), spec.epochs)
-        count = min(self.workers, progress.left())
-        say(self.console, self._announcement(made, progress, count))
+        left = Remaining(made, progress, self.folder, min(self.workers, progress.left()))
+        say(self.console, left.announcement())
 
         def epoch_seconds(trial: TrialState) -> float:
             return estimate.candidate_seconds(spec, trial.values, task, steps)
 
         watch = Watch(limits(spec, self.workers, seconds), progress, self.session, epoch_seconds)
-        about = stores.note(self.uri, self.folder, search.id)
-        told: Callable[[str], None] = lambda text: say(self.console, Text(text, "yellow"))  # noqa: E731
-        named = {"make": make_finals_tuner, "watch": watch, "session": self.session, "warn": told, "about": about}
-        supervisor = Supervisor(folder, count, gpus().used, **named)
-        opening = FinalsOpening(self.uri, self.folder, search.facts(), described, self.session, made, told)
-        left = Remaining(made, progress, self.folder, count)
+        opening = FinalsOpening(self.uri, self.folder, search.facts(), described, self.session, made, self._warn)
+        supervisor = self._supervisor(left.workers, watch, search)
         screen = self.console, progress, task.metric, described["floors"], spec.epochs, self.session, left.seconds
         try:
             with Display(*screen) as display:
@@ -158,7 +168,12 @@ class Finals:
         finally:
             self.sent = supervisor.sent
             stop_sharing(folder, self.session)
-        return ended if ended != "done" else f"all {len(made.finals)} finals are done"
+        return ended if ended != "done" else _all_done(made)
+
+    def _supervisor(self, workers: int, watch: Watch, search: Spec) -> Supervisor:
+        how = {"make": make_finals_tuner, "watch": watch, "session": self.session, "warn": self._warn}
+        about = stores.note(self.uri, self.folder, search.id)
+        return Supervisor(self.folder.finals, workers, gpus().used, **how, about=about)
 
     def _begin(self, opening: FinalsOpening, supervisor: Supervisor, shared: list[Arrays]) -> "Record":
         """Opens the record while the workers import TensorFlow."""
@@ -168,12 +183,12 @@ class Finals:
         record.wait(lambda: supervisor.interrupted)
         return record
 
-    def _announcement(self, made: Plan, progress: Progress, workers: int) -> Text:
-        names = f"{len(made.values)} candidate(s) ({', '.join(made.values)})"
-        some = f"{names} x {made.seeds} seed(s) x {made.epochs} epochs"
-        seconds = Remaining(made, progress, self.folder, workers).seconds()
-        about = f": {some}, {workers} worker(s); about {format_range(seconds / RANGE, seconds * RANGE)}"
-        return Text.assemble(("finals", "bold"), about if progress.left() else f": {some}, all done")
+    def _warn(self, text: str) -> None:
+        say(self.console, Text(text, "yellow"))
+
+
+def _all_done(made: Plan) -> str:
+    return f"all {len(made.finals)} finals are done"
 
 
 class Remaining:
@@ -185,7 +200,7 @@ class Remaining:
     """
 
     def __init__(self, made: Plan, progress: Progress, search: SearchFolder, workers: int) -> None:
-        self.made, self.progress, self.parallel = made, progress, estimate.parallel(max(1, workers))
+        self.made, self.progress, self.workers = made, progress, workers
         self.epoch = {name: _epoch_seconds(search, name) for name in made.values}
 
     def seconds(self) -> float:
@@ -195,7 +210,15 @@ class Remaining:
             state = self.progress.trials.get(f"{number:04d}")
             if state is None or not state.outcome:
                 left += (self.made.epochs - (state.epochs if state else 0)) * self.epoch[final.candidate]
-        return estimate.START_SECONDS + left / self.parallel if left else 0.0
+        return estimate.START_SECONDS + left / estimate.parallel(self.workers) if left else 0.0
+
+    def announcement(self) -> Text:
+        """The line before the finals begin."""
+        seconds, names = self.seconds(), ", ".join(self.made.values)
+        some = f"{len(self.made.values)} candidate(s) ({names}) x {self.made.seeds} seed(s) x {self.made.epochs} epochs"
+        time = format_range(seconds / RANGE, seconds * RANGE)
+        about = f"{self.workers} worker(s); about {time}" if seconds else "all done"
+        return Text.assemble(("finals", "bold"), f": {some}, {about}")
 
 
 def _epoch_seconds(search: SearchFolder, name: str) -> float:

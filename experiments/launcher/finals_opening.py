@@ -52,9 +52,9 @@ class FinalsOpening(Opening):
         if parent is None or is_of(parent, self.facts) is False:
             hint = f"`recurrent sync {name}` sends it"
             raise SearchStateError(f"NAME: expected a search in {self.uri}, got {name!r}, which is not there; {hint}")
-        plan = {"planned": len(self.plan.finals), "top": self.plan.top, "seeds": self.plan.seeds}
+        plan = {"planned": self.plan.regular, "top": self.plan.top, "seeds": self.plan.seeds}
         plan |= {"epochs": self.plan.epochs, "lengths": self.plan.lengths}
-        client.set_tag(parent.info.run_id, f"{PREFIX}finals", json.dumps(plan))
+        client.set_tag(parent.info.run_id, f"{PREFIX}finals_plan", json.dumps(plan))
         trials, (metric, direction, floors) = self.folder.finals.path / "trials", self._scored()
         return FinalsProjection(client, parent, trials, metric, direction, self.session, floors)
 

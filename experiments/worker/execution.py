@@ -43,6 +43,8 @@ class RecurrentTuner(SearchTuner):
         memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
     """
 
+    training: type[Training] = Training
+
     def __init__(
         self,
         oracle: StudyOracle,
@@ -129,7 +131,7 @@ class RecurrentTuner(SearchTuner):
         name, reason = self.hypermodel.kernel(layers(trial.hyperparameters.values))
         rewrite_graphs(name != "xla")
         costs = cost(model, self.task, self.spec.batch)
-        training = Training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
+        training = self.training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
         kernel = {"kernel": name, "kernel_reason": reason, "steps_per_execution": training.trained.steps_per_execution}
         folder.journal.append("built", **costs, **kernel)
         return training

@@ -3,14 +3,16 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
 from keras_tuner.engine.trial import Trial
 
-from experiments.config.finals import final_seed
+from experiments.config.finals import WHOLE, final_seed
 from experiments.config.folders import TrialFolder
 from experiments.strategy.finals import FinalsOracle
-from experiments.tasks.base import Task
+from experiments.tasks.base import NOT_SCORED, Arrays, Task
 from experiments.training.saved import load
 from experiments.training.scoring import Scorer
+from experiments.training.training import Training
 from experiments.worker.execution import RecurrentTuner
 from experiments.worker.tuner import Execution
 
@@ -25,12 +27,12 @@ class FinalsTuner(RecurrentTuner):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.search_seed = self.spec.seed
+        self.search_seed, self.own = self.spec.seed, (self.train, self.val)
 
     def about(self, trial: Trial) -> dict[str, Any]:
         final = self.oracle.final(trial.trial_id)
         about = {"candidate": final.candidate, "seed": final.seed, "data_seed": self._data_seed(final.seed)}
-        return {"final": about}
+        return {"final": about | ({} if final.epochs is None else {"data": WHOLE, "epochs": final.epochs})}
 
     def _data_seed(self, index: int) -> int:
         """The seed of the data of a final: a fresh one where fresh samples can be drawn, else that of the search."""
@@ -41,11 +43,15 @@ class FinalsTuner(RecurrentTuner):
         return int(self.oracle.final(trial.trial_id).candidate), execution
 
     def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> Execution:
-        index = self.oracle.final(trial.trial_id).seed
-        self.spec = dataclasses.replace(self.spec, seed=final_seed(self.search_seed, index))
-        data_seed = self._data_seed(index)
+        final = self.oracle.final(trial.trial_id)
+        epochs = self.oracle.plan.epochs if final.epochs is None else final.epochs
+        self.spec = dataclasses.replace(self.spec, seed=final_seed(self.search_seed, final.seed), epochs=epochs)
+        data_seed, self.train, self.val = self._data_seed(final.seed), *self.own
         if not self.task.finite_data:
             self.train, self.val = self.task.split("train", data_seed), self.task.split("val", data_seed)
+        self.training = Training
+        if final.epochs is not None:
+            self.train, self.training = joined(self.task, self.train, self.val), WholeTraining
         found = super().run_execution(trial, folder, execution)
         self.save_model(trial, folder, {"execution": execution, "epoch": found["epoch"]})
         return {**found, **self._tested(folder, data_seed)}
@@ -55,6 +61,32 @@ class FinalsTuner(RecurrentTuner):
         model, lengths = load(folder.model), self.oracle.plan.lengths
         longer = {str(factor): score(self.task.longer(factor), model, seed) for factor in lengths}
         return {"test": score(self.task, model, seed), "longer": longer}
+
+
+class WholeTraining(Training):
+    """A training on validation data, too. Its score chooses nothing, and its model is that of the last epoch."""
+
+    def improved(self) -> bool:
+        self.best, self.best_epoch = self.logs[f"val_{self.task.metric}"], self.epoch
+        return True
+
+
+def joined(task: Task, train: Arrays, val: Arrays) -> Arrays:
+    """Both splits as one. Shorter sequences are padded to the length of the longer ones."""
+    (x, more_x), (y, more_y) = zip(train, val, strict=True)
+    if not task.stream and x.shape[1] != more_x.shape[1]:
+        x, more_x = _padded(x, more_x, 0 if task.padding is None else task.padding)
+        y, more_y = _padded(y, more_y, NOT_SCORED) if task.per_step else (y, more_y)
+    return np.concatenate([x, more_x]), np.concatenate([y, more_y])
+
+
+def _padded(one: np.ndarray, two: np.ndarray, value: float) -> list[np.ndarray]:
+    """Both arrays with as many time steps as the longer one has; time is the second axis."""
+    longest = max(one.shape[1], two.shape[1])
+    return [
+        np.pad(part, [(0, 0), (0, longest - part.shape[1]), *[(0, 0)] * (part.ndim - 2)], constant_values=value)
+        for part in (one, two)
+    ]
 
 
 def score(task: Task, model: Any, seed: int) -> float:

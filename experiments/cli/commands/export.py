@@ -58,6 +58,8 @@ def run(parsed: argparse.Namespace) -> int:
     if "final" in card:
         final = card["final"]
         print(f"seed {final['seed']} of {final['of']} in the finals, counted from 0, is {final['reason']} (validation)")
+        if final["data"] != "train":
+            print(f"trained on {final['data']}: the score on validation below shows only that the file is the model")
     if len(card["executions"]) > 1:
         print(f"execution {card['execution']}, counted from 0, is {card['execution_reason']}")
     print(f"validation {name} {val}, recorded {recorded}; test {name} {format_number(card['test_score'])}")

@@ -21,6 +21,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", metavar="N", type=whole(1), help="epochs of a training (default: as in the search)")
     text = "also score the models at so many times the length, like 2,4, if the task has a length or a lag"
     parser.add_argument("--lengths", metavar="A,B", type=wholes, help=text)
+    text = "train+val: when all are done, train the winner's middle seed on both for the median best number of epochs"
+    parser.add_argument("--data", choices=["train", "train+val"], default="train", help=f"{text} (default: train)")
     text = "processes that run finals; auto: one per GPU, else one per core, as memory allows (default: auto)"
     parser.add_argument("--workers", metavar="N", default="auto", help=text)
     text = "time after which the finals stop, like 45m; the same command goes on (default: none)"
@@ -36,7 +38,8 @@ def run(parsed: argparse.Namespace) -> int:
 
     uri = resolve(parsed.tracking_uri)
     wanted = {name: getattr(parsed, name) for name in ("top", "seeds", "epochs", "lengths")}
-    finals = Finals(parsed.name, wanted, workers(parsed.workers), parsed.time_limit, uri, console())
+    how = workers(parsed.workers), parsed.time_limit, uri, console()
+    finals = Finals(parsed.name, wanted, *how, whole=parsed.data != "train")
     try:
         ended = finals.run()
     except WorkersDied as error:
