@@ -71,6 +71,7 @@ def summary(
         "candidates": candidates,
         "comparisons": _comparisons(candidates, metric, direction),
         "curse": curse,
+        "lost": [one["trial"] for one in found if not one["validation"] and one["failed"]],
         "whole": next((one for run in every if (one := _whole(run, winner, metric, direction))), None),
     }
 

@@ -35,8 +35,20 @@ def finals_report(console: Console, found: dict[str, Any]) -> None:
     for one in finals["candidates"]:
         if one["failed"]:
             say(console, Text(f"{one['failed']} seed(s) of {one['architecture']} (trial {one['trial']}) failed", "red"))
+    for trial in finals["lost"]:
+        say(console, Text(f"no seed of trial {trial} has completed", "red"))
+    for trial in _newer(found):
+        say(console, Text(f"trial {trial} is better in the search and has no finals; `recurrent finals` takes it in"))
     if seeds > 1:
         say(console, Text(warning(seeds), "dim"))
+
+
+def _newer(found: dict[str, Any]) -> list[str]:
+    """The best trial of the search, if it has come after the finals."""
+    from tracking.results import ranked
+
+    known = {one["trial"] for one in found["finals"]["candidates"]} | {*found["finals"]["lost"]}
+    return [trial["trial"] for trial in ranked(found)[:1] if trial["trial"] not in known]
 
 
 def _curse(finals: dict[str, Any], found: dict[str, Any], curse: float) -> str:

@@ -234,7 +234,7 @@ def candidates(completed: list[TrialState], direction: str, top: int) -> list[Tr
     by_name = {trial.name: trial for trial in completed}
     trials = [
         {"trial": name, "architecture": trial.architecture, "values": trial.values}
-        | {"score": trial.score, "spread": trial.spread, "parameters": trial.parameters, "outcome": trial.outcome}
+        | {"score": trial.score, "spread": trial.spread, "parameters": trial.parameters, "ms_per_step": None}
         for name, trial in sorted(by_name.items())
     ]
     taken: dict[str, int] = {}
