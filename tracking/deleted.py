@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
 from tracking.paging import deleted_runs, runs
-from tracking.searches import find_search, is_of, own_trials, trial_runs
+from tracking.searches import CHILDREN, find_search, is_of, own_trials, trial_runs
 from tracking.tags import filters
 
 
@@ -25,9 +25,11 @@ def restore(client: MlflowClient, name: str, spec: Mapping[str, Any]) -> int:
         parent = find_search(client, name)
     if parent is None or not is_of(parent, spec):
         return found
-    gone = own_trials(parent, deleted_runs(client, *filters(kind="trial", search_id=name)))
-    there = trial_runs(client, parent) if gone else {}
-    return found + _restore(client, [same[0] for trial, same in gone.items() if trial not in there])
+    for kind in CHILDREN:
+        gone = own_trials(parent, deleted_runs(client, *filters(kind=kind, search_id=name)))
+        there = trial_runs(client, parent, kind) if gone else {}
+        found += _restore(client, [same[0] for trial, same in gone.items() if trial not in there])
+    return found
 
 
 def _restore(client: MlflowClient, some: list[Run]) -> int:

@@ -11,7 +11,7 @@ from mlflow.utils.uri import is_local_uri
 from tracking.models import remove_models
 from tracking.paging import deleted_runs
 from tracking.root import ARTIFACTS, inside, resolved
-from tracking.searches import delete_others, spec_id, trial_runs
+from tracking.searches import CHILDREN, child_runs, delete_others, spec_id
 from tracking.tags import filters, ours
 from tracking.views import drop_view
 
@@ -23,9 +23,8 @@ def delete_search(client: MlflowClient, parent: Run) -> None:
     """
     name = ours(parent.data.tags)["search_id"]
     remove_models(client, parent)
-    for same in trial_runs(client, parent).values():
-        for run in same:
-            client.delete_run(run.info.run_id)
+    for run in child_runs(client, parent):
+        client.delete_run(run.info.run_id)
     drop_view(client, parent.info.experiment_id, name)
     delete_others(client, parent)
     client.delete_run(parent.info.run_id)
@@ -40,7 +39,7 @@ def trash(client: MlflowClient, name: str, own_id: str | None) -> list[Run]:
     gone = deleted_runs(client, *filters(search_id=name))
     known = {spec_id(run) for run in gone if ours(run.data.tags).get("kind") == "search"}
     ids = known if own_id is None else {own_id}
-    own = [run for run in gone if spec_id(run) in ids and ours(run.data.tags).get("kind") in ("search", "trial")]
+    own = [run for run in gone if spec_id(run) in ids and ours(run.data.tags).get("kind") in ("search", *CHILDREN)]
     return sorted(own, key=lambda run: ours(run.data.tags)["kind"] == "search")
 
 

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Run
+from mlflow.entities import LoggedModel, Metric, Run
 
 from tracking.as_json import as_json
 from tracking.choosing import BEST, Choice, chosen
 from tracking.errors import BadInput, SearchStateError, StoreError
 from tracking.executions import reason
+from tracking.finals import exported_final
 from tracking.journal import now
-from tracking.models import CARD, download
+from tracking.models import CARD, download, final_model
+from tracking.results import results
 from tracking.searches import search_name
 from tracking.store import read_only, working
 from tracking.verdict import verdict
@@ -24,7 +26,7 @@ KERAS = "model.keras"
 # A score of any size may differ by RELATIVE. A score near zero may differ by ABSOLUTE.
 RELATIVE, ABSOLUTE = 1e-5, 1e-9
 
-Score = Callable[[Path, str], tuple[float, float]]
+Score = Callable[[Path, str, int | None], tuple[float, float]]
 
 
 def export(
@@ -40,8 +42,8 @@ def export(
     """Copies the model, reloads and re-scores it, scores it on the test split, and only then puts it in place.
 
     Args:
-        score: the metric of the model in a `.keras` file on a split, "val" or "test", and its grain. The grain is how
-            much rounding alone may change the metric.
+        score: the metric of the model in a `.keras` file on a split, "val" or "test", of the data of a seed, None for
+            that of the search; and its grain. The grain is how much rounding alone may change the metric.
         prepare: changes the copy of the logged `.keras` file into the file that is exported, before it is scored.
         warn: is told if the store does not take the test score, or if a better model is not kept. The export goes on.
         choice: which model.
@@ -52,7 +54,7 @@ def export(
     name = search_name(parent)
     check_target(to, name)
     to = to.resolve()
-    model, trial = chosen(client, parent, choice, warn)
+    model, trial = _model(client, parent, choice, warn)
     with _beside(to) as folder:
         file, card = download(client, uri, model, Path(folder))
         card["search"] = name  # it may have been renamed
@@ -61,8 +63,9 @@ def export(
         card |= _worth(card)
         card["execution_reason"] = reason(trial["executions"], card["direction"], card["execution"])
         prepare(file)
-        card["rescored"] = _rescored(file, card, score)
-        card["test_score"], _ = score(file, "test")
+        seed = card.get("final", {}).get("data_seed")
+        card["rescored"] = _rescored(file, card, score, seed)
+        card["test_score"], _ = score(file, "test", seed)
         _place(file, card, to)
     _record_test(client, uri, card, warn)
     return card
@@ -84,6 +87,30 @@ def _beside(to: Path) -> tempfile.TemporaryDirectory[str]:
         raise BadInput(f"--to: expected a folder that can be made, got {str(to)!r}: {error.strerror}") from None
 
 
+def _model(
+    client: MlflowClient, parent: Run, choice: Choice, warn: Callable[[str], None]
+) -> tuple[LoggedModel, dict[str, Any]]:
+    """The model, and what stands for its trial. If nothing is asked and the finals are complete, it is theirs."""
+    return (_final_model(client, parent) if choice == BEST else None) or chosen(client, parent, choice, warn)
+
+
+def _final_model(client: MlflowClient, parent: Run) -> tuple[LoggedModel, dict[str, Any]] | None:
+    """The model of the winner's middle seed with what stands for its executions; None if the finals are not complete.
+
+    Raises SearchStateError if the store lacks the model.
+    """
+    found = results(client, parent)
+    if not found["finals"] or not found["finals"]["complete"]:
+        return None
+    final, model = exported_final(found["finals"], found["direction"]), final_model(client, parent)
+    if model is None or model.source_run_id != final["run_id"]:
+        expected = f"the model of the finals, of trial {final['candidate']} and seed {final['seed']}, in MLflow"
+        raise SearchStateError(
+            f"export: expected {expected}, got none; `recurrent sync {search_name(parent)}` sends it"
+        )
+    return model, {"executions": [final["score"]]}
+
+
 def check_target(to: Path, name: str) -> None:
     """Raises BadInput unless `to` is free, or holds an earlier export of the same search."""
     try:
@@ -103,8 +130,8 @@ def check_target(to: Path, name: str) -> None:
         raise BadInput(f"--to: expected a new folder, or an earlier export of {name!r}, got {str(to)!r}")
 
 
-def _rescored(file: Path, card: dict[str, Any], score: Score) -> float:
-    (found, grain), recorded = score(file, "val"), card["model_score"]
+def _rescored(file: Path, card: dict[str, Any], score: Score, seed: int | None) -> float:
+    (found, grain), recorded = score(file, "val", seed), card["model_score"]
     if not abs(found - recorded) <= max(RELATIVE * abs(recorded), grain) + ABSOLUTE:
         raise SearchStateError(
             f"export: expected the reloaded model to score {recorded:.9g} on validation,"

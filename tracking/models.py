@@ -32,6 +32,7 @@ from tracking.store import database, in_a_line
 from tracking.tags import filters, named, ours, renewed
 
 CARD = "model.json"
+FINAL = "final"  # the tag of the model of a final, and its part of the card
 KERAS_FILE = "data/model.keras"
 FLAVOR = {"data": "data", "keras_backend": "tensorflow", "save_exported_model": False}
 
@@ -52,15 +53,17 @@ class Wanted:
 
 
 def logged_models(client: MlflowClient, parent: Run) -> dict[str, LoggedModel]:
-    """The models that a search has logged, by the runs of their trials."""
-    ready = (model for model in _models(client, parent) if model.status == LoggedModelStatus.READY)
-    return {model.source_run_id: model for model in reversed([*ready])}
+    """The models of trials that a search has logged, by the runs of these trials."""
+    return {model.source_run_id: model for model in reversed(_models(client, parent)) if _is_ready(model)}
 
 
 def whole_models(client: MlflowClient, parent: Run) -> dict[str, LoggedModel]:
     """Those of the logged models whose files are there, by the runs of their trials."""
-    found = logged_models(client, parent)
-    return {run_id: model for run_id, model in found.items() if _is_whole(client, model)}
+    return _whole(client, _models(client, parent))
+
+
+def _whole(client: MlflowClient, found: list[LoggedModel]) -> dict[str, LoggedModel]:
+    return {model.source_run_id: model for model in reversed(found) if _is_ready(model) and _has_files(client, model)}
 
 
 def log_models(client: MlflowClient, parent: Run, wanted: Sequence[Wanted]) -> None:
@@ -72,10 +75,24 @@ def log_models(client: MlflowClient, parent: Run, wanted: Sequence[Wanted]) -> N
     Args:
         wanted: the first one is tagged as the best one.
     """
-    before, whole = _models(client, parent), whole_models(client, parent)
-    kept = set()
-    for place, one in enumerate(wanted):
-        tags = {**_tags(parent, one.card), **named({"best": "no" if place else "yes"})}
+    tags = [
+        {**_tags(parent, one.card), **named({"best": "no" if place else "yes"})} for place, one in enumerate(wanted)
+    ]
+    _log_only(client, [*zip(wanted, tags, strict=True)], parent, _models(client, parent))
+
+
+def log_final(client: MlflowClient, parent: Run, one: Wanted) -> None:
+    """Logs the model of a final with its card, and removes those of other finals. The models of trials stay."""
+    tags = {**_tags(parent, one.card), **named({FINAL: str(one.card[FINAL]["seed"])})}
+    _log_only(client, [(one, tags)], parent, _finals(client, parent))
+
+
+def _log_only(
+    client: MlflowClient, wanted: list[tuple[Wanted, dict[str, str]]], parent: Run, before: list[LoggedModel]
+) -> None:
+    """Logs the models that are not there, each with its tags, and removes the others of `before`."""
+    whole, kept = _whole(client, before), set()
+    for one, tags in wanted:
         model = whole.get(one.run_id) or _log(client, parent, one, tags)
         outputs = client.get_run(one.run_id).outputs
         if model.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else [])]:
@@ -88,23 +105,33 @@ def log_models(client: MlflowClient, parent: Run, wanted: Sequence[Wanted]) -> N
             _remove(client, model)
 
 
+def final_model(client: MlflowClient, parent: Run) -> LoggedModel | None:
+    """The model that the finals of a search have logged; None if they have none."""
+    return next((model for model in _finals(client, parent) if _is_ready(model)), None)
+
+
+def _finals(client: MlflowClient, parent: Run) -> list[LoggedModel]:
+    return [model for model in _all_models(client, parent) if FINAL in ours(model.tags)]
+
+
 def remove_models(client: MlflowClient, parent: Run) -> None:
     """Deletes all models of a search with their files."""
-    for model in _models(client, parent):
+    for model in _all_models(client, parent):
         _remove(client, model)
 
 
 def rename_models(client: MlflowClient, parent: Run, name: str) -> None:
     """Gives the models of a search to its new name. The names of the models themselves cannot be changed in MLflow."""
-    for model in _models(client, parent):
+    for model in _all_models(client, parent):
         tags = renewed(model.tags, search_id=name, spec_id=spec_id(parent))
         client.set_logged_model_tags(model.model_id, tags)
 
 
-def _is_whole(client: MlflowClient, model: LoggedModel) -> bool:
-    """True if the model is ready and its files are there."""
-    if model.status != LoggedModelStatus.READY:
-        return False
+def _is_ready(model: LoggedModel) -> bool:
+    return bool(model.status == LoggedModelStatus.READY)
+
+
+def _has_files(client: MlflowClient, model: LoggedModel) -> bool:
     files = get_artifact_repository(_place(client, model), tracking_uri=client.tracking_uri)
     return {KERAS_FILE, CARD} <= {file.path for folder in (None, "data") for file in files.list_artifacts(folder)}
 
@@ -115,7 +142,12 @@ def _place(client: MlflowClient, model: LoggedModel) -> str:
 
 
 def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
-    """The models of a search, the newest first. Half-made ones are among them."""
+    """The models of a search without that of its finals, the newest first. Half-made ones are among them."""
+    return [model for model in _all_models(client, parent) if FINAL not in ours(model.tags)]
+
+
+def _all_models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
+    """The models of a search and of its finals, the newest first."""
     found = models(client, parent.info.experiment_id, *filters(search_id=search_name(parent)))
     return [model for model in found if _is_of(parent, model)]
 
@@ -137,7 +169,7 @@ def _tags(parent: Run, card: dict[str, Any]) -> dict[str, str]:
 
 
 def _log(client: MlflowClient, parent: Run, one: Wanted, tags: dict[str, str]) -> LoggedModel:
-    name = _model_name(search_name(parent), one.card["trial"])
+    name = _model_name(search_name(parent), one.card["trial"] + ("-final" if FINAL in one.card else ""))
     model = client.create_logged_model(parent.info.experiment_id, name, one.run_id, tags, model_type="keras")
     with tempfile.TemporaryDirectory() as folder:
         write_model(Path(folder), Model(model_id=model.model_id, run_id=one.run_id), one.keras_file, one.card)

@@ -11,10 +11,8 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
 from tracking.errors import RecurrentError, SearchStateError, Unreachable, is_defect
-from tracking.journal import now
 from tracking.runs import Projection
 from tracking.store import database, denied, in_a_line, locked, tune, uri_arguments
-from tracking.tags import PREFIX
 
 EVERY_SECONDS = 2.0  # between two looks at the journals
 HOLD_SECONDS = 10.0  # time that epochs may wait to be sent together; a call costs nearly as much for one as for many
@@ -228,9 +226,8 @@ class Record:
     def _finish(self, status: str, last: Callable[[], None] | None, stopped: str) -> None:
         projection = self.projection
         projection.sync(over=True)
-        parent_id = projection.parent.info.run_id
         if stopped:
-            projection.client.set_tag(parent_id, f"{PREFIX}stopped", stopped)
+            projection.say_stopped(stopped)
         try:
             if last:
                 last()
@@ -242,4 +239,4 @@ class Record:
             # A library for the server's files may be missing, or have no key to them.
             raise SearchStateError(f"the best model: {type(error).__name__}: {in_a_line(error)}") from error
         finally:
-            projection.client.set_terminated(parent_id, status, now())
+            projection.end(status)

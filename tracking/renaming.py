@@ -5,7 +5,7 @@ from mlflow.entities import Run, RunTag
 
 from tracking.marks import marks_in
 from tracking.models import rename_models
-from tracking.searches import search_name, spec_id, spec_of, trial_runs
+from tracking.searches import child_runs, search_name, spec_id, spec_of
 from tracking.tags import named, of_spec, renewed
 from tracking.views import drop_view, write_views
 
@@ -17,9 +17,8 @@ def rename_search(client: MlflowClient, parent: Run, name: str) -> None:
     """
     old, spec, run_id = search_name(parent), spec_of(parent), parent.info.run_id
     rename_models(client, parent, name)
-    for same in trial_runs(client, parent).values():
-        for run in same:
-            _tag(client, run, renewed(run.data.tags, search_id=name, spec_id=spec_id(parent)))
+    for run in child_runs(client, parent):
+        _tag(client, run, renewed(run.data.tags, search_id=name, spec_id=spec_id(parent)))
     marks = marks_in(parent, spec["metric"])
     write_views(
         client, parent.info.experiment_id, spec["metric"], spec["direction"], (name, run_id), [*marks["floors"]]

@@ -7,6 +7,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from tracking.finals import finals
 from tracking.marks import marks_in
 from tracking.ranking import NONE
 from tracking.searches import all_trials, search_name, spec_of
@@ -27,6 +28,11 @@ def results(client: MlflowClient, parent: Run, prefer: str | None = None) -> dic
     """
     spec = spec_of(parent)
     marks = marks_in(parent, spec["metric"])
+    trials = [
+        {**_judged(_trial(run, spec["metric"]), spec, marks), "executions": _executions(client, run, spec)}
+        for run in all_trials(client, parent)
+    ]
+    scores = {trial["trial"]: trial["score"] for trial in trials if trial["score"] is not None}
     found = {
         "search": search_name(parent),
         "task": spec["task"],
@@ -37,10 +43,8 @@ def results(client: MlflowClient, parent: Run, prefer: str | None = None) -> dic
         **marks,
         "ranges": {name: spec[name] for name in RANGES if name in spec},
         "prefer": spec.get("prefer", NONE) if prefer is None else prefer,
-        "trials": [
-            {**_judged(_trial(run, spec["metric"]), spec, marks), "executions": _executions(client, run, spec)}
-            for run in all_trials(client, parent)
-        ],
+        "finals": finals(client, parent, scores),
+        "trials": trials,
     }
     # Of a mixed search each combination of cells that was tried counts as one.
     return {**found, **conclusions(found, [] if spec.get("mixed") else spec.get("cells", []))}

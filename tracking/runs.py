@@ -4,10 +4,8 @@ Calling it again changes nothing. A run is found by its tags, every value carrie
 MLflow takes the same value at the same step and time only once.
 """
 
-import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -16,45 +14,15 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from tracking.best_curve import BestCurve
-from tracking.candidates import Seen
 from tracking.journal import Event, TrialsReader, now
 from tracking.marks import Marks
 from tracking.searches import child_tags, delete_others, spec_id, trial_runs
+from tracking.sent import OUTCOME, STATUSES, SentTrial
 from tracking.tags import PREFIX, is_new, ours, renewed
 from tracking.values import batch
 
 SETTLING_SECONDS = 1.0  # an end that is this old has certainly been read, and so have all earlier ends
 REFUSED_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
-OUTCOME = f"{PREFIX}outcome"
-STATUSES = {"completed": "FINISHED", "failed": "FAILED", "pruned": "KILLED", "interrupted": "KILLED"}
-
-
-@dataclass
-class _Trial:
-    name: str
-    run_id: str | None = None
-    status: str = ""  # MLflow's
-    outcome: str = ""  # the tag
-    pending: list[Event] = field(default_factory=list)
-    sent: float = -math.inf  # when something was sent, by the monotonic clock
-    start: int = 0  # time of the first event
-    last: int = 0  # time of the last event
-    epoch: int = 0  # the last one, counted from 0
-    session: str = ""  # of the last start
-    asked: bool = False  # MLflow was asked to make the run, and may have made it without an answer
-    ended: bool = False
-    seen: Seen = field(default_factory=Seen)
-    lacks: bool = False  # an earlier version has sent it without what it has reached
-
-    def closed_as(self, outcome: str) -> bool:
-        """True if MLflow knows already that the trial has ended with this outcome."""
-        return self.outcome == outcome and self.status == STATUSES[outcome]
-
-    def due(self, hold: float) -> bool:
-        """True if the trial has begun or ended, or if its last lines were sent `hold` seconds ago."""
-        return any(event["event"] in ("start", "end") for event in self.pending) or (
-            bool(self.pending) and time.monotonic() - self.sent >= hold
-        )
 
 
 class Projection:
@@ -67,6 +35,8 @@ class Projection:
         session: names this launcher; a trial that another launcher has started is not running.
         floors, solved: as `verdict` takes them. The floors are logged beside every trial, too.
     """
+
+    kind = "trial"
 
     def __init__(
         self,
@@ -83,9 +53,9 @@ class Projection:
         self.dropped: list[str] = []  # trials that MLflow refuses, and why
         self.made = 0  # runs of trials that MLflow did not have
         self.metric, self.direction = metric, direction
-        self.trials: dict[str, _Trial] = {}
+        self.trials: dict[str, SentTrial] = {}
         self.reader = TrialsReader(folder)
-        self.open: list[_Trial] = []  # those that have begun and have not ended
+        self.open: list[SentTrial] = []  # those that have begun and have not ended
         self.doubtful = False  # the store may have made a second run, of a trial or of the search, without an answer
         self.curve = BestCurve(metric, direction)
         self.done, self.last_end = 0, 0  # how many trials have ended, and the time of the last end
@@ -95,7 +65,7 @@ class Projection:
     def _adopt(self) -> None:
         """Takes over the runs in MLflow, one for each trial. Further runs, which slow servers make, are deleted."""
         parent_id = self.parent.info.run_id
-        for name, runs in trial_runs(self.client, self.parent).items():
+        for name, runs in trial_runs(self.client, self.parent, self.kind).items():
             trial = self._trial(name)
             kept = next((run for run in runs if run.info.run_id == trial.run_id), runs[0])
             for run in runs:
@@ -116,9 +86,9 @@ class Projection:
             tags = renewed(run.data.tags, spec_id=spec_id(self.parent))
             self.client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in tags.items()])
 
-    def _trial(self, name: str) -> _Trial:
+    def _trial(self, name: str) -> SentTrial:
         if name not in self.trials:
-            self.trials[name] = _Trial(name)
+            self.trials[name] = SentTrial(name)
         return self.trials[name]
 
     def sync(self, over: bool = False, hold: float = 0.0, enough: Callable[[], bool] = lambda: False) -> None:
@@ -142,9 +112,9 @@ class Projection:
             delete_others(self.client, self.parent)
             self._adopt()
         if self.curve.waiting or self.curve.points or not self.done_is_logged:
-            self._send_done_and_best(latest)
+            self._send_summary(latest)
 
-    def _send_or_drop(self, trial: _Trial, over: bool, hold: float) -> None:
+    def _send_or_drop(self, trial: SentTrial, over: bool, hold: float) -> None:
         try:
             self._send(trial, over, hold)
         except MlflowException as error:
@@ -153,14 +123,14 @@ class Projection:
             trial.ended = True  # its run was deleted, or MLflow does not take one of its values
             self.dropped.append(f"trial {trial.name} is not in MLflow: {str(error).splitlines()[0][:120]}")
 
-    def _send(self, trial: _Trial, over: bool, hold: float) -> None:
+    def _send(self, trial: SentTrial, over: bool, hold: float) -> None:
         if trial.due(0.0 if over else hold):
             self._log(trial)
             trial.pending, trial.sent = [], time.monotonic()
         if over and trial.run_id and not trial.ended and not trial.closed_as("interrupted"):
             self._close(trial, "interrupted", trial.last)
 
-    def _log(self, trial: _Trial) -> None:
+    def _log(self, trial: SentTrial) -> None:
         trial.start, trial.last = trial.start or trial.pending[0]["time"], trial.pending[-1]["time"]
         trial.epoch = max([trial.epoch, *(event["epoch"] for event in trial.pending if event["event"] == "epoch")])
         starts = [event["session"] for event in trial.pending if event["event"] == "start"]
@@ -189,28 +159,31 @@ class Projection:
             if candidate := trial.seen.candidate(int(trial.name)):
                 self.curve.add(end["time"], candidate)
 
-    def _reached(self, trial: _Trial) -> list[Metric]:
+    def _reached(self, trial: SentTrial) -> list[Metric]:
         """The score and the last one of a trial without a score: by this metric a table of all trials is sorted."""
         seen = trial.seen
         value = seen.last if seen.score is None else seen.score
         found = [(f"reached/{self.metric}", value), ("reached/epochs", float(seen.epochs) if seen.epochs else None)]
         return [Metric(name, number, trial.last, 0) for name, number in found if number is not None]
 
-    def _create(self, trial: _Trial) -> None:
+    def _create(self, trial: SentTrial) -> None:
         if trial.run_id is None and trial.asked:  # the answer was lost, but the run may be there
             self._adopt()
         if trial.run_id is None:
             self.doubtful |= trial.asked  # a slow server may still make the run of the first request
             trial.asked = True
-            name = f"{trial.name} {trial.pending[0]['parameters']['architecture']}"
-            tags = child_tags(self.parent, trial.name, name)
+            tags = child_tags(self.parent, trial.name, self._title(trial.name, trial.pending[0]), self.kind)
             run = self.client.create_run(self.parent.info.experiment_id, trial.start, tags)
             self.made += 1
             trial.run_id, trial.status = run.info.run_id, "RUNNING"
 
+    def _title(self, trial: str, start: Event) -> str:
+        """The name of a run, from the trial's first event."""
+        return f"{trial} {start['parameters']['architecture']}"
+
     def _close(
         self,
-        trial: _Trial,
+        trial: SentTrial,
         outcome: str,
         ended_at: int,
         metrics: Sequence[Metric] = (),
@@ -221,7 +194,7 @@ class Projection:
         self.client.set_terminated(trial.run_id, STATUSES[outcome], ended_at)
         trial.status, trial.outcome = STATUSES[outcome], outcome
 
-    def _reopen(self, trial: _Trial) -> None:
+    def _reopen(self, trial: SentTrial) -> None:
         self.client.update_run(trial.run_id, status="RUNNING")
         present = self.client.get_run(trial.run_id).data.tags
         for tag in (OUTCOME, OUTCOME.removeprefix(PREFIX)):
@@ -229,7 +202,7 @@ class Projection:
                 self.client.delete_tag(trial.run_id, tag)
         trial.status, trial.outcome = "RUNNING", ""
 
-    def _send_done_and_best(self, latest: int) -> None:
+    def _send_summary(self, latest: int) -> None:
         """Logs how many trials have ended, and the curve of the best score up to `latest`."""
         points = self.curve.settle(latest)
         done = [] if self.done_is_logged else [Metric("trials/done", self.done, self.last_end, self.done)]
@@ -237,3 +210,11 @@ class Projection:
             tags = self.marks.tags(points[-1].value if points else None)
             self.client.log_batch(self.parent.info.run_id, [*points, *done], tags=tags)
         self.curve.points, self.done_is_logged = [], True
+
+    def say_stopped(self, why: str) -> None:
+        """Writes why the search has ended."""
+        self.client.set_tag(self.parent.info.run_id, f"{PREFIX}stopped", why)
+
+    def end(self, status: str) -> None:
+        """Ends the search's run with this status, MLflow's word."""
+        self.client.set_terminated(self.parent.info.run_id, status, now())

@@ -19,8 +19,10 @@ from tracking.store import connect, working
 from tracking.tags import filters, is_new, named, of_spec, ours, spec_in
 from tracking.text import did_you_mean
 
+LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit", "finals_time_limit")
 # What may differ in the spec of a search that is resumed.
-CHANGING = ("trials", "prefer", "commit", "time_limit", "target", "trial_time_limit", "memory_limit")
+CHANGING = ("trials", "prefer", "commit", "finals", *LIMITS)
+CHILDREN = ("trial", "final")  # the kinds of runs below that of a search
 MOST_CHARACTERS = 6_000  # of a parameter in MLflow; the spec has the whole value
 MOST_OF_RUN_NAME = 250  # characters in MLflow's table; a model whose layers all differ has a longer name
 MOST_OF_NAME = 500  # characters of a dataset's name in MLflow; the end of a path says more than its beginning
@@ -99,15 +101,22 @@ def all_trials(client: MlflowClient, parent: Run) -> list[Run]:
     return [same[0] for same in trial_runs(client, parent).values()]
 
 
-def trial_runs(client: MlflowClient, parent: Run) -> dict[str, list[Run]]:
+def trial_runs(client: MlflowClient, parent: Run, kind: str = "trial") -> dict[str, list[Run]]:
     """The runs of each trial, by its number. A server that answered too late may have made a second run of a trial.
 
-    The run with the most metrics comes first.
+    The run with the most metrics comes first. Trials of an earlier search of this name, whose parent run was deleted,
+    are left out.
 
-    Trials of an earlier search of this name, whose parent run was deleted, are left out.
+    Args:
+        kind: "trial", or "final" for the finals, which are numbered by themselves.
     """
-    children = runs(client, [parent.info.experiment_id], *filters(kind="trial", search_id=search_name(parent)))
+    children = runs(client, [parent.info.experiment_id], *filters(kind=kind, search_id=search_name(parent)))
     return own_trials(parent, children)
+
+
+def child_runs(client: MlflowClient, parent: Run) -> list[Run]:
+    """The runs of all trials and finals of a search, with second runs of them."""
+    return [run for kind in CHILDREN for same in trial_runs(client, parent, kind).values() for run in same]
 
 
 def own_trials(parent: Run, children: list[Run]) -> dict[str, list[Run]]:
@@ -244,7 +253,7 @@ def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], values: d
     client.log_inputs(parent.info.run_id, [DatasetInput(dataset, [])])
 
 
-def child_tags(parent: Run, trial: str, run_name: str) -> dict[str, str]:
-    """The tags that make a run a trial of a search."""
-    tags = {"kind": "trial", "search_id": search_name(parent), "spec_id": spec_id(parent), "trial": trial}
+def child_tags(parent: Run, trial: str, run_name: str, kind: str = "trial") -> dict[str, str]:
+    """The tags that make a run a trial of a search, or a final."""
+    tags = {"kind": kind, "search_id": search_name(parent), "spec_id": spec_id(parent), "trial": trial}
     return {MLFLOW_RUN_NAME: run_name[:MOST_OF_RUN_NAME], MLFLOW_PARENT_RUN_ID: parent.info.run_id, **named(tags)}

@@ -37,6 +37,7 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
             tags.update(attempts=str(event["attempt"]), session=event["session"])
             if "continues" in event:
                 tags["continues"] = f"{event['continues']:04d}"
+            tags.update({name: str(value) for name, value in event.get("final", {}).items()})
         elif kind == "built":
             add([(f"cost/{name}", event[name]) for name in COSTS if name in event], start)
             tags.update({name: str(event[name]) for name in HOW if name in event})
@@ -45,6 +46,7 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
             add([(prefix + name, value) for name, value in event["metrics"].items()], time, event["epoch"])
         elif kind == "execution":
             add([(f"executions/{metric}", event["score"])], time, event["execution"])
+            add(_tested(event, metric), time)
         elif kind == "end":
             tags.update({key: storable(str(event[key])) for key in ("reason", "error") if key in event})
             add(_results(event, metric), time)
@@ -64,6 +66,17 @@ def _results(end: Event, metric: str) -> list[tuple[str, float]]:
     found = [(name, end[key]) for key, name in names.items() if end.get(key) is not None]
     shares = (end.get("samples") or {}).items()
     return found + [(f"samples/{NOT_IN_A_NAME.sub('_', name)[:LONGEST]}", share) for name, share in shares]
+
+
+def _tested(execution: Event, metric: str) -> list[tuple[str, float]]:
+    """The scores of a final on the test split, at the task's length and at longer ones."""
+    longer = [(longer_metric(factor, metric), score) for factor, score in execution.get("longer", {}).items()]
+    return [(f"test/{metric}", execution["test"]), *longer] if "test" in execution else []
+
+
+def longer_metric(factor: str, metric: str) -> str:
+    """What MLflow calls the test score at `factor` times the task's length."""
+    return f"test_x{factor}/{metric}"
 
 
 def _horizons(end: Event) -> list[tuple[str, dict[str, Any]]]:

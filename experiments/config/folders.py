@@ -12,6 +12,7 @@ trials/0003/lock              held by the worker of the trial
 trials/0003/journal.jsonl     what happened in the trial; MLflow shows the same
 trials/0003/checkpoint.npz    the last epoch; training resumes from it
 trials/0003/model.keras       the model of the best epoch, kept if no other one of its cell is both better and smaller
+finals/                       the finals, a folder like this one (see finals.py); all their models are kept
 
 The system releases the locks of a process that dies.
 """
@@ -77,8 +78,14 @@ class SearchFolder:
         self.journal = Journal(path / "journal.jsonl")
         self.study = path / "study.journal"
         self.data = path / "data"
+        self.plan = path / "finals" / "plan.json"
         self.study_lock = lock(path / "study.lock")
         self.launcher_lock = lock(path / "launcher.lock")
+
+    @property
+    def finals(self) -> "SearchFolder":
+        """The folder of the search's finals."""
+        return SearchFolder(self.path / "finals")
 
     def trial(self, number: int) -> TrialFolder:
         return TrialFolder(self.path / "trials" / f"{number:04d}")
@@ -126,7 +133,7 @@ class SearchFolder:
     def wait_for_workers(self, seconds: float) -> None:
         """Waits until no worker of an earlier launcher is alive. Raises filelock.Timeout after `seconds` per worker."""
         # A living worker holds its lock. If the lock can be acquired, the worker is dead.
-        for path in self.path.glob("workers/*.lock"):
+        for path in (*self.path.glob("workers/*.lock"), *self.path.glob("finals/workers/*.lock")):
             lock(path).acquire(timeout=seconds).lock.release()
 
 

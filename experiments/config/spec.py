@@ -10,9 +10,9 @@ from experiments.system.imports import SETTINGS
 from experiments.system.versions import commit, versions
 from tracking.errors import BadInput
 
-LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit")
+LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit", "finals_time_limit")
 # What may change on --resume. The workers and the tracking URI may change, too; they are not in the spec.
-MAY_CHANGE = ("trials", "prefer", "id", *LIMITS)
+MAY_CHANGE = ("trials", "prefer", "finals", "id", *LIMITS)
 STRATEGIES = ("random", "grid", "tpe")  # of --oracle
 ALLOCATIONS = ("fair", "equal", "best")  # of --allocate
 PRUNERS = ("none", "median", "halving", "hyperband")  # of --pruner
@@ -56,6 +56,8 @@ class Spec:
     target: str = "none"
     trial_time_limit: str = "none"
     memory_limit: str = "auto"
+    finals: int = 0  # candidates of each cell that are trained again at the end; see config/finals.py
+    finals_time_limit: str = "none"
     no_horizon: bool = False
     seed: int = 0
     reading: int = 1  # how a user's data and lines are read (tasks/base.py); a spec without it is of an earlier version

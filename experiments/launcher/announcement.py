@@ -6,6 +6,7 @@ from typing import Any
 from rich.text import Text
 
 from experiments.config import estimate
+from experiments.config.finals import SEEDS
 from experiments.config.spec import Spec
 from experiments.strategy.allocation import FEWEST
 from experiments.system.devices import gpus
@@ -49,10 +50,15 @@ def announcement(
         f" {workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
         f" about {format_range(seconds / RANGE, seconds * RANGE)}",
         _few(spec, trials),
+        _finals(spec),
         gpus().line(),
         f"{task.metric} floors, what models with less memory score: {marks}",
     ]
     return [line for line in lines if line]
+
+
+def _finals(spec: Spec) -> str:
+    return f"then finals: the best {spec.finals} of each cell, {SEEDS} fresh seeds each" if spec.finals else ""
 
 
 def _few(spec: Spec, trials: int) -> str:

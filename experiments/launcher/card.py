@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from experiments.config.folders import TrialFolder
 from experiments.tasks.base import Task
 from tracking.journal import Event
 
@@ -45,6 +46,24 @@ def card(facts: dict[str, Any], described: dict[str, Any], events: list[Event], 
         **{key: end[key] for key in ("score", "spread", "model_score", "execution", "epoch")},
         **{key: described[key] for key in ("shapes", "preprocessing")},
     }
+
+
+def final_card(
+    facts: dict[str, Any], described: dict[str, Any], trial: TrialFolder, final: dict[str, Any]
+) -> dict[str, Any]:
+    """The card of a final's model.
+
+    Args:
+        trial: the folder of the final.
+        final: which of the finals it is, and why; see `tracking.finals.exported_final`.
+
+    The other arguments are those of `card`.
+    """
+    events = trial.journal.events()
+    seed = next(event["final"]["data_seed"] for event in events if event["event"] == "start")
+    about = {key: final[key] for key in ("seed", "of", "validation", "reason", "data")}
+    made = card(facts, described, events, final["run_id"])
+    return {**made, "trial": final["candidate"], "final": {**about, "data_seed": seed}}
 
 
 def _input_shape(features: int | None) -> dict[str, Any]:

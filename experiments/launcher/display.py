@@ -66,7 +66,7 @@ class Display:
 
     def _line(self, place: int, trial: TrialState) -> None:
         self.longest = max(self.longest, len(trial.architecture))
-        text = Text(f"{place:>4}/{self.progress.planned}  {trial.name}  {trial.architecture:<{self.longest}} ")
+        text = Text(f"{place:>4}/{self.progress.planned}  {trial.shown}  {trial.architecture:<{self.longest}} ")
         if trial.outcome == "completed":
             spread = f" ± {format_spread(trial.spread)}" if trial.spread is not None else ""
             judged = self._verdict(trial)
@@ -109,14 +109,14 @@ class Display:
             epoch = f"{min(trial.epoch + 1, self.epochs)}/{self.epochs}"
             rate = format_number(trial.values.get("learning_rate"))
             table.add_row(
-                str(trial.worker), trial.name, trial.architecture, rate, epoch, format_number(trial.last_score)
+                str(trial.worker), trial.shown, trial.architecture, rate, epoch, format_number(trial.last_score)
             )
         return table
 
     def _best(self) -> str:
         best = self.progress.best()
         judged = self._verdict(best) if best else None
-        found = f"{format_number(best.score)} ({best.architecture}, trial {best.name})" if best else "-"
+        found = f"{format_number(best.score)} ({best.architecture}, trial {best.shown})" if best else "-"
         return f"best {metric_name(self.metric)} {found}{f': {judged}' if judged else ''}   floors: {self._marks()}"
 
     def _marks(self) -> str:

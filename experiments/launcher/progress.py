@@ -18,6 +18,8 @@ class TrialState:
     name: str  # of its folder, for example 0003
     lines: int = 0  # of its journal
     architecture: str = ""
+    shown: str = ""  # what people see in place of the name
+    proposed: dict[str, Any] = field(default_factory=dict)  # the values of the hyperparameters
     values: dict[str, Any] = field(default_factory=dict)
     worker: int = -1
     pid: int = -1  # the process of that worker
@@ -67,7 +69,9 @@ class TrialState:
         if kind == "start":
             self.architecture, self.values = event["parameters"]["architecture"], event["parameters"]
             self.worker, self.pid, self.session = event["worker"], event.get("pid", -1), event["session"]
-            self.continues = event.get("continues")
+            self.continues, self.proposed = event.get("continues"), event.get("values", {})
+            final = event.get("final")
+            self.shown = f"{final['candidate']} seed {final['seed']}" if final else self.name
         elif kind == "built":
             self.parameters = event["parameters"]
         elif kind == "epoch":

@@ -145,6 +145,7 @@ def _check(spec: Spec, task: Task) -> None:
             raise BadInput(f"--{name}: expected one of {', '.join(known)}, got {got!r}{did_you_mean(got, known)}")
     parse_duration("--time-limit", spec.time_limit)
     parse_duration("--trial-time-limit", spec.trial_time_limit)
+    parse_duration("--finals-time-limit", spec.finals_time_limit)
     parse_number("--target", spec.target)
     preference(spec.prefer)
     if spec.memory_limit != "auto":

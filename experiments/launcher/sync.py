@@ -4,13 +4,16 @@ import dataclasses
 import json
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from experiments.config import estimate
+from experiments.config.finals import Plan
 from experiments.config.folders import SearchFolder, is_running, try_acquire
 from experiments.config.spec import Spec
 from experiments.launcher.card import describe
+from experiments.launcher.finals_opening import FinalsOpening
 from experiments.launcher.opening import Opening
 from experiments.launcher.progress import Progress
 from experiments.tasks.loading import find
@@ -46,24 +49,38 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> Sent:
         raise SearchStateError(is_running("NAME", folder.path.name))
     try:
         spec = Spec.read(folder)
-        described = _described(folder, spec)
+        described = described_in(folder, spec)
         facts = json.loads(folder.spec.read_text("utf-8"))  # with the versions that ran the search, not ours
         opening = Opening(uri, folder, facts, described, uuid.uuid4().hex, False, warn)
         record = opening.record()
         record.open_now()
         status, why = _end(folder, spec, described["direction"])
         whole = record.finish(status, lambda: opening.log_models(record), why)
-        return Sent(whole, opening.restored, record.projection.made)
+        restored, made = opening.restored, record.projection.made
+        if (plan := Plan.read(folder)) is not None and folder.finals.journal.path.exists():
+            finals = FinalsOpening(uri, folder, facts, described, uuid.uuid4().hex, plan, warn)
+            record = finals.record()
+            record.open_now()
+            whole &= record.finish("", partial(finals.log_best, record), last_end(folder.finals))
+            restored, made = restored + finals.restored, made + record.projection.made
+        return Sent(whole, restored, made)
     finally:
         folder.launcher_lock.release()
 
 
-def _described(folder: SearchFolder, spec: Spec) -> dict[str, Any]:
+def described_in(folder: SearchFolder, spec: Spec) -> dict[str, Any]:
+    """What the folder of a search says of its task and its data."""
     if folder.task.exists():
         return dict(json.loads(folder.task.read_text("utf-8")))
     # The search is of an early version, or was killed before it began.
     copy = checked(spec.code, folder.code)
     return describe(find.make(*source_of(spec.to_json(), (Path(),), copy=copy), spec.reading, copy))
+
+
+def last_end(folder: SearchFolder) -> str:
+    """Why the last launcher of a folder has ended; "its launcher was killed" if it has not written it."""
+    events = folder.journal.events()
+    return str(events[-1]["why"]) if events and events[-1]["event"] == "end" else "its launcher was killed"
 
 
 def _end(folder: SearchFolder, spec: Spec, direction: str) -> tuple[str, str]:

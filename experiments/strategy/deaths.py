@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from tracking.journal import Event
+from tracking.journal import Event, Journal
 
 DEATHS = 3  # a trial has failed if it has lost this many workers without a new epoch in between
 
@@ -23,3 +23,13 @@ def deaths(events: list[Event], session: str) -> int:
         elif event["event"] == "start":
             sessions.append(event["session"])
     return sum(earlier == later for earlier, later in pairwise([*sessions, session]))
+
+
+def lost_end(journal: Journal, session: str) -> Event | None:
+    """The "end" event of a lost trial, or None if it runs again. After DEATHS dead workers the trial has failed."""
+    events = journal.events()
+    if events and events[-1]["event"] == "end":
+        return events[-1]
+    if deaths(events, session) < DEATHS:
+        return None
+    return journal.append("end", outcome="failed", score=None, reason=f"killed its worker {DEATHS} times")

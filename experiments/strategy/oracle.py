@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 from experiments.config.folders import SearchFolder, TrialFolder, try_acquire
 from experiments.config.spec import STRATEGIES
 from experiments.strategy.continuations import CONTINUES, Past, clear, due
-from experiments.strategy.deaths import DEATHS, deaths
+from experiments.strategy.deaths import lost_end
 from experiments.strategy.points import distribution, key
 from experiments.strategy.proposals import Proposals
 from experiments.strategy.pruning import should_prune
@@ -106,7 +106,7 @@ class StudyOracle(keras_tuner.Oracle):
             if not try_acquire(trial_folder.lock):
                 continue
             trial_folder.journal.repair()
-            end = self._end_of(trial_folder)
+            end = lost_end(trial_folder.journal, self.session)
             if end is None:
                 return self._claim(trial_folder), frozen.params
             self._tell(trial_folder, end)
@@ -132,16 +132,6 @@ class StudyOracle(keras_tuner.Oracle):
     def finished_cells(self) -> list[str]:
         """The cells that each end with a candidate that is trained to the end."""
         return [] if self.allocate == "best" else list(self.proposals.sizes)
-
-    def _end_of(self, trial_folder: TrialFolder) -> Event | None:
-        """The "end" event of a lost trial, or None if it runs again. After DEATHS dead workers the trial has failed."""
-        journal = trial_folder.journal
-        events = journal.events()
-        if events and events[-1]["event"] == "end":
-            return events[-1]
-        if deaths(events, self.session) < DEATHS:
-            return None
-        return journal.append("end", outcome="failed", score=None, reason=f"killed its worker {DEATHS} times")
 
     def _new_trial(self) -> tuple[str, dict[str, Any]] | None:
         """(id, values) of a new trial, or None if there are `max_trials` or the space has no more points."""

@@ -68,7 +68,7 @@ class Task:
 
     train: int = option(10_000, "training samples; online or online:N draws N fresh ones in every epoch", 1)
     val: int = option(2_000, "validation samples", 1)
-    test: int = option(2_000, "test samples, read by export alone", 1)
+    test: int = option(2_000, "test samples, read by finals and export alone", 1)
     online: bool = option(False, "fresh training samples in every epoch, the same as -o train=online")
 
     def __post_init__(self) -> None:

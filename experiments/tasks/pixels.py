@@ -47,7 +47,7 @@ class Pixels(Task):
     repeat: int = option(1, "times that each value is shown: 1 is easy, 8 hard", 1)
     train: int = option(0, "training images that are used, from the first; 0 for all", 0)
     val: int = option(0, "the same for validation", 0)
-    test: int = option(0, "the same for the test, read by export alone", 0)
+    test: int = option(0, "the same for the test, read by finals and export alone", 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -139,8 +139,10 @@ def scorer(
     folders: Sequence[Path] = (Path(),),
     given: Sequence[Source] = (),
     copy: Copy | None = None,
-) -> Callable[[Path, str], tuple[float, float]]:
+) -> Callable[..., tuple[float, float]]:
     """A function from a `.keras` file and the name of a split to the task's metric and its `grain`.
+
+    Its third argument, which may be left out, is the seed of the data, by default that of the search.
 
     Args:
         spec: the spec of a search, as a dictionary.
@@ -150,8 +152,8 @@ def scorer(
     """
     task = find.make(*source_of(spec, folders, given, copy), spec.get("reading", 1), copy)
 
-    def score(file: Path, split: str) -> tuple[float, float]:
-        arrays = task.split(split, spec["seed"])
+    def score(file: Path, split: str, seed: int | None = None) -> tuple[float, float]:
+        arrays = task.split(split, spec["seed"] if seed is None else seed)
         check_scored(task, split, arrays[1])
         judged = Scorer(task, load(file), arrays).judged()
         return float(task.summary(judged)), grain(task, arrays[1], judged)

@@ -10,10 +10,14 @@ from experiments.tasks.loading import find
 from experiments.tasks.loading.code import checked
 from experiments.training.windows import training_steps
 from experiments.worker.process import use_one_thread
+from tracking.errors import SearchStateError
 from tracking.ranking import preference
 
 if TYPE_CHECKING:
+    import keras_tuner
+
     from experiments.worker.tuner import SearchTuner
+    from search_spaces.recurrent import RecurrentSpace
 
 
 def make_tuner(
@@ -29,30 +33,66 @@ def make_tuner(
 
     Raises BadInput or DataError if the task cannot be made.
     """
-    import keras_tuner
-    import tensorflow as tf
-
     from experiments.strategy.oracle import StudyOracle
     from experiments.strategy.pruning import pruner
     from experiments.worker.execution import RecurrentTuner
     from experiments.worker.sharing import load_splits
+
+    task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, folder.code))
+    train, val = load_splits(folder, session, task, spec.seed)
+    space, hyperparameters, objective = make_space(spec, task, len(train[0]))
+    how = session, pruner(spec.pruner, spec.epochs), spec.allocate, preference(spec.prefer)
+    oracle = StudyOracle(folder, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, *how)
+    return RecurrentTuner(oracle, space, spec, task, train, val, index, memory_limit)
+
+
+def make_finals_tuner(
+    finals: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None = None
+) -> "SearchTuner":
+    """The tuner of one worker that runs finals.
+
+    Args:
+        finals: the folder of the finals.
+        spec: of the search, with the epochs of the finals.
+
+    The other arguments and the errors are those of `make_tuner`.
+    """
+    from experiments.config.finals import Plan
+    from experiments.strategy.finals import FinalsOracle
+    from experiments.worker.finals import FinalsTuner
+    from experiments.worker.sharing import load_splits
+
+    search = SearchFolder(finals.path.parent)
+    if (plan := Plan.read(search)) is None:
+        raise SearchStateError(f"{search.plan}: expected the plan of finals, got none")
+    task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, search.code))
+    train, val = load_splits(finals, session, task, spec.seed)
+    space, hyperparameters, objective = make_space(spec, task, len(train[0]))
+    oracle = FinalsOracle(finals, objective, plan, hyperparameters, session)
+    return FinalsTuner(oracle, space, spec, task, train, val, index, memory_limit)
+
+
+def make_space(
+    spec: Spec, task: Task, samples: int
+) -> "tuple[RecurrentSpace, keras_tuner.HyperParameters, keras_tuner.Objective]":
+    """The space, its hyperparameters and the objective. TensorFlow gets the settings of a worker.
+
+    Args:
+        samples: of the training split.
+    """
+    import keras_tuner
+    import tensorflow as tf
+
     from search_spaces.recurrent import RecurrentSpace
 
     use_one_thread()
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, folder.code))
-    train, val = load_splits(folder, session, task, spec.seed)
-    space = RecurrentSpace(
-        **space_arguments(spec, task), **training_arguments(spec, task, len(train[0])), gpus=len(gpus)
-    )
+    space = RecurrentSpace(**space_arguments(spec, task), **training_arguments(spec, task, samples), gpus=len(gpus))
     hyperparameters = keras_tuner.HyperParameters()
     space.declare_hyperparameters(hyperparameters)
-    objective = keras_tuner.Objective(f"val_{task.metric}", task.direction)
-    how = session, pruner(spec.pruner, spec.epochs), spec.allocate, preference(spec.prefer)
-    oracle = StudyOracle(folder, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, *how)
-    return RecurrentTuner(oracle, space, spec, task, train, val, index, memory_limit)
+    return space, hyperparameters, keras_tuner.Objective(f"val_{task.metric}", task.direction)
 
 
 def training_arguments(spec: Spec, task: Task, samples: int) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class RecurrentTuner(SearchTuner):
         memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
     """
 
+    training: type[Training] = Training
+
     def __init__(
         self,
         oracle: StudyOracle,
@@ -123,17 +125,20 @@ class RecurrentTuner(SearchTuner):
     def _build_training(self, trial: Trial, folder: TrialFolder, execution: int) -> Training:
         """Builds the model from the execution's seed and writes the "built" event."""
         keras.utils.clear_session()
-        number = (self.oracle.continued(trial.trial_id) or folder).number
-        seeds = (number, execution)
+        seeds = self.seeds(trial, folder, execution)
         keras.utils.set_random_seed(int(seed_sequence(self.spec.seed, *seeds).generate_state(1)[0]))
         model = self.hypermodel.build(trial.hyperparameters)
         name, reason = self.hypermodel.kernel(layers(trial.hyperparameters.values))
         rewrite_graphs(name != "xla")
         costs = cost(model, self.task, self.spec.batch)
-        training = Training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
+        training = self.training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
         kernel = {"kernel": name, "kernel_reason": reason, "steps_per_execution": training.trained.steps_per_execution}
         folder.journal.append("built", **costs, **kernel)
         return training
+
+    def seeds(self, trial: Trial, folder: TrialFolder, execution: int) -> tuple[int, int]:
+        """What the random numbers of an execution depend on, beside the seed of the search."""
+        return (self.oracle.continued(trial.trial_id) or folder).number, execution
 
     def _resume(
         self, trial: Trial, training: Training, folder: TrialFolder, execution: int, recorded: set[int]

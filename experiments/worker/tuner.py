@@ -72,10 +72,15 @@ class SearchTuner(keras_tuner.Tuner):
         """The parameters of a trial in MLflow, from the values of its hyperparameters."""
         return {"architecture": architecture(values), **values}
 
+    def about(self, trial: Trial) -> dict[str, Any]:
+        """Further fields of a trial's "start" event."""
+        earlier = self.oracle.continued(trial.trial_id)
+        return {} if earlier is None else {"continues": earlier.number}
+
     def on_trial_begin(self, trial: Trial) -> None:
         folder = self.oracle.claimed[trial.trial_id]
         attempt = 1 + sum(event["event"] == "start" for event in folder.journal.events())
-        values, earlier = trial.hyperparameters.values, self.oracle.continued(trial.trial_id)
+        values = trial.hyperparameters.values
         folder.journal.append(
             "start",
             trial=trial.trial_id,
@@ -85,7 +90,7 @@ class SearchTuner(keras_tuner.Tuner):
             pid=os.getpid(),
             values=values,
             parameters=self.describe(values),
-            **({} if earlier is None else {"continues": earlier.number}),
+            **self.about(trial),
         )
 
     def run_trial(self, trial: Trial, *args: Any, **kwargs: Any) -> dict[str, float]:

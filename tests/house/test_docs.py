@@ -173,7 +173,7 @@ def test_the_schema_of_a_card(recurrent: Recurrent, old: Path) -> None:
     done = recurrent("export", "old", "--to", "best", cwd=old)
     assert (done.returncode, done.stderr) == (0, "")
     card = json.loads((old / "best" / "model.json").read_text("utf-8"))
-    assert described(CARD) - {"vocabulary", "unknown", "classes", "lines", "words", "padding"} == set(card)
+    assert described(CARD) - {"vocabulary", "unknown", "classes", "lines", "words", "padding", "final"} == set(card)
 
 
 def test_the_horizon_is_drawn(recurrent: Recurrent, old: Path) -> None:

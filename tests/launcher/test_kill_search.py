@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import psutil
 import pytest
 from support import models
+from support.killing import kill
 from support.searching import Searched, begin, events, finished, run
 
 RUNS, KILLS = 20, 2  # kills of a run
@@ -87,19 +87,6 @@ def kills(request: pytest.FixtureRequest) -> Iterator[list[int]]:
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         print(f"\nkill test: {len(found)} runs, {sum(found)} kills: {found}")
     assert all(found), "every run was killed"
-
-
-def kill(process: subprocess.Popen[str], victim: str) -> bool:
-    """True if there was somebody to kill."""
-    victims = []
-    with suppress(psutil.NoSuchProcess):
-        launcher = psutil.Process(process.pid)
-        workers = [child for child in launcher.children() if "spawn_main" in " ".join(child.cmdline())]
-        victims = {"worker": workers, "launcher": [launcher], "both": [launcher, *workers]}[victim]
-    for one in victims:
-        with suppress(psutil.NoSuchProcess):
-            one.send_signal(signal.SIGKILL)
-    return bool(victims)
 
 
 @pytest.mark.slow

@@ -71,6 +71,11 @@ def run(parsed: argparse.Namespace) -> int:
     val, recorded = (format_number(card[key], 7) for key in ("rescored", "model_score"))
     size = format_count(card["parameters"])
     print(f"exported {card['architecture']} (trial {card['trial']}, {size} parameters) to {to}/")
+    if "final" in card:
+        final = card["final"]
+        print(f"seed {final['seed']} of {final['of']} in the finals, counted from 0, is {final['reason']} (validation)")
+        if final["data"] != "train":
+            print(f"trained on {final['data']}: the score on validation below shows only that the file is the model")
     if len(card["executions"]) > 1:
         print(f"execution {card['execution']}, counted from 0, is {card['execution_reason']}")
     print(f"validation {name} {val}, recorded {recorded}; test {name} {format_number(card['test_score'])}")

@@ -60,8 +60,7 @@ def _of_one_search(parsed: argparse.Namespace) -> dict[str, Any]:
 def _one(parsed: argparse.Namespace, uri: str) -> int:
     """Prints one search in the form that is asked for."""
     from experiments.cli.columns import as_csv, as_latex, as_markdown, sorted_by
-    from experiments.cli.conclusion import conclusion
-    from experiments.cli.tables import LIMIT, leaderboard
+    from experiments.cli.tables import LIMIT
     from tracking.results import results
     from tracking.searches import existing_search
     from tracking.standing import standing
@@ -75,13 +74,24 @@ def _one(parsed: argparse.Namespace, uri: str) -> int:
     if parsed.json:
         print(as_json({**found, "trials": trials} if parsed.sort else found))
     elif form is None:
-        leaderboard(screen := console(), found, trials if parsed.sort else None, parsed.all)
-        conclusion(screen, found)
+        _print(console(), found, trials if parsed.sort else None, parsed.all)
     else:
         print(form(found, trials if parsed.all else trials[:LIMIT]))
         if len(trials) > LIMIT and not parsed.all:
             print(f"recurrent results: the first {LIMIT} of {len(trials)} trials; --all has all", file=sys.stderr)
     return 0
+
+
+def _print(screen: Any, found: dict[str, Any], trials: list[dict[str, Any]] | None = None, whole: bool = False) -> None:
+    """The tables of a search, its finals if there are any, and its answer. The arguments are those of `leaderboard`."""
+    from experiments.cli.conclusion import conclusion
+    from experiments.cli.finals import finals_report
+    from experiments.cli.tables import leaderboard
+
+    leaderboard(screen, found, trials, whole)
+    if found["finals"]:
+        finals_report(screen, found)
+    conclusion(screen, found)
 
 
 def line(search: Any) -> dict[str, Any]:
@@ -179,8 +189,6 @@ def show(name: str, uri: str, ended: bool = False) -> int:
 
     Returns the exit code, 1 if no trial has a score.
     """
-    from experiments.cli.conclusion import conclusion
-    from experiments.cli.tables import leaderboard
     from tracking.description import describe
     from tracking.results import results
     from tracking.searches import existing_search
@@ -194,8 +202,7 @@ def show(name: str, uri: str, ended: bool = False) -> int:
         # What the user sees next does not need it, and a store that is away now was told of before.
         with suppress(RecurrentError), working(uri):
             describe(client, parent, found)
-    leaderboard(screen, found)
-    conclusion(screen, found)
+    _print(screen, found)
     taken = next((trial for trial in found["trials"] if trial["trial"] == found["preferred"]), None)
     screen.print(_next(name, uri, taken), soft_wrap=True)
     return 0 if taken else 1

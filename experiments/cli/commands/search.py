@@ -106,6 +106,9 @@ def _limits(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--trial-time-limit", "T", text)
     text = "memory of a worker, like 4G; above it the worker's trial fails; auto is 80%% of RAM / workers"
     _add(parser, "--memory-limit", "SIZE", text)
+    text = "then train the best K candidates of each cell again from 5 fresh seeds, as `recurrent finals` does"
+    _add(parser, "--finals", "K", text, type=whole(0))
+    _add(parser, "--finals-time-limit", "T", "time after which the finals stop; --time-limit ends before them")
     _switch(parser, "--no-horizon", "do not measure how far back the gradient of each candidate reaches")
 
 
@@ -128,7 +131,31 @@ def run(parsed: argparse.Namespace) -> int:
         print(f"stopped; finished trials stay, the others come again with:\n  {_again(parsed, launch.spec.name)}")
         return 130
     print(f"the search has ended: {ended}")
+    if launch.spec.finals:
+        code = _finals(parsed, launch.spec, uri)
+        if code:
+            return code
     return _show(launch.spec.name, uri, launch.sent)
+
+
+def _finals(parsed: argparse.Namespace, spec: Spec, uri: str) -> int:
+    """Runs the finals of the search; returns 0, or the exit code with which the command ends at once."""
+    from experiments.launcher.finals import Finals
+    from experiments.launcher.settings import workers
+    from experiments.launcher.supervise import WorkersDied
+
+    finals = Finals(spec.name, {"top": spec.finals}, workers(parsed.workers), spec.finals_time_limit, uri, console())
+    try:
+        ended = finals.run()
+    except (WorkersDied, RecurrentError) as error:  # the search itself is done
+        print(f"recurrent search: finals: {error}", file=sys.stderr)
+        _show(spec.name, uri, sent=False)
+        return 1
+    if ended == "interrupted":
+        print(f"stopped; the search is done, its finals go on with:\n  {_again(parsed, spec.name)}")
+        return 130
+    print(f"the finals have ended: {ended}")
+    return 0
 
 
 def _given(parsed: argparse.Namespace) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class OwnData(Task):
 
     train: int = option(0, "training samples that are used, from the first; 0 for all", 0)
     val: int = option(0, "the same for validation", 0)
-    test: int = option(0, "the same for the test, read by export alone", 0)
+    test: int = option(0, "the same for the test, read by finals and export alone", 0)
     kind: str = option("auto", answers.ABOUT, choices=answers.KINDS)
 
     def __post_init__(self) -> None:

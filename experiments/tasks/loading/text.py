@@ -14,7 +14,7 @@ class TextTask(Task):
     corpus: str = option(corpora.BUNDLED, f"{', '.join(corpora.names())}, or a text file", corpus=True)
     encoding: str = option(corpora.UTF_8, "of a text file, for example latin-1")
     val: int = option(0, "the same for validation", 0)
-    test: int = option(0, "the same for the test, read by export alone", 0)
+    test: int = option(0, "the same for the test, read by finals and export alone", 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

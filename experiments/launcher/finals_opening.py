@@ -1,0 +1,77 @@
+"""Opens the record of the finals of a search in MLflow, and logs the model that is exported."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from experiments.config.finals import Plan
+from experiments.config.folders import SearchFolder
+from experiments.launcher.card import final_card
+from experiments.launcher.opening import Opening
+from tracking.errors import SearchStateError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from tracking.record import Record
+    from tracking.runs import Projection
+
+
+class FinalsOpening(Opening):
+    """Opens the record of the finals of one search, which the store must have.
+
+    Args:
+        folder: of the search.
+        plan: what the finals are.
+
+    The other arguments are those of `Opening`.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        folder: SearchFolder,
+        facts: dict[str, Any],
+        described: dict[str, Any],
+        session: str,
+        plan: Plan,
+        warn: Callable[[str], None],
+    ) -> None:
+        super().__init__(uri, folder, facts, described, session, False, warn)
+        self.plan = plan
+
+    def _open(self, client: "MlflowClient") -> "Projection":
+        from tracking.deleted import restore
+        from tracking.final_runs import FinalsProjection
+        from tracking.searches import find_search, is_of
+        from tracking.tags import PREFIX
+
+        name = self.facts["name"]
+        self.restored += restore(client, name, self.facts)
+        parent = find_search(client, name)
+        if parent is None or is_of(parent, self.facts) is False:
+            hint = f"`recurrent sync {name}` sends it"
+            raise SearchStateError(f"NAME: expected a search in {self.uri}, got {name!r}, which is not there; {hint}")
+        plan = {"planned": self.plan.regular, "top": self.plan.top, "seeds": self.plan.seeds}
+        plan |= {"epochs": self.plan.epochs, "lengths": self.plan.lengths}
+        client.set_tag(parent.info.run_id, f"{PREFIX}finals_plan", json.dumps(plan))
+        metric, direction, floors = (self.described[key] for key in ("metric", "direction", "floors"))
+        about = self.session, floors, self.described.get("solved")
+        return FinalsProjection(client, parent, self.folder.finals.path / "trials", metric, direction, *about)
+
+    def log_best(self, record: "Record") -> None:
+        """Logs the model of the winner's middle seed when all finals have ended."""
+        from tracking.finals import exported_final, finals
+        from tracking.models import Wanted, log_final
+
+        projection = record.projection
+        client, parent = projection.client, projection.client.get_run(projection.parent.info.run_id)
+        found = finals(client, parent, {})
+        if found is None or not found["complete"]:
+            return
+        final = exported_final(found, self.described["direction"])
+        number = next(int(name) for name, sent in projection.trials.items() if sent.run_id == final["run_id"])
+        trial = self.folder.finals.trial(number)
+        if trial.model.exists():
+            about = final_card(self.facts, self.described, trial, final)
+            log_final(client, parent, Wanted(final["run_id"], trial.model, about))
