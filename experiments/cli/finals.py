@@ -7,11 +7,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from experiments.cli.tables import in_lines, show
+from experiments.cli.tables import WIDE, in_lines, show
 from experiments.system.console import say
 from tracking.text import format_number, format_spread, metric_name
 
-COLUMNS = 70  # characters that all columns but the first take
+COLUMNS = 60  # characters that all columns but the first take
 
 
 def finals_report(console: Console, found: dict[str, Any]) -> None:
@@ -25,7 +25,8 @@ def finals_report(console: Console, found: dict[str, Any]) -> None:
     finals = found["finals"]
     seeds = max(len(one["test"]) for one in finals["candidates"])
     state = "" if finals["complete"] else "; not complete, `recurrent finals` goes on"
-    about = f": {finals['seeds']} fresh seeds, {finals['epochs']} epochs; chosen on validation, shown on test{state}"
+    how = f"{finals['seeds']} fresh seeds, {finals['epochs']} epochs; chosen on validation"
+    about = f": {how}, {metric_name(found['metric'])} on test{state}"
     say(console, Text.assemble("\n", ("Finals", "bold"), about))
     show(console, _table(console, found))
     for comparison in finals["comparisons"]:
@@ -62,11 +63,12 @@ def _curse(finals: dict[str, Any], found: dict[str, Any], curse: float) -> str:
 
 
 def _table(console: Console, found: dict[str, Any]) -> Table:
-    finals, name = found["finals"], metric_name(found["metric"])
+    finals, wide = found["finals"], console.width >= WIDE
     table = Table(header_style="dim", box=None, padding=(0, 2, 0, 0))
     table.add_column("architecture", overflow="fold")
-    table.add_column(f"test {name}", justify="right", style="green", no_wrap=True)
-    rows = [_row(one) for one in finals["candidates"]]
+    table.add_column("test", justify="right", style="green", no_wrap=True)
+    uneven = len({len(one["test"]) for one in finals["candidates"]}) > 1
+    rows = [_row(one, wide, uneven) for one in finals["candidates"]]
     shown = [heading for heading in rows[0] if any(row.get(heading) for row in rows)]
     for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -76,16 +78,21 @@ def _table(console: Console, found: dict[str, Any]) -> Table:
     return table
 
 
-def _row(one: dict[str, Any]) -> dict[str, str]:
-    interval = "" if one["low"] is None else f"{format_number(one['low'])} to {format_number(one['high'])}"
-    longer = {f"x{factor}": format_number(fmean(scores)) for factor, scores in one["longer"].items()}
+def _row(one: dict[str, Any], wide: bool, uneven: bool) -> dict[str, str]:
+    """The texts of a row by their headings, without architecture and mean.
+
+    Args:
+        wide: there is room for the mean on validation.
+        uneven: candidates differ in how many seeds have completed.
+    """
+    reach = None if one["high"] is None else one["high"] - one["mean"]
     return {
-        "95 % interval": interval,
-        "± sd": format_spread(one["sd"]),
-        "worst": format_number(one["worst"]),
+        "± 95 %": format_spread(reach),
+        "sd": format_spread(one["sd"]),
+        "worst": format_number(one["worst"], 3),
         "solved": "" if one["solved"] is None else f"{one['solved']:.0%}",
-        **longer,
-        "validation": format_number(fmean(one["validation"])),
-        "seeds": str(len(one["test"])),
+        **{f"x{factor}": format_number(fmean(scores), 3) for factor, scores in one["longer"].items()},
+        "validation": format_number(fmean(one["validation"])) if wide else "",
+        "seeds": str(len(one["test"])) if uneven else "",
         "trial": one["trial"],
     }

@@ -72,11 +72,11 @@ def test_the_table_and_the_sentences_are_printed(finals: Searched) -> None:
     )
     assert "the finals have ended: all 9 finals are done" in finals.done.stdout
     shown = run("results", "t", cwd=finals.folder)
-    assert "Finals: 3 fresh seeds, 2 epochs; chosen on validation, shown on test" in shown.stdout
+    assert "Finals: 3 fresh seeds, 2 epochs; chosen on validation, MSE on test" in shown.stdout
     found = summary(finals)
     for one in found["comparisons"]:
         assert " ".join(one["sentence"].split()) in " ".join(shown.stdout.split())
-    assert "x2" in shown.stdout and "95 % interval" in shown.stdout and "in the search" in shown.stdout
+    assert "x2" in shown.stdout and "± 95 %" in shown.stdout and "in the search" in shown.stdout
 
 
 def test_the_middle_seed_of_the_winner_is_exported(finals: Searched) -> None:

@@ -15,6 +15,7 @@ from experiments.strategy.deaths import DEATHS
 from experiments.training.saved import load
 from experiments.training.scoring import Scorer
 from experiments.training.training import Training
+from experiments.worker import build
 from experiments.worker.build import make_finals_tuner
 from experiments.worker.finals import FinalsTuner
 from tracking.journal import Journal
@@ -23,8 +24,9 @@ kill = tuners.kill  # the fixture
 
 
 @pytest.fixture
-def search(tmp_path: Path) -> SearchFolder:
+def search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SearchFolder:
     """The folder of a search whose only candidate has finals from two seeds."""
+    monkeypatch.setattr(build, "use_one_thread", lambda: None)  # TensorFlow has begun in this process
     tuner = make(tmp_path / "t")
     tuner.search()
     folder = tuner.oracle.folder
