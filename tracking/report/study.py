@@ -1,0 +1,159 @@
+"""A search as an Optuna study, rebuilt from MLflow, for what Optuna can say and draw of it.
+
+Each completed trial has its score and each pruned one its last score: Optuna's figures show completed trials alone.
+Nothing is proposed here.
+"""
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tracking.expected import reached
+from tracking.report.chart import Chart, Panel, Series, logarithmic
+from tracking.report.costs import varied
+from tracking.report.gather import Search
+from tracking.report.scores import axis
+from tracking.text import metric_name
+
+if TYPE_CHECKING:
+    import optuna
+
+FEWEST = 10  # trials from which on an importance is said
+MOST_AXES = 12
+WARM, COOL = "#e07b39", "#3b8bd9"
+
+
+@dataclass(frozen=True)
+class Studied:
+    """The study of a search.
+
+    Args:
+        names: of the values that were searched, the most important ones first.
+        log: scores are shown and weighed as their logarithms to base 10, as the axis of scores has them.
+        importances: by the name of the method the share of each value.
+    """
+
+    study: "optuna.Study"
+    names: list[str]
+    log: bool
+    target_name: str
+    importances: dict[str, dict[str, float]]
+
+    def target(self, trial: "optuna.trial.FrozenTrial") -> float:
+        """What is drawn of a trial."""
+        value = float(trial.value or 0.0)
+        return math.log10(value) if self.log else value
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Optuna's words about experimental parts, which are not for people who read a report."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def studied(search: Search) -> Studied | None:
+    """Rebuilds the study; None for a search with too few trials, or with nothing that differs between them."""
+    found = {name: values for name, values in varied(search).items() if name not in ("architecture", "init")}
+    if len(search.reached) < FEWEST or not found:
+        return None
+    import optuna
+
+    distributions = {name: _distribution(values) for name, values in found.items()}
+    rows = [
+        {name: values[row] if _numbers(values) else str(values[row]) for name, values in found.items()}
+        for row in range(len(search.reached))
+    ]
+    with _quiet():
+        study = optuna.create_study(direction="minimize" if search.minimum else "maximize")
+        study.add_trials(
+            [
+                optuna.trial.create_trial(value=reached(trial), params=row, distributions=distributions)
+                for trial, row in zip(search.reached, rows, strict=True)
+            ]
+        )
+    log = axis(search).log and all((reached(trial) or 0) > 0 for trial in search.reached)
+    name = metric_name(search.found["metric"])
+    made = Studied(study, list(found), log, f"log10 of {name}" if log else name, {})
+    importances = _importances(made)
+    first = next(iter(importances.values()), {})
+    return Studied(study, sorted(found, key=lambda name: -first.get(name, 0.0)), log, made.target_name, importances)
+
+
+def _numbers(values: list[Any]) -> bool:
+    return all(isinstance(value, int | float) for value in values)
+
+
+def _distribution(values: list[Any]) -> "optuna.distributions.BaseDistribution":
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if not _numbers(values):
+        return CategoricalDistribution(sorted({str(value) for value in values}))
+    low, high, log = min(values), max(values), logarithmic(values)
+    if all(isinstance(value, int) for value in values):
+        return IntDistribution(low, high, log=log)
+    return FloatDistribution(low, high, log=log)
+
+
+def _importances(made: Studied) -> dict[str, dict[str, float]]:
+    """By the name of each method the share of each value; both are Optuna's."""
+    from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator, get_param_importances
+
+    methods = {"fANOVA": FanovaImportanceEvaluator(seed=0), "PED-ANOVA": PedAnovaImportanceEvaluator()}
+    found = {}
+    with _quiet():
+        for name, evaluator in methods.items():
+            target = made.target if name == "fANOVA" else None  # PED-ANOVA looks at ranks
+            found[name] = get_param_importances(made.study, evaluator=evaluator, target=target)
+    return found
+
+
+def importance(made: Studied | None) -> Chart | None:
+    """How much of the difference between trials each value explains, by both methods."""
+    if made is None:
+        return None
+    panels = []
+    for (method, shares), colour in zip(made.importances.items(), (COOL, WARM), strict=True):
+        names = [name for name in reversed(made.names) if name in shares]
+        words = [name.replace("_", " ") for name in names]
+        values = [shares[name] for name in names]
+        texts = [f"{word}: {value:.0%}" for word, value in zip(words, values, strict=True)]
+        panels.append(Panel("share", "", [Series("", values, words, "bars", colour, texts=texts)], title=method))
+    count = len(made.study.trials)
+    says = (
+        f"How much of the difference between the scores of {count} trials each value explains. fANOVA (Hutter et al. 2014)"
+        " looks at all trials, PED-ANOVA (Watanabe et al. 2023) at what sets the best tenth of them apart. Few trials make"
+        " it a guess."
+    )
+    return Chart("importance", "Which values matter", says, panels, columns=2, height=110 + 24 * len(made.names))
+
+
+def contour(made: Studied, paper: bool = False) -> Any:
+    """The score over the two most important values: a figure of Plotly, or of matplotlib for paper."""
+    with _quiet():
+        if paper:
+            from optuna.visualization.matplotlib import plot_contour as draw
+        else:
+            from optuna.visualization import plot_contour as draw
+        return draw(made.study, params=made.names[:2], target=made.target, target_name=made.target_name)
+
+
+def parallel(made: Studied, paper: bool = False) -> Any:
+    """Every trial as a line through its values: a figure of Plotly, or of matplotlib for paper."""
+    with _quiet():
+        if paper:
+            from optuna.visualization.matplotlib import plot_parallel_coordinate as draw
+        else:
+            from optuna.visualization import plot_parallel_coordinate as draw
+        return draw(made.study, params=made.names[:MOST_AXES], target=made.target, target_name=made.target_name)
