@@ -82,13 +82,15 @@ def crossings(curves: Mapping[str, Sequence[Expected]], direction: str) -> list[
     """
     found = []
     for one, other in combinations(curves, 2):
-        before, last = "", 0
+        before = ""
         for mine, its in zip(curves[one], curves[other], strict=False):
             better = _better(one, other, mine.mean, its.mean, direction)
             if before and better and better != before:
-                found.append((last, f"below {mine.trials} trials {before} is the better choice than {better}"))
-            before, last = better or before, mine.trials
-    return [sentence for _, sentence in sorted(found)]
+                found.append(
+                    f"below {mine.trials} trials {before} is the better choice, from {mine.trials} on {better}"
+                )
+            before = better or before
+    return found
 
 
 def _better(one: str, other: str, mine: float, its: float, direction: str) -> str:

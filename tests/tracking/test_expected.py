@@ -79,8 +79,8 @@ def expected(*means: float) -> list[Expected]:
 def test_crossings() -> None:
     curves = {"simple_rnn": expected(0.3, 0.2, 0.15, 0.14), "gru": expected(0.5, 0.3, 0.15, 0.1, 0.05)}
     curves["lstm"] = expected(0.6, 0.5)
-    assert crossings(curves, "min") == ["below 4 trials simple_rnn is the better choice than gru"]
-    assert crossings(curves, "max") == ["below 4 trials gru is the better choice than simple_rnn"]
+    assert crossings(curves, "min") == ["below 4 trials simple_rnn is the better choice, from 4 on gru"]
+    assert crossings(curves, "max") == ["below 4 trials gru is the better choice, from 4 on simple_rnn"]
 
 
 def test_curves_that_only_touch_do_not_cross() -> None:
@@ -94,7 +94,7 @@ def test_a_lucky_cell_and_a_steady_one() -> None:
     assert [one.mean for one in curves["lucky"]] == pytest.approx([0.7, 0.55, 0.4375, 0.353125])
     assert crossings(curves, "min") == []
     curves["lucky"] = curve([0.1, 0.25, 0.25, 0.25], "min")  # 0.2125, then 0.184
-    assert crossings(curves, "min") == ["below 2 trials steady is the better choice than lucky"]
+    assert crossings(curves, "min") == ["below 2 trials steady is the better choice, from 2 on lucky"]
 
 
 def test_labels() -> None:

@@ -2,10 +2,12 @@
 
 gather.py      reads a search from MLflow
 chart.py       what a figure shows, without saying how it is drawn
-scores.py costs.py training.py work.py finals.py    the figures, each from a gathered search
-study.py       the search as an Optuna study: importance, contour, parallel coordinates
+scores.py costs.py parallel.py training.py work.py finals.py    the figures, each from a gathered search
+study.py       the search as an Optuna study: importance and contour
 browser.py     draws figures with Plotly, for the page
 paper.py       draws figures with matplotlib, as files
+tables.py made.py    the tables of the page
 page.py        the page: words, tables and figures in order
+publish.py     writes the page as a file, and among the artifacts of its search
 comparing.py   the page of two or more searches
 """

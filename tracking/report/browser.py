@@ -3,11 +3,13 @@
 import math
 from typing import Any
 
-from tracking.report.chart import GREY, Chart, Heat, Panel, Series, placed
+from tracking.report.chart import GREY, Chart, Heat, Panel, Series, ends, placed, tick_text, ticks
 
 Figure = dict[str, Any]  # Plotly's data and layout
 TITLE, LEGEND, MARGINS = 34, 60, 96  # pixels: above a row of panels, below its axis, above and below all
 DASHES = {"solid": "solid", "dash": "dash", "dot": "dot"}
+MOST_WORDS = 24  # columns of a table of colours that have room for words
+FEW = 20  # whole numbers, each of which has a mark
 SHAPES = {"line": "linear", "step": "hv"}
 
 
@@ -67,7 +69,8 @@ def _heat(heat: Heat) -> dict[str, Any]:
         "y": list(heat.rows),
         "z": [list(row) for row in heat.values],
         "text": [list(row) for row in heat.words],
-        "texttemplate": "%{text}" if len(heat.columns) <= 24 else None,
+        "texttemplate": "%{text}" if len(heat.columns) <= MOST_WORDS else None,
+        "textfont": {"size": 11},
         "hovertext": [list(row) for row in heat.texts],
         "hoverinfo": "text",
         "zmin": heat.low,
@@ -117,12 +120,20 @@ def _trace(series: Series) -> list[dict[str, Any]]:
     if series.kind == "bars":
         return [{**base, "type": "bar", "orientation": "h", "marker": {"color": series.colour}}]
     if series.kind == "points":
-        hollow = list(series.hollow) or [False] * len(series.x)
-        symbols = ["circle-open" if one else "circle" for one in hollow]
-        marker = {"color": series.colour, "size": 8, "symbol": symbols if any(hollow) else "circle"}
-        return [{**base, "type": "scatter", "mode": "markers", "marker": marker, "error_y": _interval(series)}]
+        return [trace for ring in (False, True) for trace in _points(series, base, ring)]
     line = {"color": series.colour, "width": series.width, "dash": DASHES[series.dash], "shape": SHAPES[series.kind]}
     return [{**base, "type": "scatter", "mode": "lines" if len(series.x) > 1 else "markers", "line": line}]
+
+
+def _points(series: Series, base: dict[str, Any], ring: bool) -> list[dict[str, Any]]:
+    """The filled points of a series, or its rings."""
+    own = [place for place in range(len(series.x)) if bool(series.hollow and series.hollow[place]) is ring]
+    if not own:
+        return []
+    taken = {key: [base[key][place] for place in own] for key in ("x", "y", "hovertext") if base[key]}
+    marker = {"color": series.colour, "size": 8, "symbol": "circle-open" if ring else "circle"}
+    marker |= {"line": {"width": 1.8}} if ring else {}
+    return [{**base, **taken, "type": "scatter", "mode": "markers", "marker": marker, "error_y": _interval(series)}]
 
 
 def _interval(series: Series) -> dict[str, Any] | None:
@@ -134,32 +145,56 @@ def _interval(series: Series) -> dict[str, Any] | None:
 
 
 def _axes(figure: Any, panel: Panel, where: dict[str, int]) -> None:
-    kind = {"type": "category"} if panel.heat else {}
-    figure.update_xaxes(title_text=panel.x, **_axis(panel.log_x, panel.whole_x, panel.x_range), **kind, **where)
-    figure.update_yaxes(title_text=panel.y, **_axis(panel.log_y, panel.whole_y, panel.y_range), **kind, **where)
+    grid = {"type": "category", "showgrid": False} if panel.heat else {}
+    figure.update_xaxes(
+        title_text=panel.x, **_axis(panel.log_x, panel.whole_x, panel.x_range, ends(panel, "x")), **grid, **where
+    )
+    title = panel.y if where["col"] == 1 or panel.heat else ""
+    figure.update_yaxes(
+        title_text=title, **_axis(panel.log_y, panel.whole_y, panel.y_range, ends(panel, "y")), **grid, **where
+    )
     for words, value, side in placed(panel):
-        figure.add_hline(
-            y=value,
-            line={"color": GREY, "width": 1, "dash": "dot"},
-            annotation={"text": f"{words} {value:.4g}", "font": {"size": 11, "color": GREY}, "showarrow": False},
-            annotation_position="top" if side == "center" else f"top {side}",
-            **where,
-        )
+        figure.add_hline(y=value, line={"color": GREY, "width": 1, "dash": "dot"}, **where)
+        at = {"right": 1, "left": 0, "center": 0.5}[side]
+        # A line on a logarithmic axis stands at its value, but a text at the logarithm of it.
+        y = math.log10(value) if panel.log_y else value
+        _write(figure, words, where, x=at, xref="x domain", xanchor=side, y=y, yanchor="bottom")
+    if panel.names:
+        _parallel(figure, panel, where)
     for words, value in panel.marks.items():
-        font = {"size": 11, "color": GREY}
-        text = {"text": words, "font": font, "showarrow": False}
-        line = {"color": GREY, "width": 1}
-        figure.add_vline(x=value, line=line, annotation=text, annotation_position="top left", **where)
+        figure.add_vline(x=value, line={"color": GREY, "width": 1}, **where)
+        _write(figure, words, where, x=value, xanchor="right", y=1, yref="y domain", yanchor="top")
 
 
-def _axis(log: bool, whole: bool, ends: tuple[float, float] | None) -> dict[str, Any]:
+def _parallel(figure: Any, panel: Panel, where: dict[str, int]) -> None:
+    """Axes beside each other, with their names and marks."""
+    figure.update_yaxes(visible=False, **where)
+    figure.update_xaxes(
+        tickvals=list(range(len(panel.names))), ticktext=panel.names, showgrid=False, side="top", **where
+    )
+    for x in range(len(panel.names)):
+        figure.add_shape(type="line", x0=x, x1=x, y0=0, y1=1, line={"color": GREY, "width": 1}, **where)
+    for x, y, text in panel.words:
+        figure.add_annotation(
+            text=text, x=x, y=y, xanchor="right", xshift=-4, showarrow=False, font={"size": 11}, **where
+        )
+
+
+def _write(figure: Any, words: str, where: dict[str, int], **place: Any) -> None:
+    """Writes small grey words into a panel."""
+    figure.add_annotation(text=words, font={"size": 11, "color": GREY}, showarrow=False, **place, **where)
+
+
+def _axis(
+    log: bool, whole: bool, given: tuple[float, float] | None, seen: tuple[float, float] | None
+) -> dict[str, Any]:
+    """What Plotly is told of an axis. `given` are its ends, `seen` those of the numbers on it."""
     found: dict[str, Any] = {"zeroline": False, "automargin": True}
-    if ends:
-        found["range"] = [math.log10(end) if log else end for end in ends]
-    if log:
-        # Powers of ten as such: Plotly would write 1 µ for a millionth.
-        found |= {"type": "log", "exponentformat": "power", "dtick": "D2" if ends and ends[1] / ends[0] < 100 else None}
-    if whole:
-        found |= {"tickformat": "d"}
-        found |= {"dtick": 1} if ends and ends[1] - ends[0] < 20 else {}
+    if given:
+        found["range"] = [math.log10(end) if log else end for end in given]
+    if log and seen:
+        marks = ticks(*seen)
+        found |= {"type": "log", "tickvals": marks, "ticktext": [tick_text(mark) for mark in marks]}
+    if whole and seen:
+        found |= {"tickformat": "d"} | ({"dtick": 1} if seen[1] - seen[0] < FEW else {})
     return found

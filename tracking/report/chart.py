@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tracking.text import format_amount
+
 PALETTE = ("#3b8bd9", "#e07b39", "#2ca25f", "#a06cd5", "#d6609c", "#b8a01f", "#28a9b5", "#c0504d")
 GREY = "#8a8f98"  # is seen on white and on black
 MANY_TIMES = 20  # a range whose ends differ by this factor gets a logarithmic axis
 USUAL = 0.95  # the share of the values that decides a range: one diverged trial would flatten all others
 NEAR = 0.06  # share of an axis within which two labels would cover each other
+SHORT_AXIS, LONG_AXIS = 1.5, 3.0  # decades from which on an axis has fewer marks
 PLACES = ("right", "left", "center")
 
 
@@ -60,6 +63,8 @@ class Panel:
     Args:
         lines: horizontal lines with their names, for example floors.
         marks: vertical lines with their names.
+        names: of parallel axes at x = 0, 1, …; the panel then has no axis of y.
+        words: (x, y, text) beside the parallel axes.
         x_range, y_range: the lower and the upper end, in the values' own units.
         whole_x, whole_y: the axis counts, so only whole numbers stand on it.
     """
@@ -77,6 +82,8 @@ class Panel:
     whole_y: bool = False
     lines: dict[str, float] = field(default_factory=dict)
     marks: dict[str, float] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    words: list[tuple[float, float, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,18 @@ class Chart:
     panels: list[Panel]
     columns: int = 1
     height: int = 380
+
+
+def ends(panel: Panel, side: str) -> tuple[float, float] | None:
+    """The ends of the axis x or y: those that are given, or those of the numbers on it. None if it has no numbers."""
+    given = panel.x_range if side == "x" else panel.y_range
+    if given:
+        return given
+    bands = [(series.y, series.low or (), series.high or ()) for series in panel.series]
+    columns = [(series.x,) for series in panel.series] if side == "x" else bands
+    values = [value for some in columns for column in some for value in column]
+    numbers = [float(value) for value in values if isinstance(value, int | float)]
+    return (min(numbers), max(numbers)) if numbers else None
 
 
 @dataclass(frozen=True)
@@ -139,8 +158,10 @@ def logarithmic(values: Sequence[float]) -> bool:
 
 def placed(panel: Panel) -> list[tuple[str, float, str]]:
     """(words, value, place) of each horizontal line. Labels that would cover each other get different places."""
+    if not panel.lines:
+        return []
     found: list[tuple[str, float, str]] = []
-    low, high = panel.y_range or (min(panel.lines.values(), default=0), max(panel.lines.values(), default=1))
+    low, high = panel.y_range or (min(panel.lines.values()), max(panel.lines.values()))
     if panel.log_y:
         low, high = math.log10(low), math.log10(high)
     taken = dict.fromkeys(PLACES, -math.inf)
@@ -151,6 +172,20 @@ def placed(panel: Panel) -> list[tuple[str, float, str]]:
         taken[place] = at
         found.append((words, value, place))
     return found
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """The marks of a logarithmic axis: powers of ten, on a short axis also 3 times or 2 and 5 times them."""
+    decades = math.log10(high / low)
+    digits = (1, 2, 5) if decades < SHORT_AXIS else (1, 3) if decades < LONG_AXIS else (1,)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found = [digit * 10.0**power for power in powers for digit in digits]
+    return [one for one in found if low * 0.999 <= one <= high * 1.001]
+
+
+def tick_text(value: float) -> str:
+    """A mark of an axis, for example 0.005 or 20k."""
+    return format_amount(value) if abs(value) >= 1_000 else f"{value:.3g}"
 
 
 def colours(cells: Sequence[str]) -> dict[str, str]:

@@ -69,7 +69,9 @@ def slices(search: Search) -> Chart | None:
         series = [points_of(search, cell, some, x, reached_of(some)) for cell in search.cells]
         log = numbers and logarithmic(values)
         words = name.replace("_", " ")
-        panels.append(Panel(words, label(search), series, log_x=log, log_y=shown.log, y_range=shown.ends))
+        whole = numbers and not log and all(isinstance(value, int) for value in values)
+        axes = {"log_x": log, "log_y": shown.log, "y_range": shown.ends, "whole_x": whole}
+        panels.append(Panel(words, label(search), series, **axes))
     left = f" Left out: {', '.join(names[MOST_SLICES:])}." if names[MOST_SLICES:] else ""
     unused = " A value that a trial does not use is none or 0." if any("none" in found[name] for name in names) else ""
     says = f"Each value that was searched, against the score; a ring is a pruned trial.{unused}{left}{shown.note}"

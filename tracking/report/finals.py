@@ -18,7 +18,15 @@ def finals(search: Search) -> Chart | None:
         words = f"{name}<br>mean {format_number(one['mean'])}, {len(one['test'])} seeds"
         series.append(
             Series(
-                name, [place], [one["mean"]], "points", colour, low=[one["low"]], high=[one["high"]], texts=[words], width=3
+                name,
+                [place],
+                [one["mean"]],
+                "points",
+                colour,
+                low=[one["low"]],
+                high=[one["high"]],
+                texts=[words],
+                width=3,
             )
         )
         seeds = [f"{name}<br>seed {number}: {score:.4g}" for number, score in enumerate(one["test"])]

@@ -148,4 +148,3 @@ def _shown(search: Search) -> list[Trial]:
 def _history(client: MlflowClient, run_id: str, metric: str) -> Curve:
     points = {point.step: point.value for point in client.get_metric_history(run_id, metric)}
     return sorted((step, value) for step, value in points.items() if math.isfinite(value))
-

@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from tracking.report.chart import GREY, Chart, Heat, Panel, Series, placed
+from tracking.report.chart import GREY, Chart, Heat, Panel, Series, ends, placed, tick_text, ticks
 
 KINDS = ("png", "svg", "pdf")
 DPI = 160
@@ -30,7 +30,9 @@ def draw(chart: Chart, folder: Path) -> list[Path]:
     if handles:
         words = list(handles)
         across = 1 if max(map(len, words)) > 40 else min(4, len(words))
-        figure.legend(handles.values(), words, loc="outside lower center", ncols=across, frameon=False, fontsize="small")
+        figure.legend(
+            handles.values(), words, loc="outside lower center", ncols=across, frameon=False, fontsize="small"
+        )
     return save(figure, folder, chart.name)
 
 
@@ -49,14 +51,16 @@ def _panel(axes: Any, panel: Panel) -> None:
         _heat(axes, panel.heat)
     for series in panel.series:
         _series(axes, series)
-    if panel.log_x:
-        axes.set_xscale("log")
-    if panel.log_y:
-        axes.set_yscale("log")
     if panel.y_range:
         axes.set_ylim(*panel.y_range)
     if panel.x_range:
         axes.set_xlim(*panel.x_range)
+    for side, log in (("x", panel.log_x), ("y", panel.log_y)):
+        if log and (seen := ends(panel, side)):
+            marks = ticks(*seen)
+            axes.set(**{f"{side}scale": "log"})
+            axes.set(**{f"{side}ticks": marks, f"{side}ticklabels": [tick_text(mark) for mark in marks]})
+            axes.tick_params(axis=side, which="minor", length=0, labelleft=False, labelbottom=False)
     for axis, whole in ((axes.xaxis, panel.whole_x), (axes.yaxis, panel.whole_y)):
         if whole:
             axis.set_major_locator(MaxNLocator(integer=True))
@@ -66,12 +70,19 @@ def _panel(axes: Any, panel: Panel) -> None:
         at = {"right": 0.99, "left": 0.01, "center": 0.5}[side]
         axes.axhline(value, color=GREY, linewidth=0.8, linestyle=":")
         place = {"transform": axes.get_yaxis_transform(), "ha": side, "va": "bottom"}
-        axes.text(at, value, f"{words} {value:.4g}", color=GREY, fontsize="x-small", clip_on=True, **place)
+        axes.text(at, value, words, color=GREY, fontsize="x-small", clip_on=True, **place)
     for words, value in panel.marks.items():
         axes.axvline(value, color=GREY, linewidth=0.8)
         place = {"transform": axes.get_xaxis_transform(), "ha": "right", "va": "top"}
         axes.text(value, 0.98, f"{words} ", color=GREY, fontsize="x-small", **place)
-    if not panel.heat:
+    if panel.names:
+        axes.set_axis_off()
+        for x, name in enumerate(panel.names):
+            axes.plot([x, x], [0, 1], color=GREY, linewidth=0.8)
+            axes.text(x, 1.06, name, ha="center", va="bottom", fontsize="small")
+        for x, y, text in panel.words:
+            axes.text(x - 0.03, y, text, ha="right", va="center", fontsize="x-small")
+    elif not panel.heat:
         axes.grid(alpha=0.2)
 
 

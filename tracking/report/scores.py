@@ -9,14 +9,14 @@ from tracking.report.chart import GREY, Chart, Heat, Panel, Range, Series, colou
 from tracking.report.gather import Search, Trial, cell_of
 from tracking.text import format_number, metric_name
 
-MOST_COLUMNS = 12  # of a heat map; with more, each cell has a row of its own
+THREE, TWO = 5, 10  # columns of a heat map of which three or two stand beside each other
 
 
 def floors(search: Search) -> dict[str, float]:
-    """The floors with names for people, and the score that counts as solved."""
+    """The floors and the score that counts as solved, by what is written beside their lines."""
     named = {name.replace("_", " "): value for name, value in search.found["floors"].items()}
-    solved = search.found.get("solved")
-    return named if solved is None else {**named, "solved": solved}
+    named |= {} if search.found.get("solved") is None else {"solved": search.found["solved"]}
+    return {f"{name} {format_number(value)}": value for name, value in named.items()}
 
 
 def axis(search: Search) -> Range:
@@ -63,8 +63,7 @@ def heat(search: Search) -> Chart | None:
         "The best score of each cell, depth and width; brighter is better. A score in brackets is the last one of a"
         " pruned trial. Empty: not tried."
     )
-    wide = len(columns) > MOST_COLUMNS
-    across = 1 if wide else min(3, len(panels))
+    across = min(len(panels), 3 if len(columns) <= THREE else 2 if len(columns) <= TWO else 1)
     return Chart("heat", "Cell × depth × width", says, panels, across, 90 + 55 * len(rows))
 
 
@@ -161,9 +160,11 @@ def so_far(search: Search) -> Chart | None:
         _with_floors(
             Panel(words, label(search), _points_and_best(search, some, x), log_y=shown.log, y_range=shown.ends), search
         )
-        for words, x in (("trials ended", list(range(1, len(some) + 1))), ("minutes since the first trial", minutes))
+        for words, x in (("trials ended", list(map(float, range(1, len(some) + 1)))), ("minutes", minutes))
     ]
-    says = f"A point is a trial, a ring a pruned one; the line is the best score of a completed trial so far.{shown.note}"
+    says = (
+        f"A point is a trial, a ring a pruned one; the line is the best score of a completed trial so far.{shown.note}"
+    )
     return Chart("so_far", "Best so far", says, panels, columns=2)
 
 
@@ -195,5 +196,5 @@ def points_of(search: Search, cell: str, trials: list[Trial], x: list[float], y:
         colours(search.cells)[cell],
         texts=[describe(trials[place]) for place in own],
         hollow=[trials[place]["score"] is None for place in own],
-        opacity=0.75,
+        opacity=0.85,
     )

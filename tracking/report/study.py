@@ -1,4 +1,4 @@
-"""A search as an Optuna study, rebuilt from MLflow, for what Optuna can say and draw of it.
+"""A search as an Optuna study, rebuilt from MLflow, for what Optuna says and draws of it.
 
 Each completed trial has its score and each pruned one its last score: Optuna's figures show completed trials alone.
 Nothing is proposed here.
@@ -9,12 +9,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracking.expected import reached
+from tracking.report.browser import Figure, finish
 from tracking.report.chart import Chart, Panel, Series, logarithmic
 from tracking.report.costs import varied
 from tracking.report.gather import Search
+from tracking.report.paper import save
 from tracking.report.scores import axis
 from tracking.text import metric_name
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     import optuna
 
 FEWEST = 10  # trials from which on an importance is said
-MOST_AXES = 12
+MOST_OF_GRID = 30_000  # cells of the grid of a contour
 WARM, COOL = "#e07b39", "#3b8bd9"
 
 
@@ -139,21 +142,44 @@ def importance(made: Studied | None) -> Chart | None:
     return Chart("importance", "Which values matter", says, panels, columns=2, height=110 + 24 * len(made.names))
 
 
-def contour(made: Studied, paper: bool = False) -> Any:
-    """The score over the two most important values: a figure of Plotly, or of matplotlib for paper."""
-    with _quiet():
-        if paper:
-            from optuna.visualization.matplotlib import plot_contour as draw
-        else:
-            from optuna.visualization import plot_contour as draw
-        return draw(made.study, params=made.names[:2], target=made.target, target_name=made.target_name)
+def contour_says(made: Studied) -> str:
+    """What the contour shows, in sentences."""
+    some, all_ = len(_thinned(made).trials), len(made.study.trials)
+    one, other = (name.replace("_", " ") for name in made.names[:2])
+    left = f" Drawn from {some} of {all_} trials, which are spread evenly over the ranks." if some < all_ else ""
+    return f"{made.target_name} over the two values that matter most, {one} and {other}. A point is a trial.{left}"
 
 
-def parallel(made: Studied, paper: bool = False) -> Any:
-    """Every trial as a line through its values: a figure of Plotly, or of matplotlib for paper."""
+def contour(made: Studied) -> Figure:
+    """The score over the two most important values, drawn by Optuna."""
+    from optuna.visualization import plot_contour
+
     with _quiet():
-        if paper:
-            from optuna.visualization.matplotlib import plot_parallel_coordinate as draw
-        else:
-            from optuna.visualization import plot_parallel_coordinate as draw
-        return draw(made.study, params=made.names[:MOST_AXES], target=made.target, target_name=made.target_name)
+        figure = plot_contour(_thinned(made), params=made.names[:2], target=made.target, target_name=made.target_name)
+    figure.update_xaxes(exponentformat="power").update_yaxes(exponentformat="power")
+    return finish(figure)
+
+
+def _thinned(made: Studied) -> "optuna.Study":
+    """The study with so few trials that the grid of the contour, which has each value once, stays small."""
+    import optuna
+
+    ordered = sorted(made.study.trials, key=lambda trial: trial.value or 0.0)
+    for step in range(1, len(ordered) + 1):
+        some = ordered[::step]
+        sides = [len({trial.params[name] for trial in some}) for name in made.names[:2]]
+        if math.prod(sides) <= MOST_OF_GRID:
+            break
+    with _quiet():
+        study = optuna.create_study(direction=made.study.direction)
+        study.add_trials(some)
+    return study
+
+
+def on_paper(made: Studied, folder: Path) -> list[Path]:
+    """The contour as files, drawn with matplotlib; returns the files."""
+    from optuna.visualization.matplotlib import plot_contour
+
+    with _quiet():
+        axes = plot_contour(_thinned(made), params=made.names[:2], target=made.target, target_name=made.target_name)
+        return save(axes.figure, folder, "contour")

@@ -6,7 +6,7 @@ from tracking.report.gather import Search, Trial, cell_of
 from tracking.report.scores import describe, floors, label
 
 DEEPEST = -10.0  # log10 of the gain: lower ones are cut off
-BEST, OTHER = 0.95, 0.3  # opacity
+BEST, OTHER = 0.95, 0.45  # opacity
 
 
 def learning(search: Search) -> Chart | None:
@@ -48,7 +48,14 @@ def _panel(search: Search, cell: str, own: list[Trial], best: Trial | None, show
         )
     title = f"{cell}: {len(own)} trials"
     return Panel(
-        "epoch", label(search), series, title=title, whole_x=True, log_y=shown.log, y_range=shown.ends, lines=floors(search)
+        "epoch",
+        label(search),
+        series,
+        title=title,
+        whole_x=True,
+        log_y=shown.log,
+        y_range=shown.ends,
+        lines=floors(search),
     )
 
 
