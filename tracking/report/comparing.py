@@ -1,7 +1,7 @@
 """The page of two or more searches: who wins and how sure, or what each has found.
 
-Searches are of the same task if task, options, metric and data are the same. Then their scores mean the same, and one of
-them wins. Otherwise they stand side by side.
+Searches are of the same task if task, options, metric and data are the same. Then their scores mean the same, and one
+of them wins. Otherwise they stand side by side.
 """
 
 import math
@@ -93,7 +93,7 @@ def how_sure(first: Search, other: Search) -> str:
             f"{begin}, but one is a score of the test split and the other of the validation split: run finals of both."
         )
     if min(len(mine.scores), len(its.scores)) < TWO:
-        return f"{begin}; these seeds cannot tell them apart, since one seed has no spread: `recurrent finals` of both tells."
+        return f"{begin}. These seeds cannot tell them apart: one seed has no spread. `recurrent finals` of both can."
     from scipy.stats import ttest_ind
 
     tested = ttest_ind(mine.scores, its.scores, equal_var=False)

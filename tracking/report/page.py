@@ -126,8 +126,8 @@ def _finals(search: Search, chart: Chart | None) -> Section:
     table = tables.finals(search)
     if table is None:
         says = (
-            "There are no finals yet. They train the best candidates of each cell again from fresh seeds, and say how sure"
-            " the differences are:"
+            "There are no finals yet. They train the best candidates of each cell again from fresh seeds, and say how"
+            " sure the differences are:"
         )
         return Section("finals", "Finals: how sure", says, code=f"recurrent finals {search.name}")
     found = search.found["finals"]

@@ -135,9 +135,9 @@ def importance(made: Studied | None) -> Chart | None:
         panels.append(Panel("share", "", [Series("", values, words, "bars", colour, texts=texts)], title=method))
     count = len(made.study.trials)
     says = (
-        f"How much of the difference between the scores of {count} trials each value explains. fANOVA (Hutter et al. 2014)"
-        " looks at all trials, PED-ANOVA (Watanabe et al. 2023) at what sets the best tenth of them apart. Few trials make"
-        " it a guess."
+        f"How much of the difference between the scores of {count} trials each value explains. fANOVA (Hutter et al."
+        " 2014) looks at all trials, PED-ANOVA (Watanabe et al. 2023) at what sets the best tenth of them apart. Few"
+        " trials make it a guess."
     )
     return Chart("importance", "Which values matter", says, panels, columns=2, height=110 + 24 * len(made.names))
 

@@ -23,8 +23,8 @@ def learning(search: Search) -> Chart | None:
         if own:
             panels.append(_panel(search, cell, own, best.get(cell), shown))
     says = (
-        "The validation score after each epoch. The thick line is the best completed trial of the cell, dotted lines are"
-        f" pruned trials.{shown.note} {search.notes.get('learning', '')}"
+        "The validation score after each epoch. The thick line is the best completed trial of the cell, dotted lines"
+        f" are pruned trials.{shown.note} {search.notes.get('learning', '')}"
     )
     return Chart("learning", "Learning curves", says.rstrip(), panels, columns=min(3, len(panels)), height=360)
 
@@ -74,8 +74,8 @@ def norms(search: Search) -> Chart | None:
         return None
     positive = all(value > 0 for one in series for value in (*one.y, *(one.low or ())))
     says = (
-        "The norm of all gradients together, before clipping, of each cell's best trial: the median of an epoch's steps,"
-        " and a band from 10 to 90 % of them."
+        "The norm of all gradients together, before clipping, of each cell's best trial: the median of an epoch's"
+        " steps, and a band from 10 to 90 % of them."
     )
     return Chart("gradients", "Norms of the gradients", says, [Panel("epoch", "norm", series, log_y=positive)])
 

@@ -27,8 +27,8 @@ def timeline(search: Search) -> Chart | None:
     workers = 1 + max(trial["worker"] for trial in some)
     panel = Panel("minutes", "worker", series, y_range=(-0.6, workers - 0.4), whole_y=True)
     says = (
-        f"{len(some)} trials on {workers} worker{'s' * (workers > 1)}, {format_duration(last - first)} from the first start"
-        " to the last end. A gap is a pause, for example until --resume."
+        f"{len(some)} trials on {workers} worker{'s' * (workers > 1)}, {format_duration(last - first)} from the first"
+        " start to the last end. A gap is a pause, for example until --resume."
     )
     return Chart("timeline", "Timeline of the workers", says, [panel], height=130 + 40 * workers)
 
