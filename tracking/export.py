@@ -17,6 +17,7 @@ from tracking.models import CARD, download, logged_model
 from tracking.results import ranked, results
 from tracking.searches import search_name
 from tracking.store import read_only, working
+from tracking.verdict import verdict
 
 KERAS = "model.keras"
 # The recorded score and that of the reloaded model are sums in different orders. Their last digits differ in float32.
@@ -54,6 +55,8 @@ def export(
         file, card = download(client, uri, model, Path(folder))
         card["search"] = name  # it may have been renamed
         card["executions"] = trial["executions"]
+        judged = verdict(card["model_score"], card["direction"], card["floors"], card.get("solved"))
+        card["verdict"] = None if judged is None else str(judged)
         card["execution_reason"] = reason(trial["executions"], card["direction"], card["execution"])
         prepare(file)
         card["rescored"] = _rescored(file, card, score)

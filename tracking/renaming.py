@@ -3,6 +3,7 @@
 from mlflow import MlflowClient
 from mlflow.entities import Run, RunTag
 
+from tracking.marks import marks_in
 from tracking.models import rename_models
 from tracking.searches import search_name, spec_id, spec_of, trial_runs
 from tracking.tags import named, of_spec, renewed
@@ -19,7 +20,10 @@ def rename_search(client: MlflowClient, parent: Run, name: str) -> None:
     for same in trial_runs(client, parent).values():
         for run in same:
             _tag(client, run, renewed(run.data.tags, search_id=name, spec_id=spec_id(parent)))
-    write_views(client, parent.info.experiment_id, spec["metric"], spec["direction"], (name, run_id))
+    marks = marks_in(parent, spec["metric"])
+    write_views(
+        client, parent.info.experiment_id, spec["metric"], spec["direction"], (name, run_id), [*marks["floors"]]
+    )
     client.update_run(run_id, name=name)
     parts = named(of_spec({**spec, "name": name}, parent.data.tags))
     drop_view(client, parent.info.experiment_id, old)

@@ -6,16 +6,19 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from tracking.marks import marks_in
 from tracking.searches import all_trials, search_name, spec_of
 from tracking.tags import ours
+from tracking.verdict import verdict
 
 NOT_VALUES = ("architecture",)
+RANGES = ("depth", "width", "learning_rate", "dropout")
 
 
 def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
     """The search as one JSON object. A missing score is None. Statuses are MLflow's words."""
     spec = spec_of(parent)
-    metrics = parent.data.metrics.items()
+    marks = marks_in(parent, spec["metric"])
     return {
         "search": search_name(parent),
         "task": spec["task"],
@@ -23,12 +26,24 @@ def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
         "direction": spec["direction"],
         "status": parent.info.status,
         "stopped": ours(parent.data.tags).get("stopped"),
-        "floors": {key.removeprefix("floor/"): value for key, value in metrics if key.startswith("floor/")},
+        **marks,
+        **_searched(spec),
         "trials": [
-            {**_trial(run, spec["metric"]), "executions": _executions(client, run, spec)}
+            {**_judged(_trial(run, spec["metric"]), spec, marks), "executions": _executions(client, run, spec)}
             for run in all_trials(client, parent)
         ],
     }
+
+
+def _searched(spec: dict[str, Any]) -> dict[str, Any]:
+    """What was searched: the cells that were asked for, and the ranges as they were typed."""
+    return {"cells": spec.get("cells", []), "ranges": {name: spec[name] for name in RANGES if name in spec}}
+
+
+def _judged(trial: dict[str, Any], spec: dict[str, Any], marks: dict[str, Any]) -> dict[str, Any]:
+    """The trial with its verdict in words; None for a trial without a score."""
+    judged = verdict(trial["score"], spec["direction"], **marks)
+    return {**trial, "verdict": None if judged is None else str(judged)}
 
 
 def _trial(run: Run, metric: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from tracking.journal import Event, TrialsReader, now
+from tracking.marks import Marks
 from tracking.searches import child_tags, delete_others, spec_id, trial_runs
 from tracking.tags import PREFIX, is_new, ours, renewed
 from tracking.values import batch
@@ -37,6 +38,7 @@ class _Trial:
     sent: float = -math.inf  # when something was sent, by the monotonic clock
     start: int = 0  # time of the first event
     last: int = 0  # time of the last event
+    epoch: int = 0  # the last one, counted from 0
     session: str = ""  # of the last start
     asked: bool = False  # MLflow was asked to make the run, and may have made it without an answer
     ended: bool = False
@@ -60,7 +62,7 @@ class Projection:
         folder: holds one folder per trial, each with a `journal.jsonl`.
         metric, direction: of the score.
         session: names this launcher; a trial that another launcher has started is not running.
-        floors: what models with less memory score, logged beside every trial.
+        floors, solved: as `verdict` takes them. The floors are logged beside every trial, too.
     """
 
     def __init__(
@@ -72,8 +74,9 @@ class Projection:
         direction: str,
         session: str,
         floors: dict[str, float],
+        solved: float | None = None,
     ) -> None:
-        self.client, self.parent, self.session, self.floors = client, parent, session, floors
+        self.client, self.parent, self.session, self.marks = client, parent, session, Marks(direction, floors, solved)
         self.dropped: list[str] = []  # trials that MLflow refuses, and why
         self.made = 0  # runs of trials that MLflow did not have
         self.metric, self.direction = metric, direction
@@ -157,6 +160,7 @@ class Projection:
 
     def _log(self, trial: _Trial) -> None:
         trial.start, trial.last = trial.start or trial.pending[0]["time"], trial.pending[-1]["time"]
+        trial.epoch = max([trial.epoch, *(event["epoch"] for event in trial.pending if event["event"] == "epoch")])
         starts = [event["session"] for event in trial.pending if event["event"] == "start"]
         trial.session = starts[-1] if starts else trial.session
         end = trial.pending[-1] if trial.pending[-1]["event"] == "end" else None
@@ -164,8 +168,10 @@ class Projection:
             self._create(trial)
             metrics, params, tags = batch(trial.pending, trial.start, self.metric)
             if starts:
-                metrics += [Metric(f"floor/{name}", value, trial.start, 0) for name, value in self.floors.items()]
+                metrics += self.marks.points(trial.start, 0)
             if end:
+                metrics += self.marks.points(end["time"], trial.epoch) if trial.epoch else []
+                tags += self.marks.tags(end["score"])
                 self._close(trial, end["outcome"], end["time"], metrics, params, tags)
             else:
                 self.client.log_batch(trial.run_id, metrics, params, tags)
@@ -221,7 +227,8 @@ class Projection:
         metrics = [Metric(f"best/{self.metric}", end[2], end[0], step) for step, end in ready]
         metrics += [] if self.done_is_logged else [Metric("trials/done", self.done, self.last_end, self.done)]
         if metrics:
-            self.client.log_batch(self.parent.info.run_id, metrics)
+            tags = self.marks.tags(ready[-1][1][2] if ready else None)
+            self.client.log_batch(self.parent.info.run_id, metrics, tags=tags)
         self.logged |= {end for _, end in ready}
         self.done_is_logged = True
         self.best_is_logged = not self.ends or max(self.ends)[0] <= latest

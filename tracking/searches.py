@@ -12,6 +12,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 from tracking.errors import SearchStateError
 from tracking.experiments import experiment_of
 from tracking.journal import now
+from tracking.marks import marks
 from tracking.paging import deleted_runs, experiments, runs
 from tracking.storable import is_storable
 from tracking.store import connect, working
@@ -156,9 +157,10 @@ def open_search(
     artifacts: str | None,
     spec: dict[str, Any],
     floors: dict[str, float],
+    solved: float | None = None,
 ) -> Run:
     """Finds or makes the parent run, and sets it RUNNING. Raises as `find_or_make_search` does."""
-    return describe_search(client, find_or_make_search(client, name, experiment, artifacts, spec), spec, floors)
+    return describe_search(client, find_or_make_search(client, name, experiment, artifacts, spec), spec, floors, solved)
 
 
 def find_or_make_search(
@@ -190,9 +192,15 @@ def delete_others(client: MlflowClient, parent: Run, found: list[Run] | None = N
             client.delete_run(other.info.run_id)
 
 
-def describe_search(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> Run:
-    """Writes what the search is into its parent run, and sets it RUNNING. Returns the changed run."""
-    _describe(client, parent, spec, floors)
+def describe_search(
+    client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float], solved: float | None = None
+) -> Run:
+    """Writes what the search is into its parent run, and sets it RUNNING. Returns the changed run.
+
+    Args:
+        floors, solved: as `verdict` takes them.
+    """
+    _describe(client, parent, spec, marks(floors, solved, spec["metric"]))
     client.update_run(parent.info.run_id, status="RUNNING")
     return client.get_run(parent.info.run_id)
 
@@ -212,8 +220,8 @@ def _identity(name: str, spec: dict[str, Any]) -> dict[str, str]:
     return {"kind": "search", "search_id": name, "spec_id": spec.get("id", "")}
 
 
-def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: dict[str, float]) -> None:
-    """Logs parameters, floors, versions and data. What a resumed search may change is a tag: parameters are fixed.
+def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], values: dict[str, float]) -> None:
+    """Logs parameters, metrics, versions and data. What a resumed search may change is a tag: parameters are fixed.
 
     A parameter that is there stays: the search may have another name since, and its data another place.
     """
@@ -223,7 +231,7 @@ def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], floors: d
     new = {key: value for key, value in texts.items() if key not in parent.data.params}
     params = [Param(key, value[:MOST_CHARACTERS]) for key, value in new.items()]
     time = parent.info.start_time
-    metrics = [Metric(f"floor/{key}", value, time, 0) for key, value in floors.items()]
+    metrics = [Metric(key, value, time, 0) for key, value in values.items()]
     tags = _identity(search_name(parent), spec) | of_spec(spec, parent.data.tags)
     tags |= {f"version.{key}": value for key, value in spec["versions"].items()}
     tags |= {key: str(spec[key]) for key in CHANGING if key in spec}

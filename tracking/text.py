@@ -69,3 +69,9 @@ def metric_name(metric: str) -> str:
 def floors_line(floors: dict[str, float]) -> str:
     """The floors with their names, in one line."""
     return ", ".join(f"{name.replace('_', ' ')} {format_number(value)}" for name, value in floors.items())
+
+
+def marks_line(floors: dict[str, float], solved: float | None, direction: str) -> str:
+    """The floors and the score that counts as solved: "no memory 0.125; solved: 0.99 or more"."""
+    goal = f"solved: {format_number(solved)} or {'less' if direction == 'min' else 'more'}"
+    return "; ".join([*filter(None, [floors_line(floors)]), *([] if solved is None else [goal])])

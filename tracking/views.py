@@ -8,6 +8,7 @@ under "Views", or a bare state, which opens only by its key. MLflow does not doc
 import hashlib
 import json
 import logging
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +16,7 @@ import mlflow
 from mlflow import MlflowClient
 
 from tracking.errors import BadInput
+from tracking.marks import FLOOR
 from tracking.tags import PREFIX
 
 State = dict[str, Any]
@@ -42,13 +44,19 @@ log = logging.getLogger(__name__)
 
 
 def write_views(
-    client: MlflowClient, experiment_id: str, metric: str, direction: str, search: tuple[str, str] | None = None
+    client: MlflowClient,
+    experiment_id: str,
+    metric: str,
+    direction: str,
+    search: tuple[str, str] | None = None,
+    floors: Iterable[str] = (),
 ) -> bool:
     """Writes the four views into the experiment, and a view of the trials of one search. A second call changes nothing.
 
     Args:
         search: its name, and the id of its parent run. The id leaves out the trials of an earlier search of that name,
             whose parent run was deleted.
+        floors: their names; the learning curves show them as lines.
 
     Returns False after a failure, which is logged: the record is whole without views.
     Raises BadInput if `direction` is neither min nor max.
@@ -60,7 +68,7 @@ def write_views(
             log.warning("no saved views: MLflow 3.17 and later know them, this is %s", mlflow.__version__)
             return False
         written = client.get_experiment(experiment_id).tags
-        wanted = _tags(metric, direction == "min", search) | _note(experiment_id, written.get(NOTE))
+        wanted = _tags(metric, direction == "min", search, [*floors]) | _note(experiment_id, written.get(NOTE))
         for key, value in wanted.items():
             if written.get(key) != value:
                 client.set_experiment_tag(experiment_id, key, value)
@@ -105,10 +113,10 @@ def _note(experiment_id: str, present: str | None) -> dict[str, str]:
     return {NOTE: " · ".join(f"[{name.capitalize()}]({dashboard_link('', experiment_id, name)[1:]})" for name in NAMES)}
 
 
-def _tags(metric: str, ascending: bool, search: tuple[str, str] | None) -> dict[str, str]:
+def _tags(metric: str, ascending: bool, search: tuple[str, str] | None, floors: list[str]) -> dict[str, str]:
     """The tags of the views. The view of a search has a digest and no name, so that the UI's list stays short."""
     trials = _table(TRIALS, f"metrics.`best/{metric}`", ascending, _trial_columns(metric))
-    trials |= _charts(metric)
+    trials |= _charts(metric, [f"{FLOOR}{name}" for name in floors])
     states = {"overview": trials, "leaderboard": trials, "searches": _searches(metric), "failed": _failed()}
     # The UI lists the newest view first. Fixed numbers in place of times keep our order, and a second call writes the
     # same tags.
@@ -184,8 +192,12 @@ def _table(where: str, order: str, ascending: bool, columns: Columns) -> State:
     }
 
 
-def _charts(metric: str) -> State:
-    """One chart of parallel coordinates, and below it, in two columns: cost and score, curves, scores, losses."""
+def _charts(metric: str, floors: list[str]) -> State:
+    """One chart of parallel coordinates, and below it, in two columns: cost and score, curves, scores, losses.
+
+    Args:
+        floors: the metrics that are lines in the chart of the score's curves.
+    """
     best = f"best/{metric}"
     # The last metric gives the colour. Only the logarithms of learning rates spread out, and the UI has no such axis.
     axes = {"selectedParams": ["cell", "depth", "width"], "selectedMetrics": ["hp/log10_learning_rate", best]}
@@ -193,11 +205,12 @@ def _charts(metric: str) -> State:
     shown = [
         _chart("PARALLEL", "values", "all", **axes, showAllRuns=True),
         _chart("SCATTER", "trials", "cost", **plane),
-        _curve(f"val_{metric}"),
+        _curve(f"val_{metric}", floors),
         _chart("BAR", "trials", best, metricKey=best),
-        _curve("loss"),
+        _curve("loss", []),
     ]
     hidden = [_chart("BAR", "trials", key, metricKey=key, deleted=True) for key in UNCHARTED]
+    hidden += [_chart("LINE", "trials", key, metricKey=key, deleted=True) for key in floors]
     sections = [_section("values", "Values and score", 1), _section("trials", "Trials", 2)]
     return {"compareRunSections": sections, "compareRunCharts": shown + hidden}
 
@@ -212,14 +225,14 @@ def _chart(kind: str, section: str, key: str, **fields: Any) -> State:
     return {**names, "runsCountToCompare": 10, "deleted": False, "isGenerated": False, **fields}
 
 
-def _curve(key: str) -> State:
-    """A learning curve; the UI needs every field."""
+def _curve(key: str, beside: list[str]) -> State:
+    """A learning curve, with further metrics beside it; the UI needs every field."""
     return _chart(
         "LINE",
         "trials",
         key,
         metricKey=key,
-        selectedMetricKeys=[key],
+        selectedMetricKeys=[key, *beside],
         xAxisKey="step",
         selectedXAxisMetricKey="",
         useGlobalXaxisKey=True,

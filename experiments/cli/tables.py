@@ -6,14 +6,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from experiments.cli.conclusion import style, verdicts
 from experiments.system.console import say
 from tracking.text import (
-    floors_line,
     format_amount,
     format_count,
     format_duration,
     format_number,
     format_spread,
+    marks_line,
     metric_name,
 )
 
@@ -26,7 +27,7 @@ def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, 
     """Prints the best trial of each cell, then the best of all trials, then which trials were pruned or failed."""
     about = f": {found['task']}, {found['metric']} ({found['direction']} is better)"
     say(console, Text.assemble("\n", (found["search"], "bold"), about))
-    say(console, f"floors: {floors_line(found['floors'])}")
+    say(console, f"floors: {marks_line(found['floors'], found.get('solved'), found['direction'])}")
     if found["status"] == "FAILED":
         why = f": {found['stopped']}" if found["stopped"] else ""
         say(console, Text(f"the search has failed{why}", "red"))
@@ -39,6 +40,7 @@ def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, 
     show(console, _table(console, "Best by cell", list(by_cell.values()), found["metric"]))
     title = "All trials" if len(ranked) <= LIMIT else f"Best {LIMIT} of {len(ranked)} trials"
     show(console, _table(console, title, ranked[:LIMIT], found["metric"]))
+    verdicts(console, ranked)
     pruned = sum(trial["outcome"] == "pruned" for trial in found["trials"])
     if pruned:
         say(console, f"{pruned} of {len(found['trials'])} trials were pruned: not worth further epochs")
@@ -61,14 +63,15 @@ def _table(console: Console, title: str, trials: list[dict[str, Any]], metric: s
         title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2, 0, 0)
     )
     table.add_column("architecture", overflow="fold")  # in a narrow terminal only this column is wrapped
-    table.add_column(metric_name(metric), justify="right", style="green", no_wrap=True)
+    table.add_column(metric_name(metric), justify="right", no_wrap=True)
     rows = [_row(trial, wide) for trial in trials]
     shown = [name for name in rows[0] if name != "± sd" or any(row[name] for row in rows)]
     for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     for trial, row in zip(trials, rows, strict=True):
         name = in_lines(trial["architecture"], console.width - (COLUMNS if wide else NARROW_COLUMNS))
-        table.add_row(name, format_number(trial["score"]), *(row[heading] for heading in shown))
+        score = Text(format_number(trial["score"]), style(trial.get("verdict")))
+        table.add_row(name, score, *(row[heading] for heading in shown))
     return table
 
 

@@ -1,6 +1,7 @@
 """What a person reads before a search trains."""
 
 from pathlib import Path
+from typing import Any
 
 from rich.text import Text
 
@@ -11,7 +12,7 @@ from experiments.system.devices import gpus
 from experiments.tasks.base import Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.code import note
-from tracking.text import floors_line, format_range
+from tracking.text import format_range, marks_line
 
 RANGE = 1.6  # the estimate of a search is shown as a range from a RANGE-th to RANGE times of it
 MANY = 10**12  # a space with this many models or more is shown as a power of ten
@@ -21,7 +22,7 @@ def announcement(
     spec: Spec,
     task: Task,
     copy: Path,
-    floors: dict[str, float],
+    described: dict[str, Any],
     size: int | None,
     trials: int,
     workers: int,
@@ -31,11 +32,12 @@ def announcement(
 
     Args:
         copy: the folder with the search's copy of a user's code.
-        floors: what models with less memory score, by name.
+        described: the task, as `card.describe` returns it.
         size: of the space; None if it is infinite.
         trials, workers: how many there are.
         steps: training steps of an epoch.
     """
+    marks = marks_line(described["floors"], described["solved"], task.direction)
     seconds = estimate.search_seconds(spec, task, steps, workers, trials)
     about = f": {find.title(spec.task)}, {', '.join(spec.cells)}; space: {_models(size)}"
     lines: list[str | Text] = [
@@ -48,7 +50,7 @@ def announcement(
         f" about {format_range(seconds / RANGE, seconds * RANGE)}",
         _few(spec, trials),
         gpus().line(),
-        f"{task.metric} floors, what models with less memory score: {floors_line(floors)}",
+        f"{task.metric} floors, what models with less memory score: {marks}",
     ]
     return [line for line in lines if line]
 

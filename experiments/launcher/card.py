@@ -15,6 +15,7 @@ def describe(task: Task) -> dict[str, Any]:
         "metric": task.metric,
         "direction": task.direction,
         "floors": task.floors("val"),
+        "solved": task.solved,
         "shapes": {"input": _input_shape(task.features), "output": _output_shape(task)},
         "preprocessing": task.preprocessing(),
     }
@@ -40,6 +41,7 @@ def card(facts: dict[str, Any], described: dict[str, Any], events: list[Event], 
         "parameters": built["parameters"],
         **{key: facts[key] for key in ("task", "options", "seed", "digest", "versions", "commit")},
         **{key: described[key] for key in ("metric", "direction", "floors")},
+        "solved": described.get("solved"),  # an early version did not write it down
         **{key: end[key] for key in ("score", "spread", "model_score", "execution", "epoch")},
         **{key: described[key] for key in ("shapes", "preprocessing")},
     }

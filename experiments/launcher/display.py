@@ -11,13 +11,15 @@ from rich.text import Text
 
 from experiments.launcher.progress import Progress, TrialState
 from experiments.system.console import say
-from tracking.text import floors_line, format_count, format_duration, format_number, format_spread, metric_name
+from tracking.text import format_count, format_duration, format_number, format_spread, marks_line, metric_name
+from tracking.verdict import Verdict, verdict
 
 
 class Display:
     """Shows a running search.
 
     Args:
+        floors, solved: as `verdict` takes them.
         epochs: the number of epochs of one execution.
         session: names the launcher; only the trials of its workers are shown as running.
         seconds_left: estimates how long the search still takes.
@@ -29,11 +31,13 @@ class Display:
         progress: Progress,
         metric: str,
         floors: dict[str, float],
+        solved: float | None,
         epochs: int,
         session: str,
         seconds_left: Callable[[], float],
     ) -> None:
-        self.console, self.progress, self.metric, self.floors, self.epochs = console, progress, metric, floors, epochs
+        self.console, self.progress, self.metric, self.epochs = console, progress, metric, epochs
+        self.floors, self.solved = floors, solved
         self.session, self.seconds_left = session, seconds_left
         self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_interactive else None
         self.ticks = 0
@@ -65,8 +69,11 @@ class Display:
         text = Text(f"{place:>4}/{self.progress.planned}  {trial.name}  {trial.architecture:<{self.longest}} ")
         if trial.outcome == "completed":
             spread = f" ± {format_spread(trial.spread)}" if trial.spread is not None else ""
-            text.append(f"{metric_name(self.metric)} {format_number(trial.score)}{spread}", "green")
+            judged = self._verdict(trial)
+            colour = "yellow" if judged and judged.kind == "none" else "green"
+            text.append(f"{metric_name(self.metric)} {format_number(trial.score)}{spread}", colour)
             text.append(f"  {format_count(trial.parameters)} parameters  {format_duration(trial.seconds)}")
+            text.append(f"  {judged}" if judged else "", colour)
             if trial.continues is not None:
                 text.append(f"  continues {trial.continues:04d}")
         elif trial.outcome == "pruned":
@@ -108,5 +115,12 @@ class Display:
 
     def _best(self) -> str:
         best = self.progress.best()
+        judged = self._verdict(best) if best else None
         found = f"{format_number(best.score)} ({best.architecture}, trial {best.name})" if best else "-"
-        return f"best {metric_name(self.metric)} {found}   floors: {floors_line(self.floors)}"
+        return f"best {metric_name(self.metric)} {found}{f': {judged}' if judged else ''}   floors: {self._marks()}"
+
+    def _marks(self) -> str:
+        return marks_line(self.floors, self.solved, self.progress.direction)
+
+    def _verdict(self, trial: TrialState) -> Verdict | None:
+        return verdict(trial.score, self.progress.direction, self.floors, self.solved)

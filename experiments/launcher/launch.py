@@ -94,7 +94,7 @@ class Launch:
                     self.task = rehearse(self.spec, self.folder, self.task)
             self.workers = min(self.workers, self.planned)
             steps = windows.training_steps(self.task, len(arrays[0][0]), self.spec.batch)
-            about = self.spec, self.task, self.folder.code, described["floors"], self.space, self.planned
+            about = self.spec, self.task, self.folder.code, described, self.space, self.planned
             for line in announcement(*about, self.workers, steps):
                 say(self.console, line)
             return self._search(arrays, described, steps, seconds, new)
@@ -132,6 +132,7 @@ class Launch:
         described = describe(self.task)
         if self._own():
             checks.check_floors(described["floors"], self.spec.task)
+            checks.check_solved(described["solved"], self.spec.task)
             checks.check_preprocessing(described["preprocessing"], self.spec.task)
         return described
 
@@ -153,7 +154,8 @@ class Launch:
             parts.forecast.take(ended)
 
         try:
-            screen = self.console, parts.progress, self.task.metric, described["floors"], spec.epochs, self.session
+            marks = described["floors"], described["solved"]
+            screen = self.console, parts.progress, self.task.metric, *marks, spec.epochs, self.session
             with Display(*screen, parts.forecast.seconds_left) as display:
                 ended = parts.supervisor.run(
                     lambda session: self._begin(arrays, described, parts),

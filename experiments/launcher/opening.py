@@ -87,11 +87,12 @@ class Opening:
                 check_copy(client, facts["name"], facts.get("id", ""), self.folder)
             self.restored += restore(client, facts["name"], facts)
         parent = self._parent(client, facts)
-        parent = describe_search(client, parent, facts, floors)
+        solved = self.described.get("solved")  # the description of an early version lacks it
+        parent = describe_search(client, parent, facts, floors, solved)
         search = facts["name"], parent.info.run_id
-        write_views(client, parent.info.experiment_id, metric, direction, search)
+        write_views(client, parent.info.experiment_id, metric, direction, search, floors)
         trials = self.folder.path / "trials"
-        return Projection(client, parent, trials, metric, direction, self.session, floors)
+        return Projection(client, parent, trials, metric, direction, self.session, floors, solved)
 
     def _parent(self, client: "MlflowClient", facts: dict[str, Any]) -> "Run":
         from tracking.searches import find_or_make_search

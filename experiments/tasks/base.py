@@ -161,6 +161,14 @@ class Task:
         """The score of a model's outputs."""
         return self.summary(self.judge(y, outputs))
 
+    @property
+    def solved(self) -> float | None:
+        """The validation score from which on the task counts as solved, that score included.
+
+        None, the default, if the task's definition gives no such score.
+        """
+        return None
+
     def floors(self, split: str = "val") -> dict[str, float]:
         """The scores of models with less memory on a split, by the models' names.
 

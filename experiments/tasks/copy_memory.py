@@ -85,6 +85,10 @@ class CopyMemory(Task):
     def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         return super().judge(np.where(y > BLANK, y, NOT_SCORED), outputs)
 
+    @property
+    def solved(self) -> float:
+        return 0.99
+
     def floors(self, split: str = "val") -> dict[str, float]:
         return chance_floors(ALPHABET)
 

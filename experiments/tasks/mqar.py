@@ -71,6 +71,10 @@ class MQAR(Task):
         x[rows, asked], y[rows, asked] = keys, values
         return x, y
 
+    @property
+    def solved(self) -> float:
+        return 0.99
+
     def floors(self, split: str = "val") -> dict[str, float]:
         return {"no_memory": 2 / self.vocabulary, "half_memory": 1 / self.pairs}
 

@@ -54,5 +54,9 @@ class NBack(Task):
         y[:, self.lag :] = x[:, : -self.lag]
         return x, y
 
+    @property
+    def solved(self) -> float:
+        return 0.99
+
     def floors(self, split: str = "val") -> dict[str, float]:
         return chance_floors(self.alphabet)

@@ -7,7 +7,8 @@ is the task for counting. With `longer` all sequences are longer than those of t
 new lengths. Scored by accuracy. No memory, a constant answer: 1/n; half of the memory, the last `length` / 2 symbols: 1
 for sequences of at most that length, 1/n for the others.
 
-Solved: 0.99 or more at 10 times the length.
+Solved: 0.99 or more at the lengths of training. That it is a counter, and no table, shows at 10 times the length, where
+Deletang et al. ask for the same.
 Published: Deletang et al. 2023, arXiv:2207.02098, RNN and LSTM 100, best of 10 seeds on lengths 41-500 (width 256, Adam
 1e-3, batch 128, clipping at 1, trained on lengths 1-40, about 1,000,000 steps).
 Source: Deletang et al. 2023.
@@ -64,6 +65,10 @@ class Parity(Task):
         values = rng.integers(0, self.n, (count, self.length), np.int32)
         real = np.arange(self.length) < lengths[:, None]
         return np.where(real, values + 1, 0), (values * real).sum(axis=1, dtype=np.int32) % np.int32(self.n)
+
+    @property
+    def solved(self) -> float:
+        return 0.99
 
     def floors(self, split: str = "val") -> dict[str, float]:
         short = max(0, self.length // 2 - self.shortest + 1) / (self.length - self.shortest + 1)

@@ -8,7 +8,7 @@ at every step all legal successors are more active than all others. The score is
 0, since T is followed by B at the start of a string and by E at its end. A model that knows the place in the grammar,
 but none of the symbols around it: 1/2 for each level.
 
-Solved: every string right.
+Solved: every string right, a score of 1.
 Published: Hochreiter & Schmidhuber 1997, 256 strings for training and 256 for test: LSTM without forget gate, 264 or
 276 weights, learning rate 0.1 to 0.5, 97-100% of runs after 8,440 to 39,740 strings; Elman networks 0%.
 Source: Hochreiter & Schmidhuber 1997, experiment 1.
@@ -111,6 +111,10 @@ class Reber(Task):
             way = (SYMBOLS[state % 7, 1] == y[:, step]).astype(np.int64)
             state = np.where(inside, NEXT[state % 7, way], state)
         return legal
+
+    @property
+    def solved(self) -> float:
+        return 1.0
 
     def floors(self, split: str = "val") -> dict[str, float]:
         return {"no_memory": 0.0, "half_memory": 0.5**self.depth}

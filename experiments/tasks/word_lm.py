@@ -8,7 +8,7 @@ training split; all other words are <unk>. The text is read in windows as in cha
 in perplexity: e to the mean of -ln p(next word), <eos> included. The floors are n-gram models (interpolated
 Witten-Bell), counted on the training split and scored on the same split as the model.
 
-Solved: below the trigram.
+Solved: the score of the best n-gram model on validation, or less.
 Published, test perplexity on ptb: Zaremba et al. 2014, arXiv:1409.2329, LSTM 2x200 115.9, 2x650 82.1, 2x1500 78.3 (SGD
 1, halved from epoch 4 on, clipping at 5, 20 steps, batch 20, loss summed over the steps); Bai et al. 2018,
 arXiv:1803.01271, 13,000,000 parameters, 3x700, SGD 30, clipping at 0.3, dropout 0.4: LSTM 78.9, GRU 92.5, RNN 114.5.
@@ -76,6 +76,10 @@ class WordLM(TextTask):
 
     def summary(self, judged: np.ndarray) -> float:
         return float(np.exp(judged.mean()))
+
+    @property
+    def solved(self) -> float:
+        return min(self.floors().values())
 
     def floors(self, split: str = "val") -> dict[str, float]:
         bars = ngrams.cached_bars(self._corpus.sha256, self._ids("train"), self._ids(split), self.tokens)

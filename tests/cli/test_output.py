@@ -24,17 +24,28 @@ def strict(text: str) -> Any:
     return json.loads(text, parse_constant=refuse)
 
 
+def by_hand(mse: float) -> str:
+    """The verdict of a score of adding: floors 1/6 and 1/12, solved at 0.001, a margin of a tenth of the way."""
+    passed = [name for name, floor in (("half", 1 / 12), ("no", 1 / 6)) if mse <= floor - 0.1 * (floor - 0.001)]
+    if mse <= 0.001:
+        return "solved"
+    return f"learning, above {passed[0]} memory" if passed else "no better than no memory"
+
+
 def test_tasks_as_json(recurrent: Recurrent, tmp_path: Path) -> None:
     found = strict(recurrent("tasks", "--json", cwd=tmp_path).stdout)
     assert [entry["task"] for entry in found] == find.names()
     for entry in found:
-        assert set(entry) == {"task", "what", "knob", "metric", "direction", "floors", "options", "definition"}
+        known = {"task", "what", "knob", "metric", "direction", "floors", "solved", "options", "definition"}
+        assert set(entry) == known
         assert entry["knob"] in entry["options"]
         assert {"train", "val", "test"} <= set(entry["options"])
         assert all(set(option) == {"default", "help"} and option["help"] for option in entry["options"].values())
         assert entry["floors"] and all(isinstance(value, float) for value in entry["floors"].values())
     assert strict(recurrent("tasks", "adding", "--json", cwd=tmp_path).stdout) == found[0]
     assert found[0]["floors"] == pytest.approx({"no_memory": 1 / 6, "half_memory": 1 / 12})
+    assert (found[0]["solved"], found[1]["solved"]) == (0.001, min(found[1]["floors"].values()))
+    assert {entry["task"] for entry in found if entry["solved"] is None} == {"listops", "pixels"}
     assert found[1]["metric"] == "bits_per_character"
 
 
@@ -43,6 +54,7 @@ def test_tasks_as_text(recurrent: Recurrent, tmp_path: Path) -> None:
     assert "adding" in done.stdout and "char_lm" in done.stdout and "floors" in done.stdout
     page = recurrent("tasks", "adding", cwd=tmp_path).stdout
     assert "-o length=100" in page and "-o train=10000" in page
+    assert "mse, floors: no memory 0.1667, half memory 0.08333; solved: 0.001 or less" in page
     assert "Hochreiter" in page
 
 
@@ -51,16 +63,19 @@ def test_results_as_json(searched: Searched) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     found = strict(done.stdout)
     contract = {"search", "task", "metric", "direction", "floors", "trials"}
-    assert set(found) == contract | {"status", "stopped"}
+    assert set(found) == contract | {"status", "stopped", "solved", "cells", "ranges"}
     expected = ("t", "adding", "mse", "min")
     assert (found["search"], found["task"], found["metric"], found["direction"]) == expected
     assert found["floors"] == pytest.approx({"no_memory": 1 / 6, "half_memory": 1 / 12})
+    assert (found["solved"], found["cells"]) == (0.001, ["gru", "lstm", "simple_rnn"])
+    assert found["ranges"] == {"depth": "1:3", "width": "16:128", "learning_rate": "1e-4:1e-2", "dropout": "0"}
     assert [trial["trial"] for trial in found["trials"]] == [f"{number:04d}" for number in range(6)]
     for trial, run_ in zip(found["trials"], searched.trials(), strict=True):
         contract = {"trial", "architecture", "values", "score", "status", "outcome", "parameters", "seconds"}
         assert contract <= set(trial)
         assert (trial["status"], trial["outcome"]) == ("FINISHED", "completed")
         assert trial["score"] == run_.data.metrics["best/mse"]
+        assert trial["verdict"] == run_.data.tags["recurrent.verdict"] == by_hand(trial["score"])
         assert trial["flops_per_token"] == run_.data.metrics["cost/flops_per_token"] and trial["ms_per_step"] > 0
         assert trial["horizon"]["half_life_50"] == run_.data.metrics["horizon/half_life_50"]
         assert isinstance(trial["parameters"], int) and isinstance(trial["seconds"], float)

@@ -4,8 +4,12 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
+from support.found import found
+from support.found import trial as handmade
 
+from experiments.cli.conclusion import conclusion, verdicts
 from experiments.cli.tables import leaderboard
 from experiments.launcher.display import Display
 from experiments.launcher.progress import Progress
@@ -82,7 +86,7 @@ def test_a_search_without_a_score() -> None:
 def test_lines_count_up(tmp_path: Path) -> None:
     told = io.StringIO()
     progress = Progress(tmp_path, "min", regular=2, epochs=1)
-    display = Display(Console(file=told, width=100), progress, "mse", FLOORS, 1, "s", lambda: 61.0)
+    display = Display(Console(file=told, width=100), progress, "mse", FLOORS, 0.001, 1, "s", lambda: 61.0)
     for number, score in enumerate((0.25, None)):
         (tmp_path / f"{number:04d}").mkdir()
         journal = Journal(tmp_path / f"{number:04d}" / "journal.jsonl")
@@ -95,7 +99,7 @@ def test_lines_count_up(tmp_path: Path) -> None:
         display.tick()
     first, second = sorted(told.getvalue().splitlines(), key=lambda line: "0001" in line)
     assert sorted(line.split()[0] for line in (first, second)) == ["1/2", "2/2"]
-    assert first.split()[1:] == ["0000", "gru-16", "MSE", "0.25", "1,234", "parameters", "1", "min", "1", "s"]
+    assert " ".join(first.split()[1:]) == ("0000 gru-16 MSE 0.25 1,234 parameters 1 min 1 s no better than no memory")
     assert second.split()[1:] == ["0001", "gru-16", "failed:", "no", "[bold]memory"]
 
 
@@ -109,7 +113,7 @@ def test_a_terminal_shows_who_does_what(tmp_path: Path) -> None:
     journals[0].append("start", session="s", worker=1, parameters=values)
     journals[0].append("epoch", execution=0, epoch=0, metrics={"loss": 1.0, "val_mse": 0.125})
     progress = Progress(tmp_path, "min", regular=8, epochs=3)
-    with Display(console, progress, "mse", FLOORS, 3, "s", lambda: 61.0) as display:
+    with Display(console, progress, "mse", FLOORS, 0.001, 3, "s", lambda: 61.0) as display:
         journals[1].append("start", session="killed launcher", worker=0, parameters=values)
         journals[0].append("epoch", execution=0, epoch=1, metrics={"loss": 0.5, "val_mse": 0.0625})
         display.tick()
@@ -119,7 +123,51 @@ def test_a_terminal_shows_who_does_what(tmp_path: Path) -> None:
     assert "0/8 trials" in lines[0] and "1 running" in lines[0] and "about 1 min 1 s left" in lines[0]
     assert lines[1].split() == ["worker", "trial", "candidate", "learning", "rate", "epoch", "MSE"]
     assert lines[2].split() == ["1", "0000", "gru-16x2", "0.0125", "3/3", "0.0625"]
-    assert lines[3].startswith("best MSE -") and "no memory 0.1667" in lines[3]
+    assert lines[3].startswith("best MSE -") and "no memory 0.1667; solved: 0.001 or less" in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("score", "said", "colour"),
+    [(0.0005, "solved", "32m"), (0.1, "learning, above no memory", "32m"), (0.165, "no better than no memory", "33m")],
+)
+def test_a_score_is_shown_with_its_verdict(tmp_path: Path, score: float, said: str, colour: str) -> None:
+    """33 is yellow, 32 green."""
+    (tmp_path / "0000").mkdir()
+    journal = Journal(tmp_path / "0000" / "journal.jsonl")
+    console = Console(file=(told := io.StringIO()), width=120, force_terminal=True, color_system="standard")
+    display = Display(console, Progress(tmp_path, "min", 1, 1), "mse", FLOORS, 0.001, 1, "s", lambda: 61.0)
+    journal.append("start", session="s", worker=0, parameters={"architecture": "gru-16"})
+    journal.append("end", outcome="completed", score=score, seconds=61.0)
+    display.tick()
+    line = told.getvalue()
+    assert f"\x1b[{colour}MSE {score}" in line and f"\x1b[{colour}  {said}" in line
+    screen = Console(file=(drawn := io.StringIO()), width=120)
+    screen.print(display.screen())
+    assert f"best MSE {score} (gru-16, trial 0000): {said}   floors: " in drawn.getvalue()
+
+
+def test_verdicts_are_told_below_the_tables() -> None:
+    said = {"solved": 0.0005, "learning, above no memory": 0.1, "no better than no memory": 0.165}
+    one, two, three = (
+        trial(number, f"gru-{16 + number}", score) | {"verdict": word}
+        for number, (word, score) in enumerate(said.items())
+    )
+    lines = [line.split() for line in shown([one, one, two, three]).splitlines()]
+    assert ["solved", "gru-16"] in lines
+    assert ["no", "better", "than", "no", "memory", "gru-18"] in lines
+    many = [trial(number, f"gru-{number}", 0.0005) | {"verdict": "solved"} for number in range(7)]
+    assert "solved  gru-0, gru-1, gru-2, gru-3 and 3 more" in shown(many)
+    console = Console(file=(told := io.StringIO()), width=80, force_terminal=True, color_system="standard")
+    verdicts(console, [two, three])
+    assert "\x1b[32mlearning" in told.getvalue() and "\x1b[33mno better than no memory" in told.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_answer_fits_the_width(width: int) -> None:
+    console = Console(file=(told := io.StringIO()), width=width, force_terminal=True, color_system=None)
+    conclusion(console, found(handmade("0000", "gru", 0.01), handmade("0001", "lstm", 0.02)))
+    assert max(map(len, told.getvalue().splitlines())) <= width
+    assert told.getvalue().startswith("\nBest is gru-32")
 
 
 def test_the_display_counts_the_epochs_of_the_execution_that_runs(tmp_path: Path) -> None:
@@ -127,7 +175,7 @@ def test_the_display_counts_the_epochs_of_the_execution_that_runs(tmp_path: Path
     journal = Journal(tmp_path / "0000" / "journal.jsonl")
     values = {"architecture": "gru-16", "learning_rate": 0.1}
     journal.append("start", session="s", worker=0, parameters=values)
-    display = Display(Console(), Progress(tmp_path, "min", 1, 20), "mse", {}, 10, "s", lambda: 61.0)
+    display = Display(Console(), Progress(tmp_path, "min", 1, 20), "mse", {}, None, 10, "s", lambda: 61.0)
 
     def shown() -> str:
         display.progress.update()

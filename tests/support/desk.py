@@ -47,6 +47,7 @@ class Desk:
     parent: Run
     folder: Path
     direction: str = "min"
+    solved: float | None = None
 
     def write(self, trial: str, *lines: dict[str, Any], torn: str = "") -> None:
         (self.folder / trial).mkdir(exist_ok=True)
@@ -54,7 +55,7 @@ class Desk:
             file.write("".join(json.dumps(line) + "\n" for line in lines) + torn)
 
     def projection(self, session: str = SESSION) -> Projection:
-        return Projection(self.client, self.parent, self.folder, "mse", self.direction, session, FLOORS)
+        return Projection(self.client, self.parent, self.folder, "mse", self.direction, session, FLOORS, self.solved)
 
     def sync(self, session: str = SESSION, over: bool = False) -> list[Run]:
         """What a launcher that has just started brings about."""

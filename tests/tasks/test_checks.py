@@ -9,7 +9,7 @@ from support.searching import NotRefused, Recurrent, listing
 
 from experiments.tasks import base
 from experiments.tasks.loading import find
-from experiments.tasks.loading.checks import check_data, check_floors
+from experiments.tasks.loading.checks import check_data, check_floors, check_solved
 from experiments.tasks.loading.digest import digest_of
 from experiments.training.scoring import scorer
 from tracking.errors import DataError
@@ -86,6 +86,11 @@ WRONG = {
         "0.25,",
         "float('nan'),",
         "floors: expected names with finite numbers, got {'no_memory': nan, ",
+    ),
+    "solved": (
+        "    def floors",
+        "    solved = 'low'\n\n    def floors",
+        "solved: expected a finite number or None, got 'low'",
     ),
     "preprocessing": (
         "    def sample",
@@ -197,6 +202,25 @@ def test_tasks_says_in_one_line_what_a_file_does_wrong(recurrent: Recurrent, sma
     done = recurrent("tasks", "first.py", cwd=small)
     assert done.returncode == 2
     assert done.stderr.endswith("first.py, line 35: ZeroDivisionError: division by zero\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["solved = 0.9", "@property\n    def solved(self):\n        return 0.9", 'solved: float = option(0.9, "the aim")'],
+)
+def test_a_file_may_say_what_counts_as_solved(recurrent: Recurrent, tmp_path: Path, line: str) -> None:
+    (tmp_path / "first.py").write_text(GOOD.replace("    def floors", f"    {line}\n\n    def floors"))
+    done = recurrent("tasks", "first.py", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "accuracy, floors: no memory 0.25, half memory 0.5; solved: 0.9 or more" in done.stdout
+
+
+@pytest.mark.parametrize("value", [True, float("nan"), float("inf"), "0.9", np.zeros(2)])
+def test_what_cannot_count_as_solved(value: object) -> None:
+    with pytest.raises(DataError, match=r"^my\.py: solved: expected a finite number or None, got "):
+        check_solved(value, "my.py")
+    check_solved(None, "my.py")
+    check_solved(np.float64(0.5), "my.py")
 
 
 @pytest.mark.parametrize("name", find.names())

@@ -32,6 +32,8 @@ REASONS = {
     "pixels": "there are only so many images",
 }
 PERFECT = {"perplexity": 1}
+WITHOUT_BOUND = ("listops", "pixels")  # their definitions give no score that counts as solved
+SOLVED_AT_A_FLOOR = ("char_lm", "word_lm")  # by the best n-gram model
 LINES = 120  # of a task's code, beside its docstring: a grammar has a parser, too
 
 every_task = pytest.mark.parametrize("name", TASKS)
@@ -231,6 +233,20 @@ def test_right_answers_beat_every_floor(name: str) -> None:
     assert right == pytest.approx(PERFECT.get(task.metric, 0 if task.direction == "min" else 1), abs=1e-6)
     for floor in [*task.floors().values(), wrong]:
         assert right < floor if task.direction == "min" else right > floor
+
+
+@every_task
+def test_right_answers_solve_a_task_and_no_floor_does(name: str) -> None:
+    task = find.make(name, {"train": "20000", "val": "4000"} if name in SAMPLED + ["char_lm", "word_lm"] else {})
+    assert (task.solved is None) is (name in WITHOUT_BOUND)
+    if task.solved is None:
+        return
+    _, y = task.split("val", 0)
+    y = y[None] if task.stream else y
+    sign = 1 if task.direction == "max" else -1
+    assert sign * task.score(y, perfect(task, y)) >= sign * task.solved
+    best = max(sign * floor for floor in task.floors().values())
+    assert best == sign * task.solved if name in SOLVED_AT_A_FLOOR else best < sign * task.solved
 
 
 @every_task

@@ -54,6 +54,7 @@ def test_a_completed_trial(desk: Desk) -> None:
         "recurrent.trial": "0000",
         "mlflow.parentRunId": desk.parent.info.run_id,
         "recurrent.outcome": "completed",
+        "recurrent.verdict": "no better than no memory",
         "recurrent.attempts": "1",
         "recurrent.session": SESSION,
         "recurrent.worker": "0",

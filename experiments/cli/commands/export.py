@@ -38,7 +38,7 @@ def run(parsed: argparse.Namespace) -> int:
     from tracking.export import export
     from tracking.searches import existing_search, spec_of
     from tracking.store import resolve, working
-    from tracking.text import floors_line, format_count, format_number, metric_name
+    from tracking.text import format_count, format_number, marks_line, metric_name
 
     uri = resolve(parsed.tracking_uri)
     client, search = existing_search(parsed.name, uri)
@@ -58,7 +58,10 @@ def run(parsed: argparse.Namespace) -> int:
     if len(card["executions"]) > 1:
         print(f"execution {card['execution']}, counted from 0, is {card['execution_reason']}")
     print(f"validation {name} {val}, recorded {recorded}; test {name} {format_number(card['test_score'])}")
-    print(f"models with less memory, on validation: {floors_line(card['floors'])}")
+    marks = marks_line(card["floors"], card.get("solved"), card["direction"])
+    print(f"models with less memory, on validation: {marks}")
+    if card["verdict"]:
+        print(f"on validation the model is: {card['verdict']}")
     if "vocabulary" in card["preprocessing"]:
         print(f'next: recurrent sample {to} --prompt "The " --length 200')
     return 0

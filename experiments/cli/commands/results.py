@@ -128,6 +128,7 @@ def show(name: str, uri: str, hints: bool = False) -> int:
     Args:
         hints: also print what to do next. The exit code is then 1 if no trial has a score, otherwise always 0.
     """
+    from experiments.cli.conclusion import conclusion
     from experiments.cli.tables import leaderboard
     from tracking.results import ranked, results
     from tracking.searches import existing_search
@@ -137,6 +138,7 @@ def show(name: str, uri: str, hints: bool = False) -> int:
     with working(uri):
         found = results(*existing_search(name, uri))
     leaderboard(screen, found, ranked(found))
+    conclusion(screen, found)
     if not hints:
         return 0
     screen.print(_next(name, uri, bool(ranked(found))), soft_wrap=True)

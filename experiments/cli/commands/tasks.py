@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.cli.parsing import task_options, whole
 from tracking.as_json import as_json
 from tracking.errors import BadInput
-from tracking.text import floors_line
+from tracking.text import marks_line
 
 if TYPE_CHECKING:  # tasks import NumPy, which takes time; help texts do without it
     from experiments.tasks.base import Task
@@ -52,6 +52,7 @@ def _check(file: str, options: dict[str, str]) -> None:
 
     task = find.make(file, options)
     checks.check_floors(task.floors(), file)
+    checks.check_solved(task.solved, file)
     checks.check_preprocessing(task.preprocessing(), file)
     for split in ("train", "val"):
         checks.check_data(task, file, split, task.split(split, 0))
@@ -66,7 +67,7 @@ def _chosen(name: str) -> str:
 
 
 def entries(names: list[str] | None = None, options: dict[str, str] | None = None) -> list[dict[str, Any]]:
-    """The knob, metric, direction, floors and options of each task in `names`, or of all tasks."""
+    """The knob, metric, direction, floors, solving score and options of each task in `names`, or of all tasks."""
     from experiments.tasks.loading import find
 
     cached = set() if options else set(find.names())  # a user's file and text may change
@@ -82,7 +83,7 @@ def _entry(name: str, task: "Task", cached: bool) -> dict[str, Any]:
         "knob": task.knob,
         "metric": task.metric,
         "direction": task.direction,
-        "floors": _cached_floors(task) if cached else task.floors(),
+        **(_cached_marks(task) if cached else _marks(task)),
         "options": {
             field.name: {"default": getattr(task, field.name), "help": field.metadata["help"]}
             for field in dataclasses.fields(task)
@@ -91,13 +92,18 @@ def _entry(name: str, task: "Task", cached: bool) -> dict[str, Any]:
     }
 
 
-def _cached_floors(task: "Task") -> dict[str, float]:
-    """The floors of a task. They are kept in the cache, because some take long to count."""
+def _marks(task: "Task") -> dict[str, Any]:
+    """What a score is compared with."""
+    return {"floors": task.floors(), "solved": task.solved}
+
+
+def _cached_marks(task: "Task") -> dict[str, Any]:
+    """The same, kept in the cache, because some floors take long to count."""
     from experiments.data.cache import cached
 
     code = Path(inspect.getfile(type(task))).read_bytes()
     key = f"{task!r} Python {platform.python_version()} {hashlib.sha256(code).hexdigest()}"
-    return dict(cached("floors", key, task.floors))
+    return dict(cached("marks", key, lambda: _marks(task)))
 
 
 def _definition(task: "Task") -> str:
@@ -124,7 +130,8 @@ def table(listed: list[dict[str, Any]]) -> str:
 
 def _summary(entry: dict[str, Any]) -> str:
     knob = entry["options"][entry["knob"]]
-    return f"knob: -o {entry['knob']}={knob['default']}   {entry['metric']}, floors: {floors_line(entry['floors'])}"
+    marks = marks_line(entry["floors"], entry["solved"], entry["direction"])
+    return f"knob: -o {entry['knob']}={knob['default']}   {entry['metric']}, floors: {marks}"
 
 
 def page(entry: dict[str, Any]) -> str:

@@ -93,6 +93,13 @@ def check_floors(floors: Any, file: str) -> None:
         raise DataError(f"{file}: floors: expected names of letters, digits, '_', '.', '-', ':', ' ', got {bad[0]!r}")
 
 
+def check_solved(solved: Any, file: str) -> None:
+    """Raises DataError unless `solved` is a finite number, or None."""
+    number = isinstance(solved, int | float) and not isinstance(solved, bool) and math.isfinite(solved)
+    if solved is not None and not number:
+        raise DataError(f"{file}: solved: expected a finite number or None, got {solved!r}")
+
+
 def check_preprocessing(preprocessing: Any, file: str) -> None:
     """Raises DataError if model.json cannot hold what the task returned."""
     try:
