@@ -53,7 +53,7 @@ def curve(scores: Sequence[float], direction: str) -> list[Expected]:
 def draws(trials: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
     """The scores of a search by cell, as draws.
 
-    A pruned trial counts with its last score, under `last_score`. A trial that continues a pruned one is the same draw,
+    A pruned trial counts with its last score, under `reached`. A trial that continues a pruned one is the same draw,
     so only its own score counts. Trials without a score that is finite are left out.
 
     Args:
@@ -70,7 +70,7 @@ def draws(trials: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
 
 def reached(trial: Mapping[str, Any]) -> float | None:
     """The score of a completed trial, the last one of a pruned trial, and None for every other trial."""
-    score = trial["score"] if trial["score"] is not None else trial.get("last_score")
+    score = trial["score"] if trial["score"] is not None else trial.get("reached")
     ended = trial["score"] is not None or trial["outcome"] == "pruned"
     return float(score) if ended and score is not None and math.isfinite(score) else None
 

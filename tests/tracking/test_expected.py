@@ -51,24 +51,24 @@ def test_digits_are_kept_beside_large_scores() -> None:
 
 def trial(number: int, score: float | None, **more: Any) -> dict[str, Any]:
     base = {"trial": f"{number:04d}", "values": {"cell": "gru"}, "outcome": "completed", "continues": None}
-    return {**base, "score": score, "last_score": score, **more}
+    return {**base, "score": score, "reached": score, **more}
 
 
-def test_a_pruned_trial_counts_with_its_last_score_and_a_continued_one_once() -> None:
+def test_a_pruned_trial_counts_with_its_reached_and_a_continued_one_once() -> None:
     trials = [
         trial(0, 0.1),
-        trial(1, None, last_score=0.4, outcome="pruned"),
+        trial(1, None, reached=0.4, outcome="pruned"),
         trial(2, 0.2, continues="0001"),
-        trial(3, None, last_score=0.9, outcome="pruned", values={"cell": "lstm"}),
-        trial(4, None, outcome="failed", last_score=0.05),
-        trial(5, None, outcome=None, last_score=0.05),
-        trial(6, None, outcome="pruned", last_score=float("nan")),
+        trial(3, None, reached=0.9, outcome="pruned", values={"cell": "lstm"}),
+        trial(4, None, outcome="failed", reached=0.05),
+        trial(5, None, outcome=None, reached=0.05),
+        trial(6, None, outcome="pruned", reached=float("nan")),
     ]
     assert draws(trials) == {"gru": [0.1, 0.2], "lstm": [0.9]}
 
 
 def test_a_continuation_that_failed_leaves_the_pruned_trial() -> None:
-    trials = [trial(1, None, last_score=0.4, outcome="pruned"), trial(2, None, continues="0001", outcome="failed")]
+    trials = [trial(1, None, reached=0.4, outcome="pruned"), trial(2, None, continues="0001", outcome="failed")]
     assert draws(trials) == {"gru": [0.4]}
 
 
@@ -98,7 +98,7 @@ def test_a_lucky_cell_and_a_steady_one() -> None:
 
 
 def test_labels() -> None:
-    pruned = [trial(0, 0.1), trial(1, None, outcome="pruned", last_score=0.2)]
+    pruned = [trial(0, 0.1), trial(1, None, outcome="pruned", reached=0.2)]
     assert label("random", pruned[:1]) == "trials drawn at random: exact"
     assert label("random", pruned) == "trials drawn at random: exact; 1 pruned counted with their last score"
     assert label("tpe", pruned).startswith("as if drawn at random; 1 pruned")

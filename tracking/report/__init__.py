@@ -2,7 +2,7 @@
 
 gather.py      reads a search from MLflow
 chart.py       what a figure shows, without saying how it is drawn
-scores.py costs.py parallel.py training.py work.py finals.py    the figures, each from a gathered search
+scores.py slices.py costs.py parallel.py training.py work.py finals.py    the figures, each from a gathered search
 study.py       the search as an Optuna study: importance and contour
 browser.py     draws figures with Plotly, for the page
 paper.py       draws figures with matplotlib, as files

@@ -159,6 +159,8 @@ def _axes(figure: Any, panel: Panel, where: dict[str, int]) -> None:
         # A line on a logarithmic axis stands at its value, but a text at the logarithm of it.
         y = math.log10(value) if panel.log_y else value
         _write(figure, words, where, x=at, xref="x domain", xanchor=side, y=y, yanchor="bottom")
+    if panel.x_names:
+        figure.update_xaxes(tickvals=list(panel.x_names), ticktext=list(panel.x_names.values()), **where)
     if panel.names:
         _parallel(figure, panel, where)
     for words, value in panel.marks.items():

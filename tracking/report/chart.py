@@ -63,6 +63,7 @@ class Panel:
     Args:
         lines: horizontal lines with their names, for example floors.
         marks: vertical lines with their names.
+        x_names: what stands at some places of the axis in place of numbers.
         names: of parallel axes at x = 0, 1, …; the panel then has no axis of y.
         words: (x, y, text) beside the parallel axes.
         x_range, y_range: the lower and the upper end, in the values' own units.
@@ -82,6 +83,7 @@ class Panel:
     whole_y: bool = False
     lines: dict[str, float] = field(default_factory=dict)
     marks: dict[str, float] = field(default_factory=dict)
+    x_names: dict[float, str] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     words: list[tuple[float, float, str]] = field(default_factory=list)
 

@@ -25,7 +25,7 @@ class Search:
     """A search as a report shows it.
 
     Args:
-        found: as `results` returns it. Each trial has also `last_score`, `begun` and `ended` (seconds since 1970, None
+        found: as `results` returns it. Each trial has also `reached`, `begun` and `ended` (seconds since 1970, None
             if not known), `worker` (a number) and `curve` (its learning curve, if it is among those that are shown).
         spec: the settings, with versions, commit and machine.
         begun, ended: of the search, seconds since 1970; `ended` is None for a search that runs.
@@ -106,7 +106,7 @@ def cell_of(trial: Trial) -> str:
 def _add(trial: Trial, run: Run | None, metric: str) -> None:
     """Adds to a trial what `results` does not say of its run."""
     tags = ours(run.data.tags) if run else {}
-    trial.setdefault("last_score", run.data.metrics.get(f"val_{metric}") if run else None)
+    trial.setdefault("reached", run.data.metrics.get(f"val_{metric}") if run else None)
     trial["begun"] = run.info.start_time / 1000 if run else None
     trial["ended"] = run.info.end_time / 1000 if run and run.info.end_time else None
     trial["worker"] = int(tags["worker"]) if tags.get("worker", "").isdecimal() else None

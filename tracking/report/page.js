@@ -10,6 +10,7 @@ function template(night) {
     font: { color: ink, family: "system-ui, sans-serif", size: 12 },
     xaxis: axis, yaxis: axis,
     hoverlabel: { bgcolor: night ? "#1d2128" : "#ffffff", font: { color: ink }, bordercolor: line },
+    annotationdefaults: { bgcolor: night ? "rgba(20,23,28,0.75)" : "rgba(255,255,255,0.75)", borderpad: 1 },
     coloraxis: { colorbar: { outlinewidth: 0 } },
   } };
 }

@@ -13,6 +13,7 @@ from tracking.report import browser, costs, finals, made, scores, study, tables,
 from tracking.report.chart import Chart
 from tracking.report.gather import Search
 from tracking.report.parallel import parallel
+from tracking.report.slices import slices
 from tracking.report.study import Studied
 from tracking.report.tables import Table
 from tracking.text import floors_line
@@ -65,7 +66,7 @@ def charts(search: Search, made_study: Studied | None) -> dict[str, Chart | None
         "budget": scores.budget(search),
         "so_far": scores.so_far(search),
         "importance": study.importance(made_study),
-        "slices": costs.slices(search),
+        "slices": slices(search),
         "parallel": parallel(search, made_study.names if made_study else None),
         "pareto": costs.pareto(search) if search.reached else None,
         "learning": training.learning(search),

@@ -75,6 +75,10 @@ def _panel(axes: Any, panel: Panel) -> None:
         axes.axvline(value, color=GREY, linewidth=0.8)
         place = {"transform": axes.get_xaxis_transform(), "ha": "right", "va": "top"}
         axes.text(value, 0.98, f"{words} ", color=GREY, fontsize="x-small", **place)
+    if panel.x_names:
+        axes.set_xticks(
+            list(panel.x_names), list(panel.x_names.values()), rotation=30 if len(panel.x_names) > MANY else 0
+        )
     if panel.names:
         axes.set_axis_off()
         for x, name in enumerate(panel.names):
@@ -129,6 +133,3 @@ def _points(axes: Any, series: Series, style: dict[str, Any]) -> None:
             x, y = ([values[place] for place in own] for values in (series.x, series.y))
             label = style["label"] if not ring else None
             axes.scatter(x, y, s=16, alpha=series.opacity, label=label, **faces)
-    words = list(dict.fromkeys(one for one in series.x if isinstance(one, str)))
-    if len(words) >= MANY:
-        axes.tick_params(axis="x", labelrotation=30)

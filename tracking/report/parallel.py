@@ -10,9 +10,9 @@ from typing import Any
 
 from tracking.expected import reached
 from tracking.report.chart import GREY, Chart, Panel, Series, logarithmic, tick_text
-from tracking.report.costs import varied
 from tracking.report.gather import Search, Trial
 from tracking.report.scores import axis, describe
+from tracking.report.slices import in_order, numeric, varied
 from tracking.text import metric_name
 
 MOST_AXES = 10
@@ -28,8 +28,8 @@ def parallel(search: Search, names: Sequence[str] | None = None) -> Chart | None
     Args:
         names: of the values, the most important ones first. By default in the order of the record.
     """
-    found = {name: values for name, values in varied(search).items() if name != "init"}
-    order = [name for name in names or found if name in found]
+    found = {name: _filled(values) for name, values in varied(search).items()}
+    order = [*(name for name in names or () if name in found), *(name for name in found if name not in (names or ()))]
     if not order:
         return None
     shown, left = order[:MOST_AXES], order[MOST_AXES:]
@@ -62,14 +62,19 @@ def parallel(search: Search, names: Sequence[str] | None = None) -> Chart | None
     return Chart("parallel", "All values of every trial", says, [panel], height=440)
 
 
+def _filled(values: list[Any]) -> list[Any]:
+    """The values, with something in place of one that a trial does not have."""
+    return [(0 if numeric(values) else "none") if value is None else value for value in values]
+
+
 def _log(values: list[Any]) -> bool:
-    return all(isinstance(value, int | float) for value in values) and logarithmic(values)
+    return numeric(values) and logarithmic(values)
 
 
 def _axis(values: list[Any], log: bool) -> tuple[Place, list[tuple[Any, str]]]:
     """Where a value stands, and the marks of the axis with their texts."""
-    if not all(isinstance(value, int | float) for value in values):
-        names = sorted({str(value) for value in values})
+    if not numeric(values):
+        names = [str(value) for value in in_order(values)]
         spots = {name: number / max(1, len(names) - 1) for number, name in enumerate(names)}
         return lambda value: spots[str(value)], [(name, name) for name in names]
     scale = math.log10 if log else float

@@ -1,6 +1,7 @@
 """A search as an Optuna study, rebuilt from MLflow, for what Optuna says and draws of it.
 
-Each completed trial has its score and each pruned one its last score: Optuna's figures show completed trials alone.
+Each completed trial has its score and each pruned one its last score: Optuna looks at completed trials alone. Values
+that not every trial has, for example the bias of a gate, are left out: what stands in their place would count as one.
 Nothing is proposed here.
 """
 
@@ -15,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from tracking.expected import reached
 from tracking.report.browser import Figure, finish
 from tracking.report.chart import Chart, Panel, Series, logarithmic
-from tracking.report.costs import varied
 from tracking.report.gather import Search
 from tracking.report.paper import save
 from tracking.report.scores import axis
+from tracking.report.slices import in_order, numeric, varied
 from tracking.text import metric_name
 
 if TYPE_CHECKING:
@@ -68,14 +69,14 @@ def _quiet() -> Iterator[None]:
 
 def studied(search: Search) -> Studied | None:
     """Rebuilds the study; None for a search with too few trials, or with nothing that differs between them."""
-    found = {name: values for name, values in varied(search).items() if name not in ("architecture", "init")}
+    found = {name: values for name, values in varied(search).items() if None not in values}
     if len(search.reached) < FEWEST or not found:
         return None
     import optuna
 
     distributions = {name: _distribution(values) for name, values in found.items()}
     rows = [
-        {name: values[row] if _numbers(values) else str(values[row]) for name, values in found.items()}
+        {name: values[row] if numeric(values) else str(values[row]) for name, values in found.items()}
         for row in range(len(search.reached))
     ]
     with _quiet():
@@ -94,15 +95,11 @@ def studied(search: Search) -> Studied | None:
     return Studied(study, sorted(found, key=lambda name: -first.get(name, 0.0)), log, made.target_name, importances)
 
 
-def _numbers(values: list[Any]) -> bool:
-    return all(isinstance(value, int | float) for value in values)
-
-
 def _distribution(values: list[Any]) -> "optuna.distributions.BaseDistribution":
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    if not _numbers(values):
-        return CategoricalDistribution(sorted({str(value) for value in values}))
+    if not numeric(values):
+        return CategoricalDistribution([str(value) for value in in_order(values)])
     low, high, log = min(values), max(values), logarithmic(values)
     if all(isinstance(value, int) for value in values):
         return IntDistribution(low, high, log=log)
@@ -146,7 +143,11 @@ def contour_says(made: Studied) -> str:
     """What the contour shows, in sentences."""
     some, all_ = len(_thinned(made).trials), len(made.study.trials)
     one, other = (name.replace("_", " ") for name in made.names[:2])
-    left = f" Drawn from {some} of {all_} trials, which are spread evenly over the ranks." if some < all_ else ""
+    left = (
+        f" Drawn from {some} of {all_} trials: the best of each pair, spread evenly over the ranks."
+        if some < all_
+        else ""
+    )
     return f"{made.target_name} over the two values that matter most, {one} and {other}. A point is a trial.{left}"
 
 
@@ -164,7 +165,13 @@ def _thinned(made: Studied) -> "optuna.Study":
     """The study with so few trials that the grid of the contour, which has each value once, stays small."""
     import optuna
 
-    ordered = sorted(made.study.trials, key=lambda trial: trial.value or 0.0)
+    minimum = made.study.direction.name == "MINIMIZE"
+    ordered = sorted(
+        made.study.trials, key=lambda trial: trial.value or 0.0, reverse=minimum
+    )  # the best one comes last
+    # Optuna draws one trial of a pair of values, and that would be any of them.
+    pairs = {tuple(trial.params[name] for name in made.names[:2]): trial for trial in ordered}
+    ordered = list(pairs.values())
     for step in range(1, len(ordered) + 1):
         some = ordered[::step]
         sides = [len({trial.params[name] for trial in some}) for name in made.names[:2]]

@@ -148,11 +148,12 @@ def show(name: str, uri: str, hints: bool = False) -> int:
 def _next(name: str, uri: str, best: bool) -> str:
     from tracking.store import uri_arguments
 
-    calls = (["ui"], ["export", name, "--to", "DIR"])
-    ui, export = (shlex.join(["recurrent", *call, *uri_arguments(uri)]) for call in calls)
+    calls = (["ui"], ["report", name], ["export", name, "--to", "DIR"])
+    ui, report, export = (shlex.join(["recurrent", *call, *uri_arguments(uri)]) for call in calls)
     if not best:
         return f"\nnext:\n  {ui}   what failed, and why, in the browser"
     return (
         f"\nnext:\n  {ui:<{len(export)}}   every trial and its curves in the browser\n"
+        f"  {report:<{len(export)}}   the answer on one page, with figures\n"
         f"  {export}   the best model, verified, as files"
     )
