@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from mlflow import MlflowClient
@@ -54,12 +55,12 @@ class Search:
         trials: list[Trial] = self.found["trials"]
         return trials
 
-    @property
+    @cached_property
     def ranked(self) -> list[Trial]:
         """The trials with a score, best first."""
         return ranked(self.found)
 
-    @property
+    @cached_property
     def reached(self) -> list[Trial]:
         """The completed and the pruned trials, in the order of their numbers. `reached(trial)` is their score."""
         return [trial for trial in self.trials if reached(trial) is not None]
