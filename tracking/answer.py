@@ -11,11 +11,11 @@ from collections import Counter
 from typing import Any
 
 from tracking.caveats import Trial, best_by_cell, cell_of, clauses, listed, winner
-from tracking.results import ranked
+from tracking.ranking import NONE
+from tracking.standing import ranked
 from tracking.text import format_count, format_number, format_spread, metric_name
 from tracking.verdict import Verdict, verdict
 
-TIE = 1e-9  # of scores without a spread, relative to a score above 1
 ENDS = {"RUNNING": "the search is still running", "KILLED": "the search was stopped before its end"}
 SHOWN = ("dropout", "clip", "optimizer")  # values that no name of an architecture has, besides the learning rate
 
@@ -78,19 +78,16 @@ def _not_learnt(found: dict[str, Any], best: Trial, floor: str) -> str:
 
 def _lead(found: dict[str, Any], best: Trial) -> str:
     """Says that a trial is the best, or how it was chosen among those that are as good."""
-    order, sign = ranked(found), 1 if found["direction"] == "min" else -1
-    top = min(order, key=lambda trial: sign * trial["score"])
-    near = top["spread"] if top["spread"] is not None else TIE * max(1.0, abs(top["score"]))
-    tied = [trial for trial in order if abs(trial["score"] - top["score"]) <= near]
     name = f"{best['architecture']}{_sizes(best)}"
     if _finalist(found, best):
         return f"Best in the finals is {name}"
-    if best not in tied:
-        return f"Chosen is {name}; the best score is {format_number(top['score'])}, that of {top['architecture']}"
-    if len(tied) == 1:
-        return f"Best is {name}"
-    smallest = best["parameters"] == min(trial["parameters"] or 0 for trial in tied)
-    return f"Best is {name}, {'the smallest' if smallest else 'one'} of {len(tied)} that are equally good"
+    first, tied = ranked(found)[0], found["tied"]
+    if found["prefer"] != NONE and best is not first:
+        score = f"{first['architecture']} has the best score, {format_number(first['score'])}"
+        return f"{score}; --prefer {found['prefer']} takes {name}"
+    if len(tied) > 1:
+        return f"Best is {name}, the smallest of {len(tied)} that are equally good"
+    return f"Best is {name}"
 
 
 def _sizes(trial: Trial) -> str:

@@ -8,7 +8,7 @@ between cells is within the spread of seeds, or no spread is known.
 import math
 from typing import Any
 
-from tracking.results import ranked
+from tracking.standing import ranked
 from tracking.text import format_number, format_spread
 
 Trial = dict[str, Any]
@@ -33,7 +33,7 @@ def clauses(found: dict[str, Any]) -> list[str]:
     best = best_by_cell(found)
     if not best:
         return []
-    return [*_untrained(found, best), *_seeds(found, best), *_rates(found, best), *_edges(found, best)]
+    return [*_untrained(found), *_seeds(found, best), *_rates(found, best), *_edges(found, best)]
 
 
 def best_by_cell(found: dict[str, Any]) -> dict[str, Trial]:
@@ -50,11 +50,10 @@ def cell_of(trial: Trial) -> str:
 
 
 def winner(found: dict[str, Any]) -> Trial | None:
-    """The trial that the search recommends: that of the finals if they have ended, else the best one."""
-    order, finals = ranked(found), found.get("finals")
-    if finals and finals["complete"]:
-        return next((trial for trial in order if trial["trial"] == finals["winner"]), None)
-    return next(iter(order), None)
+    """The trial that the search recommends: that of the finals if they have ended, else the one that is preferred."""
+    finals = found.get("finals")
+    name = finals["winner"] if finals and finals["complete"] else found["preferred"]
+    return next((trial for trial in found["trials"] if trial["trial"] == name), None)
 
 
 def listed(words: list[str]) -> str:
@@ -62,8 +61,8 @@ def listed(words: list[str]) -> str:
     return " and ".join([*filter(None, [", ".join(words[:-1])]), *words[-1:]])
 
 
-def _untrained(found: dict[str, Any], best: dict[str, Trial]) -> list[str]:
-    missing = [cell for cell in found.get("cells", []) if not any(cell in name.split("+") for name in best)]
+def _untrained(found: dict[str, Any]) -> list[str]:
+    missing = [cell["cell"] for cell in found["cells"] if not cell["completed"]]
     return [f"no {' and no '.join(missing)} was trained to the end"] if missing else []
 
 

@@ -1,4 +1,4 @@
-"""The best model of a search as two verified files: `model.keras`, of stock Keras layers, and `model.json`."""
+"""A model of a search as two verified files: `model.keras`, of stock Keras layers, and `model.json`."""
 
 import json
 import tempfile
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, Metric, Run
+from mlflow.entities import Metric, Run
 
 from tracking.as_json import as_json
+from tracking.choosing import BEST, Choice, chosen
 from tracking.errors import BadInput, SearchStateError, StoreError
 from tracking.executions import reason
 from tracking.journal import now
-from tracking.models import CARD, download, logged_model
-from tracking.results import ranked, results
+from tracking.models import CARD, download
 from tracking.searches import search_name
 from tracking.store import read_only, working
 from tracking.verdict import verdict
@@ -35,6 +35,7 @@ def export(
     score: Score,
     prepare: Callable[[Path], None],
     warn: Callable[[str], None],
+    choice: Choice = BEST,
 ) -> dict[str, Any]:
     """Copies the model, reloads and re-scores it, scores it on the test split, and only then puts it in place.
 
@@ -42,31 +43,30 @@ def export(
         score: the metric of the model in a `.keras` file on a split, "val" or "test", and its grain. The grain is how
             much rounding alone may change the metric.
         prepare: changes the copy of the logged `.keras` file into the file that is exported, before it is scored.
-        warn: is told if the store does not take the test score. The export is in place then.
+        warn: is told if the store does not take the test score, or if a better model is not kept. The export goes on.
+        choice: which model.
 
     Returns the card, with `test_score`. Raises BadInput if `to` cannot be made or holds something else. Raises
-    SearchStateError if there is no model, or if the reloaded model does not score what the record says.
+    SearchStateError if there is no model that fits, or if the reloaded model does not score what the record says.
     """
     name = search_name(parent)
     check_target(to, name)
     to = to.resolve()
-    model, trial = _best_model(client, parent, name)
+    model, trial = chosen(client, parent, choice, warn)
     with _beside(to) as folder:
         file, card = download(client, uri, model, Path(folder))
         card["search"] = name  # it may have been renamed
+        card["chosen"] = str(choice)
         card["executions"] = trial["executions"]
-        judged = verdict(card["model_score"], card["direction"], card["floors"], card.get("solved"))
+        card["solved"] = card.get("solved")  # an early version did not write it down
+        judged = verdict(card["model_score"], card["direction"], card["floors"], card["solved"])
         card["verdict"] = None if judged is None else str(judged)
         card["execution_reason"] = reason(trial["executions"], card["direction"], card["execution"])
         prepare(file)
         card["rescored"] = _rescored(file, card, score)
         card["test_score"], _ = score(file, "test")
         _place(file, card, to)
-    try:
-        with working(uri):
-            _record_test(client, card)
-    except StoreError as error:
-        warn(f"the test score is not in the record: {error}")
+    _record_test(client, uri, card, warn)
     return card
 
 
@@ -77,23 +77,6 @@ def _beside(to: Path) -> tempfile.TemporaryDirectory[str]:
         return tempfile.TemporaryDirectory(dir=to.parent, prefix=".export.")
     except OSError as error:
         raise BadInput(f"--to: expected a folder that can be made, got {str(to)!r}: {error.strerror}") from None
-
-
-def _best_model(client: MlflowClient, parent: Run, name: str) -> tuple[LoggedModel, dict[str, Any]]:
-    """The model that is logged, and its trial as `results` describes it."""
-    found = ranked(results(client, parent))
-    # Of equally good trials the first one to end is logged. Here they are in the order of their numbers.
-    best = [trial for trial in found if trial["score"] == found[0]["score"]]
-    if not best:
-        raise SearchStateError(f"export: expected a search with a completed trial, got {name!r}, which has none")
-    model = logged_model(client, parent)
-    trial = next((trial for trial in best if model and trial["run_id"] == model.source_run_id), None)
-    if model is None or trial is None:
-        raise SearchStateError(
-            f"export: expected the best model, of trial {best[0]['trial']}, in MLflow, got none;"
-            f" `recurrent search … --name {name} --resume` sends it"
-        )
-    return model, trial
 
 
 def check_target(to: Path, name: str) -> None:
@@ -125,12 +108,16 @@ def _rescored(file: Path, card: dict[str, Any], score: Score) -> float:
     return found
 
 
-def _record_test(client: MlflowClient, card: dict[str, Any]) -> None:
+def _record_test(client: MlflowClient, uri: str, card: dict[str, Any], warn: Callable[[str], None]) -> None:
     if read_only(client.tracking_uri):
         return
     key = f"test/{card['metric']}"
-    if key not in client.get_run(card["run_id"]).data.metrics:
-        client.log_batch(card["run_id"], [Metric(key, card["test_score"], now(), 0)])
+    try:
+        with working(uri):
+            if key not in client.get_run(card["run_id"]).data.metrics:
+                client.log_batch(card["run_id"], [Metric(key, card["test_score"], now(), 0)])
+    except StoreError as error:
+        warn(f"the test score is not in the record: {error}")
 
 
 def _place(file: Path, card: dict[str, Any], to: Path) -> None:

@@ -1,4 +1,4 @@
-"""The best model of a search, as a model in MLflow.
+"""The models that a search keeps, as models in MLflow.
 
 It is written only with `MlflowClient`. `mlflow.keras.log_model` needs TensorFlow in the launcher, and `autolog` runs a
 subprocess that imports TensorFlow. MLflow's own `keras` flavour reads the result.
@@ -7,6 +7,8 @@ subprocess that imports TensorFlow. MLflow's own `keras` flavour reads the resul
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,35 +29,62 @@ from tracking.paging import models
 from tracking.root import inside, resolved
 from tracking.searches import search_name, spec_id
 from tracking.store import database, in_a_line
-from tracking.tags import filters, is_new, named, ours, renewed
+from tracking.tags import filters, named, ours, renewed
 
 CARD = "model.json"
 KERAS_FILE = "data/model.keras"
 FLAVOR = {"data": "data", "keras_backend": "tensorflow", "save_exported_model": False}
 
 
-def logged_model(client: MlflowClient, parent: Run) -> LoggedModel | None:
-    """The model that a search has logged."""
+@dataclass(frozen=True)
+class Wanted:
+    """A model that MLflow is to have.
+
+    Args:
+        run_id: of the trial.
+        keras_file: may be missing if MLflow has the model.
+        card: the content of `model.json`.
+    """
+
+    run_id: str
+    keras_file: Path
+    card: dict[str, Any]
+
+
+def logged_models(client: MlflowClient, parent: Run) -> dict[str, LoggedModel]:
+    """The models that a search has logged, by the runs of their trials."""
     ready = (model for model in _models(client, parent) if model.status == LoggedModelStatus.READY)
-    return next(ready, None)
+    return {model.source_run_id: model for model in reversed([*ready])}
 
 
-def log_best(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> None:
-    """Logs a trial's model with its card, and removes the search's other models with their files.
+def whole_models(client: MlflowClient, parent: Run) -> dict[str, LoggedModel]:
+    """Those of the logged models whose files are there, by the runs of their trials."""
+    found = logged_models(client, parent)
+    return {run_id: model for run_id, model in found.items() if _is_whole(client, model)}
+
+
+def log_models(client: MlflowClient, parent: Run, wanted: Sequence[Wanted]) -> None:
+    """Logs the models of trials with their cards, and removes the search's other models with their files.
 
     A second call changes nothing. After a kill the next call completes the work, and removes half-made models. A model
     whose files are gone is logged again.
+
+    Args:
+        wanted: the first one is tagged as the best one.
     """
-    before = _models(client, parent)
-    whole = [model for model in before if model.source_run_id == run_id and _is_whole(client, model)]
-    kept = whole[0] if whole else _log(client, parent, run_id, keras_file, card)
-    outputs = client.get_run(run_id).outputs
-    if kept.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else [])]:
-        client.log_outputs(run_id, [LoggedModelOutput(kept.model_id, step=card["epoch"] or 0)])
-    if not is_new(kept.tags):
-        client.set_logged_model_tags(kept.model_id, _tags(parent, card))
+    before, whole = _models(client, parent), whole_models(client, parent)
+    kept = set()
+    for place, one in enumerate(wanted):
+        tags = {**_tags(parent, one.card), **named({"best": "no" if place else "yes"})}
+        model = whole.get(one.run_id) or _log(client, parent, one, tags)
+        outputs = client.get_run(one.run_id).outputs
+        if model.model_id not in [output.model_id for output in (outputs.model_outputs if outputs else [])]:
+            client.log_outputs(one.run_id, [LoggedModelOutput(model.model_id, step=one.card["epoch"] or 0)])
+        if not tags.items() <= model.tags.items():
+            client.set_logged_model_tags(model.model_id, tags)
+        kept.add(model.model_id)
     for model in before:
-        if model.model_id != kept.model_id:
+        if model.model_id not in kept:
             _remove(client, model)
 
 
@@ -94,24 +123,24 @@ def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
 def _is_of(parent: Run, model: LoggedModel) -> bool:
     tags, name = ours(model.tags), search_name(parent)
     # Early versions wrote no id.
-    same = tags["spec_id"] == spec_id(parent) if "spec_id" in tags else model.name == _model_name(name)
+    same = tags["spec_id"] == spec_id(parent) if "spec_id" in tags else model.name == _model_name(name, "best")
     return same and tags.get("search_id") == name
 
 
-def _model_name(search: str) -> str:
-    return f"{search.replace('.', '_')}-best"  # MLflow refuses dots
+def _model_name(search: str, trial: str) -> str:
+    return f"{search.replace('.', '_')}-{trial}"  # MLflow refuses dots
 
 
 def _tags(parent: Run, card: dict[str, Any]) -> dict[str, str]:
-    tags = {"search_id": search_name(parent), "spec_id": spec_id(parent), "architecture": card["architecture"]}
-    return named(tags)
+    about = {key: str(card[key]) for key in ("architecture", "trial", "parameters")}
+    return named({"search_id": search_name(parent), "spec_id": spec_id(parent), **about})
 
 
-def _log(client: MlflowClient, parent: Run, run_id: str, keras_file: Path, card: dict[str, Any]) -> LoggedModel:
-    name, tags = _model_name(search_name(parent)), _tags(parent, card)
-    model = client.create_logged_model(parent.info.experiment_id, name, run_id, tags, model_type="keras")
+def _log(client: MlflowClient, parent: Run, one: Wanted, tags: dict[str, str]) -> LoggedModel:
+    name = _model_name(search_name(parent), one.card["trial"])
+    model = client.create_logged_model(parent.info.experiment_id, name, one.run_id, tags, model_type="keras")
     with tempfile.TemporaryDirectory() as folder:
-        write_model(Path(folder), Model(model_id=model.model_id, run_id=run_id), keras_file, card)
+        write_model(Path(folder), Model(model_id=model.model_id, run_id=one.run_id), one.keras_file, one.card)
         _send(client, model, folder)
     return client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
 

@@ -78,10 +78,15 @@ def preference(text: str) -> Preference | None:
 def ranked(candidates: Iterable[Candidate], direction: str) -> list[Candidate]:
     """The candidates, best first. `direction` is min or max."""
     ordered = sorted(candidates, key=lambda one: _by_score(one, direction))
-    if not ordered:
-        return []
-    tied = [one for one in ordered if ties(one, ordered[0])]
-    return sorted(tied, key=lambda one: (one.cost("parameters"), one.number)) + ordered[len(tied) :]
+    equal = tied(ordered, direction)
+    return equal + ordered[len(equal) :]
+
+
+def tied(candidates: Sequence[Candidate], direction: str) -> list[Candidate]:
+    """The candidate with the best score and those that tie with it, in their order."""
+    best = min(candidates, key=lambda one: _by_score(one, direction), default=None)
+    found = [one for one in candidates if best is not None and ties(one, best)]
+    return sorted(found, key=lambda one: (one.cost("parameters"), one.number))
 
 
 def ties(one: Candidate, best: Candidate) -> bool:
@@ -142,7 +147,7 @@ def lasting(candidates: Iterable[Candidate], direction: str, wish: Preference | 
     """
     found: list[Candidate] = []
     for one in sorted(candidates, key=lambda one: _by_score(one, direction)):
-        if may_last(one, found, direction, wish):
+        if may_last(one, reversed(found), direction, wish):  # the smallest ones first: mostly one of them is smaller
             found.append(one)
             found = [other for other in found if may_last(other, found, direction, wish)]
     return found

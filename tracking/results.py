@@ -1,25 +1,36 @@
 """What a search found, read only from MLflow."""
 
 import math
+import re
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tracking.marks import marks_in
+from tracking.ranking import NONE
 from tracking.searches import all_trials, search_name, spec_of
+from tracking.standing import conclusions, ranked
 from tracking.tags import ours
 from tracking.verdict import verdict
 
+__all__ = ["ranked", "results"]
 NOT_VALUES = ("architecture",)
 RANGES = ("depth", "width", "learning_rate", "dropout")
 
 
-def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
-    """The search as one JSON object. A missing score is None. Statuses are MLflow's words."""
+def results(
+    client: MlflowClient, parent: Run, prefer: str | None = None, runs: list[Run] | None = None
+) -> dict[str, Any]:
+    """The search as one JSON object. A missing score is None. Statuses are MLflow's words.
+
+    Args:
+        prefer: as `--prefer` is typed; None for that of the search. Raises BadInput for what it cannot be.
+        runs: of the trials, as `all_trials` returns them, if they are known.
+    """
     spec = spec_of(parent)
     marks = marks_in(parent, spec["metric"])
-    return {
+    found = {
         "search": search_name(parent),
         "task": spec["task"],
         "metric": spec["metric"],
@@ -27,17 +38,15 @@ def results(client: MlflowClient, parent: Run) -> dict[str, Any]:
         "status": parent.info.status,
         "stopped": ours(parent.data.tags).get("stopped"),
         **marks,
-        **_searched(spec),
+        "ranges": {name: spec[name] for name in RANGES if name in spec},
+        "prefer": spec.get("prefer", NONE) if prefer is None else prefer,
         "trials": [
             {**_judged(_trial(run, spec["metric"]), spec, marks), "executions": _executions(client, run, spec)}
-            for run in all_trials(client, parent)
+            for run in (all_trials(client, parent) if runs is None else runs)
         ],
     }
-
-
-def _searched(spec: dict[str, Any]) -> dict[str, Any]:
-    """What was searched: the cells that were asked for, and the ranges as they were typed."""
-    return {"cells": spec.get("cells", []), "ranges": {name: spec[name] for name in RANGES if name in spec}}
+    # Of a mixed search each combination of cells that was tried counts as one.
+    return {**found, **conclusions(found, [] if spec.get("mixed") else spec.get("cells", []))}
 
 
 def _judged(trial: dict[str, Any], spec: dict[str, Any], marks: dict[str, Any]) -> dict[str, Any]:
@@ -54,6 +63,8 @@ def _trial(run: Run, metric: str) -> dict[str, Any]:
         "values": {key: _number(value) for key, value in params.items() if key not in NOT_VALUES},
         "score": metrics.get(f"best/{metric}"),
         "spread": metrics.get(f"best/{metric}_sd"),
+        "reached": _reached(metrics, metric),
+        "epochs": _whole(metrics.get("reached/epochs")),
         "test_score": metrics.get(f"test/{metric}"),
         "status": run.info.status,
         "outcome": tags.get("outcome"),
@@ -70,6 +81,15 @@ def _trial(run: Run, metric: str) -> dict[str, Any]:
         "kernel": tags.get("kernel"),
         "run_id": run.info.run_id,
     }
+
+
+def _reached(metrics: dict[str, float], metric: str) -> float | None:
+    """The score of a trial; without one the last score that it has reported. Earlier versions wrote the curve alone."""
+    for key in (f"best/{metric}", f"reached/{metric}"):
+        if key in metrics:
+            return metrics[key]
+    later = [key for key in metrics if re.fullmatch(rf"exec\d+/val_{re.escape(metric)}", key)]
+    return metrics.get(max(later, key=lambda key: int(key[4 : key.index("/")]), default=f"val_{metric}"))
 
 
 def _executions(client: MlflowClient, run: Run, spec: dict[str, Any]) -> list[float]:
@@ -94,9 +114,3 @@ def _number(text: str) -> int | float | str:
         except ValueError:
             continue
     return text
-
-
-def ranked(found: dict[str, Any]) -> list[dict[str, Any]]:
-    """The trials with a score, best first."""
-    scored = [trial for trial in found["trials"] if trial["score"] is not None]
-    return sorted(scored, key=lambda trial: trial["score"], reverse=found["direction"] == "max")

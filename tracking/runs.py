@@ -15,13 +15,14 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from tracking.best_curve import BestCurve
+from tracking.candidates import Seen
 from tracking.journal import Event, TrialsReader, now
 from tracking.marks import Marks
 from tracking.searches import child_tags, delete_others, spec_id, trial_runs
 from tracking.tags import PREFIX, is_new, ours, renewed
 from tracking.values import batch
 
-End = tuple[int, str, float]  # time, trial, score
 SETTLING_SECONDS = 1.0  # an end that is this old has certainly been read, and so have all earlier ends
 REFUSED_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
 OUTCOME = f"{PREFIX}outcome"
@@ -42,6 +43,8 @@ class _Trial:
     session: str = ""  # of the last start
     asked: bool = False  # MLflow was asked to make the run, and may have made it without an answer
     ended: bool = False
+    seen: Seen = field(default_factory=Seen)
+    lacks: bool = False  # an earlier version has sent it without what it has reached
 
     def closed_as(self, outcome: str) -> bool:
         """True if MLflow knows already that the trial has ended with this outcome."""
@@ -84,11 +87,9 @@ class Projection:
         self.reader = TrialsReader(folder)
         self.open: list[_Trial] = []  # those that have begun and have not ended
         self.doubtful = False  # the store may have made a second run, of a trial or of the search, without an answer
-        self.ends: list[End] = []
-        self.logged: set[End] = set()
+        self.curve = BestCurve(metric, direction)
         self.done, self.last_end = 0, 0  # how many trials have ended, and the time of the last end
         self.done_is_logged = True
-        self.best_is_logged = True  # with all improvements before it
         self._adopt()
 
     def _adopt(self) -> None:
@@ -103,6 +104,7 @@ class Projection:
             if trial.run_id is None:
                 trial.run_id, trial.status = kept.info.run_id, kept.info.status
                 trial.outcome = ours(kept.data.tags).get("outcome", "")
+                trial.lacks = f"reached/{self.metric}" not in kept.data.metrics
             self._rename_tags(kept)
             if kept.data.tags.get(MLFLOW_PARENT_RUN_ID) != parent_id:  # the search's first run was deleted
                 self.client.set_tag(kept.info.run_id, MLFLOW_PARENT_RUN_ID, parent_id)
@@ -139,7 +141,7 @@ class Projection:
         if over and self.doubtful:  # by now a slow server has done what it was asked for
             delete_others(self.client, self.parent)
             self._adopt()
-        if not (self.best_is_logged and self.done_is_logged):
+        if self.curve.waiting or self.curve.points or not self.done_is_logged:
             self._send_done_and_best(latest)
 
     def _send_or_drop(self, trial: _Trial, over: bool, hold: float) -> None:
@@ -164,6 +166,8 @@ class Projection:
         starts = [event["session"] for event in trial.pending if event["event"] == "start"]
         trial.session = starts[-1] if starts else trial.session
         end = trial.pending[-1] if trial.pending[-1]["event"] == "end" else None
+        for event in trial.pending:
+            trial.seen.take(event)
         if end is None or not trial.closed_as(end["outcome"]):
             self._create(trial)
             metrics, params, tags = batch(trial.pending, trial.start, self.metric)
@@ -172,17 +176,25 @@ class Projection:
             if end:
                 metrics += self.marks.points(end["time"], trial.epoch) if trial.epoch else []
                 tags += self.marks.tags(end["score"])
-                self._close(trial, end["outcome"], end["time"], metrics, params, tags)
+                self._close(trial, end["outcome"], end["time"], [*metrics, *self._reached(trial)], params, tags)
             else:
                 self.client.log_batch(trial.run_id, metrics, params, tags)
                 if trial.status != "RUNNING" and trial.session == self.session:
                     self._reopen(trial)
+        elif trial.lacks and (reached := self._reached(trial)):
+            self.client.log_batch(trial.run_id, reached)
         if end:
             trial.ended, self.done_is_logged = True, False
             self.done, self.last_end = self.done + 1, max(self.last_end, end["time"])
-            if end["score"] is not None:
-                self.ends.append((end["time"], trial.name, end["score"]))
-                self.best_is_logged = False
+            if candidate := trial.seen.candidate(int(trial.name)):
+                self.curve.add(end["time"], candidate)
+
+    def _reached(self, trial: _Trial) -> list[Metric]:
+        """The score and the last one of a trial without a score: by this metric a table of all trials is sorted."""
+        seen = trial.seen
+        value = seen.last if seen.score is None else seen.score
+        found = [(f"reached/{self.metric}", value), ("reached/epochs", float(seen.epochs) if seen.epochs else None)]
+        return [Metric(name, number, trial.last, 0) for name, number in found if number is not None]
 
     def _create(self, trial: _Trial) -> None:
         if trial.run_id is None and trial.asked:  # the answer was lost, but the run may be there
@@ -218,31 +230,10 @@ class Projection:
         trial.status, trial.outcome = "RUNNING", ""
 
     def _send_done_and_best(self, latest: int) -> None:
-        """Logs how many trials have ended, and the best score so far as a curve over that number.
-
-        MLflow shows the value of the highest step, so the steps follow the order of the ends. An end after `latest`
-        waits, since an earlier end may not have been read yet.
-        """
-        ready = [(step, end) for step, end in self._improvements() if end[0] <= latest and end not in self.logged]
-        metrics = [Metric(f"best/{self.metric}", end[2], end[0], step) for step, end in ready]
-        metrics += [] if self.done_is_logged else [Metric("trials/done", self.done, self.last_end, self.done)]
-        if metrics:
-            tags = self.marks.tags(ready[-1][1][2] if ready else None)
-            self.client.log_batch(self.parent.info.run_id, metrics, tags=tags)
-        self.logged |= {end for _, end in ready}
-        self.done_is_logged = True
-        self.best_is_logged = not self.ends or max(self.ends)[0] <= latest
-
-    def _improvements(self) -> list[tuple[int, End]]:
-        """(trials ended by then, end) of every trial that was the best when it ended."""
-        sign = 1 if self.direction == "min" else -1
-        found: list[tuple[int, End]] = []
-        for step, end in enumerate(sorted(self.ends), start=1):
-            if not found or sign * end[2] < sign * found[-1][1][2]:
-                found.append((step, end))
-        return found
-
-    def best(self) -> str | None:
-        """The name of the trial with the best score."""
-        found = self._improvements()
-        return found[-1][1][1] if found else None
+        """Logs how many trials have ended, and the curve of the best score up to `latest`."""
+        points = self.curve.settle(latest)
+        done = [] if self.done_is_logged else [Metric("trials/done", self.done, self.last_end, self.done)]
+        if points or done:
+            tags = self.marks.tags(points[-1].value if points else None)
+            self.client.log_batch(self.parent.info.run_id, [*points, *done], tags=tags)
+        self.curve.points, self.done_is_logged = [], True

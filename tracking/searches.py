@@ -20,7 +20,7 @@ from tracking.tags import filters, is_new, named, of_spec, ours, spec_in
 from tracking.text import did_you_mean
 
 # What may differ in the spec of a search that is resumed.
-CHANGING = ("trials", "commit", "time_limit", "target", "trial_time_limit", "memory_limit")
+CHANGING = ("trials", "prefer", "commit", "time_limit", "target", "trial_time_limit", "memory_limit")
 MOST_CHARACTERS = 6_000  # of a parameter in MLflow; the spec has the whole value
 MOST_OF_RUN_NAME = 250  # characters in MLflow's table; a model whose layers all differ has a longer name
 MOST_OF_NAME = 500  # characters of a dataset's name in MLflow; the end of a path says more than its beginning

@@ -9,17 +9,15 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import urlencode
 
 import mlflow
 from mlflow import MlflowClient
 
+from tracking.charts import State, charts
 from tracking.errors import BadInput
-from tracking.marks import FLOOR
 from tracking.tags import PREFIX
 
-State = dict[str, Any]
 Columns = list[tuple[str, str, int]]  # kind, key, width in pixels
 
 FIRST_SEEN, NOT_TRIED = (3, 17), (4, 0)
@@ -29,16 +27,6 @@ NAMES = ("overview", "leaderboard", "searches", "failed")
 SEARCH = f"{PREFIX}search_id"
 TRIALS, SEARCHES = (f"tags.`{PREFIX}kind` = '{kind}'" for kind in ("trial", "search"))
 RUN_NAME = "attributes.`Run Name`"  # the column's id in the UI
-HORIZON = ("half_life_50", "half_life", "rate_50", "rate", "g50_g0", "tau_1pct", "tau_eff")
-# Columns and axes show these better. The UI adds a chart for each of them below ours, unless a deleted one is there.
-UNCHARTED = (
-    *("best/epoch", "best/execution", "best/model_score", "cost/seconds", "cost/parameters"),
-    *("cost/flops_per_token", "cost/flops_per_step", "cost/ms_per_step"),
-    *(f"horizon/{moment}{name}" for moment in ("", "init_") for name in HORIZON),
-    "horizon/task_lag",
-    *("hp/depth", "hp/width", "hp/learning_rate", "hp/log10_learning_rate", "hp/dropout"),
-    *("hp/bias_lstm", "hp/bias_gru", "hp/clip", "hp/residual", "hp/bidirectional"),
-)
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +103,9 @@ def _note(experiment_id: str, present: str | None) -> dict[str, str]:
 
 def _tags(metric: str, ascending: bool, search: tuple[str, str] | None, floors: list[str]) -> dict[str, str]:
     """The tags of the views. The view of a search has a digest and no name, so that the UI's list stays short."""
-    trials = _table(TRIALS, f"metrics.`best/{metric}`", ascending, _trial_columns(metric))
-    trials |= _charts(metric, [f"{FLOOR}{name}" for name in floors])
+    # Pruned and failed trials have no best score. They stand where their last score puts them.
+    trials = _table(TRIALS, f"metrics.`reached/{metric}`", ascending, _trial_columns(metric))
+    trials |= charts(metric, floors)
     states = {"overview": trials, "leaderboard": trials, "searches": _searches(metric), "failed": _failed()}
     # The UI lists the newest view first. Fixed numbers in place of times keep our order, and a second call writes the
     # same tags.
@@ -142,14 +131,17 @@ def _digest(search: str) -> str:
 
 def _trial_columns(metric: str) -> Columns:
     return [
-        ("metrics", f"best/{metric}", 180),
+        ("metrics", f"reached/{metric}", 180),
+        ("tags", f"{PREFIX}verdict", 200),
+        ("tags", f"{PREFIX}outcome", 110),
+        ("metrics", "reached/epochs", 130),
         ("metrics", "cost/parameters", 140),
         ("metrics", "cost/seconds", 120),
         ("tags", SEARCH, 140),
         ("params", "learning_rate", 130),
         ("params", "dropout", 90),
+        ("metrics", f"best/{metric}", 180),
         ("metrics", "best/epoch", 110),
-        ("tags", f"{PREFIX}outcome", 110),
         ("params", "architecture", 160),
     ]
 
@@ -190,58 +182,3 @@ def _table(where: str, order: str, ascending: bool, columns: Columns) -> State:
         "isAccordionReordered": True,
         "hideEmptyCharts": True,
     }
-
-
-def _charts(metric: str, floors: list[str]) -> State:
-    """One chart of parallel coordinates, and below it, in two columns: cost and score, curves, scores, losses.
-
-    Args:
-        floors: the metrics that are lines in the chart of the score's curves.
-    """
-    best = f"best/{metric}"
-    # The last metric gives the colour. Only the logarithms of learning rates spread out, and the UI has no such axis.
-    axes = {"selectedParams": ["cell", "depth", "width"], "selectedMetrics": ["hp/log10_learning_rate", best]}
-    plane = {"xaxis": {"key": "cost/parameters", "type": "METRIC"}, "yaxis": {"key": best, "type": "METRIC"}}
-    shown = [
-        _chart("PARALLEL", "values", "all", **axes, showAllRuns=True),
-        _chart("SCATTER", "trials", "cost", **plane),
-        _curve(f"val_{metric}", floors),
-        _chart("BAR", "trials", best, metricKey=best),
-        _curve("loss", []),
-    ]
-    hidden = [_chart("BAR", "trials", key, metricKey=key, deleted=True) for key in UNCHARTED]
-    hidden += [_chart("LINE", "trials", key, metricKey=key, deleted=True) for key in floors]
-    sections = [_section("values", "Values and score", 1), _section("trials", "Trials", 2)]
-    return {"compareRunSections": sections, "compareRunCharts": shown + hidden}
-
-
-def _section(key: str, name: str, columns: int) -> State:
-    layout = {"uuid": key, "name": name, "columns": columns, "cardHeight": 360}
-    return {**layout, "display": True, "isReordered": False, "deleted": False, "isGenerated": False}
-
-
-def _chart(kind: str, section: str, key: str, **fields: Any) -> State:
-    names = {"uuid": f"{kind}-{key}", "type": kind, "metricSectionId": section}
-    return {**names, "runsCountToCompare": 10, "deleted": False, "isGenerated": False, **fields}
-
-
-def _curve(key: str, beside: list[str]) -> State:
-    """A learning curve, with further metrics beside it; the UI needs every field."""
-    return _chart(
-        "LINE",
-        "trials",
-        key,
-        metricKey=key,
-        selectedMetricKeys=[key, *beside],
-        xAxisKey="step",
-        selectedXAxisMetricKey="",
-        useGlobalXaxisKey=True,
-        useGlobalLineSmoothing=True,
-        scaleType="linear",
-        xAxisScaleType="linear",
-        lineSmoothness=0,
-        range={},
-        yAxisKey="metric",
-        yAxisExpressions=[],
-        ignoreOutliers=False,
-    )

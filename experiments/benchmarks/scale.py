@@ -106,14 +106,13 @@ def reading(projection: "Projection") -> Run:
     from rich.console import Console
 
     from experiments.cli.tables import leaderboard
-    from tracking.results import ranked, results
+    from tracking.results import results
 
     def listed() -> dict[str, Any]:
         return results(projection.client, projection.parent)
 
     def printed() -> None:
-        found = listed()
-        leaderboard(Console(file=io.StringIO()), found, ranked(found))
+        leaderboard(Console(file=io.StringIO()), listed())
 
     return {"list": seconds(listed), "report": seconds(printed)}
 

@@ -17,8 +17,8 @@ def style(said: str | None) -> str:
     return "yellow" if said and said.startswith(UNLEARNT) else "green"
 
 
-def verdicts(console: Console, ranked: list[dict[str, Any]]) -> None:
-    """Prints each verdict with the architectures that it is said of, best first."""
+def verdicts(ranked: list[dict[str, Any]]) -> Table:
+    """Each verdict with the architectures that it is said of, best first."""
     named: dict[str, list[str]] = {}
     for trial in ranked:
         if said := trial.get("verdict"):
@@ -31,8 +31,7 @@ def verdicts(console: Console, ranked: list[dict[str, Any]]) -> None:
         more = len(different) - MOST_NAMES
         shown = ", ".join(different[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
         table.add_row(Text(said, style(said)), shown)
-    if named:
-        console.print(table)
+    return table
 
 
 def conclusion(console: Console, found: dict[str, Any]) -> None:

@@ -8,6 +8,11 @@ from experiments.config.units import MOST, MOST_SEED, parse_name, parse_whole
 from tracking.errors import BadInput
 from tracking.text import did_you_mean
 
+PREFER = (
+    "of the candidates whose score is worse than the best by at most 2%% of its distance to the weakest floor, take the"
+    " one with the fewest parameters (small:2%%) or milliseconds of a step (fast:2%%); none: take the best"
+)
+
 
 class Parser(argparse.ArgumentParser):
     """Answers bad input with one line and exit code 2."""
@@ -85,6 +90,11 @@ def task_options(words: list[str]) -> dict[str, str]:
 def add_seed(parser: argparse.ArgumentParser, text: str, default: Any) -> None:
     """Adds --seed."""
     parser.add_argument("--seed", metavar="N", type=whole(0, MOST_SEED), default=default, help=text)
+
+
+def add_prefer(parser: argparse.ArgumentParser) -> None:
+    """Adds --prefer to a command that reads a search."""
+    parser.add_argument("--prefer", metavar="HOW", help=f"{PREFER} (default: as the search was run)")
 
 
 def add_tracking_uri(parser: argparse.ArgumentParser) -> None:

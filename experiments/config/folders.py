@@ -11,7 +11,7 @@ workers/0.log                 what the worker has printed
 trials/0003/lock              held by the worker of the trial
 trials/0003/journal.jsonl     what happened in the trial; MLflow shows the same
 trials/0003/checkpoint.npz    the last epoch; training resumes from it
-trials/0003/model.keras       the model of the best epoch, kept for the best trial only
+trials/0003/model.keras       the model of the best epoch, kept if no other one of its cell is both better and smaller
 
 The system releases the locks of a process that dies.
 """

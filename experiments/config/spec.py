@@ -12,7 +12,7 @@ from tracking.errors import BadInput
 
 LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit")
 # What may change on --resume. The workers and the tracking URI may change, too; they are not in the spec.
-MAY_CHANGE = ("trials", "id", *LIMITS)
+MAY_CHANGE = ("trials", "prefer", "id", *LIMITS)
 STRATEGIES = ("random", "grid", "tpe")  # of --oracle
 ALLOCATIONS = ("fair", "equal", "best")  # of --allocate
 PRUNERS = ("none", "median", "halving", "hyperband")  # of --pruner
@@ -51,6 +51,7 @@ class Spec:
     allocate: str = "best"  # that of an earlier version; a new search has "fair", a grid "all"
     pruner: str = "halving"
     patience: int = 0
+    prefer: str = "none"  # which of the good candidates is handed over; see tracking/ranking.py
     time_limit: str = "none"
     target: str = "none"
     trial_time_limit: str = "none"

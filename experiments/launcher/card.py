@@ -1,4 +1,4 @@
-"""The content of `model.json` for a search's best model: all that is needed to use the model without this project."""
+"""The content of `model.json` for a model of a search: all that is needed to use the model without this project."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""One call of `recurrent search`, from the spec to the best model in MLflow."""
+"""One call of `recurrent search`, from the spec to the best models in MLflow."""
 
 import dataclasses
 import time
@@ -37,6 +37,7 @@ from experiments.tasks.loading.places import corpus_in
 from experiments.training import windows
 from experiments.worker.sharing import share, stop_sharing
 from tracking.errors import RecurrentError, SearchStateError
+from tracking.ranking import preference
 
 if TYPE_CHECKING:
     from tracking.record import Record
@@ -163,7 +164,7 @@ class Launch:
                 ended = parts.supervisor.run(
                     lambda session: self._begin(arrays, described, parts),
                     lambda: tick(display),
-                    parts.opening.log_best,
+                    parts.opening.log_models,
                 )
         finally:
             self.sent = parts.supervisor.sent
@@ -184,7 +185,7 @@ class Launch:
         about = stores.note(self.uri, folder, spec.id) if self.tracked else {}
         return Parts(
             progress,
-            Models(folder, progress),
+            Models(folder, task.direction, preference(spec.prefer)),
             Forecast(spec, task, steps, count, progress, self.space),
             Supervisor(folder, count, gpus().used, watch=watch, session=session, warn=self._warn, about=about),
             Opening(self.uri, folder, spec.facts(), described, session, new, *told),

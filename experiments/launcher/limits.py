@@ -89,7 +89,7 @@ class Watch:
 
     def over(self) -> str:
         """Why the search must end now, or "" if it goes on."""
-        best, target, time = self.progress.best(), self.limits.target, self.limits.time_seconds
+        best, target, time = self.progress.best_scored(), self.limits.target, self.limits.time_seconds
         if best is not None and best.score is not None and target is not None:
             reached = best.score <= target if self.progress.direction == "min" else best.score >= target
             if reached:

@@ -1,4 +1,4 @@
-"""Opens the record of a search in MLflow and logs its best model there."""
+"""Opens the record of a search in MLflow and logs its best models there."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -8,6 +8,7 @@ from experiments.launcher.card import card
 from experiments.launcher.copies import check_copy, shared
 from experiments.tasks.loading import find
 from tracking.errors import Denied, StoreError, Unreachable
+from tracking.ranking import NONE, kept, preference, preferred
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -109,22 +110,29 @@ class Opening:
         self.asked = True
         return parent
 
-    def log_best(self, record: "Record") -> None:
-        """Logs the best model so far and a task's code. If it fails, the next --resume or `recurrent sync` does it."""
+    def log_models(self, record: "Record") -> None:
+        """Logs the best models so far and a task's code. If it fails, the next --resume or `recurrent sync` does it."""
         from tracking.code import log_code
 
         projection = record.projection
-        self._log_model(projection)
+        self._log_models(projection)
         log_code(projection.client, projection.parent, self.folder.code, self.facts.get("code", {}))
 
-    def _log_model(self, projection: "Projection") -> None:
-        from tracking.models import log_best
+    def _log_models(self, projection: "Projection") -> None:
+        """Logs the models that are kept, the preferred one first. A model that lies in MLflow alone counts, too."""
+        from tracking.models import Wanted, log_models, whole_models
 
-        best = projection.best()
-        if best is None:
-            return
-        trial = self.folder.trial(int(best))
-        run_id = projection.trials[trial.path.name].run_id
-        if run_id and trial.model.exists():
-            about = card(self.facts, self.described, trial.journal.events(), run_id)
-            log_best(projection.client, projection.parent, run_id, trial.model, about)
+        direction, wish = projection.direction, preference(self.facts.get("prefer", NONE))
+        on_disk = {int(path.parent.name) for path in self.folder.path.glob("trials/[0-9]*/model.keras")}
+        logged = whole_models(projection.client, projection.parent)
+        runs = {int(name): trial.run_id for name, trial in projection.trials.items() if trial.run_id}
+        has_model = on_disk | {number for number, run_id in runs.items() if run_id in logged}
+        there = [one for one in projection.curve.candidates.values() if one.number in has_model & runs.keys()]
+        first = preferred(there, direction, wish, projection.floors)
+        found = []
+        for one in sorted(kept(there, direction, wish), key=lambda one: one != first):
+            trial = self.folder.trial(one.number)
+            about = card(self.facts, self.described, trial.journal.events(), runs[one.number])
+            found.append(Wanted(runs[one.number], trial.model, about))
+        if found:
+            log_models(projection.client, projection.parent, found)

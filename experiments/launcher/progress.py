@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.strategy.continuations import Past, due
 from tracking.journal import Event, TrialsReader
+from tracking.ranking import Candidate, lasting, ranked
 
 
 @dataclass
@@ -36,6 +37,7 @@ class TrialState:
     outcome: str = ""
     reason: str = ""
     parameters: int = 0
+    ms_per_step: float | None = None
     seconds: float = 0.0
     last: int = 0  # time of the last event, milliseconds since 1970
     paces: list[float] = field(default_factory=list)  # seconds of each epoch, measured by its worker
@@ -43,6 +45,14 @@ class TrialState:
     @property
     def number(self) -> int:
         return int(self.name)
+
+    @property
+    def candidate(self) -> Candidate | None:
+        """What it is ordered by; None without a score."""
+        if self.score is None:
+            return None
+        costs = self.parameters or None, self.ms_per_step
+        return Candidate(self.number, self.score, self.spread, *costs, str(self.values.get("cell", "")))
 
     def take(self, events: list[Event]) -> bool:
         """Takes in new events; returns True if the trial has ended with them."""
@@ -76,6 +86,7 @@ class TrialState:
         elif kind == "end":
             self.outcome, self.reason = event["outcome"], event.get("reason") or ""
             self.score, self.spread = event["score"], event.get("spread")
+            self.ms_per_step = event.get("ms_per_step")
             self.seconds = event.get("seconds") or 0.0
         self.last = event["time"]
 
@@ -95,7 +106,7 @@ class Progress:
         self.trials: dict[str, TrialState] = {}
         self.open: list[TrialState] = []  # the trials that have begun and have not ended
         self.outcomes: dict[str, list[TrialState]] = {}  # the trials that have ended, by outcome
-        self._best: TrialState | None = None
+        self.lasting: list[Candidate] = []  # the best one, and those that may still become it; best score first
         self.update()
 
     def update(self) -> list[TrialState]:
@@ -111,13 +122,9 @@ class Progress:
             self.open = [trial for trial in self.open if not trial.outcome]
         for trial in ended:
             self.outcomes.setdefault(trial.outcome, []).append(trial)
-            scored = [one for one in (self._best, trial) if one is not None and one.score is not None]
-            self._best = min(scored, key=self._rank, default=None)
+        if new := [trial.candidate for trial in ended if trial.candidate]:
+            self.lasting = lasting([*self.lasting, *new], self.direction)
         return ended
-
-    def _rank(self, trial: TrialState) -> tuple[float, int, str]:
-        sign = 1 if self.direction == "min" else -1
-        return sign * (trial.score or 0.0), trial.last, trial.name
 
     def running(self, session: str) -> list[TrialState]:
         """The trials that this launcher's workers run, by worker."""
@@ -154,8 +161,15 @@ class Progress:
         return self.regular - ended + sum(not trial.outcome for trial in self.continuing()) + len(self.due())
 
     def best(self) -> TrialState | None:
-        """The trial with the best score, whose model is logged. Of trials with equal scores it is the first to end."""
-        return self._best
+        """The trial that is ranked first. Of those that tie with the best score it is the smallest one."""
+        return self._trial(ranked(self.lasting, self.direction))
+
+    def best_scored(self) -> TrialState | None:
+        """The trial with the best score, whatever it costs."""
+        return self._trial(self.lasting)
+
+    def _trial(self, found: list[Candidate]) -> TrialState | None:
+        return self.trials[f"{found[0].number:04d}"] if found else None
 
     def units(self) -> int:
         """Finished epochs. A trial that has ended counts as if it had all of its epochs."""

@@ -28,6 +28,7 @@ from experiments.tasks.loading.places import (
 from search_spaces import cells
 from tracking.errors import BadInput, RecurrentError
 from tracking.names import names
+from tracking.ranking import preference
 from tracking.storable import check_storable
 from tracking.tags import check_spec
 from tracking.text import did_you_mean
@@ -145,6 +146,7 @@ def _check(spec: Spec, task: Task) -> None:
     parse_duration("--time-limit", spec.time_limit)
     parse_duration("--trial-time-limit", spec.trial_time_limit)
     parse_number("--target", spec.target)
+    preference(spec.prefer)
     if spec.memory_limit != "auto":
         parse_size("--memory-limit", spec.memory_limit)
     dimensions = recipes.dimensions(spec)

@@ -52,7 +52,7 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> Sent:
         record = opening.record()
         record.open_now()
         status, why = _end(folder, spec, described["direction"])
-        whole = record.finish(status, lambda: opening.log_best(record), why)
+        whole = record.finish(status, lambda: opening.log_models(record), why)
         return Sent(whole, opening.restored, record.projection.made)
     finally:
         folder.launcher_lock.release()

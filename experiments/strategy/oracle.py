@@ -23,8 +23,10 @@ from experiments.strategy.points import distribution, key
 from experiments.strategy.proposals import Proposals
 from experiments.strategy.pruning import should_prune
 from experiments.strategy.study import open_study, past, tell
+from tracking.candidates import candidate_in
 from tracking.errors import BadInput
 from tracking.journal import Event
+from tracking.ranking import Candidate, Preference, may_last
 
 
 class StudyOracle(keras_tuner.Oracle):
@@ -42,6 +44,7 @@ class StudyOracle(keras_tuner.Oracle):
         pruner: an Optuna pruner for `should_prune`; by default no trial is pruned.
         allocate: how many trials each cell gets; see allocation.py. Unless it is best, each cell ends with a candidate
             that is trained to the end; see continuations.py.
+        wish: the search's --prefer, which adds to the models that are kept.
 
     Raises BadInput for an unknown strategy.
     """
@@ -57,13 +60,14 @@ class StudyOracle(keras_tuner.Oracle):
         session: str = "",
         pruner: optuna.pruners.BasePruner | None = None,
         allocate: str = "best",
+        wish: Preference | None = None,
     ) -> None:
         if strategy not in STRATEGIES:
             raise BadInput(f"oracle: expected one of {', '.join(STRATEGIES)}, got {strategy!r}")
         super().__init__(objective=objective, max_trials=max_trials, hyperparameters=hyperparameters)
         self.verbose, self.pruner = 0, pruner or optuna.pruners.NopPruner()
         self.folder, self.strategy, self.search_seed, self.session = folder, strategy, seed, session
-        self.allocate = allocate
+        self.allocate, self.wish = allocate, wish
         self.tried: set[Any] = set()  # keys of the points read from the study so far; none is proposed again
         self.claimed: dict[str, TrialFolder] = {}  # of the trials whose locks this process holds, by trial id
         self.ongoing_trials: dict[str, Trial] = {}  # by tuner id
@@ -213,11 +217,11 @@ class StudyOracle(keras_tuner.Oracle):
         storage_id = self.storage.get_trial_id_from_study_id_trial_number(self.study._study_id, int(trial_id))
         return self.storage.get_trial(storage_id)
 
-    def may_win(self, score: float) -> bool:
-        """False if a completed trial has a better score."""
-        done = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        scores = [trial.values[0] for trial in done]
-        return not scores or (score >= max(scores) if self.objective.direction == "max" else score <= min(scores))
+    def may_win(self, candidate: Candidate) -> bool:
+        """False if the model of a candidate will not be kept: one whose model is on disk is better in every way."""
+        found = (int(path.parent.name) for path in self.folder.path.glob("trials/[0-9]*/model.keras"))
+        others = [candidate_in(number, self.folder.trial(number).journal.events()) for number in found]
+        return may_last(candidate, [*filter(None, others)], self.objective.direction, self.wish)
 
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:
         """The completed trials with the best scores, best first."""

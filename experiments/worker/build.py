@@ -10,6 +10,7 @@ from experiments.tasks.loading import find
 from experiments.tasks.loading.code import checked
 from experiments.training.windows import training_steps
 from experiments.worker.process import use_one_thread
+from tracking.ranking import preference
 
 if TYPE_CHECKING:
     from experiments.worker.tuner import SearchTuner
@@ -49,7 +50,7 @@ def make_tuner(
     hyperparameters = keras_tuner.HyperParameters()
     space.declare_hyperparameters(hyperparameters)
     objective = keras_tuner.Objective(f"val_{task.metric}", task.direction)
-    how = session, pruner(spec.pruner, spec.epochs), spec.allocate
+    how = session, pruner(spec.pruner, spec.epochs), spec.allocate, preference(spec.prefer)
     oracle = StudyOracle(search, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, *how)
     return RecurrentTuner(oracle, space, spec, task, train, val, index, memory_limit)
 

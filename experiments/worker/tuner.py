@@ -20,6 +20,7 @@ from experiments.strategy.oracle import StudyOracle
 from experiments.system.resources import process_memory
 from experiments.worker.process import RETIRED
 from search_spaces.architecture import architecture
+from tracking.candidates import candidate_in
 from tracking.executions import middle
 from tracking.journal import Event
 
@@ -121,13 +122,14 @@ class SearchTuner(keras_tuner.Tuner):
         """Writes the model and the "end" event of a completed trial. The model is that of the middle execution."""
         scores = [event["score"] for event in done]
         kept = done[middle(scores, self.oracle.objective.direction)]
-        if self.oracle.may_win(statistics.fmean(scores)):
+        end = {"score": statistics.fmean(scores), "spread": statistics.stdev(scores) if len(scores) > 1 else None}
+        candidate = candidate_in(folder.number, [*folder.journal.events(), {**kept, **end, "event": "end"}])
+        if candidate is not None and self.oracle.may_win(candidate):
             self.save_model(trial, folder, kept)
         folder.journal.append(
             "end",
             outcome="completed",
-            score=statistics.fmean(scores),
-            spread=statistics.stdev(scores) if len(scores) > 1 else None,
+            **end,
             model_score=kept["score"],
             execution=kept["execution"],
             epoch=kept.get("epoch"),

@@ -166,7 +166,7 @@ def described(page: str) -> set[str]:
 def test_the_schema_of_results(recurrent: Recurrent, old: Path) -> None:
     found = json.loads(recurrent("results", "old", "--json", cwd=old).stdout)
     (listed,) = json.loads(recurrent("results", "--json", cwd=old).stdout)
-    assert {*found, *found["trials"][0], *listed} == described("docs/results-json.md")
+    assert {*found, *found["trials"][0], *found["cells"][0], *listed} == described("docs/results-json.md")
 
 
 def test_the_schema_of_a_card(recurrent: Recurrent, old: Path) -> None:

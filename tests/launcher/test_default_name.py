@@ -89,8 +89,8 @@ def test_two_files_of_one_name_have_two_experiments(recurrent: Recurrent, tmp_pa
     client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     first, second = ([experiment(client, f"{name}-{number}") for number in (1, 2)] for name in ("prices", "gestures"))
     assert [one.name for one in (*first, *second)] == ["data", "data", "data (gestures)", "data (gestures)"]
-    assert leaderboard(first[0]) == ("metrics.`best/mse`", True)
-    assert leaderboard(second[0]) == ("metrics.`best/accuracy`", False)
+    assert leaderboard(first[0]) == ("metrics.`reached/mse`", True)
+    assert leaderboard(second[0]) == ("metrics.`reached/accuracy`", False)
     assert second[0].artifact_location == (tmp_path / "mlartifacts" / "data (gestures)").as_uri()
 
 

@@ -4,16 +4,13 @@ import io
 from pathlib import Path
 from typing import Any
 
-import pytest
 from rich.console import Console
-from support.found import found
-from support.found import trial as handmade
 
-from experiments.cli.conclusion import conclusion, verdicts
 from experiments.cli.tables import leaderboard
 from experiments.launcher.display import Display
 from experiments.launcher.progress import Progress
 from tracking.journal import Journal
+from tracking.standing import conclusions
 
 FLOORS = {"no_memory": 1 / 6}
 
@@ -24,7 +21,9 @@ def trial(number: int, architecture: str, score: float | None, outcome: str = "c
         "architecture": architecture,
         "values": {"cell": architecture.split("-")[0], "learning_rate": 0.0012345},
         "score": score,
-        "spread": 0.01234,
+        "reached": 0.5 if score is None and outcome == "pruned" else score,
+        "epochs": 3,
+        "spread": None if score is None else 0.01234,
         "parameters": 1_812_345,
         "seconds": 125.0,
         "flops_per_token": 8_768.0,
@@ -34,24 +33,27 @@ def trial(number: int, architecture: str, score: float | None, outcome: str = "c
     }
 
 
-def shown(trials: list[dict[str, Any]], width: int = 80) -> str:
-    found = {
+def shown(trials: list[dict[str, Any]], width: int = 80, prefer: str = "none") -> str:
+    found: dict[str, Any] = {
         "search": "s",
         "task": "adding",
         "metric": "mse",
         "direction": "min",
         "floors": FLOORS,
         "status": "FINISHED",
+        "prefer": prefer,
+        "trials": trials,
     }
+    found |= conclusions(found, ["lstm"])
     console = Console(file=io.StringIO(), width=width)
-    leaderboard(console, {**found, "trials": trials}, [one for one in trials if one["score"] is not None])
+    leaderboard(console, found)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     return str(text)
 
 
 def test_numbers_are_whole_where_an_architecture_is_long() -> None:
     text = shown([trial(0, "simple_rnn-128+lstm-128+simple_rnn-128+gru-128", 0.23456)])
-    for whole in ("0.2346", "0.012", "1,812,345", "0.001234", "2 min 5 s", "0000"):
+    for whole in ("0.2346", "0.012", "1,812,345", "0.001234", "0000"):
         assert whole in text
     assert "…" not in text
     assert not any(line.endswith(" ") for line in text.splitlines())
@@ -64,6 +66,8 @@ def test_costs_are_shown_where_there_is_room() -> None:
     assert "parameters" in headings and "flops/token  ms/step" in headings
     assert "8.77k" in row and "12.3 " in row
     assert "flops" not in shown(one, width=99) and "ms/step" not in shown(one, width=99)
+    one[0]["spread"] = None
+    assert "2 min 5 s" in shown(one), "without spreads there is room for the time"
 
 
 def test_spreads_are_shown_where_one_trial_has_one() -> None:
@@ -76,11 +80,56 @@ def test_spreads_are_shown_where_one_trial_has_one() -> None:
 def test_pruned_and_failed_trials_are_told_of() -> None:
     text = shown([trial(0, "gru-16", 0.1), trial(1, "gru-32", None, "pruned"), trial(2, "gru-48", None, "failed")])
     assert "1 of 3 trials were pruned" in text
+    rows = [line.split() for line in text.splitlines() if line.endswith(("  0000", "  0001", "  0002"))]
+    assert rows[0] == ["gru-16", "0.1", "0.1", "3", "1", "1", "1", "0000"], "what the cell came to"
+    assert [row[:2] + row[row.index("0.001234") + 1 :] for row in rows[1:]] == [
+        ["gru-16", "0.1", "3", "2", "min", "5", "s", "0000"],
+        ["gru-32", "0.5", "3", "pruned", "2", "min", "5", "s", "0001"],
+        ["gru-48", "-", "3", "failed", "2", "min", "5", "s", "0002"],
+    ]
+    assert ["lstm", "-", "-", "0", "0", "0", "0", "-"] in [line.split() for line in text.splitlines()], "never tried"
     assert "trial 0002 gru-48 failed: diverged in epoch 0: loss is nan" in text
 
 
 def test_a_search_without_a_score() -> None:
     assert "no trial has completed" in shown([trial(0, "gru-16", None, "failed")])
+    text = shown([trial(0, "gru-16", None, "pruned")])
+    assert "no trial has completed" in text and "Best by cell" in text
+
+
+def test_twelve_rows_and_the_best_of_each_cell() -> None:
+    trials = [trial(number, "gru-16", number / 100) for number in range(20)] + [trial(20, "simple_rnn-16", 9.0)]
+    for one in trials:
+        one["spread"] = None
+    text = shown(trials)
+    assert "Best 12 of 21 trials" in text
+    below = text[text.index("Best 12 of 21 trials") :]
+    assert [line.split()[-1] for line in below.splitlines()[2:]] == [f"{number:04d}" for number in (*range(12), 20)]
+
+
+def test_a_cell_without_a_completed_trial_is_marked() -> None:
+    trials = [trial(0, "gru-16", 0.6), trial(1, "lstm-16", None, "pruned")]
+    assert ["lstm-16", "0.5", "*", "-", "1", "0", "1", "0", "0001"] in [
+        line.split() for line in shown(trials).splitlines()
+    ]
+    assert "the score is the last one (* in the upper table)" in shown(trials)
+    assert "*" not in shown(trials[:1])
+
+
+def test_the_time_gives_way_to_long_names() -> None:
+    one = trial(0, "simple_rnn-128x2", 0.12345)
+    assert "2 min 5 s" not in shown([one]) and "simple_rnn-128x2" in shown([one]).splitlines()[-1]
+    assert "2 min 5 s" in shown([one], width=100)
+
+
+def test_ties_and_the_preferred_one_are_told_of() -> None:
+    trials = [trial(0, "gru-64", 0.1), trial(1, "gru-32", 0.105), trial(2, "gru-16", 0.2)]
+    for one, size in zip(trials, (900, 800, 10), strict=True):
+        one["parameters"], one["spread"] = size, 0.01
+    text = shown(trials, prefer="small:100%")
+    assert "2 trials tie with the best score; the smallest one comes first" in text
+    assert "--prefer small:100% takes trial 0001 gru-32: MSE 0.105, 800 parameters, 12.3 ms/step" in text
+    assert "--prefer" not in shown(trials)
 
 
 def test_lines_count_up(tmp_path: Path) -> None:
@@ -99,7 +148,7 @@ def test_lines_count_up(tmp_path: Path) -> None:
         display.tick()
     first, second = sorted(told.getvalue().splitlines(), key=lambda line: "0001" in line)
     assert sorted(line.split()[0] for line in (first, second)) == ["1/2", "2/2"]
-    assert " ".join(first.split()[1:]) == ("0000 gru-16 MSE 0.25 1,234 parameters 1 min 1 s no better than no memory")
+    assert " ".join(first.split()[1:]) == "0000 gru-16 MSE 0.25 1,234 parameters 1 min 1 s no better than no memory"
     assert second.split()[1:] == ["0001", "gru-16", "failed:", "no", "[bold]memory"]
 
 
@@ -124,50 +173,6 @@ def test_a_terminal_shows_who_does_what(tmp_path: Path) -> None:
     assert lines[1].split() == ["worker", "trial", "candidate", "learning", "rate", "epoch", "MSE"]
     assert lines[2].split() == ["1", "0000", "gru-16x2", "0.0125", "3/3", "0.0625"]
     assert lines[3].startswith("best MSE -") and "no memory 0.1667; solved: 0.001 or less" in lines[3]
-
-
-@pytest.mark.parametrize(
-    ("score", "said", "colour"),
-    [(0.0005, "solved", "32m"), (0.1, "learning, above no memory", "32m"), (0.165, "no better than no memory", "33m")],
-)
-def test_a_score_is_shown_with_its_verdict(tmp_path: Path, score: float, said: str, colour: str) -> None:
-    """33 is yellow, 32 green."""
-    (tmp_path / "0000").mkdir()
-    journal = Journal(tmp_path / "0000" / "journal.jsonl")
-    console = Console(file=(told := io.StringIO()), width=120, force_terminal=True, color_system="standard")
-    display = Display(console, Progress(tmp_path, "min", 1, 1), "mse", FLOORS, 0.001, 1, "s", lambda: 61.0)
-    journal.append("start", session="s", worker=0, parameters={"architecture": "gru-16"})
-    journal.append("end", outcome="completed", score=score, seconds=61.0)
-    display.tick()
-    line = told.getvalue()
-    assert f"\x1b[{colour}MSE {score}" in line and f"\x1b[{colour}  {said}" in line
-    screen = Console(file=(drawn := io.StringIO()), width=120)
-    screen.print(display.screen())
-    assert f"best MSE {score} (gru-16, trial 0000): {said}   floors: " in drawn.getvalue()
-
-
-def test_verdicts_are_told_below_the_tables() -> None:
-    said = {"solved": 0.0005, "learning, above no memory": 0.1, "no better than no memory": 0.165}
-    one, two, three = (
-        trial(number, f"gru-{16 + number}", score) | {"verdict": word}
-        for number, (word, score) in enumerate(said.items())
-    )
-    lines = [line.split() for line in shown([one, one, two, three]).splitlines()]
-    assert ["solved", "gru-16"] in lines
-    assert ["no", "better", "than", "no", "memory", "gru-18"] in lines
-    many = [trial(number, f"gru-{number}", 0.0005) | {"verdict": "solved"} for number in range(7)]
-    assert "solved  gru-0, gru-1, gru-2, gru-3 and 3 more" in shown(many)
-    console = Console(file=(told := io.StringIO()), width=80, force_terminal=True, color_system="standard")
-    verdicts(console, [two, three])
-    assert "\x1b[32mlearning" in told.getvalue() and "\x1b[33mno better than no memory" in told.getvalue()
-
-
-@pytest.mark.parametrize("width", [80, 120])
-def test_the_answer_fits_the_width(width: int) -> None:
-    console = Console(file=(told := io.StringIO()), width=width, force_terminal=True, color_system=None)
-    conclusion(console, found(handmade("0000", "gru", 0.01), handmade("0001", "lstm", 0.02)))
-    assert max(map(len, told.getvalue().splitlines())) <= width
-    assert told.getvalue().startswith("\nBest is gru-32")
 
 
 def test_the_display_counts_the_epochs_of_the_execution_that_runs(tmp_path: Path) -> None:

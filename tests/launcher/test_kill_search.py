@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 import psutil
 import pytest
+from support import models
 from support.searching import Searched, begin, events, finished, run
 
 RUNS, KILLS = 20, 2  # kills of a run
@@ -49,6 +50,7 @@ def outcome(folder: Path) -> Outcome:
         ending = (trial.info.status, trial.data.tags["recurrent.outcome"])
         found.append({"params": trial.data.params, "metrics": kept, "curve": curve, "ending": ending})
     check_study(folder, found)
+    assert models.logged(searched).keys() == models.wanted(searched) <= models.on_disk(searched)
     best = searched.parent.data.metrics["best/mse"]
     assert best == min(one["metrics"]["best/mse"] for one in found if one["ending"][1] == "completed")
     return best, found

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import models
 from support.once import copied
 from support.refusals import refused
 from support.searching import LANGUAGE, SEARCH, NotRefused, Recurrent, Searched, listing, run, text
@@ -42,12 +43,11 @@ def test_a_copy_leaves_its_original_alone(searched: Searched, tmp_path: Path) ->
     with closing(sqlite3.connect(copy / "mlflow.db")) as database:
         assert str(original) not in "\n".join(database.iterdump())
     search = Searched(copy, "t", done)
-    (model,) = search.client.search_logged_models([search.parent.info.experiment_id])
-    assert model.source_run_id == search.trials()[6].info.run_id
-    assert model.artifact_location.startswith(f"{copy.as_uri()}/mlartifacts/")
-    assert [path.parent.parent.name for path in copy.glob("mlartifacts/*/models/*/artifacts/model.json")] == [
-        model.model_id
-    ]
+    logged = models.logged(search)
+    assert logged.keys() == models.wanted(search) and models.best_model(search) in logged.values()
+    assert models.best_model(search).source_run_id == search.trials()[6].info.run_id
+    assert logged["0006"].artifact_location.startswith(f"{copy.as_uri()}/mlartifacts/")
+    assert models.files(copy).keys() == {model.model_id for model in logged.values()}
 
 
 @pytest.fixture
@@ -123,9 +123,8 @@ def test_a_model_whose_files_are_gone_is_logged_again(searched: Searched, tmp_pa
     shutil.rmtree(folder / "mlartifacts")
     done = run(*SEARCH, "--resume", cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
-    (model,) = folder.glob("mlartifacts/*/models/*/artifacts/data/model.keras")
-    (before,) = searched.folder.glob("mlartifacts/*/models/*/artifacts/data/model.keras")
-    assert model.read_bytes() == before.read_bytes()
     search = Searched(folder, "t", done)
-    (logged,) = search.client.search_logged_models([search.parent.info.experiment_id])
-    assert logged.model_id == model.parents[2].name
+    logged, found, before = models.logged(search), models.files(folder), models.files(searched.folder)
+    assert found.keys() == {model.model_id for model in logged.values()} and logged.keys() == models.wanted(searched)
+    for trial, model in models.logged(searched).items():
+        assert found[logged[trial].model_id].read_bytes() == before[model.model_id].read_bytes()

@@ -36,7 +36,8 @@ def epochs(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_it_is_listed(old: Path) -> None:
     done = run("results", cwd=old)
     assert (done.returncode, done.stderr) == (0, "")
-    columns = r"old  data  accuracy 0\.9667  -/2 trials  \d{4}-\d\d-\d\d \d\d:\d\d  \S+B  stopped, --resume goes on\n"
+    score = r"accuracy 0\.9667, learning, above constant"
+    columns = rf"old  data  {score}  -/2 trials  \d{{4}}-\d\d-\d\d \d\d:\d\d  \S+B  stopped, --resume goes on\n"
     assert re.fullmatch(columns, done.stdout)
 
     found = results(old)

@@ -11,9 +11,10 @@ from tracking.journal import Journal
 
 
 def best_of_all(progress: Progress) -> TrialState | None:
+    """Of those with the best score the smallest one, and of equally small ones that with the lowest number."""
     done = [trial for trial in progress.trials.values() if trial.score is not None]
     sign = 1 if progress.direction == "min" else -1
-    return min(done, key=lambda trial: (sign * (trial.score or 0.0), trial.last, trial.number), default=None)
+    return min(done, key=lambda trial: (sign * (trial.score or 0.0), trial.parameters, trial.number), default=None)
 
 
 @pytest.mark.parametrize("direction", ["min", "max"])
@@ -32,6 +33,7 @@ def test_counts_and_best_are_those_of_all_trials(
             (tmp_path / f"{number:04d}").mkdir()
             running.append(Journal(tmp_path / f"{number:04d}" / "journal.jsonl"))
             running[-1].append("start", session="s", worker=number % 2, parameters={"architecture": "gru-16"})
+            running[-1].append("built", parameters=rng.randrange(1, 4))
             number += 1
         elif rng.random() < 0.5:
             rng.choice(running).append("epoch", execution=0, epoch=0, metrics={"loss": 1.0, "val_mse": 0.1})
@@ -90,3 +92,16 @@ def test_trials_that_continue_others_are_planned_when_all_have_begun(tmp_path: P
     assert counts() == (4, 0, [])
     assert Progress(tmp_path, direction, 3, 1).planned == 4, "what has been continued stays a trial"
     assert Progress(tmp_path, direction, 5, 1, ["gru", "lstm"]).left() == 2, "after --resume --trials 5"
+
+
+def test_a_small_one_that_ties_with_the_best_score_is_the_best(tmp_path: Path) -> None:
+    """The target asks for the best score, whatever it costs."""
+    for number, score, spread, parameters in ((0, 0.30, 0.02, 900), (1, 0.31, 0.0, 50), (2, 0.33, 0.0, 5)):
+        (tmp_path / f"{number:04d}").mkdir()
+        journal = Journal(tmp_path / f"{number:04d}" / "journal.jsonl")
+        journal.append("start", session="s", worker=0, parameters={"architecture": "gru-16", "cell": "gru"})
+        journal.append("built", parameters=parameters)
+        journal.append("end", outcome="completed", score=score, spread=spread)
+    progress = Progress(tmp_path, "min", 3, 1)
+    found = progress.best(), progress.best_scored()
+    assert [trial.name for trial in found if trial] == ["0001", "0000"]

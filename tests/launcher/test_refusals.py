@@ -105,7 +105,7 @@ def refuses(*words):
     raise ModuleNotFoundError("No module named 'boto3'")
 
 
-tracking.models.log_best = refuses
+tracking.models.log_models = refuses
 sys.exit(main(sys.argv[1:]))
 """
 

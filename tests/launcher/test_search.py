@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import models
 from support.compared import check_all_is_there_once
 from support.searching import TEMPORARY, Searched, run, text
 
@@ -156,11 +157,14 @@ def test_the_parent_shows_the_best_score(searched: Searched) -> None:
     assert line["best"] == best
 
 
-def test_the_best_model_alone_is_kept(searched: Searched) -> None:
-    """The models of large searches would fill a disk."""
+def test_the_models_that_no_other_one_beats_are_kept(searched: Searched) -> None:
+    """The models of large searches would fill a disk. On disk each cell has its own front."""
+    kept = models.logged(searched)
+    assert kept.keys() == models.wanted(searched)
+    assert kept.keys() <= models.on_disk(searched) <= {run.data.tags["recurrent.trial"] for run in searched.trials()}
     best = min(searched.trials(), key=lambda trial: trial.data.metrics["best/mse"])
-    kept = list((searched.folder / "searches" / "t" / "trials").glob("*/model.keras"))
-    assert [path.parent.name for path in kept] == [best.data.tags["recurrent.trial"]]
+    assert models.best_model(searched).source_run_id == best.info.run_id
+    assert {model.name for model in kept.values()} == {f"t-{trial}" for trial in kept}
 
 
 def test_nothing_but_the_search_lies_in_the_folder(searched: Searched) -> None:

@@ -1,6 +1,9 @@
 """What `results` returns, written by hand: a search and its trials."""
 
+from collections.abc import Sequence
 from typing import Any
+
+from tracking.standing import conclusions
 
 RANGES = {"depth": "1:2", "width": "16:128", "learning_rate": "0.001:0.1", "dropout": "0"}
 
@@ -21,16 +24,21 @@ def trial(name: str, cell: str, score: float | None, **more: Any) -> dict[str, A
         "score": score,
         "spread": None,
         "executions": [] if score is None else [score] * (3 if "spread" in more else 1),
+        "reached": score,
         "parameters": 1_000,
+        "ms_per_step": None,
         "outcome": "failed" if score is None else "completed",
         **more,
     }
 
 
-def found(*trials: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """A finished search of the adding problem."""
-    cells = list(dict.fromkeys(one["values"]["cell"] for one in trials))
-    return {
+def found(*trials: dict[str, Any], cells: Sequence[str] = (), **more: Any) -> dict[str, Any]:
+    """A finished search of the adding problem.
+
+    Args:
+        cells: that were asked for, beside those of the trials.
+    """
+    made = {
         "search": "t",
         "task": "adding",
         "metric": "mse",
@@ -38,12 +46,13 @@ def found(*trials: dict[str, Any], **more: Any) -> dict[str, Any]:
         "status": "FINISHED",
         "floors": {"no_memory": 1 / 6, "half_memory": 1 / 12},
         "solved": 0.001,
-        "cells": cells,
+        "prefer": "none",
         "ranges": RANGES,
         "trials": list(trials),
         "finals": None,
         **more,
     }
+    return made | conclusions(made, cells)
 
 
 def finals(winner: str, *candidates: dict[str, Any], **more: Any) -> dict[str, Any]:

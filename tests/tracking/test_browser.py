@@ -115,12 +115,12 @@ class Page:
 def test_overview_shows_the_searchs_trials_and_charts(page: Page) -> None:
     page.open("overview", SEARCH)
     page.wait(
-        f"{record.TRIALS} matching runs", "0007 ", "Parallel Coordinates", "cost/parameters vs. best/mse", "val_mse"
+        f"{record.TRIALS} matching runs", "0007 ", "Parallel Coordinates", "cost/parameters vs. reached/mse", "val_mse"
     )
     assert f"tags.`recurrent.search_id` = '{SEARCH}'" in page.filter()
-    page.count(".parcoords .dimension", 5)
+    page.count(".parcoords .dimension", 6)
     page.until(page.lines_are_drawn, "lines in the parallel coordinates")
-    page.count(".main-svg .scatterlayer .trace", record.TRIALS - 1)
+    page.count(".main-svg .scatterlayer .trace", record.TRIALS)  # pruned and failed ones are among them
 
 
 def test_overview_goes_on_with_scores_and_curves(page: Page) -> None:
@@ -128,17 +128,18 @@ def test_overview_goes_on_with_scores_and_curves(page: Page) -> None:
     page.wait(f"{2 * record.TRIALS} matching runs", "Values and score (1)", "Trials (4)")
     page.scroll_to_the_last_charts()
     page.wait("best/mse", "loss")
-    page.count(".main-svg .barlayer .point", 2 * (record.TRIALS - 1))
+    page.count(".main-svg .barlayer .point", 2 * (record.TRIALS - 2))
     assert "Model metrics" not in page.text()
     assert "hp (" not in page.text()
 
 
 def test_leaderboard_has_the_best_on_top(page: Page) -> None:
     page.open("leaderboard", SEARCH)
-    page.count('.ag-row [col-id="metrics.`best/mse`"]', record.TRIALS)
-    scores = page.column("metrics.`best/mse`")
-    assert scores[-1] == "-"  # the failed one
-    assert [float(score) for score in scores[:-1]] == sorted(float(score) for score in scores[:-1])
+    page.count('.ag-row [col-id="metrics.`reached/mse`"]', record.TRIALS)
+    scores = [float(score) for score in page.column("metrics.`reached/mse`")]
+    assert scores == sorted(scores)
+    ends = dict(zip(page.column("attributes.`Run Name`"), page.column("tags.`recurrent.outcome`"), strict=True))
+    assert {name[:4]: end for name, end in ends.items() if end != "completed"} == {"0005": "failed", "0008": "pruned"}
     assert all(
         any(cell in name for cell in ("simple_rnn", "lstm", "gru")) for name in page.column("attributes.`Run Name`")
     )
@@ -153,7 +154,7 @@ def test_the_note_leads_to_the_other_views(page: Page) -> None:
     page.open("searches")
     page.browser.find_element("link text", "Leaderboard").click()  # in a new tab
     page.browser.switch_to.window(page.browser.window_handles[-1])
-    page.wait(f"{2 * record.TRIALS} matching runs", "Sort: best/mse")
+    page.wait(f"{2 * record.TRIALS} matching runs", "Sort: reached/mse")
 
 
 def test_failed_trials_show_their_error(page: Page) -> None:
@@ -177,7 +178,7 @@ def test_the_printed_link_shows_a_real_search(browser: Any, searched: Searched, 
         assert name == f"{searched.name}:"
         page = Page(browser, link.split("/#")[0], "")
         page.follow(link)
-        page.wait("6 matching runs", "Parallel Coordinates", "cost/parameters vs. best/mse", "val_mse")
+        page.wait("6 matching runs", "Parallel Coordinates", "cost/parameters vs. reached/mse", "val_mse")
         page.wait(*(run.data.params["architecture"] for run in searched.trials()))
         page.until(page.lines_are_drawn, "lines in the parallel coordinates")
         folder = Path(os.environ.get("RECURRENT_SCREENSHOTS", tmp_path))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import models
 from support.searching import Recurrent, Searched, environment, listing, run, text
 
 from experiments.tasks.base import Arrays
@@ -251,13 +252,14 @@ def test_an_export_says_what_it_found(export_again: Export, searched: Searched, 
     done = export_again(searched, "new/folder/best", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     about = card(tmp_path / "new" / "folder" / "best")
-    first, second, third = done.stdout.splitlines()
+    first, second, third, fourth = done.stdout.splitlines()
     assert first.startswith(f"exported {about['architecture']} (trial {about['trial']}, {about['parameters']:,} param")
     assert (
         f"{about['rescored']:.7g}, recorded {about['model_score']:.7g};" in second
         and f"{about['test_score']:.4g}" in second
     )
-    assert "no memory 0.1667" in third
+    assert third.endswith("no memory 0.1667, half memory 0.08333; solved: 0.001 or less")
+    assert fourth == f"on validation the model is: {about['verdict']}" and about["solved"] == 0.001
 
 
 def test_an_export_into_the_current_folder(
@@ -341,8 +343,7 @@ def changed(path: Path, content: bytes) -> Iterator[None]:
 
 
 def logged_file(searched: Searched) -> Path:
-    (file,) = searched.folder.glob("mlartifacts/*/models/*/artifacts/data/model.keras")
-    return file
+    return models.best_file(searched)
 
 
 def check_refused(done: subprocess.CompletedProcess[str], folder: Path, *words: str) -> None:
@@ -410,10 +411,8 @@ def test_another_corpus_is_refused(export_again: Export, language: Searched, exp
 # ---- the model in MLflow ----
 
 
-def test_one_model_is_logged_with_a_signature(searched: Searched, exported: Path) -> None:
-    client = searched.client
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    (model,) = client.search_logged_models(experiments)
+def test_the_best_model_is_the_exported_one(searched: Searched, exported: Path) -> None:
+    client, model = searched.client, models.best_model(searched)
     assert model.source_run_id == card(exported)["run_id"]
     assert model.tags["recurrent.search_id"] == "t"
     check_same_weights(logged_file(searched), exported / "model.keras")
@@ -426,8 +425,7 @@ def test_mlflow_loads_and_serves_the_model(which: str, request: pytest.FixtureRe
     import mlflow
 
     search: Searched = request.getfixturevalue(which)
-    experiments = [experiment.experiment_id for experiment in search.client.search_experiments()]
-    (model,) = search.client.search_logged_models(experiments)
+    model = models.best_model(search)
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(search.uri)
     try:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from support import models
 from support.searching import Recurrent, Searched
 
 from experiments.tasks.adding import Adding
@@ -22,8 +23,8 @@ Spoil = Callable[..., None]
 @pytest.fixture
 def spoil(searched: Searched) -> Iterator[Spoil]:
     """Changes the logged model for one test: the recorded score, and the weights of the head."""
-    (card,) = searched.folder.glob("mlartifacts/*/models/*/artifacts/model.json")
-    model = card.parent / "data" / "model.keras"
+    model = models.best_file(searched)
+    card = model.parents[1] / "model.json"
     before = {path: path.read_bytes() for path in (card, model)}
 
     def change(score: Callable[[float], float], head: Callable[[np.ndarray], np.ndarray] | None = None) -> None:
@@ -75,7 +76,7 @@ def test_a_model_of_large_numbers_is_exported(
     """The scores are near 1e6 and 1e12. Kernels add in different orders, and there the last digits are above 1e-4."""
     import keras
 
-    (model,) = searched.folder.glob("mlartifacts/*/models/*/artifacts/data/model.keras")
+    model = models.best_file(searched)
     spoil(lambda _: 0.0, lambda part: scale * part)
     x, y = make("adding", {"length": "50", "train": "256", "val": "128", "test": "128"}).split("val", 0)
     outputs = keras.models.load_model(model, compile=False).predict(x, verbose=0)

@@ -1,4 +1,4 @@
-"""The logged model, whatever kills its making: one whole model, its files and nothing else."""
+"""The logged models, whatever kills their making: whole models, their files and nothing else."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus, Run
 
-from tracking.models import download, log_best, logged_model
+from tracking.models import Wanted, download, log_models, logged_models
 from tracking.searches import child_tags, open_search
 from tracking.store import connect
 
@@ -21,7 +21,8 @@ CALLS = (
 )
 VERSIONS = {"keras": "3", "tensorflow": "2", "numpy": "2", "mlflow": "3"}
 SHAPES = {"input": {"shape": [None, None, 2], "dtype": "float32"}, "output": {"shape": [None, 1], "dtype": "float32"}}
-CARD: dict[str, Any] = {"architecture": "gru-16", "epoch": 3, "versions": VERSIONS, "shapes": SHAPES}
+CARD: dict[str, Any] = {"architecture": "gru-16", "trial": "0000", "parameters": 9, "epoch": 3, "versions": VERSIONS}
+CARD["shapes"] = SHAPES
 
 
 class Killed(BaseException):
@@ -63,19 +64,29 @@ class Shelf:
         made = [self.client.create_run(experiment, tags=child_tags(self.parent, name, name)) for name in ("0", "1")]
         return [run.info.run_id for run in made]
 
-    def log(self, run_id: str, client: Any = None) -> None:
-        log_best(client or self.client, self.parent, run_id, self.keras, CARD)
+    def log(self, *run_ids: str, client: Any = None) -> None:
+        wanted = [Wanted(run_id, self.keras, CARD) for run_id in run_ids]
+        log_models(client or self.client, self.parent, wanted)
 
-    def check(self, run_id: str) -> None:
-        """One model, READY, with its files, named by its run; and no file of any other."""
-        (model,) = self.client.search_logged_models([self.parent.info.experiment_id])
-        assert (model.status, model.source_run_id) == (LoggedModelStatus.READY, run_id)
-        assert logged_model(self.client, self.parent).model_id == model.model_id
+    def check(self, *run_ids: str) -> None:
+        """A model for each run, READY, with its files, named by its run; and no file of any other."""
+        models = {
+            model.source_run_id: model for model in self.client.search_logged_models([self.parent.info.experiment_id])
+        }
+        assert models.keys() == set(run_ids)
+        assert {model.status for model in models.values()} == {LoggedModelStatus.READY}
+        ids = {run_id: model.model_id for run_id, model in models.items()}
+        found = logged_models(self.client, self.parent)
+        assert {run_id: model.model_id for run_id, model in found.items()} == ids
+        assert [model.tags["recurrent.best"] for model in map(found.get, run_ids) if model] == [
+            "no" if place else "yes" for place in range(len(run_ids))
+        ]
         files = [path.relative_to(self.folder / "files") for path in self.folder.rglob("files/**/model.keras")]
-        assert [path.parts[:2] for path in files] == [("models", model.model_id)]
-        assert [path.name for path in (self.folder / "files" / "models").iterdir()] == [model.model_id]
-        outputs = self.client.get_run(run_id).outputs.model_outputs
-        assert [(output.model_id, output.step) for output in outputs] == [(model.model_id, 3)]
+        assert sorted(path.parts[:2] for path in files) == sorted(("models", model_id) for model_id in ids.values())
+        assert {path.name for path in (self.folder / "files" / "models").iterdir()} == set(ids.values())
+        for run_id, model_id in ids.items():
+            outputs = self.client.get_run(run_id).outputs.model_outputs
+            assert (outputs[-1].model_id, outputs[-1].step) == (model_id, 3)
 
 
 @pytest.fixture(scope="module")
@@ -87,22 +98,37 @@ def test_again_changes_nothing(shelf: Shelf) -> None:
     run_id, _ = shelf.new_runs()
     shelf.log(run_id)
     shelf.check(run_id)
-    before = logged_model(shelf.client, shelf.parent).model_id
+    before = logged_models(shelf.client, shelf.parent)[run_id].model_id
     shelf.log(run_id)
     shelf.check(run_id)
-    assert logged_model(shelf.client, shelf.parent).model_id == before
+    assert logged_models(shelf.client, shelf.parent)[run_id].model_id == before
+    assert len(shelf.client.get_run(run_id).outputs.model_outputs) == 1
+
+
+def test_some_stay_and_others_go(shelf: Shelf) -> None:
+    first, second = shelf.new_runs()
+    third, _ = shelf.new_runs()
+    shelf.log(first, second)
+    shelf.check(first, second)
+    before = logged_models(shelf.client, shelf.parent)[second].model_id
+    shelf.log(third, second)
+    shelf.check(third, second)
+    shelf.log(second, third)
+    shelf.check(second, third)
+    assert logged_models(shelf.client, shelf.parent)[second].model_id == before, "it was not sent again"
 
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("call", CALLS)
 def test_a_kill_leaves_nothing_that_the_next_time_does_not_mend(shelf: Shelf, call: str, after: bool) -> None:
-    """The second trial is better: the model of the first must go."""
+    """The second and the third trial are better: the model of the first must go."""
     first, second = shelf.new_runs()
+    third, _ = shelf.new_runs()
     shelf.log(first)
     with pytest.raises(Killed):
-        shelf.log(second, Dying(shelf.client, call, after))
-    shelf.log(second)
-    shelf.check(second)
+        shelf.log(second, third, client=Dying(shelf.client, call, after))
+    shelf.log(second, third)
+    shelf.check(second, third)
 
 
 def test_a_model_of_a_deleted_search_is_not_that_of_a_later_one_of_its_name(tmp_path: Path) -> None:
@@ -110,14 +136,14 @@ def test_a_model_of_a_deleted_search_is_not_that_of_a_later_one_of_its_name(tmp_
     shelf = Shelf(tmp_path)
     first, _ = shelf.new_runs()
     shelf.log(first)
-    before = logged_model(shelf.client, shelf.parent)
+    before = logged_models(shelf.client, shelf.parent)
     shelf.client.delete_run(shelf.parent.info.run_id)
     deleted, shelf.parent = shelf.parent, shelf.open("2")
-    assert logged_model(shelf.client, shelf.parent) is None
+    assert logged_models(shelf.client, shelf.parent) == {}
     _, second = shelf.new_runs()
     shelf.log(second)
-    assert logged_model(shelf.client, shelf.parent).source_run_id == second
-    assert logged_model(shelf.client, deleted).model_id == before.model_id
+    assert list(logged_models(shelf.client, shelf.parent)) == [second]
+    assert logged_models(shelf.client, deleted)[first].model_id == before[first].model_id
 
 
 def test_a_library_that_is_missing_for_the_files_is_named(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +153,6 @@ def test_a_library_that_is_missing_for_the_files_is_named(shelf: Shelf, monkeypa
     monkeypatch.setattr("tracking.models.download_artifacts", fails)
     run_id, _ = shelf.new_runs()
     shelf.log(run_id)
-    model = logged_model(shelf.client, shelf.parent)
+    model = logged_models(shelf.client, shelf.parent)[run_id]
     with pytest.raises(ValueError, match="got ModuleNotFoundError: No module named 'boto3'$"):
         download(shelf.client, "sqlite:///any.db", model, shelf.folder)

@@ -7,7 +7,7 @@ from mlflow import MlflowClient
 from support.crowds import MANY, add_experiments, add_models, add_searches
 from support.searching import Recurrent
 
-from tracking.models import logged_model
+from tracking.models import logged_models
 from tracking.searches import find_search
 
 
@@ -47,8 +47,7 @@ def test_a_model_with_many_younger_ones_of_other_searches_of_its_name(old: Path)
     client = MlflowClient(f"sqlite:///{old}/mlflow.db")
     parent = find_search(client, "old")
     assert parent is not None
-    model = logged_model(client, parent)
-    assert model is not None
+    (model,) = logged_models(client, parent).values()
     add_models(old / "mlflow.db", model.model_id, "spec_id", "another")
-    found = logged_model(client, parent)
-    assert found is not None and found.model_id == model.model_id
+    (found,) = logged_models(client, parent).values()
+    assert found.model_id == model.model_id

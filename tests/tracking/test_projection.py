@@ -2,6 +2,8 @@
 
 import json
 import math
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ from support.desk import (
 from tracking.results import results
 from tracking.runs import Projection
 from tracking.searches import all_trials, find_search
+from tracking.standing import standing
 
 # ---- what a trial becomes ----
 
@@ -41,7 +44,7 @@ def test_a_completed_trial(desk: Desk) -> None:
     assert desk.curve(run, "loss") == [(1_000, 0, 0.6), (2_000, 1, 0.4)]
     assert desk.curve(run, "val_mse") == [(1_000, 0, 0.3), (2_000, 1, 0.2)]
     expected = {"best/mse": 0.2, "best/model_score": 0.2, "best/epoch": 1, "cost/seconds": 2.002}
-    expected |= {"best/execution": 0, "executions/mse": 0.2}
+    expected |= {"best/execution": 0, "executions/mse": 0.2, "reached/mse": 0.2, "reached/epochs": 2}
     expected |= {f"floor/{name}": value for name, value in FLOORS.items()}
     expected |= {"cost/parameters": 3_500, "hp/width": 32, "hp/depth": 1, "hp/dropout": 0, "hp/learning_rate": 0.001}
     expected |= {"hp/log10_learning_rate": pytest.approx(-3), "loss": 0.4, "val_mse": 0.2}
@@ -378,18 +381,71 @@ def test_a_higher_score_is_better_where_the_task_says_so(desk: Desk) -> None:
         desk.write(f"{number:04d}", start(), built(), end(score, 1_000 * (number + 1)))
     projection = desk.projection()
     projection.sync()
-    assert projection.best() == "0001"
+    assert best_of(projection) == "0001"
     history = desk.client.get_metric_history(desk.parent.info.run_id, "best/mse")
     assert sorted(point.value for point in history) == [0.2, 0.9]
     assert desk.refreshed().data.metrics["best/mse"] == 0.9
 
 
-def test_of_two_equal_scores_the_earlier_is_the_best(desk: Desk) -> None:
+def best_of(projection: Projection) -> str:
+    best = projection.curve.best()
+    return "" if best is None else f"{best.number:04d}"
+
+
+def test_of_two_equal_trials_that_with_the_lower_number_is_the_best(desk: Desk) -> None:
     desk.write("0000", start(), built(), end(0.2, 2_000))
     desk.write("0001", start(), built(), end(0.2, 1_000))
     projection = desk.projection()
     projection.sync()
-    assert projection.best() == "0001"
+    assert best_of(projection) == "0000"
+
+
+def test_a_smaller_trial_that_ties_is_the_best_when_it_ends(desk: Desk) -> None:
+    """The third trial has the best score, and a spread that the second one is within: that one is the smallest."""
+    sizes = ((0.30, None, 900), (0.34, None, 50), (0.29, 0.06, 700))
+    for number, (score, spread, size) in enumerate(sizes):
+        desk.write(f"{number:04d}", start(), {**built(), "parameters": size}, end(score, 1_000 * number + 500, spread))
+    projection = desk.projection()
+    projection.sync()
+    assert best_of(projection) == "0001"
+    assert desk.curve(desk.refreshed(), "best/mse") == [(500, 1, 0.3), (2_500, 3, 0.34)]
+
+
+def test_trials_without_a_score_have_what_they_have_reached(desk: Desk) -> None:
+    desk.write("0000", *COMPLETED)
+    desk.write(
+        "0001", start(), built(), epoch(0, 0.5, 1_000), epoch(1, 0.4, 2_000), {**failure(3_000), "outcome": "pruned"}
+    )
+    desk.write("0002", start(), failure(3_000))
+    desk.write("0003", start(), built(), epoch(0, 0.1, 1_000))
+    runs = desk.sync(over=True)
+    found = [(run.data.metrics.get("reached/mse"), run.data.metrics.get("reached/epochs")) for run in runs]
+    assert found == [(0.2, 2), (0.4, 2), (None, None), (None, None)], "an interrupted one goes on"
+    trials = results(desk.client, desk.refreshed())["trials"]
+    assert [(trial["reached"], trial["epochs"]) for trial in trials] == [*found[:3], (0.1, None)]
+    assert [trial["trial"] for trial in standing({"direction": "min", "trials": trials})] == [
+        "0003",
+        "0000",
+        "0001",
+        "0002",
+    ]
+
+
+def test_a_record_of_an_earlier_version_gets_what_trials_have_reached(desk: Desk) -> None:
+    """The next launcher sends it, and nothing else again."""
+    desk.write("0000", start(), built(), epoch(0, 0.5, 1_000), {**failure(3_000), "outcome": "pruned"})
+    (run,) = desk.sync(over=True)
+    with closing(sqlite3.connect(desk.uri.removeprefix("sqlite:///"))) as database, database:
+        for table in ("metrics", "latest_metrics"):
+            gone = f"DELETE FROM {table} WHERE run_uuid = ? AND key LIKE 'reached/%'"
+            assert database.execute(gone, (run.info.run_id,)).rowcount == 2
+    before = desk.rows()
+    (trial,) = results(desk.client, desk.refreshed())["trials"]
+    assert (trial["reached"], trial["epochs"]) == (0.5, None), "its curve has the last score"
+    desk.sync("another launcher", over=True)
+    new = {table: [row for row in rows if row not in before[table]] for table, rows in desk.rows().items()}
+    assert [row[1] for row in new.pop("metrics")] == ["reached/epochs", "reached/mse"]
+    assert not any(new.values())
 
 
 def test_trials_are_of_one_search(desk: Desk, client: MlflowClient, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from support.desk import CALLS, COMPLETED, FLOORS, SESSION, START, Desk
 import tracking.record
 import tracking.runs
 from tracking.errors import SearchStateError, StoreError
-from tracking.models import log_best
+from tracking.models import log_models
 from tracking.record import Record, State
 from tracking.runs import Projection
 from tracking.store import SETTINGS, Unreachable, connect
@@ -408,7 +408,7 @@ def test_a_model_that_cannot_be_logged_costs_nothing_else(desk: Desk, monkeypatc
 def test_a_defect_of_ours_in_logging_the_model_is_raised(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     written = recorded(desk, desk.client, monkeypatch)
     with pytest.raises(AttributeError):  # raised in models.py
-        written.record.finish("FINISHED", lambda: log_best(None, None, "", None, {}))  # type: ignore[arg-type]
+        written.record.finish("FINISHED", lambda: log_models(None, None, []))  # type: ignore[arg-type]
     assert written.warnings == [] and desk.refreshed().info.status == "FINISHED"
 
 

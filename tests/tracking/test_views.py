@@ -42,8 +42,9 @@ def test_four_views_are_listed_in_order(experiment: tuple[MlflowClient, str]) ->
 def test_leaderboard_has_the_best_first(experiment: tuple[MlflowClient, str], direction: str, ascending: bool) -> None:
     assert write_views(*experiment, "accuracy", direction)
     state = state_of(experiment, "leaderboard")
-    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`best/accuracy`", ascending)
-    assert {"params.`architecture`", "metrics.`best/accuracy`", "metrics.`cost/parameters`"} <= set(
+    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`reached/accuracy`", ascending)
+    wanted = {"params.`architecture`", "tags.`recurrent.outcome`", "metrics.`reached/epochs`"}
+    assert wanted | {f"metrics.`{key}`" for key in ("best/accuracy", "reached/accuracy", "cost/parameters")} <= set(
         state["selectedColumns"]
     )
 
@@ -104,8 +105,9 @@ def test_the_note_links_to_every_view_and_spares_the_users(experiment: tuple[Mlf
 
 
 def test_tags_fit_mlflows_limit(experiment: tuple[MlflowClient, str]) -> None:
-    assert write_views(*experiment, "bits_per_character", "min", search=("a" * 100, "b" * 32))
-    assert max(len(value) for value in tags_of(experiment).values()) < 10_000  # a tag is cut at 20,000 characters
+    floors = [f"{number} {'f' * 198}" for number in range(30)]
+    assert write_views(*experiment, "bits_per_character", "min", search=("a" * 100, "b" * 32), floors=floors)
+    assert max(len(value) for value in tags_of(experiment).values()) < 18_000  # a tag is cut at 20,000 characters
 
 
 def test_a_failing_store_costs_only_the_views(experiment: tuple[MlflowClient, str]) -> None:
@@ -134,3 +136,17 @@ def test_unknown_words_are_refused(experiment: tuple[MlflowClient, str]) -> None
         dashboard_link("", "1", "dashboard")
     with pytest.raises(ValueError, match="direction: expected min or max, got 'down'"):
         write_views(*experiment, "mse", "down")
+
+
+def test_floors_are_lines_beside_the_curves_of_the_score(experiment: tuple[MlflowClient, str]) -> None:
+    assert write_views(*experiment, "mse", "min", floors=["no_memory", "half_memory"])
+    charts = state_of(experiment, "overview")["compareRunCharts"]
+    lines = {chart["metricKey"]: chart for chart in charts if chart["type"] == "LINE"}
+    floors = ["floor/no_memory", "floor/half_memory"]
+    assert lines["val_mse"]["selectedMetricKeys"] == ["val_mse", *floors]
+    assert lines["loss"]["selectedMetricKeys"] == ["loss"], "a floor is a score"
+    assert {key: chart["deleted"] for key, chart in lines.items()} == {
+        "val_mse": False,
+        "loss": False,
+        **dict.fromkeys(floors, True),
+    }, "no chart of a floor alone"

@@ -26,8 +26,8 @@ class Search:
     """A search as a report shows it.
 
     Args:
-        found: as `results` returns it. Each trial has also `reached`, `begun` and `ended` (seconds since 1970, None
-            if not known), `worker` (a number) and `curve` (its learning curve, if it is among those that are shown).
+        found: as `results` returns it. Each trial has also `begun` and `ended` (seconds since 1970; `ended` is None
+            for a trial that runs), `worker` (a number) and `curve` (its learning curve, if that is shown).
         spec: the settings, with versions, commit and machine.
         begun, ended: of the search, seconds since 1970; `ended` is None for a search that runs.
         cells: of the trials, in the order of the palette.
@@ -76,14 +76,14 @@ def gather(client: MlflowClient, parent: Run, check: Callable[[], None] = lambda
     Args:
         check: called between the questions to MLflow. What it raises ends the reading.
     """
-    found, spec = results(client, parent), spec_of(parent)
+    known = all_trials(client, parent)
+    check()
+    found, spec = results(client, parent, runs=known), spec_of(parent)
     check()
     begun, ended = parent.info.start_time / 1000, parent.info.end_time
     search = Search(found, spec, begun, ended / 1000 if ended else None, ours(parent.data.tags))
-    runs = {run.info.run_id: run for run in all_trials(client, parent)}
-    check()
-    for trial in search.trials:
-        _add(trial, runs.get(trial["run_id"]), spec["metric"])
+    for trial, run in zip(search.trials, known, strict=True):
+        _add(trial, run)
     _number_workers(search.trials)
     search.cells = sorted({cell_of(trial) for trial in search.trials} - {"None"})
     for trial in _shown(search):
@@ -104,20 +104,19 @@ def cell_of(trial: Trial) -> str:
     return str(trial["values"].get("cell"))
 
 
-def _add(trial: Trial, run: Run | None, metric: str) -> None:
+def _add(trial: Trial, run: Run) -> None:
     """Adds to a trial what `results` does not say of its run."""
-    tags = ours(run.data.tags) if run else {}
-    trial.setdefault("reached", run.data.metrics.get(f"val_{metric}") if run else None)
-    trial["begun"] = run.info.start_time / 1000 if run else None
-    trial["ended"] = run.info.end_time / 1000 if run and run.info.end_time else None
-    trial["worker"] = int(tags["worker"]) if tags.get("worker", "").isdecimal() else None
+    worker = ours(run.data.tags).get("worker", "")
+    trial["begun"] = run.info.start_time / 1000
+    trial["ended"] = run.info.end_time / 1000 if run.info.end_time else None
+    trial["worker"] = int(worker) if worker.isdecimal() else None
 
 
 def _number_workers(trials: list[Trial]) -> None:
     """Gives trials of an earlier version, which did not note the worker, the lowest number that was free."""
     free: list[float] = []  # when each worker has ended its last trial
-    for trial in sorted(trials, key=lambda trial: trial["begun"] or 0):
-        if trial["worker"] is None and trial["begun"] is not None:
+    for trial in sorted(trials, key=lambda trial: trial["begun"]):
+        if trial["worker"] is None:
             ready = [number for number, since in enumerate(free) if since <= trial["begun"]]
             trial["worker"] = ready[0] if ready else len(free)
             free += [] if ready else [0.0]

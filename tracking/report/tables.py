@@ -1,17 +1,18 @@
 """The tables of a report, as texts."""
 
 import statistics
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from tracking.expected import reached
-from tracking.report.gather import Search, Trial, cell_of
+from tracking.report.gather import Search, Trial
+from tracking.standing import standing
 from tracking.text import format_amount, format_count, format_duration, format_number, format_spread, metric_name
 from tracking.verdict import verdict
 
 MOST_ROWS = 25
 MOST_FAILURES = 20
+BRACKETS = "A score in brackets is the last one of a pruned trial."
 
 
 @dataclass(frozen=True)
@@ -27,46 +28,37 @@ class Table:
 
 def by_cell(search: Search) -> Table:
     """What became of the trials of each cell, and its best one."""
+    trials = {trial["trial"]: trial for trial in search.trials}
     rows = []
-    first = {cell_of(trial): trial for trial in reversed(search.ranked)}
-    order = sorted(
-        search.cells, key=lambda cell: search.ranked.index(first[cell]) if cell in first else len(search.ranked)
-    )
-    for cell in order:
-        own = [trial for trial in search.trials if cell_of(trial) == cell]
-        rows.append([cell, *_judged(search, first.get(cell), own), *_counts(search, own)])
-    headings = ["cell", "best model", "verdict", metric_name(search.found["metric"]), "± sd", "median"]
-    headings += ["parameters", "learning rate", "tried", "completed", "pruned", "failed"]
+    for one in search.found["cells"]:
+        counts = [str(one[name]) for name in ("tried", "completed", "pruned", "failed")]
+        rows.append([one["cell"], *_best(search, trials.get(one["best"])), format_number(one["median"]), *counts])
+    headings = ["cell", "best model", "verdict", metric_name(search.found["metric"]), "± sd", "parameters"]
+    headings += ["learning rate", "median", "tried", "completed", "pruned", "failed"]
     note = (
-        "± sd is the spread over the executions of the best trial; empty means one execution. The median is that of all"
-        " completed and pruned trials. A score in brackets is the last one of a pruned trial."
+        "± sd is the spread over the executions of the best trial; empty means one execution. The median is that of the"
+        f" completed trials. {BRACKETS}"
     )
     return Table(headings, rows, words=3, note=note)
 
 
-def _judged(search: Search, best: Trial | None, own: list[Trial]) -> list[str]:
-    """Model, verdict, score, spread, median, size and learning rate of a cell."""
-    scores = [score for trial in own if (score := reached(trial)) is not None]
-    pick = min if search.minimum else max
-    shown = best or pick((trial for trial in own if reached(trial) is not None), key=reached, default=None)
-    median = format_number(statistics.median(scores)) if scores else "-"
-    if shown is None:
-        return ["-", "-", "-", "", median, "-", "-"]
-    number = format_number(reached(shown))
+def _best(search: Search, best: Trial | None) -> list[str]:
+    """Model, verdict, score, spread, size and learning rate of the best trial of a cell."""
+    if best is None:
+        return ["-", "-", "-", "", "-", "-"]
     return [
-        shown["architecture"],
-        worth(search, reached(shown)),
-        number if best else f"({number})",
-        format_spread(shown["spread"]),
-        median,
-        format_count(shown["parameters"]),
-        format_number(shown["values"].get("learning_rate")),
+        best["architecture"] or "-",
+        worth(search, reached(best)),
+        _score(best),
+        format_spread(best["spread"]),
+        format_count(best["parameters"]),
+        format_number(best["values"].get("learning_rate")),
     ]
 
 
-def _counts(search: Search, own: list[Trial]) -> list[str]:
-    counts = Counter(trial["outcome"] for trial in own)
-    return [str(len(own)), *(str(counts[outcome]) for outcome in ("completed", "pruned", "failed"))]
+def _score(trial: Trial) -> str:
+    number = format_number(reached(trial))
+    return number if trial["score"] is not None else f"({number})"
 
 
 def worth(search: Search, score: float | None) -> str:
@@ -76,35 +68,23 @@ def worth(search: Search, score: float | None) -> str:
     return "-" if judged is None else str(judged)
 
 
-def floors(search: Search) -> Table:
-    """What models with less memory score, the weakest first."""
-    named = sorted(search.found["floors"].items(), key=lambda one: one[1], reverse=search.minimum)
-    rows = [[name.replace("_", " "), format_number(value)] for name, value in named]
-    solved = search.found.get("solved")
-    rows += [] if solved is None else [["solved", format_number(solved)]]
-    return Table(["floor: a model with less memory", metric_name(search.found["metric"])], rows)
-
-
 def leaders(search: Search) -> Table:
-    """The best trials, and the pruned ones by their last score at the end."""
-    pruned = [trial for trial in search.reached if trial["score"] is None]
-    sign = 1 if search.minimum else -1
-    some = [*search.ranked, *sorted(pruned, key=lambda trial: sign * (reached(trial) or 0.0))]
-    headings = ["trial", "model", metric_name(search.found["metric"]), "± sd", "parameters", "operations per step"]
-    headings += ["ms/step", "learning rate", "time"]
-    rows = [_row(trial) for trial in some[:MOST_ROWS]]
+    """The trials, best first. A pruned one stands where its last score puts it."""
+    some = [trial for trial in standing(search.found) if reached(trial) is not None]
+    headings = ["trial", "model", metric_name(search.found["metric"]), "± sd", "epochs", "parameters"]
+    headings += ["operations per step", "ms/step", "learning rate", "time"]
     left = f"The first {MOST_ROWS} of {len(some)} trials." if len(some) > MOST_ROWS else f"All {len(some)} trials."
-    note = f"{left} A score in brackets is the last one of a pruned trial; these stand after the completed ones."
-    return Table(headings, rows, words=2, title="Trials, best first", note=note)
+    rows = [_row(trial) for trial in some[:MOST_ROWS]]
+    return Table(headings, rows, words=2, title="Trials, best first", note=f"{left} {BRACKETS}")
 
 
 def _row(trial: Trial) -> list[str]:
-    number = format_number(reached(trial))
     return [
         trial["trial"],
         trial["architecture"] or "-",
-        number if trial["score"] is not None else f"({number})",
+        _score(trial),
         format_spread(trial["spread"]),
+        format_count(trial["epochs"]),
         format_count(trial["parameters"]),
         format_amount(trial["flops_per_token"]),
         format_amount(trial["ms_per_step"]),

@@ -1,4 +1,4 @@
-"""A search's best model as files, reloaded and re-scored."""
+"""A search's best model, or another one that it keeps, as files, reloaded and re-scored."""
 
 import argparse
 import sys
@@ -6,11 +6,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.parsing import add_tracking_uri, task_options
+from experiments.cli.parsing import add_prefer, add_tracking_uri, task_options, whole
+from tracking.errors import BadInput
 
 if TYPE_CHECKING:
     from experiments.tasks.loading.copied import Copy
     from experiments.tasks.loading.places import Source
+    from tracking.choosing import Choice
 
 EXAMPLE = "recurrent export add50 --to best"
 
@@ -19,6 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="the search")
     text = "a new folder, or an earlier export of this search, which is then replaced"
     parser.add_argument("--to", metavar="DIR", required=True, help=text)
+    _choosing(parser)
     text = "DATA.npz or TASK.py (default: where the search had it, or beside the search)"
     parser.add_argument("--task", metavar="TASK", help=text)
     text = "corpus=FILE is the text, by default where the search had it, or beside the search"
@@ -30,8 +33,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_tracking_uri(parser)
 
 
+def _choosing(parser: argparse.ArgumentParser) -> None:
+    text = "the model of this trial; a search keeps those that no other one beats in both score and size"
+    parser.add_argument("--trial", metavar="N", type=whole(0), help=text)
+    parser.add_argument("--cell", metavar="NAME", help="the best model of this cell")
+    text = "the best model with at most so many parameters"
+    parser.add_argument("--max-parameters", metavar="N", type=whole(1), help=text)
+    add_prefer(parser)
+
+
 def run(parsed: argparse.Namespace) -> int:
+    from rich.text import Text
+
+    from experiments.cli.conclusion import style
     from experiments.launcher.trust import code_to_run
+    from experiments.system.console import console, say
     from experiments.system.quiet import quiet
     from experiments.training.saved import drop_optimizer
     from experiments.training.scoring import scorer
@@ -42,13 +58,13 @@ def run(parsed: argparse.Namespace) -> int:
 
     uri = resolve(parsed.tracking_uri)
     client, search = existing_search(parsed.name, uri)
-    to, spec = Path(parsed.to), spec_of(search)
+    to, spec, choice = Path(parsed.to), spec_of(search), _choice(parsed)
     warnings: list[str] = []
     with quiet(), working(uri), TemporaryDirectory() as folder:
         prepare = _as_logged if parsed.with_optimizer else drop_optimizer
         copy = code_to_run(client, search, spec, parsed.trust_task, Path(folder))
         score = scorer(spec, _folders(uri), _given(parsed, spec, copy), copy)
-        card = export(client, uri, search, to, score, prepare, warnings.append)
+        card = export(client, uri, search, to, score, prepare, warnings.append, choice)
     for warning in warnings:
         print(f"recurrent export: {warning}", file=sys.stderr)
     name = metric_name(card["metric"])
@@ -58,13 +74,23 @@ def run(parsed: argparse.Namespace) -> int:
     if len(card["executions"]) > 1:
         print(f"execution {card['execution']}, counted from 0, is {card['execution_reason']}")
     print(f"validation {name} {val}, recorded {recorded}; test {name} {format_number(card['test_score'])}")
-    marks = marks_line(card["floors"], card.get("solved"), card["direction"])
+    marks = marks_line(card["floors"], card["solved"], card["direction"])
     print(f"models with less memory, on validation: {marks}")
     if card["verdict"]:
-        print(f"on validation the model is: {card['verdict']}")
+        say(console(), Text(f"on validation the model is: {card['verdict']}", style(card["verdict"])))
     if "vocabulary" in card["preprocessing"]:
         print(f'next: recurrent sample {to} --prompt "The " --length 200')
     return 0
+
+
+def _choice(parsed: argparse.Namespace) -> "Choice":
+    from tracking.choosing import Choice
+
+    others = {"--cell": parsed.cell, "--max-parameters": parsed.max_parameters, "--prefer": parsed.prefer}
+    given = [flag for flag, value in others.items() if value is not None]
+    if parsed.trial is not None and given:
+        raise BadInput(f"--trial: expected it without {given[0]}, got both: a trial has one model")
+    return Choice(parsed.trial, parsed.cell, parsed.max_parameters, parsed.prefer)
 
 
 def _folders(uri: str) -> list[Path]:

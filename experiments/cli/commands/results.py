@@ -3,55 +3,103 @@
 import argparse
 import shlex
 import sys
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from experiments.cli.parsing import add_tracking_uri
+from experiments.cli.parsing import add_prefer, add_tracking_uri
 from experiments.system.console import console
 from tracking.as_json import as_json
-from tracking.errors import BadInput
+from tracking.errors import BadInput, RecurrentError
 
 STATES = {"FINISHED": "done", "RUNNING": "running", "KILLED": "stopped", "FAILED": "failed"}  # MLflow's words
-EXAMPLE = "recurrent results add50 --json"
+EXAMPLE = "recurrent results add50 --all --sort parameters"
+FORMS = {
+    "json": "one JSON object instead of tables",
+    "csv": "the trials as CSV, with every column",
+    "markdown": "the trials as a table of Markdown",
+    "latex": "the trials as a table of LaTeX",
+}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="the search; without it all searches are listed")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    parser.add_argument("--all", action="store_true", help="all trials, not the first 12 and the best of each cell")
+    text = "order the trials by this column, for example parameters; an unknown one answers with all of them"
+    parser.add_argument("--sort", metavar="COLUMN", help=text)
+    forms = parser.add_mutually_exclusive_group()
+    for name, text in FORMS.items():
+        forms.add_argument(f"--{name}", action="store_true", help=text)
+    add_prefer(parser)
     add_tracking_uri(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    from tracking.results import results
-    from tracking.searches import all_searches, existing_search
+    from tracking.searches import all_searches
     from tracking.store import connect, resolve, working
 
     uri = resolve(parsed.tracking_uri)
-    if not parsed.name:
-        with working(uri):
-            searches = all_searches(connect(uri))
-        found = [*filter(None, map(_line_or_warning, searches))]
-        print(as_json(found) if parsed.json else _listed(found) if searches else _none(uri))
-        return 0
-    if not parsed.json:
-        return show(parsed.name, uri)
+    if parsed.name:
+        return _one(parsed, uri)
+    for flag, given in _of_one_search(parsed).items():
+        if given:
+            raise BadInput(f"{flag}: expected NAME with it, got none")
     with working(uri):
-        shown = results(*existing_search(parsed.name, uri))
-    print(as_json(shown))
+        searches = all_searches(connect(uri))
+    found = [*filter(None, map(_line_or_warning, searches))]
+    print(as_json(found) if parsed.json else _listed(found) if searches else _none(uri))
+    return 0
+
+
+def _of_one_search(parsed: argparse.Namespace) -> dict[str, Any]:
+    """The options that need the name of a search, by their flags."""
+    names = ("all", "sort", "csv", "markdown", "latex", "prefer")
+    return {f"--{name}": getattr(parsed, name) for name in names}
+
+
+def _one(parsed: argparse.Namespace, uri: str) -> int:
+    """Prints one search in the form that is asked for."""
+    from experiments.cli.columns import as_csv, as_latex, as_markdown, sorted_by
+    from experiments.cli.conclusion import conclusion
+    from experiments.cli.tables import LIMIT, leaderboard
+    from tracking.results import results
+    from tracking.searches import existing_search
+    from tracking.standing import standing
+    from tracking.store import working
+
+    with working(uri):
+        found = results(*existing_search(parsed.name, uri), parsed.prefer)
+    trials = sorted_by(found, standing(found), parsed.sort) if parsed.sort else standing(found)
+    made = {"csv": as_csv, "markdown": as_markdown, "latex": as_latex}
+    form = next((make for name, make in made.items() if getattr(parsed, name)), None)
+    if parsed.json:
+        print(as_json({**found, "trials": trials} if parsed.sort else found))
+    elif form is None:
+        leaderboard(screen := console(), found, trials if parsed.sort else None, parsed.all)
+        conclusion(screen, found)
+    else:
+        print(form(found, trials if parsed.all else trials[:LIMIT]))
+        if len(trials) > LIMIT and not parsed.all:
+            print(f"recurrent results: the first {LIMIT} of {len(trials)} trials; --all has all", file=sys.stderr)
     return 0
 
 
 def line(search: Any) -> dict[str, Any]:
     """One search in the list of all searches, from its parent run."""
+    from tracking.marks import marks_in
     from tracking.searches import search_name, spec_of
+    from tracking.verdict import verdict
 
     spec, metrics = spec_of(search), search.data.metrics
+    best = metrics.get(f"best/{spec['metric']}")
+    judged = verdict(best, spec["direction"], **marks_in(search, spec["metric"]))
     done = int(metrics["trials/done"]) if "trials/done" in metrics else None
     return {
         "search": search_name(search),
         "task": spec["task"],
         "metric": spec["metric"],
-        "best": metrics.get(f"best/{spec['metric']}"),
+        "best": best,
+        "verdict": None if judged is None else str(judged),
         "status": search.info.status,
         "begun": datetime.fromtimestamp(search.info.start_time / 1000).astimezone().isoformat(timespec="seconds"),
         "done": done,
@@ -117,43 +165,59 @@ def _texts(one: dict[str, Any]) -> list[str]:
     state = STATES.get(one["status"], one["status"])
     if one["resumable"]:
         state = f"{'failed' if one['status'] == 'FAILED' else 'stopped'}, --resume goes on"
-    score = f"{metric_name(one['metric'])} {format_number(one['best'])}"
+    worth = f", {one['verdict']}" if one["verdict"] else ""
+    score = f"{metric_name(one['metric'])} {format_number(one['best'])}{worth}"
     begun = one["begun"][:16].replace("T", " ")
     return [one["search"], title(one["task"]), score, f"{done}/{one['planned']} trials", begun, size, state]
 
 
-def show(name: str, uri: str, hints: bool = False) -> int:
-    """Prints the tables of a search; returns the exit code.
+def show(name: str, uri: str, ended: bool = False) -> int:
+    """Prints the tables of a search, its answer, and what to do next.
 
     Args:
-        hints: also print what to do next. The exit code is then 1 if no trial has a score, otherwise always 0.
+        ended: the search has just ended; MLflow gets its answer, too.
+
+    Returns the exit code, 1 if no trial has a score.
     """
     from experiments.cli.conclusion import conclusion
     from experiments.cli.tables import leaderboard
-    from tracking.results import ranked, results
+    from tracking.description import describe
+    from tracking.results import results
     from tracking.searches import existing_search
     from tracking.store import working
 
     screen = console()
     with working(uri):
-        found = results(*existing_search(name, uri))
-    leaderboard(screen, found, ranked(found))
+        client, parent = existing_search(name, uri)
+        found = results(client, parent)
+    if ended:
+        # What the user sees next does not need it, and a store that is away now was told of before.
+        with suppress(RecurrentError), working(uri):
+            describe(client, parent, found)
+    leaderboard(screen, found)
     conclusion(screen, found)
-    if not hints:
-        return 0
-    screen.print(_next(name, uri, bool(ranked(found))), soft_wrap=True)
-    return 0 if ranked(found) else 1
+    taken = next((trial for trial in found["trials"] if trial["trial"] == found["preferred"]), None)
+    screen.print(_next(name, uri, taken), soft_wrap=True)
+    return 0 if taken else 1
 
 
-def _next(name: str, uri: str, best: bool) -> str:
+def _next(name: str, uri: str, taken: dict[str, Any] | None) -> str:
+    """What to do next.
+
+    Args:
+        taken: the trial whose model would be exported.
+    """
+    from experiments.cli.conclusion import UNLEARNT
     from tracking.store import uri_arguments
 
     calls = (["ui"], ["report", name], ["export", name, "--to", "DIR"])
     ui, report, export = (shlex.join(["recurrent", *call, *uri_arguments(uri)]) for call in calls)
-    if not best:
+    if taken is None:
         return f"\nnext:\n  {ui}   what failed, and why, in the browser"
+    said = taken["verdict"] or ""
+    worth = f"though {said}, " if said.startswith(UNLEARNT) else ""
     return (
         f"\nnext:\n  {ui:<{len(export)}}   every trial and its curves in the browser\n"
         f"  {report:<{len(export)}}   the answer on one page, with figures\n"
-        f"  {export}   the best model, verified, as files"
+        f"  {export}   the best model, {worth}verified, as files"
     )

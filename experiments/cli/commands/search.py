@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from experiments.cli.commands import results
-from experiments.cli.parsing import add_seed, add_tracking_uri, search_name, task_options, whole
+from experiments.cli.parsing import PREFER, add_seed, add_tracking_uri, search_name, task_options, whole
 from experiments.config.spec import Spec
 from experiments.system.console import console
 from search_spaces import cells
@@ -17,7 +17,10 @@ EXAMPLE = "recurrent search adding -o length=50 --cells lstm,gru --depth 1:2 --t
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(Spec)}
 OPTION = "an option of the task: its knob, train=N, val=N, test=N, …; `recurrent tasks TASK` lists them"
 RECIPE = "search over --init, --bias, --clip, --optimizer, --residual and --bidirectional; each can be narrowed"
-RESUME = "go on with the search of this --name, or begin it; --trials, --workers, --tracking-uri and limits may change"
+RESUME = (
+    "go on with the search of this --name, or begin it; --trials, --workers, --prefer, --tracking-uri and limits may"
+    " change"
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -93,6 +96,7 @@ def _choosing(parser: argparse.ArgumentParser) -> None:
     text = "what prunes candidates, after 3 epochs or later: none, median, halving, hyperband; with grid none"
     _add(parser, "--pruner", "NAME", text)
     _add(parser, "--patience", "N", "epochs without a better score that end a training; 0: never", type=whole(0))
+    _add(parser, "--prefer", "HOW", PREFER)
 
 
 def _limits(parser: argparse.ArgumentParser) -> None:
@@ -144,7 +148,7 @@ def _show(name: str, uri: str, sent: bool) -> int:
     from tracking.store import uri_arguments
 
     try:
-        shown = results.show(name, uri, hints=True)
+        shown = results.show(name, uri, ended=True)
     except RecurrentError as error:  # the server has gone meanwhile
         sync = shlex.join(["recurrent", "sync", name, *uri_arguments(uri)])
         print(f"recurrent search: the search is done, but {error}; to send it:\n  {sync}", file=sys.stderr)

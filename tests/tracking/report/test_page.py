@@ -11,6 +11,7 @@ from test_charts import FINALS
 from tracking.report import made, tables
 from tracking.report.gather import MOST_CURVES, Search, gather
 from tracking.report.page import page
+from tracking.standing import by_cell
 from tracking.store import connect
 
 MOST_BYTES = 6_000_000
@@ -93,9 +94,10 @@ def test_a_cell_whose_trials_were_all_pruned_has_a_row(small: Search) -> None:
     for trial in small.trials:
         if trial["values"]["cell"] == "gru":
             trial |= {"score": None, "outcome": "pruned"}
+    small.found["cells"] = by_cell(small.found, [])
     row = next(row for row in tables.by_cell(small).rows if row[0] == "gru")
     best = min(trial["reached"] for trial in small.trials if trial["values"]["cell"] == "gru")
-    assert row[3] == f"({best:.4g})" and row[9:] == ["0", "4", "0"]
+    assert row[3] == f"({best:.4g})" and row[7:] == ["-", "4", "0", "4", "0"]
 
 
 def test_finals_stand_in_the_page(small: Search) -> None:
