@@ -8,6 +8,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+os.environ["RECURRENT_NO_REPORT"] = "1"  # a search in this process makes no report; see support/searching.py
 pytest.register_assert_rewrite("support")
 
 from support.old_search import old  # noqa: E402

@@ -22,13 +22,19 @@ def horizons(client: MlflowClient, parent: Run) -> list[dict[str, Any]]:
     A trial has the names of `results`, and `curves`: the (lag, log10 gain) pairs of each moment. Raises BadInput if no
     trial has a horizon.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for trial in ranked(results(client, parent)):
-        if trial["horizon"]:
-            found.setdefault(trial["values"]["cell"], trial)
+    found = with_curves(client, ranked(results(client, parent)))
     if not found:
         name = search_name(parent)
         raise BadInput(f"NAME: expected a search with a measured horizon, got {name!r}, which has none")
+    return found
+
+
+def with_curves(client: MlflowClient, trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each cell the first trial with a horizon, with its `curves`, as `horizons` returns them; [] without any."""
+    found: dict[str, dict[str, Any]] = {}
+    for trial in trials:
+        if trial["horizon"]:
+            found.setdefault(trial["values"]["cell"], trial)
     for trial in found.values():
         trial["curves"] = {moment: _curve(client, trial["run_id"], moment) for moment in MOMENTS}
     return list(found.values())

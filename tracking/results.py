@@ -20,17 +20,20 @@ NOT_VALUES = ("architecture",)
 RANGES = ("depth", "width", "learning_rate", "dropout")
 
 
-def results(client: MlflowClient, parent: Run, prefer: str | None = None) -> dict[str, Any]:
+def results(
+    client: MlflowClient, parent: Run, prefer: str | None = None, runs: list[Run] | None = None
+) -> dict[str, Any]:
     """The search as one JSON object. A missing score is None. Statuses are MLflow's words.
 
     Args:
         prefer: as `--prefer` is typed; None for that of the search. Raises BadInput for what it cannot be.
+        runs: of the trials, as `all_trials` returns them, if they are known.
     """
     spec = spec_of(parent)
     marks = marks_in(parent, spec["metric"])
     trials = [
         {**_judged(_trial(run, spec["metric"]), spec, marks), "executions": _executions(client, run, spec)}
-        for run in all_trials(client, parent)
+        for run in (all_trials(client, parent) if runs is None else runs)
     ]
     scores = {trial["trial"]: trial["score"] for trial in trials if trial["score"] is not None}
     found = {

@@ -34,7 +34,7 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
         if kind == "start":
             params.update({name: _plain(value) for name, value in event["parameters"].items()})
             add(_sortable(event["parameters"]), start)
-            tags.update(attempts=str(event["attempt"]), session=event["session"])
+            tags.update(attempts=str(event["attempt"]), session=event["session"], worker=str(event["worker"]))
             if "continues" in event:
                 tags["continues"] = f"{event['continues']:04d}"
             tags.update({name: str(value) for name, value in event.get("final", {}).items()})

@@ -74,8 +74,11 @@ class Spec:
         return dataclasses.asdict(self)
 
     def facts(self) -> dict[str, Any]:
-        """The spec, with the versions, the commit and the settings of Keras that it is run with."""
-        return {**self.to_json(), "versions": versions(), "commit": commit(), "keras": SETTINGS}
+        """The spec, with the versions, the commit, the settings of Keras and the machine that it is run with."""
+        from experiments.system.resources import machine  # it imports psutil, which help texts do without
+
+        about = {"versions": versions(), "commit": commit(), "keras": SETTINGS, "machine": machine()}
+        return {**self.to_json(), **about}
 
     def write(self, folder: SearchFolder) -> None:
         write_json(folder.spec, self.facts())

@@ -2,6 +2,8 @@
 
 import math
 import os
+import platform
+from typing import Any
 
 import psutil
 
@@ -37,3 +39,8 @@ def usable_cores() -> int:
 def automatic_workers() -> int:
     """One worker for each GPU, or one for each core without a GPU; fewer if the memory is too small for them."""
     return min(len(gpus().used) or usable_cores(), max(1, int(SHARE * total_memory() / WORKER_BYTES)))
+
+
+def machine() -> dict[str, Any]:
+    """What this process may use, and the system, for the record of a search. The machine's name is not in it."""
+    return {"cores": usable_cores(), "memory": total_memory(), "system": platform.platform(terse=True)}

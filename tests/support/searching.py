@@ -122,22 +122,31 @@ class Searched:
         return results(self.client, self.parent)
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """A user's environment: none of the settings that make TensorFlow or MLflow behave, or quiet."""
+def environment(folder: Path, report: bool = False) -> dict[str, str]:
+    """A user's environment: none of the settings that make TensorFlow or MLflow behave, or quiet.
+
+    Args:
+        report: a search makes its report at its end.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     if glob.glob("/dev/nvidia[0-9]*"):
         kept["CUDA_VISIBLE_DEVICES"] = "-1"  # the same scores everywhere
-    return {**kept, "RECURRENT_SEARCH_CACHE": str(folder / ".cache"), "COLUMNS": "100"}
+    quick = {} if report else {"RECURRENT_NO_REPORT": "1"}  # a report takes seconds, and its own tests look at it
+    return {**kept, **quick, "RECURRENT_SEARCH_CACHE": str(folder / ".cache"), "COLUMNS": "100"}
 
 
 def run(
-    *words: str, cwd: Path, program: tuple[str, ...] = ("-m", "experiments"), seconds: int = COMMAND_SECONDS
+    *words: str,
+    cwd: Path,
+    program: tuple[str, ...] = ("-m", "experiments"),
+    seconds: int = COMMAND_SECONDS,
+    report: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """`recurrent WORDS` to its end."""
     return subprocess.run(
         [sys.executable, *program, *words],
         cwd=cwd,
-        env=environment(cwd),
+        env=environment(cwd, report),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -1,7 +1,6 @@
 """The UI as a person sees it, in a headless Chromium. RECURRENT_SCREENSHOTS names a folder that keeps the pictures."""
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 import pytest
 from support import record
+from support.browsers import chromium
 from support.searching import Searched, begin, finished
 
 from tracking.searches import find_search
@@ -18,42 +18,13 @@ from tracking.views import dashboard_link, write_views
 pytestmark = pytest.mark.browser
 
 PAGE_SECONDS = 60  # a page's first load, on a busy machine
-FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1500,1150"),
-    *("--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"),
-    "--disable-sync",
-)
 SEARCH = record.SEARCHES[0]
-
-
-def missing(reason: str) -> None:
-    """Skips, or fails where a browser has to be there."""
-    if os.environ.get("RECURRENT_REQUIRE_BROWSER") == "1":
-        pytest.fail(f"RECURRENT_REQUIRE_BROWSER=1, but {reason}")
-    pytest.skip(reason)
-
-
-def program(*names: str) -> str:
-    found = next((path for path in map(shutil.which, names) if path), None)
-    if found is None:
-        missing(f"{names[0]} is not installed")
-    return str(found)
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    try:
-        from selenium import webdriver
-        from selenium.webdriver.chrome.service import Service
-    except ImportError:
-        missing("selenium is not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = program("chromium", "chromium-browser", "google-chrome")
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=Service(program("chromedriver")))
-    yield driver
-    driver.quit()
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")

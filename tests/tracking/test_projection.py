@@ -60,6 +60,7 @@ def test_a_completed_trial(desk: Desk) -> None:
         "recurrent.verdict": "no better than no memory",
         "recurrent.attempts": "1",
         "recurrent.session": SESSION,
+        "recurrent.worker": "0",
         "recurrent.kernel": "loop",
         "recurrent.kernel_reason": "no GPU",
         "recurrent.steps_per_execution": "16",

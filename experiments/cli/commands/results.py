@@ -217,13 +217,14 @@ def _next(name: str, uri: str, taken: dict[str, Any] | None) -> str:
     from experiments.cli.conclusion import UNLEARNT
     from tracking.store import uri_arguments
 
-    calls = (["ui"], ["export", name, "--to", "DIR"])
-    ui, export = (shlex.join(["recurrent", *call, *uri_arguments(uri)]) for call in calls)
+    calls = (["ui"], ["report", name], ["export", name, "--to", "DIR"])
+    ui, report, export = (shlex.join(["recurrent", *call, *uri_arguments(uri)]) for call in calls)
     if taken is None:
         return f"\nnext:\n  {ui}   what failed, and why, in the browser"
     said = taken["verdict"] or ""
     worth = f"though {said}, " if said.startswith(UNLEARNT) else ""
     return (
         f"\nnext:\n  {ui:<{len(export)}}   every trial and its curves in the browser\n"
+        f"  {report:<{len(export)}}   the answer on one page, with figures\n"
         f"  {export}   the best model, {worth}verified, as files"
     )

@@ -1,0 +1,43 @@
+"""The figure of the finals: each candidate, trained again from fresh seeds, with its interval."""
+
+from tracking.report.chart import Chart, Panel, Series, colours
+from tracking.report.gather import Search
+from tracking.report.scores import floors
+from tracking.text import format_number, metric_name
+
+
+def finals(search: Search) -> Chart | None:
+    """The mean score of each candidate on the test split, its 95 % interval, and each of its seeds."""
+    found = search.found.get("finals")
+    if not found or not found["candidates"]:
+        return None
+    series = []
+    for place, one in enumerate(found["candidates"], start=1):
+        colour = colours(search.cells).get(one["cell"], "#8a8f98")
+        name = f"{one['trial']} {one['architecture']}" + (" (winner)" if one["trial"] == found["winner"] else "")
+        words = f"{name}<br>mean {format_number(one['mean'])}, {len(one['test'])} seeds"
+        series.append(
+            Series(
+                name,
+                [place],
+                [one["mean"]],
+                "points",
+                colour,
+                low=[one["low"]],
+                high=[one["high"]],
+                texts=[words],
+                width=3,
+            )
+        )
+        seeds = [f"{name}<br>seed {number}: {score:.4g}" for number, score in enumerate(one["test"])]
+        beside = [place + 0.12] * len(one["test"])
+        hollow = [True] * len(one["test"])
+        series.append(Series("", beside, one["test"], "points", colour, texts=seeds, hollow=hollow, opacity=0.8))
+    says = (
+        "The mean on the test split with its 95 % interval; a ring is one seed. Every choice was made on the validation"
+        " split; the test split is only reported."
+    )
+    side = f"test {metric_name(search.found['metric'])}"
+    count = len(found["candidates"])
+    panel = Panel("candidate", side, series, lines=floors(search), x_range=(0.5, count + 0.5))
+    return Chart("finals", "Finals", says, [panel], height=380)
