@@ -6,12 +6,13 @@ from rich.text import Text
 
 from experiments.config import estimate
 from experiments.config.spec import Spec
+from experiments.config.units import parse_duration
 from experiments.strategy.allocation import FEWEST
 from experiments.system.devices import gpus
 from experiments.tasks.base import Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.code import note
-from tracking.text import floors_line, format_range
+from tracking.text import floors_line, format_duration, format_range
 
 RANGE = 1.6  # the estimate of a search is shown as a range from a RANGE-th to RANGE times of it
 MANY = 10**12  # a space with this many models or more is shown as a power of ten
@@ -36,21 +37,32 @@ def announcement(
         trials, workers: how many there are.
         steps: training steps of an epoch.
     """
-    seconds = estimate.search_seconds(spec, task, steps, workers, trials)
     about = f": {find.title(spec.task)}, {', '.join(spec.cells)}; space: {_models(size)}"
     lines: list[str | Text] = [
         find.choice(type(task)),
         note(spec.code, Path(spec.task), copy),
         task.about(),
         Text.assemble((spec.name, "bold"), about),
-        f"{trials} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
-        f" {workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
-        f" about {format_range(seconds / RANGE, seconds * RANGE)}",
+        _plan(spec, task, trials, workers, steps),
         _few(spec, trials),
         gpus().line(),
         f"{task.metric} floors, what models with less memory score: {floors_line(floors)}",
     ]
     return [line for line in lines if line]
+
+
+def _plan(spec: Spec, task: Task, trials: int, workers: int, steps: int) -> str:
+    """The line of what is trained, and how long that takes. The arguments are those of `announcement`."""
+    each = f"x {spec.executions} execution(s) x {spec.epochs} epochs"
+    how = f"{workers} worker(s), oracle {spec.oracle}, seed {spec.seed}"
+    if spec.budget:
+        time = parse_duration("--budget", spec.budget) or 0.0
+        about = spec, task, steps, workers
+        low, high = (estimate.trials_within(*about, seconds, trials) for seconds in (time / RANGE, time * RANGE))
+        fit = f"as many trials as fit into {format_duration(time)}, about {low:,} to {high:,},"
+        return f"{fit} {each}, {how}"
+    seconds = estimate.search_seconds(spec, task, steps, workers, trials)
+    return f"{trials} trials {each}, {how}; about {format_range(seconds / RANGE, seconds * RANGE)}"
 
 
 def _few(spec: Spec, trials: int) -> str:

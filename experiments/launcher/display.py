@@ -1,14 +1,14 @@
-"""What a person sees of a search: a live table in a terminal, one line per finished trial elsewhere."""
+"""What a person sees of a search: a live table in a terminal or a notebook, one line per finished trial elsewhere."""
 
 from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from experiments.launcher.frames import frame
 from experiments.launcher.progress import Progress, TrialState
 from experiments.system.console import say
 from tracking.text import floors_line, format_count, format_duration, format_number, format_spread, metric_name
@@ -35,7 +35,7 @@ class Display:
     ) -> None:
         self.console, self.progress, self.metric, self.floors, self.epochs = console, progress, metric, floors, epochs
         self.session, self.seconds_left = session, seconds_left
-        self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_interactive else None
+        self.live = frame(console)
         self.ticks = 0
         self.longest = 20  # characters of the names of architectures so far
 
@@ -47,6 +47,7 @@ class Display:
 
     def __exit__(self, *error: Any) -> None:
         if self.live:
+            self.live.update(self.screen(), refresh=True)
             self.live.stop()
 
     def tick(self) -> list[TrialState]:
@@ -62,7 +63,7 @@ class Display:
 
     def _line(self, place: int, trial: TrialState) -> None:
         self.longest = max(self.longest, len(trial.architecture))
-        text = Text(f"{place:>4}/{self.progress.planned}  {trial.name}  {trial.architecture:<{self.longest}} ")
+        text = Text(f"{place:>4}{self._of()}  {trial.name}  {trial.architecture:<{self.longest}} ")
         if trial.outcome == "completed":
             spread = f" ± {format_spread(trial.spread)}" if trial.spread is not None else ""
             text.append(f"{metric_name(self.metric)} {format_number(trial.score)}{spread}", "green")
@@ -80,13 +81,18 @@ class Display:
     def screen(self) -> Group:
         return Group(self._bar(), self._workers(), Text(self._best()))
 
+    def _of(self) -> str:
+        """What follows the number of trials that have ended: how many are planned."""
+        return "" if self.progress.unlimited else f"/{self.progress.planned}"
+
     def _bar(self) -> Table:
         progress = self.progress
         done, failed, pruned = (len(progress.ended(outcome)) for outcome in ("completed", "failed", "pruned"))
         row = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=max(1, progress.planned * progress.epochs), completed=progress.units(), width=30)
         row.add_row(
-            ProgressBar(total=max(1, progress.planned * progress.epochs), completed=progress.units(), width=30),
-            f"{done + failed + pruned}/{progress.planned} trials",
+            "" if progress.unlimited else bar,
+            f"{done + failed + pruned}{self._of()} trials",
             f"{pruned} pruned" if pruned else "",
             Text(f"{failed} failed", "red") if failed else "",
             f"{len(progress.running(self.session))} running",

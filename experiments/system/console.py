@@ -10,12 +10,18 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
-def console() -> "Console":
-    """The console for tables and messages. It prints names as they are, and draws live frames in a terminal alone."""
+def console(quiet: bool = False) -> "Console":
+    """The console for tables and messages. It prints names as they are, and draws live frames in a terminal alone.
+
+    Args:
+        quiet: print nothing.
+    """
     from rich.console import Console
 
     # FORCE_COLOR makes a file a terminal for Rich. It may have colours then, but frames cannot be taken back in a file.
-    return Console(highlight=False, markup=False, emoji=False, force_interactive=None if sys.stdout.isatty() else False)
+    # In a notebook Rich would make each line an output of its own.
+    live = None if sys.stdout.isatty() else False
+    return Console(highlight=False, markup=False, emoji=False, force_interactive=live, force_jupyter=False, quiet=quiet)
 
 
 def say(screen: "Console", text: "str | Text") -> None:

@@ -13,6 +13,7 @@ OPTIONAL = ("matplotlib", "pandas", "scipy", "sklearn")
 # What a search computes with, whatever a user's keras.json and variables say.
 SETTINGS: dict[str, Any] = {"backend": "tensorflow", "floatx": "float32", "epsilon": 1e-7}
 SETTINGS |= {"image_data_format": "channels_last", "tensor_float_32": False}
+KERAS_BACKEND = "KERAS_BACKEND"  # the variable that names the backend
 # A user may have set these variables for other work with Keras. The first two shorten trainings. The third one chooses
 # another kind of module. The last three make every tuner a part of Keras Tuner's own distributed search.
 FOREIGN = (
@@ -23,7 +24,7 @@ FOREIGN = (
 
 def set_variables() -> None:
     """Sets this process's variables for Keras as a search needs them. Child processes inherit them."""
-    os.environ["KERAS_BACKEND"] = SETTINGS["backend"]
+    os.environ[KERAS_BACKEND] = SETTINGS["backend"]
     for name in FOREIGN:
         os.environ.pop(name, None)
 

@@ -18,6 +18,7 @@ EXAMPLE = "recurrent results add50 --json"
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="the search; without it all searches are listed")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    parser.add_argument("--spec", action="store_true", help="the file of `recurrent search --spec` that repeats it")
     add_tracking_uri(parser)
 
 
@@ -27,6 +28,9 @@ def run(parsed: argparse.Namespace) -> int:
     from tracking.store import connect, resolve, working
 
     uri = resolve(parsed.tracking_uri)
+    if parsed.spec:
+        print(_spec(parsed, uri))
+        return 0
     if not parsed.name:
         with working(uri):
             searches = all_searches(connect(uri))
@@ -39,6 +43,20 @@ def run(parsed: argparse.Namespace) -> int:
         shown = results(*existing_search(parsed.name, uri))
     print(as_json(shown))
     return 0
+
+
+def _spec(parsed: argparse.Namespace, uri: str) -> str:
+    """The file that repeats a search."""
+    from experiments.cli.main import parser
+    from experiments.cli.spec_file import text
+    from tracking.searches import existing_search, search_name, spec_of
+    from tracking.store import working
+
+    if not parsed.name:
+        raise BadInput("--spec: expected the NAME of a search with it, got none")
+    with working(uri):
+        _, search = existing_search(parsed.name, uri)
+    return text({**spec_of(search), "name": search_name(search)}, parser()[1]["search"])
 
 
 def line(search: Any) -> dict[str, Any]:
@@ -55,9 +73,17 @@ def line(search: Any) -> dict[str, Any]:
         "status": search.info.status,
         "begun": datetime.fromtimestamp(search.info.start_time / 1000).astimezone().isoformat(timespec="seconds"),
         "done": done,
-        "planned": done if done is not None and search.info.status == "FINISHED" else spec.get("trials", done),
+        "planned": done if done is not None and search.info.status == "FINISHED" else _planned(spec, done),
         **_here(search),
     }
+
+
+def _planned(spec: dict[str, Any], done: int | None) -> int | None:
+    """How many trials a search will have; None if they fill its time."""
+    from experiments.config.spec import UNLIMITED
+
+    planned: int | None = spec.get("trials", done)
+    return None if planned == UNLIMITED else planned
 
 
 def _here(search: Any) -> dict[str, Any]:
@@ -119,7 +145,8 @@ def _texts(one: dict[str, Any]) -> list[str]:
         state = f"{'failed' if one['status'] == 'FAILED' else 'stopped'}, --resume goes on"
     score = f"{metric_name(one['metric'])} {format_number(one['best'])}"
     begun = one["begun"][:16].replace("T", " ")
-    return [one["search"], title(one["task"]), score, f"{done}/{one['planned']} trials", begun, size, state]
+    planned = "" if one["planned"] is None else f"/{one['planned']}"
+    return [one["search"], title(one["task"]), score, f"{done}{planned} trials", begun, size, state]
 
 
 def show(name: str, uri: str, hints: bool = False) -> int:

@@ -1,0 +1,77 @@
+"""Values as Python or a file has them, and the texts that the command line has for the same."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any
+
+from experiments.config.spec import FOUND, Spec
+from experiments.config.units import MOST, MOST_SEED, parse_whole
+from tracking.errors import BadInput
+from tracking.text import did_you_mean
+
+ZERO = ("patience", "seed")  # whole numbers that may be 0; the others begin at 1
+APART = ("name", "task", "options")  # fields of a spec that have other types
+BUDGET = "budget"  # is given in place of trials and time_limit
+
+
+def as_text(key: str, value: Any) -> str:
+    """The text that a value has on the command line: "0.01" for 0.01, "32,64" for [32, 64]. Raises BadInput.
+
+    Args:
+        key: the name of the value, for the error.
+    """
+    parts = list(value) if isinstance(value, list | tuple) else [value]
+    if not all(_is_plain(part) for part in parts):
+        raise BadInput(f"{key}: expected a text, a number or a list of them, got {str(value)[:60]!r}")
+    return ",".join(os.fspath(part) if isinstance(part, os.PathLike) else str(part) for part in parts)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | Real | os.PathLike) and not isinstance(value, bool)
+
+
+def option_text(key: str, value: Any) -> str:
+    """The text of an option of a task: as `as_text`, but no list, and "true" for True. Raises BadInput."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not _is_plain(value):
+        raise BadInput(f"{key}: expected a text, a number, true or false, got {str(value)[:60]!r}")
+    return as_text(key, value)
+
+
+def as_switch(key: str, value: Any) -> bool:
+    """Raises BadInput unless the value is true or false."""
+    if not isinstance(value, bool):
+        raise BadInput(f"{key}: expected true or false, got {str(value)[:60]!r}")
+    return value
+
+
+def fields_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of `Spec`, as `settings.search_spec` takes them, from Python's values. None counts as not given.
+
+    Raises BadInput for an unknown name, and for a value of another type.
+    """
+    types = {field.name: field.type for field in dataclasses.fields(Spec) if field.name not in (*FOUND, *APART)}
+    types[BUDGET] = str
+    for key in values:
+        if key not in types:
+            raise BadInput(f"{key}: expected an option of a search, got an unknown one{did_you_mean(key, types)}")
+    return {key: _field(key, value, types[key]) for key, value in values.items() if value is not None}
+
+
+def _field(key: str, value: Any, kind: Any) -> Any:
+    if kind is bool:
+        return as_switch(key, value)
+    text = as_text(key, value)
+    if kind is int:
+        return _whole(key, text)
+    return text if kind is str else text.split(",")
+
+
+def _whole(key: str, text: str) -> int:
+    try:
+        return parse_whole(text, 0 if key in ZERO else 1, MOST_SEED if key == "seed" else MOST)
+    except BadInput as error:
+        raise BadInput(f"{key}: {error}") from None

@@ -1,0 +1,41 @@
+"""The environment variables with which commands and workers run."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from experiments.system.imports import FOREIGN, KERAS_BACKEND, set_variables
+
+QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "PYTHONWARNINGS": "ignore",
+    "GRPC_VERBOSITY": "NONE",
+    "PYTHONSAFEPATH": "1",  # a worker does not import a user's signal.py from the current folder
+}
+
+
+def set_environment() -> None:
+    """Sets the variables of this process, before anything imports TensorFlow. Child processes inherit them."""
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    set_variables()
+    if os.path.expanduser("~") == "~":  # no HOME, and the system does not know the user
+        # MLflow asks for a home when it is imported, and raises an error if there is none. Nothing can be kept in this.
+        os.environ["HOME"] = os.devnull
+
+
+@contextmanager
+def environment() -> Iterator[None]:
+    """Sets the variables for a block of somebody else's program, which gets its own ones back."""
+    from tracking.store import SETTINGS  # it imports SQLite, which help texts do without
+
+    names = (*QUIET, KERAS_BACKEND, *FOREIGN, *SETTINGS, "HOME")
+    before = {name: os.environ.get(name) for name in names}
+    set_environment()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
