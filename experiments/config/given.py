@@ -2,18 +2,59 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Real
-from typing import Any
+from typing import Any, TypedDict
 
 from experiments.config.spec import FOUND, Spec
 from experiments.config.units import MOST, MOST_SEED, parse_whole
-from tracking.errors import BadInput
+from tracking.errors import BadInput, RecurrentError
 from tracking.text import did_you_mean
 
 ZERO = ("patience", "seed")  # whole numbers that may be 0; the others begin at 1
 APART = ("name", "task", "options")  # fields of a spec that have other types
 BUDGET = "budget"  # is given in place of trials and time_limit
+
+
+Choices = str | float | Sequence[str] | Sequence[float]  # "16:64", 32, [32, 64]
+
+
+class Options(TypedDict, total=False):
+    """The options of `recurrent search`, which docs/options.md describes. What is left out has its default there.
+
+    A range is a text, "16:64". A list has the exact values, [32, 64]. None counts as left out.
+    """
+
+    cells: str | Sequence[str] | None
+    depth: Choices | None
+    width: Choices | None
+    mixed: bool | None
+    learning_rate: Choices | None
+    schedule: str | None
+    dropout: Choices | None
+    recipe: bool | None
+    init: str | Sequence[str] | None
+    bias: Choices | None
+    clip: Choices | None
+    optimizer: str | Sequence[str] | None
+    residual: str | Sequence[str] | None
+    bidirectional: str | Sequence[str] | None
+    batch: int | None
+    epochs: int | None
+    trials: int | None
+    executions: int | None
+    oracle: str | None
+    allocate: str | None
+    pruner: str | None
+    patience: int | None
+    budget: str | None
+    time_limit: str | None
+    target: str | float | None
+    trial_time_limit: str | None
+    memory_limit: str | None
+    no_horizon: bool | None
+    seed: int | None
 
 
 def as_text(key: str, value: Any) -> str:
@@ -75,3 +116,18 @@ def _whole(key: str, text: str) -> int:
         return parse_whole(text, 0 if key in ZERO else 1, MOST_SEED if key == "seed" else MOST)
     except BadInput as error:
         raise BadInput(f"{key}: {error}") from None
+
+
+@contextmanager
+def by_arguments() -> Iterator[None]:
+    """Lets an error name the argument of Python in place of the option of the command line."""
+    try:
+        yield
+    except RecurrentError as error:
+        option, _, rest = str(error).partition(": ")
+        argument = option.replace("-o", "options", 1) if option.split()[:1] == ["-o"] else option
+        if option.startswith("--"):
+            argument = option.removeprefix("--").replace("-", "_")
+        if argument == option:
+            raise
+        raise type(error)(f"{argument}: {rest}") from error

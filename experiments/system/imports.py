@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, cast
 
+from tracking.errors import BadInput
+
 # Keras, TensorFlow and Keras Tuner import these if they are installed. They need them for scikit-learn wrappers, data
 # frames, plots and Keras Tuner's own oracles. This takes 1.2 of 3.4 seconds in every process.
 OPTIONAL = ("matplotlib", "pandas", "scipy", "sklearn")
@@ -71,6 +73,33 @@ def _usual_home() -> str:
     """The folder of Keras without KERAS_HOME."""
     home = os.path.expanduser("~")
     return os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras")
+
+
+@contextmanager
+def keras_kept() -> Iterator[None]:
+    """Gives a program that uses Keras itself the settings back that `import_keras` changes inside.
+
+    Raises BadInput if the program has imported Keras with another backend than TensorFlow.
+    """
+    if "keras" not in sys.modules:
+        yield
+        return
+    import keras
+
+    if keras.config.backend() != SETTINGS["backend"]:
+        expected = f"keras: expected the backend {SETTINGS['backend']}, which KERAS_BACKEND sets before the import"
+        raise BadInput(f"{expected}, got {keras.config.backend()!r}")
+    names = ("floatx", "epsilon", "image_data_format", "max_epochs", "max_steps_per_epoch", "dtype_policy")
+    before = {name: getattr(keras.config, name)() for name in names}
+    import tensorflow as tf
+
+    tensor_float_32 = tf.config.experimental.tensor_float_32_execution_enabled()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            getattr(keras.config, f"set_{name}")(value)
+        tf.config.experimental.enable_tensor_float_32_execution(tensor_float_32)
 
 
 def _set_keras() -> None:
