@@ -159,9 +159,7 @@ def text(record: Mapping[str, Any], parser: Parser) -> str:
     lines = [f"# The search {spec.name}. `recurrent search --spec FILE` repeats it, under a new name."]
     lines.append(f"# It was made by version {version or 'unknown'}, commit {record.get('commit') or 'unknown'}.")
     if spec.reading != READING:
-        lines.append(
-            "# Its data were read as an earlier version read them. A repeated search reads them as this one does."
-        )
+        lines.append("# An earlier version made it, which read users' files and lines of text in another way.")
     lines += [f"{key} = {_value(value)}" for key, value in _settings(spec, parser).items()]
     lines += ["", f"[{OPTIONS}]"]
     lines += [f"{_name(key)} = {_number_or_text(value)}" for key, value in spec.options.items()]
