@@ -95,3 +95,10 @@ def test_what_is_refused(searched: Searched, found: Found, tmp_path: Path) -> No
         open_search("t", tracking_uri=f"sqlite:///{tmp_path}/none.db")
     with pytest.raises(BadInput, match="^tracking-uri: expected sqlite"):
         open_search("t", tracking_uri="postgresql://host/db")
+
+
+def test_another_backend_of_keras_is_refused(found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(BadInput, match="^keras: expected the backend tensorflow, .*, got 'jax'"):
+        found.export(tmp_path / "best")
+    assert not (tmp_path / "best").exists()
