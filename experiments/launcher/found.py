@@ -104,7 +104,7 @@ class Found:
         """What a notebook shows: a line about the search and its best trials."""
         columns = ["trial", "architecture", "score", "spread", "parameters", "learning_rate", "seconds", "outcome"]
         table = self.table
-        shown = table[[name for name in columns if name in table]].head(ROWS)
+        shown = table[[name for name in columns if name in table]].head(ROWS).dropna(axis=1, how="all")
         return f"<p>{escape(repr(self))}</p>{shown.to_html(index=False, na_rep='', float_format=format_number)}"
 
 

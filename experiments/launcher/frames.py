@@ -1,11 +1,12 @@
 """Where the live table of a search is drawn: in a terminal, or below a cell of a notebook."""
 
 import io
-import sys
 from typing import Any, Protocol
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+
+from experiments.system.console import in_notebook
 
 NOTEBOOK_COLUMNS = 100
 # The fonts of a notebook and of a terminal differ, so the columns of the table need a fixed width.
@@ -26,18 +27,9 @@ def frame(console: Console) -> Frame | None:
     """The frame of a console; None for a file, and for a console that prints nothing."""
     if console.quiet:
         return None
-    if console.is_interactive:
-        return Live(console=console, auto_refresh=False, transient=True)
-    return Cell() if in_notebook() else None
-
-
-def in_notebook() -> bool:
-    """True if this process is the kernel of a notebook."""
-    if "IPython" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    return getattr(get_ipython(), "kernel", None) is not None
+    if in_notebook():
+        return Cell()
+    return Live(console=console, auto_refresh=False, transient=True) if console.is_interactive else None
 
 
 class Cell:

@@ -1,15 +1,18 @@
 """The environment variables with which commands and workers run."""
 
 import os
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from experiments.system.console import in_notebook
 from experiments.system.imports import FOREIGN, KERAS_BACKEND, set_variables
 
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "PYTHONWARNINGS": "ignore",
     "GRPC_VERBOSITY": "NONE",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "PYTHONSAFEPATH": "1",  # a worker does not import a user's signal.py from the current folder
 }
 
@@ -24,6 +27,14 @@ def set_environment() -> None:
         os.environ["HOME"] = os.devnull
 
 
+def _import_bars() -> None:
+    """Imports the bars of progress that MLflow uses. In a notebook they warn of a package that we do without."""
+    if in_notebook():
+        with warnings.catch_warnings(), suppress(ImportError):
+            warnings.simplefilter("ignore")
+            import tqdm.auto  # noqa: F401
+
+
 @contextmanager
 def environment() -> Iterator[None]:
     """Sets the variables for a block of somebody else's program, which gets its own ones back."""
@@ -32,6 +43,7 @@ def environment() -> Iterator[None]:
     names = (*QUIET, KERAS_BACKEND, *FOREIGN, *SETTINGS, "HOME")
     before = {name: os.environ.get(name) for name in names}
     set_environment()
+    _import_bars()
     try:
         yield
     finally:

@@ -33,9 +33,9 @@ def code_cells(file: Path) -> list[dict[str, Any]]:
 
 
 def said(cell: dict[str, Any]) -> str:
-    """All that a cell shows, as text."""
+    """All that a cell shows, as text without colours."""
     texts = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell["outputs"]]
-    return "\n".join("".join(text) for text in texts)
+    return re.sub(r"\x1b\[[\d;]*m", "", "".join("".join(text) for text in texts))
 
 
 def check(cells: list[dict[str, Any]]) -> None:

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from experiments.launcher.frames import Cell, frame, in_notebook
-from experiments.system.console import console
+from experiments.launcher.frames import Cell, frame
+from experiments.system.console import console, in_notebook
 
 
 class Handle:
@@ -40,6 +40,7 @@ def handle(monkeypatch: pytest.MonkeyPatch) -> Handle:
 def test_a_cell_shows_text_and_html(handle: Handle) -> None:
     found: Any = frame(Console(file=io.StringIO()))
     assert isinstance(found, Cell)
+    assert isinstance(frame(Console(file=io.StringIO(), force_terminal=True)), Cell), "colours make no terminal of it"
     found.start()
     found.update(Text("a <b> ", "red"), refresh=True)
     found.stop()
