@@ -74,8 +74,8 @@ def search(
         uri, name = _uri(tracking_uri), None if name is None else _name(name)
         texts = {key: option_text(f"options {key}", value) for key, value in (options or {}).items()}
         spec, made = settings.search_spec(os.fspath(task), texts, name, resume, uri, **fields_of(more))
-        tell = None if on_trial is None else lambda trial: on_trial(_told(trial))
         count, screen = settings.workers(str(workers)), console(quiet=not show)
+        tell = _teller(on_trial)
         launch = Launch(spec, made, resume, count, uri, screen, unnamed=name is None, began=began, on_trial=tell)
         try:
             ended = launch.run()
@@ -100,6 +100,16 @@ def open_search(name: str, *, tracking_uri: str | None = None) -> Found:
         found = Found(name, _uri(tracking_uri))
         found.results  # noqa: B018  a search that is not there is refused now
     return found
+
+
+def _teller(on_trial: Callable[[dict[str, Any]], object] | None) -> Callable[[TrialState], None] | None:
+    """What the launcher calls with each trial that has ended."""
+
+    def tell(trial: TrialState) -> None:
+        if on_trial is not None:
+            on_trial(_told(trial))
+
+    return tell if on_trial is not None else None
 
 
 def _told(trial: TrialState) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from experiments.config.units import MOST, MOST_SEED, parse_whole
 from tracking.errors import BadInput, RecurrentError
 from tracking.text import did_you_mean
 
-ZERO = ("patience", "seed")  # whole numbers that may be 0; the others begin at 1
 APART = ("name", "task", "options")  # fields of a spec that have other types
 BUDGET = "budget"  # is given in place of trials and time_limit
 
@@ -94,26 +93,28 @@ def fields_of(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises BadInput for an unknown name, and for a value of another type.
     """
-    types = {field.name: field.type for field in dataclasses.fields(Spec) if field.name not in (*FOUND, *APART)}
-    types[BUDGET] = str
+    fields = {field.name: field for field in dataclasses.fields(Spec) if field.name not in (*FOUND, *APART)}
+    known = [*fields, BUDGET]
     for key in values:
-        if key not in types:
-            raise BadInput(f"{key}: expected an option of a search, got an unknown one{did_you_mean(key, types)}")
-    return {key: _field(key, value, types[key]) for key, value in values.items() if value is not None}
+        if key not in known:
+            raise BadInput(f"{key}: expected an option of a search, got an unknown one{did_you_mean(key, known)}")
+    return {key: _field(key, value, fields.get(key)) for key, value in values.items() if value is not None}
 
 
-def _field(key: str, value: Any, kind: Any) -> Any:
-    if kind is bool:
+def _field(key: str, value: Any, field: "dataclasses.Field[Any] | None") -> Any:
+    kind = str if field is None else field.type
+    if field is not None and kind is bool:
         return as_switch(key, value)
     text = as_text(key, value)
-    if kind is int:
-        return _whole(key, text)
+    if field is not None and kind is int:
+        return _whole(key, text, field.default)
     return text if kind is str else text.split(",")
 
 
-def _whole(key: str, text: str) -> int:
+def _whole(key: str, text: str, default: Any) -> int:
+    """A whole number from 1 on, or from 0 if that is the default."""
     try:
-        return parse_whole(text, 0 if key in ZERO else 1, MOST_SEED if key == "seed" else MOST)
+        return parse_whole(text, 0 if default == 0 else 1, MOST_SEED if key == "seed" else MOST)
     except BadInput as error:
         raise BadInput(f"{key}: {error}") from None
 

@@ -172,8 +172,10 @@ class Launch:
 
     def _tell(self, ended: list[TrialState]) -> None:
         """Calls `on_trial`, unless it has failed before: the search is ending then."""
-        told, self.on_trial = self.on_trial, None
-        for trial in ended if told else ():
+        if (told := self.on_trial) is None:
+            return
+        self.on_trial = None
+        for trial in ended:
             told(trial)
         self.on_trial = told
 

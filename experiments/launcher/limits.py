@@ -46,7 +46,8 @@ def limits(spec: Spec, workers: int, data_seconds: float = 0.0) -> Limits:
     )
     target, workers, shared = parse_number("--target", spec.target), max(1, workers), 0
     if spec.memory_limit == "auto":
-        memory, shared = int(resources.SHARE * resources.total_memory() / workers), workers
+        memory: int | None = int(resources.SHARE * resources.total_memory() / workers)
+        shared = workers
     else:
         memory = parse_size("--memory-limit", spec.memory_limit)
     name = "budget" if spec.budget else Limits.time_name
