@@ -12,14 +12,13 @@ ways see each other's searches. What a user can mend is an error of `experiments
 
 import os
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Unpack
 
 from experiments.config.given import Options, by_arguments, fields_of, option_text
 from experiments.config.units import parse_name
 from experiments.launcher import settings
-from experiments.launcher.found import Found
+from experiments.launcher.found import Found, check_end
 from experiments.launcher.progress import TrialState
 from experiments.launcher.supervise import WorkersDied
 from experiments.system.console import console
@@ -81,11 +80,7 @@ def search(
             ended = launch.run()
         except WorkersDied as error:
             raise SearchStateError(str(error)) from error
-    if ended == "interrupted":
-        raise KeyboardInterrupt(f"the search {launch.spec.name!r} has stopped; resume=True goes on with it")
-    if not launch.sent:
-        lost = f"the record of {launch.spec.name!r} lacks something; `recurrent sync {launch.spec.name}` sends it"
-        warnings.warn(lost, stacklevel=2)
+    check_end(launch.spec.name, ended, launch.sent, "resume=True goes on with it")
     return Found(launch.spec.name, uri)
 
 

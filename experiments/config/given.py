@@ -105,16 +105,17 @@ def _field(key: str, value: Any, field: "dataclasses.Field[Any] | None") -> Any:
     kind = str if field is None else field.type
     if field is not None and kind is bool:
         return as_switch(key, value)
+    if field is not None and kind is int:  # what may be 0 is 0 by default
+        return as_whole(key, value, 0 if field.default == 0 else 1, MOST_SEED if key == "seed" else MOST)
     text = as_text(key, value)
-    if field is not None and kind is int:
-        return _whole(key, text, field.default)
     return text if kind is str else text.split(",")
 
 
-def _whole(key: str, text: str, default: Any) -> int:
-    """A whole number from 1 on, or from 0 if that is the default."""
+def as_whole(key: str, value: Any, least: int = 1, below: int = MOST) -> int:
+    """A whole number, at least `least` and below `below`. Raises BadInput."""
+    text = as_text(key, value)
     try:
-        return parse_whole(text, 0 if default == 0 else 1, MOST_SEED if key == "seed" else MOST)
+        return parse_whole(text, least, below)
     except BadInput as error:
         raise BadInput(f"{key}: {error}") from None
 

@@ -108,6 +108,21 @@ class Found:
         return f"<p>{escape(repr(self))}</p>{shown.to_html(index=False, na_rep='', float_format=format_number)}"
 
 
+def check_end(name: str, ended: str, sent: bool, again: str) -> None:
+    """Raises KeyboardInterrupt after Ctrl-C, and warns of a record that lacks something.
+
+    Args:
+        name: of the search.
+        ended: why it has ended.
+        sent: the record has everything.
+        again: how to go on.
+    """
+    if ended == "interrupted":
+        raise KeyboardInterrupt(f"the search {name!r} has stopped; {again}")
+    if not sent:
+        warnings.warn(f"the record of {name!r} lacks something; `recurrent sync {name}` sends it", stacklevel=3)
+
+
 def _row(trial: Mapping[str, Any]) -> dict[str, Any]:
     """A trial as a row of a table: the values of the space and the numbers of the horizon are columns of their own."""
     first = {key: trial[key] for key in ("trial", "architecture")}
