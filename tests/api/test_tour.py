@@ -42,15 +42,15 @@ def check(cells: list[dict[str, Any]]) -> None:
     """What the page promises of each cell, whatever the scores are."""
     assert all(output["output_type"] != "error" for cell in cells for output in cell["outputs"])
     search, answer, found, scores, card, _, later, mistake = cells
-    assert "tour: adding, lstm, gru; space: " in said(search) and "   4/4  000" in said(search)
+    assert "tour: adding, lstm, gru; space: " in said(search) and "   6/6  000" in said(search)
     (table,) = [output for output in search["outputs"] if output["output_type"] == "display_data"]
-    assert "4/4 trials" in "".join(table["data"]["text/html"]), "the live table has followed to the end"
+    assert "6/6 trials" in "".join(table["data"]["text/html"]), "the live table has followed to the end"
     assert 2 <= len(said(answer).strip().splitlines()) <= 3
-    assert "<search 'tour': adding, 4 trials, best " in said(found)
+    assert "<search 'tour': adding, 6 trials, best " in said(found)
     assert all(word in said(scores) for word in ("count", "gru", "lstm", "no_memory", "0.16"))
     scored = {name: float(re.search(rf"'{name}': ([\d.e-]+)", said(card))[1]) for name in ("score", "rescored")}  # type: ignore[index]
     assert scored["score"] == pytest.approx(scored["rescored"], rel=1e-5) and "'test_score': " in said(card)
-    assert said(later) == "(4, 6)"
+    assert said(later) == "(6, 8)"
     assert said(mistake).strip().endswith("got 'lsmt'; did you mean 'lstm'?")
 
 
