@@ -16,7 +16,7 @@ from support.searching import exported, exported_language, language, recurrent, 
 from support.servers import servers  # noqa: E402
 
 # Files of these rooms run whole searches and take minutes. They begin, so that the processes of pytest end together.
-LONG = ("launcher", "worker", "tracking", "config", "cli", "search_spaces", "training", "strategy", "tasks")
+LONG = ("launcher", "worker", "tracking", "config", "cli", "api", "search_spaces", "training", "strategy", "tasks")
 
 __all__ = ["exported", "exported_language", "language", "old", "recurrent", "searched", "served", "servers"]
 

@@ -13,15 +13,8 @@ from types import ModuleType
 
 from experiments.cli import commands
 from experiments.cli.parsing import Parser, ShowVersion
-from experiments.system.imports import set_variables
+from experiments.system.environment import set_environment
 from tracking.text import did_you_mean
-
-QUIET = {
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "PYTHONWARNINGS": "ignore",
-    "GRPC_VERBOSITY": "NONE",
-    "PYTHONSAFEPATH": "1",  # a worker does not import a user's signal.py from the current folder
-}
 
 
 def names() -> list[str]:
@@ -70,12 +63,7 @@ def main(words: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     parsed = parse(words)
     parsed.words = words
-    for name, value in QUIET.items():  # before anything imports TensorFlow
-        os.environ.setdefault(name, value)
-    set_variables()
-    if os.path.expanduser("~") == "~":  # no HOME, and the system does not know the user
-        # MLflow asks for a home when it is imported, and raises an error if there is none. Nothing can be kept in this.
-        os.environ["HOME"] = os.devnull
+    set_environment()
     try:
         return int(load(parsed.command).run(parsed))
     except KeyboardInterrupt:

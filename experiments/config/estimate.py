@@ -57,6 +57,18 @@ def search_seconds(spec: Spec, task: Task, steps: int, workers: int, trials: int
     return START_SECONDS + spec.executions * trained / parallel(workers)
 
 
+def trials_within(spec: Spec, task: Task, steps: int, workers: int, seconds: float, most: int) -> int:
+    """How many trials are likely to end within some seconds: from 1 to `most`. The rest is as in `search_seconds`."""
+    low, high = 1, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if search_seconds(spec, task, steps, workers, middle) <= seconds:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def parallel(workers: int) -> float:
     """How many times as fast as one worker several workers are; 1 for a single one."""
     cores = usable_cores()

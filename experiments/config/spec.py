@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from experiments.config.folders import SearchFolder
+from experiments.config.units import MOST
 from experiments.system.files import write_json
 from experiments.system.imports import SETTINGS
 from experiments.system.versions import commit, versions
@@ -13,6 +15,8 @@ from tracking.errors import BadInput
 LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit", "finals_time_limit")
 # What may change on --resume. The workers and the tracking URI may change, too; they are not in the spec.
 MAY_CHANGE = ("trials", "prefer", "finals", "id", *LIMITS)
+UNLIMITED = MOST - 1  # trials of a search that fills its time limit with them
+FOUND = ("reading", "digest", "code", "id")  # fields of a spec that nobody types: they are found out
 STRATEGIES = ("random", "grid", "tpe")  # of --oracle
 ALLOCATIONS = ("fair", "equal", "best")  # of --allocate
 PRUNERS = ("none", "median", "halving", "hyperband")  # of --pruner
@@ -66,6 +70,11 @@ class Spec:
     id: str = ""  # is different for two searches of the same name, for example in two stores
 
     @property
+    def budget(self) -> str:
+        """The time that the search fills with trials; "" if its trials are counted."""
+        return self.time_limit if self.trials == UNLIMITED and self.time_limit != "none" else ""
+
+    @property
     def finished_cells(self) -> list[str]:
         """The cells that each end with a candidate that is trained to the end; see strategy/continuations.py."""
         return [] if self.allocate == "best" else self.cells
@@ -104,10 +113,13 @@ class Spec:
         return {key: ",".join(value) if isinstance(value, list) else str(value) for key, value in found.items()}
 
     @classmethod
+    def of(cls, content: Mapping[str, Any]) -> "Spec":
+        """The spec in a file or in a record, which has more than the fields. A field that it lacks has its default."""
+        return cls(**{field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content})
+
+    @classmethod
     def read(cls, folder: SearchFolder) -> "Spec":
         try:
-            content = json.loads(folder.spec.read_text("utf-8"))
-            named = {field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content}
-            return cls(**named)
+            return cls.of(json.loads(folder.spec.read_text("utf-8")))
         except (ValueError, TypeError) as error:
             raise BadInput(f"{folder.spec}: expected the spec of a search, got a damaged file: {error}") from None

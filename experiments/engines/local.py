@@ -2,8 +2,12 @@
 
 import multiprocessing
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from types import ModuleType
 from typing import Any
 
 from experiments.worker.process import DONE, FULL, RETIRED
@@ -24,7 +28,7 @@ class LocalWorker:
         gate, self._go = context.Pipe(duplex=False)
         self.index = index
         self.process = context.Process(target=target, args=(gate, index, *arguments), daemon=True)
-        with _ignored(signal.SIGINT):  # the process inherits this, so only the launcher reacts to Ctrl-C
+        with _without_script(), _ignored(signal.SIGINT):  # the process inherits this: only the launcher hears Ctrl-C
             self.process.start()
         gate.close()
 
@@ -63,8 +67,33 @@ class LocalWorker:
 
 @contextmanager
 def _ignored(signum: int) -> Iterator[None]:
-    before = signal.signal(signum, signal.SIG_IGN)
+    """Lets a process that starts inside ignore a signal, or never get it."""
+    if threading.current_thread() is threading.main_thread():
+        before = signal.signal(signum, signal.SIG_IGN)
+        try:
+            yield
+        finally:
+            signal.signal(signum, before)
+        return
+    # Only the main thread may set handlers. Another thread can block a signal, and a new process inherits that too.
+    resource_tracker.ensure_running()  # a process of multiprocessing's own: it would unblock the signal when it starts
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signum})
     try:
         yield
     finally:
-        signal.signal(signum, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+@contextmanager
+def _without_script() -> Iterator[None]:
+    """Hides this process's script from a process that starts inside.
+
+    A spawned process imports the script of its parent. It would run a user's script again that has no
+    `if __name__ == "__main__"`, and so begin the search again.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script

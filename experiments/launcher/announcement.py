@@ -8,12 +8,13 @@ from rich.text import Text
 from experiments.config import estimate
 from experiments.config.finals import SEEDS
 from experiments.config.spec import Spec
+from experiments.config.units import parse_duration
 from experiments.strategy.allocation import FEWEST
 from experiments.system.devices import gpus
 from experiments.tasks.base import Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.code import note
-from tracking.text import format_range, marks_line
+from tracking.text import format_duration, format_range, marks_line
 
 RANGE = 1.6  # the estimate of a search is shown as a range from a RANGE-th to RANGE times of it
 MANY = 10**12  # a space with this many models or more is shown as a power of ten
@@ -39,16 +40,13 @@ def announcement(
         steps: training steps of an epoch.
     """
     marks = marks_line(described["floors"], described["solved"], task.direction)
-    seconds = estimate.search_seconds(spec, task, steps, workers, trials)
     about = f": {find.title(spec.task)}, {', '.join(spec.cells)}; space: {_models(size)}"
     lines: list[str | Text] = [
         find.choice(type(task)),
         note(spec.code, Path(spec.task), copy),
         task.about(),
         Text.assemble((spec.name, "bold"), about),
-        f"{trials} trials x {spec.executions} execution(s) x {spec.epochs} epochs,"
-        f" {workers} worker(s), oracle {spec.oracle}, seed {spec.seed};"
-        f" about {format_range(seconds / RANGE, seconds * RANGE)}",
+        _plan(spec, task, trials, workers, steps),
         _few(spec, trials),
         _finals(spec),
         gpus().line(),
@@ -59,6 +57,20 @@ def announcement(
 
 def _finals(spec: Spec) -> str:
     return f"then finals: the best {spec.finals} of each cell, {SEEDS} fresh seeds each" if spec.finals else ""
+
+
+def _plan(spec: Spec, task: Task, trials: int, workers: int, steps: int) -> str:
+    """The line of what is trained, and how long that takes. The arguments are those of `announcement`."""
+    each = f"x {spec.executions} execution(s) x {spec.epochs} epochs"
+    how = f"{workers} worker(s), oracle {spec.oracle}, seed {spec.seed}"
+    if spec.budget:
+        time = parse_duration("--budget", spec.budget) or 0.0
+        about = spec, task, steps, workers
+        low, high = (estimate.trials_within(*about, seconds, trials) for seconds in (time / RANGE, time * RANGE))
+        fit = f"as many trials as fit into {format_duration(time)}, about {low:,} to {high:,},"
+        return f"{fit} {each}, {how}"
+    seconds = estimate.search_seconds(spec, task, steps, workers, trials)
+    return f"{trials} trials {each}, {how}; about {format_range(seconds / RANGE, seconds * RANGE)}"
 
 
 def _few(spec: Spec, trials: int) -> str:

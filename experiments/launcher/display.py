@@ -1,14 +1,14 @@
-"""What a person sees of a search: a live table in a terminal, one line per finished trial elsewhere."""
+"""What a person sees of a search: a live table in a terminal or a notebook, one line per finished trial elsewhere."""
 
 from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from experiments.launcher.frames import frame
 from experiments.launcher.progress import Progress, TrialState
 from experiments.system.console import say
 from tracking.text import format_count, format_duration, format_number, format_spread, marks_line, metric_name
@@ -39,7 +39,7 @@ class Display:
         self.console, self.progress, self.metric, self.epochs = console, progress, metric, epochs
         self.floors, self.solved = floors, solved
         self.session, self.seconds_left = session, seconds_left
-        self.live = Live(console=console, auto_refresh=False, transient=True) if console.is_interactive else None
+        self.live = frame(console)
         self.ticks = 0
         self.longest = 20  # characters of the names of architectures so far
 
@@ -51,6 +51,7 @@ class Display:
 
     def __exit__(self, *error: Any) -> None:
         if self.live:
+            self.live.update(self.screen(), refresh=True)
             self.live.stop()
 
     def tick(self) -> list[TrialState]:
@@ -66,7 +67,7 @@ class Display:
 
     def _line(self, place: int, trial: TrialState) -> None:
         self.longest = max(self.longest, len(trial.architecture))
-        text = Text(f"{place:>4}/{self.progress.planned}  {trial.shown}  {trial.architecture:<{self.longest}} ")
+        text = Text(f"{place:>4}{self._of()}  {trial.shown}  {trial.architecture:<{self.longest}} ")
         if trial.outcome == "completed":
             spread = f" ± {format_spread(trial.spread)}" if trial.spread is not None else ""
             judged = self._verdict(trial)
@@ -87,13 +88,18 @@ class Display:
     def screen(self) -> Group:
         return Group(self._bar(), self._workers(), Text(self._best()))
 
+    def _of(self) -> str:
+        """What follows the number of trials that have ended: how many are planned."""
+        return "" if self.progress.unlimited else f"/{self.progress.planned}"
+
     def _bar(self) -> Table:
         progress = self.progress
         done, failed, pruned = (len(progress.ended(outcome)) for outcome in ("completed", "failed", "pruned"))
         row = Table.grid(padding=(0, 1))
+        bar = ProgressBar(total=max(1, progress.planned * progress.epochs), completed=progress.units(), width=30)
         row.add_row(
-            ProgressBar(total=max(1, progress.planned * progress.epochs), completed=progress.units(), width=30),
-            f"{done + failed + pruned}/{progress.planned} trials",
+            "" if progress.unlimited else bar,
+            f"{done + failed + pruned}{self._of()} trials",
             f"{pruned} pruned" if pruned else "",
             Text(f"{failed} failed", "red") if failed else "",
             f"{len(progress.running(self.session))} running",

@@ -1,5 +1,6 @@
 """How long a running search still takes: an estimate at its start, corrected by what its trials really take."""
 
+import math
 import time
 from collections.abc import Sequence
 from statistics import fmean
@@ -7,6 +8,7 @@ from statistics import fmean
 from experiments.config import estimate
 from experiments.config.ranges import whole
 from experiments.config.spec import Spec
+from experiments.config.units import parse_duration
 from experiments.launcher.progress import Progress, TrialState
 from experiments.tasks.base import Task
 
@@ -30,13 +32,17 @@ class Forecast:
         self.ended = 0.0  # estimated seconds of the trials that have ended
         self.take([trial for trials in progress.outcomes.values() for trial in trials])
         self.before, self.started = self._done(), time.monotonic()
+        self.limit = parse_duration("--time-limit", spec.time_limit) or math.inf
 
     def take(self, ended: Sequence[TrialState]) -> None:
         """Takes in trials that have ended."""
         self.ended += sum(self._estimated(trial) for trial in ended)
 
     def seconds_left(self) -> float:
-        """Seconds until all planned trials have ended."""
+        """Seconds until all planned trials have ended, or the time is over."""
+        return min(self._until_done(), max(0.0, self.limit - (time.monotonic() - self.started)))
+
+    def _until_done(self) -> float:
         done = self._done() - self.before
         left, parallel = self._left(), estimate.parallel(self.workers)
         seconds = max(0.0, time.monotonic() - self.started - estimate.START_SECONDS)

@@ -54,6 +54,8 @@ class Launch:
         uri: of the MLflow store.
         tracked, make_record: for measurements of what tracking costs.
         unnamed: the name of the spec is a free one. If somebody else takes it first, the search gets the next one.
+        began: when the work for this call began, in seconds since 1970. None: when this process began.
+        on_trial: called with each trial that has ended. An error that it raises ends the search.
     """
 
     spec: Spec
@@ -65,6 +67,8 @@ class Launch:
     tracked: bool = True
     make_record: "Callable[..., Record]" = make_record
     unnamed: bool = False
+    began: float | None = None
+    on_trial: Callable[[TrialState], None] | None = None
 
     def __post_init__(self) -> None:
         self.folder = SearchFolder(SEARCHES / self.spec.name)
@@ -83,8 +87,8 @@ class Launch:
         check_name(self.folder, self.resume)
         with waiting(self.console, f"making the data of {find.title(self.spec.task)} ..."):
             arrays = [self._split(name) for name in ("train", "val")]
-            # Workers repeat what this process has done since it began, for example the import of a user's file.
-            seconds = time.time() - psutil.Process().create_time()
+            # Workers repeat what was done for the data, for example the import of a user's file.
+            seconds = time.time() - (self.began or psutil.Process().create_time())
             windows.check(self.task, arrays[0], arrays[1], self.spec.batch)
             spec = dataclasses.replace(self.spec, digest=digest_of(arrays))
             described = self._describe()
@@ -156,6 +160,7 @@ class Launch:
             ended = display.tick()
             parts.models.drop(ended)
             parts.forecast.take(ended)
+            self._tell(ended)
 
         try:
             marks = described["floors"], described["solved"]
@@ -170,6 +175,15 @@ class Launch:
             self.sent = parts.supervisor.sent
             stop_sharing(self.folder, self.session)
         return ended if ended != "done" else _all_done(parts.progress, spec.trials)
+
+    def _tell(self, ended: list[TrialState]) -> None:
+        """Calls `on_trial`, unless it has failed before: the search is ending then."""
+        if (told := self.on_trial) is None:
+            return
+        self.on_trial = None
+        for trial in ended:
+            told(trial)
+        self.on_trial = told
 
     def _parts(self, steps: int, described: dict[str, Any], seconds: float, new: bool) -> "Parts":
         """What runs the search; the arguments are those of `_search`."""

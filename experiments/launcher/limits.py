@@ -31,6 +31,7 @@ class Limits:
     shared: int = 0  # workers that share the machine's memory; 0 if the user has set the memory of one
     data_seconds: float = 0.0  # that the launcher needed for the data; a worker may have to make them, too
     hung_seconds: float = HUNG_SECONDS  # the shortest time without an epoch after which a trial hangs
+    time_name: str = "time limit"  # what the user calls it
 
 
 def limits(spec: Spec, workers: int, data_seconds: float = 0.0) -> Limits:
@@ -43,13 +44,14 @@ def limits(spec: Spec, workers: int, data_seconds: float = 0.0) -> Limits:
         parse_duration("--time-limit", spec.time_limit),
         parse_duration("--trial-time-limit", spec.trial_time_limit),
     )
-    target, workers = parse_number("--target", spec.target), max(1, workers)
+    target, workers, shared = parse_number("--target", spec.target), max(1, workers), 0
     if spec.memory_limit == "auto":
-        return Limits(
-            time, target, trial_time, int(resources.SHARE * resources.total_memory() / workers), workers, data_seconds
-        )
-    memory = parse_size("--memory-limit", spec.memory_limit)
-    return Limits(time, target, trial_time, memory, data_seconds=data_seconds)
+        memory: int | None = int(resources.SHARE * resources.total_memory() / workers)
+        shared = workers
+    else:
+        memory = parse_size("--memory-limit", spec.memory_limit)
+    name = "budget" if spec.budget else Limits.time_name
+    return Limits(time, target, trial_time, memory, shared, data_seconds, time_name=name)
 
 
 class Clock:
@@ -95,7 +97,7 @@ class Watch:
             if reached:
                 return f"trial {best.name} ({best.architecture}) has reached the target of {format_number(target)}"
         if time is not None and self.clock.look() > time and self.progress.left():
-            return f"the time limit of {format_duration(time)} is over"
+            return f"the {self.limits.time_name} of {format_duration(time)} is over"
         return ""
 
     def ended(self) -> bool:

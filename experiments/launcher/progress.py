@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from experiments.config.spec import UNLIMITED
 from experiments.strategy.continuations import Past, due
 from tracking.journal import Event, TrialsReader
 from tracking.ranking import Candidate, lasting, ranked
@@ -140,6 +141,11 @@ class Progress:
     def done(self) -> int:
         """How many trials have ended: completed, pruned or failed."""
         return sum(map(len, self.outcomes.values()))
+
+    @property
+    def unlimited(self) -> bool:
+        """True if there are as many trials as fit into the time."""
+        return self.regular == UNLIMITED
 
     @property
     def planned(self) -> int:

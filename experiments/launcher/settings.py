@@ -8,8 +8,8 @@ from typing import Any
 
 from experiments.config import estimate, recipes
 from experiments.config.folders import SEARCHES, SearchFolder
-from experiments.config.spec import ALLOCATIONS, PRUNERS, SCHEDULES, STRATEGIES, Spec
-from experiments.config.units import MOST, parse_duration, parse_number, parse_size
+from experiments.config.spec import ALLOCATIONS, PRUNERS, SCHEDULES, STRATEGIES, UNLIMITED, Spec
+from experiments.config.units import MOST, NONE, parse_duration, parse_number, parse_size
 from experiments.system.resources import automatic_workers
 from experiments.tasks.base import READING, Task
 from experiments.tasks.loading import find
@@ -47,8 +47,9 @@ def search_spec(
         name: of the search; None for a free one.
         resume: go on with the search of that name, if there is one.
         uri: of the store, where a free name must be free, too.
-        given: other fields of `Spec`, as typed. None counts as not given.
+        given: other fields of `Spec`, as typed, and `budget`. None counts as not given.
     """
+    given = _filled(given)
     _check_storable(task, options, given)
     task = whole(task)
     if resume and not name:
@@ -65,6 +66,8 @@ def search_spec(
     named = {key: value for key, value in given.items() if value is not None}
     corpus, values = corpus_in(type(made)), {key: str(value) for key, value in dataclasses.asdict(made).items()}
     task, named["options"] = portable(task, values, corpus)
+    if before and before.budget and "trials" in named:
+        named.setdefault("time_limit", NONE)  # from now on the trials are counted
     defaults = before.to_json() if before else _defaults(made, named)
     spec = Spec(**{**defaults, "task": task, **named, "name": folder.path.name})
     _check(spec, made)
@@ -72,6 +75,20 @@ def search_spec(
     if spec.oracle == "grid" and not before and "trials" not in named:
         spec = dataclasses.replace(spec, trials=min(estimate.space_size(spec) or spec.trials, MOST - 1))
     return spec, made
+
+
+def _filled(given: dict[str, Any]) -> dict[str, Any]:
+    """The values with those that `budget` stands for: a time limit, and as many trials as fit into it."""
+    values = {key: value for key, value in given.items() if key != "budget"}
+    budget = given.get("budget") or NONE
+    if parse_duration("--budget", budget) is None:
+        return values
+    if values.get("trials") is not None:
+        expected = "--trials: expected none with --budget, which fills its time with trials"
+        raise BadInput(f"{expected}, got {values['trials']}; --time-limit bounds a search of so many trials")
+    if values.get("time_limit") not in (None, NONE):
+        raise BadInput(f"--time-limit: expected none with --budget, which is one, got {values['time_limit']!r}")
+    return {**values, "trials": UNLIMITED, "time_limit": budget}
 
 
 def _check_storable(task: str, options: dict[str, str], given: dict[str, Any]) -> None:

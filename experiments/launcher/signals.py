@@ -1,6 +1,7 @@
 """Lets a launcher react to Ctrl-C, SIGTERM and a closed terminal."""
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,8 +13,12 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # not every system has all of them
 def signals(hear: Callable[[], None]) -> Iterator[None]:
     """Calls `hear` for every signal of NAMES, and restores the earlier handlers at the end.
 
-    A signal that this process was started to ignore, for example under nohup, stays ignored.
+    A signal that this process was started to ignore, for example under nohup, stays ignored. Outside the main thread no
+    signal is heard: Python calls handlers in the main thread, which does something else then.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def handle(signum: int, frame: Any) -> None:
         hear()

@@ -10,12 +10,27 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
-def console() -> "Console":
-    """The console for tables and messages. It prints names as they are, and draws live frames in a terminal alone."""
+def console(quiet: bool = False) -> "Console":
+    """The console for tables and messages. It prints names as they are, and draws live frames in a terminal alone.
+
+    Args:
+        quiet: print nothing.
+    """
     from rich.console import Console
 
     # FORCE_COLOR makes a file a terminal for Rich. It may have colours then, but frames cannot be taken back in a file.
-    return Console(highlight=False, markup=False, emoji=False, force_interactive=None if sys.stdout.isatty() else False)
+    live = None if sys.stdout.isatty() and not in_notebook() else False
+    # In a notebook Rich would make each line an output of its own.
+    return Console(highlight=False, markup=False, emoji=False, force_interactive=live, force_jupyter=False, quiet=quiet)
+
+
+def in_notebook() -> bool:
+    """True if this process is the kernel of a notebook."""
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None) is not None
 
 
 def say(screen: "Console", text: "str | Text") -> None:

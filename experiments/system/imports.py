@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, cast
 
+from tracking.errors import BadInput
+
 # Keras, TensorFlow and Keras Tuner import these if they are installed. They need them for scikit-learn wrappers, data
 # frames, plots and Keras Tuner's own oracles. This takes 1.2 of 3.4 seconds in every process.
 OPTIONAL = ("matplotlib", "pandas", "scipy", "sklearn")
 # What a search computes with, whatever a user's keras.json and variables say.
 SETTINGS: dict[str, Any] = {"backend": "tensorflow", "floatx": "float32", "epsilon": 1e-7}
 SETTINGS |= {"image_data_format": "channels_last", "tensor_float_32": False}
+KERAS_BACKEND = "KERAS_BACKEND"  # the variable that names the backend
 # A user may have set these variables for other work with Keras. The first two shorten trainings. The third one chooses
 # another kind of module. The last three make every tuner a part of Keras Tuner's own distributed search.
 FOREIGN = (
@@ -23,7 +26,7 @@ FOREIGN = (
 
 def set_variables() -> None:
     """Sets this process's variables for Keras as a search needs them. Child processes inherit them."""
-    os.environ["KERAS_BACKEND"] = SETTINGS["backend"]
+    os.environ[KERAS_BACKEND] = SETTINGS["backend"]
     for name in FOREIGN:
         os.environ.pop(name, None)
 
@@ -70,6 +73,33 @@ def _usual_home() -> str:
     """The folder of Keras without KERAS_HOME."""
     home = os.path.expanduser("~")
     return os.path.join(home if os.access(home, os.W_OK) else "/tmp", ".keras")
+
+
+@contextmanager
+def keras_kept() -> Iterator[None]:
+    """Gives a program that uses Keras itself the settings back that `import_keras` changes inside.
+
+    Raises BadInput if the program has imported Keras with another backend than TensorFlow.
+    """
+    if "keras" not in sys.modules:
+        yield
+        return
+    import keras
+
+    if keras.config.backend() != SETTINGS["backend"]:
+        expected = f"keras: expected the backend {SETTINGS['backend']}, which KERAS_BACKEND sets before the import"
+        raise BadInput(f"{expected}, got {keras.config.backend()!r}")
+    names = ("floatx", "epsilon", "image_data_format", "max_epochs", "max_steps_per_epoch", "dtype_policy")
+    before = {name: getattr(keras.config, name)() for name in names}
+    import tensorflow as tf
+
+    tensor_float_32 = tf.config.experimental.tensor_float_32_execution_enabled()
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            getattr(keras.config, f"set_{name}")(value)
+        tf.config.experimental.enable_tensor_float_32_execution(tensor_float_32)
 
 
 def _set_keras() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.fakes import descendants, kill, make_spec, start, wait_for_trials
+from support.searching import environment
 
 from experiments.config.folders import SearchFolder
 from experiments.engines.local import LocalWorker
@@ -18,6 +20,7 @@ from experiments.worker.process import DONE, FULL, RETIRED
 
 pytestmark = pytest.mark.usefixtures("before_fork")
 
+ROOT = Path(__file__).parents[2]
 LONGEST_SECONDS = 60.0  # that a test waits for a process
 
 
@@ -98,3 +101,70 @@ def test_a_stopped_worker_ends_with_its_launcher(tmp_path: Path, children: list[
     while not all(map(gone, workers)) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert len(workers) == 2 and all(map(gone, workers))
+
+
+# A user's script without `if __name__ == "__main__"`. It starts a worker in a thread if it is told to.
+SCRIPT = """
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import target
+from experiments.engines.local import LocalWorker
+
+with open("ran", "a") as file:
+    file.write("once ")
+
+
+def begin():
+    worker = LocalWorker(target.report, 0, (Path("said"),), "spawn")
+    while not Path("said").exists():
+        time.sleep(0.01)
+    os.kill(worker.pid, signal.SIGINT)
+    time.sleep(0.2)
+    print(worker.alive(), "alive", end=" ")
+    worker.go()
+    worker.process.join()
+    print(worker.process.exitcode, Path("said").read_text())
+
+
+thread = threading.Thread(target=begin)
+if sys.argv[1:] == ["thread"]:
+    thread.start()
+    thread.join()
+else:
+    begin()
+print(signal.pthread_sigmask(signal.SIG_BLOCK, []), signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+TARGET = """
+import os
+import sys
+
+
+def report(gate, index, file):
+    file.with_suffix(".new").write_text(getattr(sys.modules["__main__"], "__file__", "no script"))
+    file.with_suffix(".new").rename(file)
+    gate.recv()
+    os._exit(81)
+"""
+
+
+@pytest.mark.parametrize("where", ["main", "thread"])
+def test_a_spawned_worker_does_not_run_the_script_of_its_launcher(tmp_path: Path, where: str) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    (tmp_path / "target.py").write_text(TARGET)
+    done = subprocess.run(
+        [sys.executable, "script.py", where],
+        cwd=tmp_path,
+        env=environment(tmp_path) | {"PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        capture_output=True,
+        text=True,
+        timeout=LONGEST_SECONDS,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["True alive 81 no script", "set() True"]
+    assert (tmp_path / "ran").read_text() == "once "

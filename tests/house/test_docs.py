@@ -121,6 +121,8 @@ def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     data, _, task = python("docs/own-data.md")
     exec(compile(data, "docs/own-data.md", "exec"), {})
     (folder / "my_task.py").write_text(task, "utf-8")
+    (study,) = re.findall(r"^```toml\n(.*?)^```", PAGES[OPTIONS], re.DOTALL | re.MULTILINE)
+    (folder / "study.toml").write_text(study, "utf-8")
     return folder
 
 
@@ -136,6 +138,9 @@ def test_every_search_would_begin(recurrent: Recurrent, own_files: Path, line: s
 
 def smaller(words: list[str]) -> list[str]:
     """A search that takes seconds: the same, with few data and small models. Texts are small already."""
+    if "--budget" in words:  # it takes neither --trials nor --time-limit
+        first, last = SMALL[: SMALL.index("--trials")], SMALL[SMALL.index("--depth") : SMALL.index("--time-limit")]
+        return [*words, *FEW, *first, *last, "--budget", "15s"]
     if not words[1].endswith("_lm"):
         return [*words, *FEW, *SMALL]
     return [*words, *([] if "-o" in words else ["-o", "corpus=my.txt"]), *SMALL]

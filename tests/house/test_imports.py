@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 # From left to right: a room may import the rooms to its right, those of one row not each other.
 ROWS = (
     ("experiments.benchmarks",),
-    ("experiments.cli",),
+    ("experiments.cli", "experiments.api"),
     ("experiments.launcher",),
     ("experiments.engines",),
     ("experiments.worker",),

@@ -228,6 +228,7 @@ def recurrent(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     """`recurrent WORDS` in this process, which has the imports; a search that is not refused ends here at once."""
     from experiments.cli import main as cli
     from experiments.launcher.supervise import Supervisor
+    from experiments.system.environment import QUIET
     from tracking import store
 
     def begin(*_: Any) -> None:
@@ -247,7 +248,7 @@ def recurrent(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path / ".cache"))
     monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a process of its own hides it
-    for name, value in {**cli.QUIET, **store.SETTINGS}.items():  # set by the command line: taken back after the test
+    for name, value in {**QUIET, **store.SETTINGS}.items():  # set by the command line: taken back after the test
         monkeypatch.setenv(name, value)
     return call
 

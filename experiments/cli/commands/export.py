@@ -3,15 +3,12 @@
 import argparse
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.cli.parsing import add_prefer, add_tracking_uri, task_options, whole
 from tracking.errors import BadInput
 
 if TYPE_CHECKING:
-    from experiments.tasks.loading.copied import Copy
-    from experiments.tasks.loading.places import Source
     from tracking.choosing import Choice
 
 EXAMPLE = "recurrent export add50 --to best"
@@ -46,25 +43,23 @@ def run(parsed: argparse.Namespace) -> int:
     from rich.text import Text
 
     from experiments.cli.conclusion import style
-    from experiments.launcher.trust import code_to_run
+    from experiments.launcher.export import export_search
     from experiments.system.console import console, say
-    from experiments.system.quiet import quiet
-    from experiments.training.saved import drop_optimizer
-    from experiments.training.scoring import scorer
-    from tracking.export import export
-    from tracking.searches import existing_search, spec_of
-    from tracking.store import resolve, working
+    from tracking.store import resolve
     from tracking.text import format_count, format_number, marks_line, metric_name
 
-    uri = resolve(parsed.tracking_uri)
-    client, search = existing_search(parsed.name, uri)
-    to, spec, choice = Path(parsed.to), spec_of(search), _choice(parsed)
-    warnings: list[str] = []
-    with quiet(), working(uri), TemporaryDirectory() as folder:
-        prepare = _as_logged if parsed.with_optimizer else drop_optimizer
-        copy = code_to_run(client, search, spec, parsed.trust_task, Path(folder))
-        score = scorer(spec, _folders(uri), _given(parsed, spec, copy), copy)
-        card = export(client, uri, search, to, score, prepare, warnings.append, choice)
+    to, warnings = Path(parsed.to), list[str]()
+    card = export_search(
+        parsed.name,
+        resolve(parsed.tracking_uri),
+        to,
+        warnings.append,
+        choice=_choice(parsed),
+        task=parsed.task or "",
+        options=task_options(parsed.options),
+        with_optimizer=parsed.with_optimizer,
+        trust_task=parsed.trust_task,
+    )
     for warning in warnings:
         print(f"recurrent export: {warning}", file=sys.stderr)
     name = metric_name(card["metric"])
@@ -96,24 +91,3 @@ def _choice(parsed: argparse.Namespace) -> "Choice":
     if parsed.trial is not None and given:
         raise BadInput(f"--trial: expected it without {given[0]}, got both: a trial has one model")
     return Choice(parsed.trial, parsed.cell, parsed.max_parameters, parsed.prefer)
-
-
-def _folders(uri: str) -> list[Path]:
-    """Where the search may have had its data: this folder, and that of a store that is a file."""
-    from tracking.store import database
-
-    file = database(uri)
-    return [Path(), *([file.parent] if file else [])]
-
-
-def _given(parsed: argparse.Namespace, spec: dict[str, Any], copy: "Copy | None") -> "list[Source]":
-    """Where the user says that the data are."""
-    if not parsed.task and not parsed.options:
-        return []
-    from experiments.tasks.loading.places import absolute
-
-    return [absolute(parsed.task or spec["task"], {**spec["options"], **task_options(parsed.options)}, copy)]
-
-
-def _as_logged(file: Path) -> None:
-    """Leaves the file as it was logged, with the optimizer."""

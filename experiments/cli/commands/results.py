@@ -19,6 +19,7 @@ FORMS = {
     "csv": "the trials as CSV, with every column",
     "markdown": "the trials as a table of Markdown",
     "latex": "the trials as a table of LaTeX",
+    "spec": "the file of `recurrent search --spec` that repeats it",
 }
 
 
@@ -53,7 +54,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _of_one_search(parsed: argparse.Namespace) -> dict[str, Any]:
     """The options that need the name of a search, by their flags."""
-    names = ("all", "sort", "csv", "markdown", "latex", "prefer")
+    names = ("all", "sort", "csv", "markdown", "latex", "spec", "prefer")
     return {f"--{name}": getattr(parsed, name) for name in names}
 
 
@@ -66,6 +67,9 @@ def _one(parsed: argparse.Namespace, uri: str) -> int:
     from tracking.standing import standing
     from tracking.store import working
 
+    if parsed.spec:
+        print(_spec(parsed.name, uri))
+        return 0
     with working(uri):
         found = results(*existing_search(parsed.name, uri), parsed.prefer)
     trials = sorted_by(found, standing(found), parsed.sort) if parsed.sort else standing(found)
@@ -80,6 +84,18 @@ def _one(parsed: argparse.Namespace, uri: str) -> int:
         if len(trials) > LIMIT and not parsed.all:
             print(f"recurrent results: the first {LIMIT} of {len(trials)} trials; --all has all", file=sys.stderr)
     return 0
+
+
+def _spec(name: str, uri: str) -> str:
+    """The file that repeats a search."""
+    from experiments.cli.main import parser
+    from experiments.cli.spec_file import text
+    from tracking.searches import existing_search, search_name, spec_of
+    from tracking.store import working
+
+    with working(uri):
+        _, search = existing_search(name, uri)
+    return text({**spec_of(search), "name": search_name(search)}, parser()[1]["search"])
 
 
 def _print(screen: Any, found: dict[str, Any], trials: list[dict[str, Any]] | None = None, whole: bool = False) -> None:
@@ -113,9 +129,17 @@ def line(search: Any) -> dict[str, Any]:
         "status": search.info.status,
         "begun": datetime.fromtimestamp(search.info.start_time / 1000).astimezone().isoformat(timespec="seconds"),
         "done": done,
-        "planned": done if done is not None and search.info.status == "FINISHED" else spec.get("trials", done),
+        "planned": done if done is not None and search.info.status == "FINISHED" else _planned(spec, done),
         **_here(search),
     }
+
+
+def _planned(spec: dict[str, Any], done: int | None) -> int | None:
+    """How many trials a search will have; None if they fill its time."""
+    from experiments.config.spec import UNLIMITED
+
+    planned: int | None = spec.get("trials", done)
+    return None if planned == UNLIMITED else planned
 
 
 def _here(search: Any) -> dict[str, Any]:
@@ -178,7 +202,8 @@ def _texts(one: dict[str, Any]) -> list[str]:
     worth = f", {one['verdict']}" if one["verdict"] else ""
     score = f"{metric_name(one['metric'])} {format_number(one['best'])}{worth}"
     begun = one["begun"][:16].replace("T", " ")
-    return [one["search"], title(one["task"]), score, f"{done}/{one['planned']} trials", begun, size, state]
+    planned = "" if one["planned"] is None else f"/{one['planned']}"
+    return [one["search"], title(one["task"]), score, f"{done}{planned} trials", begun, size, state]
 
 
 def show(name: str, uri: str, ended: bool = False) -> int:

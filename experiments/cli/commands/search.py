@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import shlex
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from experiments.cli.commands import results
@@ -11,7 +12,7 @@ from experiments.cli.parsing import PREFER, add_seed, add_tracking_uri, search_n
 from experiments.config.spec import Spec
 from experiments.system.console import console
 from search_spaces import cells
-from tracking.errors import RecurrentError
+from tracking.errors import BadInput, RecurrentError
 
 EXAMPLE = "recurrent search adding -o length=50 --cells lstm,gru --depth 1:2 --trials 6 --workers 2 --name add50"
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(Spec)}
@@ -24,7 +25,8 @@ RESUME = (
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", metavar="TASK", help="a task of `recurrent tasks`, or a file: DATA.npz or TASK.py")
+    text = "a task of `recurrent tasks`, or a file: DATA.npz or TASK.py; may be left out if --spec names it"
+    parser.add_argument("task", nargs="?", metavar="TASK", help=text)
     parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=OPTION)
     _space(parser)
     _recipe(parser)
@@ -37,6 +39,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     text = "name of the search, new in the MLflow store (default: the task and a free number)"
     parser.add_argument("--name", type=search_name, help=text)
     parser.add_argument("--resume", action="store_true", help=RESUME)
+    text = "a file in TOML with these options by their names; what is typed goes before it (default: none)"
+    parser.add_argument("--spec", metavar="FILE", help=text)
     add_tracking_uri(parser)
 
 
@@ -101,6 +105,8 @@ def _choosing(parser: argparse.ArgumentParser) -> None:
 
 def _limits(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--time-limit", "T", "time after which the search stops, like 45m; --resume goes on with it")
+    text = "time that is filled with trials, like 30m, in place of --trials and --time-limit (default: none)"
+    parser.add_argument("--budget", metavar="T", help=text)
     _add(parser, "--target", "SCORE", "the search stops when a candidate's score has reached it")
     text = "time after which one training stops, like 10m; its best epoch counts; without an epoch the trial fails"
     _add(parser, "--trial-time-limit", "T", text)
@@ -118,9 +124,13 @@ def run(parsed: argparse.Namespace) -> int:
     from experiments.launcher.supervise import WorkersDied
     from tracking.store import resolve
 
+    parsed, blamed = _with_file(parsed)
     uri = resolve(parsed.tracking_uri)
-    given = _given(parsed)
-    spec, task = search_spec(parsed.task, task_options(parsed.options), parsed.name, parsed.resume, uri, **given)
+    if not parsed.task:
+        raise BadInput("TASK: expected a task of `recurrent tasks`, or a file DATA.npz or TASK.py, got none")
+    with blamed:
+        options, given = task_options(parsed.options), _given(parsed)
+        spec, task = search_spec(parsed.task, options, parsed.name, parsed.resume, uri, **given)
     launch = Launch(spec, task, parsed.resume, workers(parsed.workers), uri, console(), unnamed=not parsed.name)
     try:
         ended = launch.run()
@@ -158,10 +168,24 @@ def _finals(parsed: argparse.Namespace, spec: Spec, uri: str) -> int:
     return 0
 
 
+def _with_file(typed: argparse.Namespace) -> tuple[argparse.Namespace, AbstractContextManager[None]]:
+    """The command line together with the file of --spec, and a block whose errors name the keys of the file."""
+    if not typed.spec:
+        return typed, nullcontext()
+    from experiments.cli.main import parser
+    from experiments.cli.spec_file import SpecFile
+
+    ours = parser()[1]["search"]
+    file = SpecFile(typed.spec, ours)
+    parsed = ours.parse_args([*file.words(typed), *typed.words[1:]])  # of two equal options the later one counts
+    parsed.words = typed.words
+    return parsed, file.blamed(typed)
+
+
 def _given(parsed: argparse.Namespace) -> dict[str, Any]:
     """The fields of a spec that the command line gives."""
     given = {name: getattr(parsed, name, None) for name in DEFAULTS if name not in ("name", "task", "options")}
-    return given | {"cells": None if parsed.cells is None else parsed.cells.split(",")}
+    return given | {"cells": None if parsed.cells is None else parsed.cells.split(","), "budget": parsed.budget}
 
 
 def _again(parsed: argparse.Namespace, name: str) -> str:

@@ -39,6 +39,11 @@ def run(place: Path, copy: Copy | None = None) -> ModuleType:
     return _last[place, copy]
 
 
+def forget() -> None:
+    """Lets a file be run again that has changed since."""
+    _last.clear()
+
+
 def _run(place: Path, copy: Copy | None) -> ModuleType:
     path = copy.file if copy else place
     # The prefix keeps the module apart from others. Without it a user's queue.py would replace Python's module queue.
