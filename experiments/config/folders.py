@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracking.journal import Journal
+from tracking.journal import Journal, trial_numbers
 from tracking.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class SearchFolder:
         return TrialFolder(self.path / "trials" / f"{number:04d}")
 
     def trials(self) -> list[TrialFolder]:
-        return [TrialFolder(path) for path in sorted(self.path.glob("trials/[0-9]*"), key=lambda path: int(path.name))]
+        return [self.trial(number) for number in trial_numbers(self.path / "trials")]
 
     def begun_by(self, pid: int, session: str) -> bool:
         """True if the worker process `pid` of the launcher `session` has begun a trial."""
