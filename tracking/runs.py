@@ -5,6 +5,7 @@ MLflow takes the same value at the same step and time only once.
 """
 
 import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -124,7 +125,7 @@ class Projection:
             hold: seconds that a trial's epochs may wait for more of them.
             enough: asked before each trial; True leaves the rest to the next call.
         """
-        latest = now() if over else now() - int(1000 * SETTLING_SECONDS)
+        latest = sys.maxsize if over else now() - int(1000 * SETTLING_SECONDS)
         for name, events in self.reader.read():
             trial = self._trial(name)
             self.open += [] if trial in self.open or trial.ended else [trial]
@@ -138,6 +139,8 @@ class Projection:
             self._adopt()
         if not (self.best_is_logged and self.done_is_logged):
             self._send_done_and_best(latest)
+            if over:
+                self._correct_best()
 
     def _send_or_drop(self, trial: _Trial, over: bool, hold: float) -> None:
         try:
@@ -215,7 +218,7 @@ class Projection:
         """Logs how many trials have ended, and the best score so far as a curve over that number.
 
         MLflow shows the value of the highest step, so the steps follow the order of the ends. An end after `latest`
-        waits, since an earlier end may not have been read yet.
+        waits, since an earlier end may not have been read yet. At the end none waits, since a clock may be wrong.
         """
         ready = [(step, end) for step, end in self._improvements() if end[0] <= latest and end not in self.logged]
         metrics = [Metric(f"best/{self.metric}", end[2], end[0], step) for step, end in ready]
@@ -225,6 +228,12 @@ class Projection:
         self.logged |= {end for _, end in ready}
         self.done_is_logged = True
         self.best_is_logged = not self.ends or max(self.ends)[0] <= latest
+
+    def _correct_best(self) -> None:
+        """Logs the best score once more if MLflow shows another. A clock that was set back has changed the order."""
+        key, run_id, found = f"best/{self.metric}", self.parent.info.run_id, self._improvements()
+        if found and self.client.get_run(run_id).data.metrics.get(key) != found[-1][1][2]:
+            self.client.log_batch(run_id, [Metric(key, found[-1][1][2], self.last_end, self.done)])
 
     def _improvements(self) -> list[tuple[int, End]]:
         """(trials ended by then, end) of every trial that was the best when it ended."""
