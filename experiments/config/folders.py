@@ -123,6 +123,10 @@ class SearchFolder:
     def worker_log(self, index: int) -> Path:
         return self.path / "workers" / f"{index}.log"
 
+    def last_words(self, index: int) -> str:
+        """The last line of a worker's log."""
+        return self.worker_log(index).read_text("utf-8", "replace").rstrip().rpartition("\n")[2]
+
     def wait_for_workers(self, seconds: float) -> None:
         """Waits until no worker of an earlier launcher is alive. Raises filelock.Timeout after `seconds` per worker."""
         # A living worker holds its lock. If the lock can be acquired, the worker is dead.

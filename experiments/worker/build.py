@@ -26,7 +26,7 @@ def make_tuner(
         session: names the worker's launcher.
         memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
 
-    Raises BadInput or DataError if the task cannot be made.
+    Raises BadInput or DataError if the task cannot be made, or makes other data than in the launcher.
     """
     import keras_tuner
     import tensorflow as tf
@@ -42,7 +42,7 @@ def make_tuner(
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
     task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, search.code))
-    train, val = load_splits(search, session, task, spec.seed)
+    train, val = load_splits(search, session, task, spec.seed, spec.digest if spec.code else "")
     space = RecurrentSpace(
         **space_arguments(spec, task), **training_arguments(spec, task, len(train[0])), gpus=len(gpus)
     )

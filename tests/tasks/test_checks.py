@@ -117,6 +117,13 @@ WRONG = {
         "    steps = np.int64(5)\n\n    def sample",
         "train: steps: expected an int, got int64",
     ),
+    "floors of NumPy": (
+        "0.25,",
+        "np.float32(0.25),",
+        "got {'no_memory': np.float32(0.25), 'half_memory': 0.5}; float(…) makes one of a number of NumPy",
+    ),
+    "a metric that the record takes for something else": ('"accuracy"', '"epoch"', "and none of epoch, execution, "),
+    "a metric that is too long": ('"accuracy"', '"a" * 201', "metric: expected at most 200 characters and none of "),
     "names": (
         '"no_memory": 0.25',
         '("no", "memory"): 0.25',
