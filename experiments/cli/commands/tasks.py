@@ -25,9 +25,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="one task with its definition and options")
     text = "an option of the task NAME, for its floors and samples"
     parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=text)
-    parser.add_argument(
-        "--show", metavar="N", type=whole(1), help="N samples as text (default: none); with --json as its field samples"
-    )
+    text = "N samples as text, with --json in the field samples (default: none)"
+    parser.add_argument("--show", metavar="N", type=whole(1), help=text)
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
 
 

@@ -27,10 +27,9 @@ def loss(array: np.ndarray, name: str) -> str:
         spread, step = float(column.std()), float(np.abs(column - column.astype(np.float32)).max())
         if spread > NOISE * float(np.abs(column).max()) and step > SHARE * spread:
             which = f"{name}[..., {place}]" if array.ndim > 1 else name
-            return (
-                f"{name}: expected numbers that floats of 32 bits tell apart, got {which} from {column.min():.9g} to"
-                f" {column.max():.9g}, which they change by up to {step:.3g}; save it without its mean, or in other units"
-            )
+            got = f"{which} from {column.min():.9g} to {column.max():.9g}, which they change by up to {step:.3g}"
+            expected = f"{name}: expected numbers that floats of 32 bits tell apart"
+            return f"{expected}, got {got}; save it without its mean, or in other units"
     return ""
 
 
