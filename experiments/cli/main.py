@@ -69,6 +69,8 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         code = _run(words)
     except SystemExit as end:  # of the parser, which has printed a help text, the version, or what is wrong
+        if command != "search" and isinstance(end.__context__, BrokenPipeError):  # Rich raises this for it
+            return 0
         if isinstance(end.code, int):
             end.code = streams.write_out(end.code, command)
         raise

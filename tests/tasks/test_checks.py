@@ -145,6 +145,13 @@ def small(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("what", WRONG)
+def test_an_option_has_the_type_that_its_task_gives_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        GOOD.replace('option(5, "letters", 1)', 'option(5, "letters", 1)\n    rate: float = option(1, "a rate")')
+    )
+    assert find.make(str(tmp_path / "mine.py"), {"rate": "0.5", "length": "3"}).rate == 0.5  # type: ignore[attr-defined]
+
+
 def test_a_task_that_is_wrong(recurrent: Recurrent, small: Path, what: str) -> None:
     old, new, line = WRONG[what]
     assert GOOD.count(old) == 1

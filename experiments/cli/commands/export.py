@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from experiments.cli.parsing import add_tracking_uri, task_options
+from experiments.system.console import console, waiting
 
 if TYPE_CHECKING:
     from experiments.tasks.loading.copied import Copy
@@ -44,7 +45,8 @@ def run(parsed: argparse.Namespace) -> int:
     client, search = existing_search(parsed.name, uri)
     to, spec = Path(parsed.to), spec_of(search)
     warnings: list[str] = []
-    with quiet(), working(uri), TemporaryDirectory() as folder:
+    screen = console()
+    with quiet(), waiting(screen, "loading and scoring the model ..."), working(uri), TemporaryDirectory() as folder:
         prepare = _as_logged if parsed.with_optimizer else drop_optimizer
         copy = code_to_run(client, search, spec, parsed.trust_task, Path(folder))
         score = scorer(spec, _folders(uri), _given(parsed, spec, copy), copy)
