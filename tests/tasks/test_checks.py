@@ -145,13 +145,6 @@ def small(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_an_option_has_the_type_that_its_task_gives_it(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(
-        GOOD.replace('option(5, "letters", 1)', 'option(5, "letters", 1)\n    rate: float = option(1, "a rate")')
-    )
-    assert find.make(str(tmp_path / "mine.py"), {"rate": "0.5", "length": "3"}).rate == 0.5  # type: ignore[attr-defined]
-
-
 def test_a_task_that_is_wrong(recurrent: Recurrent, small: Path, what: str) -> None:
     old, new, line = WRONG[what]
     assert GOOD.count(old) == 1
@@ -228,3 +221,10 @@ def test_what_does_not_fit_into_memory(recurrent: Recurrent, tmp_path: Path) -> 
     assert done.stderr.startswith("recurrent search: expected what fits into memory, got: Unable to allocate")
     done = recurrent("search", "adding", "-o", "length=99999999999", cwd=tmp_path)
     assert "-o length: expected a whole number below 2,147,483,648, got '99999999999'" in done.stderr
+
+
+def test_an_option_has_the_type_that_its_task_gives_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        GOOD.replace('option(5, "letters", 1)', 'option(5, "letters", 1)\n    rate: float = option(1, "a rate")')
+    )
+    assert find.make(str(tmp_path / "mine.py"), {"rate": "0.5", "length": "3"}).rate == 0.5  # type: ignore[attr-defined]
