@@ -41,7 +41,8 @@ def resolve(uri: str | None) -> str:
     A path becomes absolute, since a child process with another current folder would make a second database.
     Raises BadInput for a store that is neither SQLite nor a server.
     """
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
+    if uri is None:  # an empty one is an argument, for example of a script whose variable is not set
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
     check_storable("tracking-uri", uri)
     if uri.startswith(("http://", "https://")):
         return uri

@@ -30,8 +30,8 @@ def parse_name(text: str) -> str:
 def parse_whole(text: str, least: int, below: int = MOST) -> int:
     """A whole number, at least `least` and below `below`. Raises BadInput."""
     if not re.fullmatch(r"-?\d{1,20}", text, re.ASCII) or not least <= int(text) < below:
-        bound = "" if below == MOST_SEED else f" below {below:,}"
-        raise BadInput(f"expected a whole number from {least}{bound}, got {text[:60]!r}")
+        bound = "2^63" if below == MOST_SEED else f"{below:,}"
+        raise BadInput(f"expected a whole number from {least} below {bound}, got {text[:60]!r}")
     return int(text)
 
 

@@ -27,7 +27,7 @@ def run(parsed: argparse.Namespace) -> int:
     from tracking.store import connect, resolve, working
 
     uri = resolve(parsed.tracking_uri)
-    if not parsed.name:
+    if parsed.name is None:
         with working(uri):
             searches = all_searches(connect(uri))
         found = [*filter(None, map(_line_or_warning, searches))]

@@ -31,15 +31,15 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    if parsed.show and not parsed.name:
+    if parsed.show and parsed.name is None:
         raise BadInput("--show: expected NAME with it, got none")
-    if parsed.options and not parsed.name:
+    if parsed.options and parsed.name is None:
         raise BadInput("-o: expected NAME with it, got none")
     options = task_options(parsed.options)
     with redirect_stdout(sys.stderr) if parsed.json else nullcontext():  # what a user's file prints is no JSON
         if parsed.name and parsed.name.endswith(".py"):
             _check(parsed.name, options)
-        listed = entries([parsed.name] if parsed.name else None, options)
+        listed = entries(None if parsed.name is None else [parsed.name], options)
         samples = shown_samples(parsed.name, parsed.show, options) if parsed.show else []
     if parsed.json:
         more = {"samples": samples} if parsed.show else {}
