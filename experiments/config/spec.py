@@ -101,7 +101,10 @@ class Spec:
     def read(cls, folder: SearchFolder) -> "Spec":
         try:
             content = json.loads(folder.spec.read_text("utf-8"))
-            named = {field.name: content[field.name] for field in dataclasses.fields(cls) if field.name in content}
-            return cls(**named)
+            fields = [field for field in dataclasses.fields(cls) if field.name in content]
+            for field in fields:  # somebody may have edited the file
+                if type(field.default) in (int, str, bool) and type(content[field.name]) is not type(field.default):
+                    raise TypeError(f"{field.name} is {content[field.name]!r}")
+            return cls(**{field.name: content[field.name] for field in fields})
         except (ValueError, TypeError) as error:
             raise BadInput(f"{folder.spec}: expected the spec of a search, got a damaged file: {error}") from None
