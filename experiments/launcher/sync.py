@@ -38,8 +38,8 @@ class Sent:
 def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> Sent:
     """Sends a search to MLflow. Runs that were deleted there come back.
 
-    Raises SearchStateError if the search is running, or if the folder has another name than its search. For a search without `task.json` the data are made again. Raises
-    DataError if they are no longer the data of the search.
+    Raises SearchStateError if the search is running, or if the folder has another name than its search. For a search
+    without `task.json` the data are made again. Raises DataError if they are no longer the data of the search.
     """
     # A running launcher holds this lock and sends its search itself.
     # Two senders at the same time could make two runs for one trial.

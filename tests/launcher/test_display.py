@@ -142,3 +142,19 @@ def test_the_display_counts_the_epochs_of_the_execution_that_runs(tmp_path: Path
     assert shown() == "1/10"
     journal.append("epoch", execution=1, epoch=0, metrics={"loss": 0.5, "val_mse": 0.25})
     assert shown() == "2/10"
+
+
+def test_a_narrow_terminal_shows_the_candidates(tmp_path: Path) -> None:
+    (tmp_path / "0000").mkdir()
+    values = {"architecture": "simple_rnn-128+lstm-128", "learning_rate": 0.0125}
+    journal = Journal(tmp_path / "0000" / "journal.jsonl")
+    journal.append("start", session="s", worker=0, parameters=values)
+    journal.append("epoch", execution=0, epoch=1, metrics={"loss": 1.0, "val_mse": 0.123456})
+    screen = Console(file=(drawn := io.StringIO()), width=40, force_terminal=True, color_system=None)
+    screen.print(Display(screen, Progress(tmp_path, "min", 8, 3), "mse", FLOORS, 3, "s", lambda: 61.0).screen())
+    lines = drawn.getvalue().splitlines()
+    assert all(len(line) <= 40 for line in lines)
+    headings = next(place for place, line in enumerate(lines) if line.startswith("trial"))
+    assert lines[headings].split() == ["trial", "candidate", "epoch", "MSE"]
+    shown = " ".join(lines[headings + 1].split()[1:2] + lines[headings + 2].split()[:1]).replace(" ", "")
+    assert shown == "simple_rnn-128+lstm-128" and "0.1235" in lines[headings + 1]
