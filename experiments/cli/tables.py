@@ -3,6 +3,7 @@
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -18,6 +19,7 @@ from tracking.text import (
 )
 
 LIMIT = 12  # the most rows of the leaderboard
+NARROWEST = 75  # a terminal with fewer columns has no room for all that a row needs
 WIDE = 100  # a terminal with this many columns has room for the costs of a candidate
 NARROW_COLUMNS, COLUMNS = 60, 81  # characters that all columns but the first take, without and with the costs
 
@@ -49,9 +51,18 @@ def leaderboard(console: Console, found: dict[str, Any], ranked: list[dict[str, 
 
 
 def show(console: Console, table: Table) -> None:
-    """Prints a table without blanks at the ends of its lines."""
+    """Prints a table without blanks at the ends of its lines.
+
+    In a narrow terminal the table keeps the columns that it needs, and the terminal wraps its lines. Rich would cut the
+    numbers, and leave the architecture out.
+    """
+    width = console.width
+    if width < NARROWEST:
+        needed = Measurement.get(console, console.options.update(max_width=WIDE), table).maximum
+        console.width = max(width, needed)
     with console.capture() as drawn:
         console.print(table)
+    console.width = width
     console.out("\n".join(line.rstrip() for line in drawn.get().splitlines()), highlight=False)
 
 

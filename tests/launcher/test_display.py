@@ -54,6 +54,13 @@ def test_numbers_are_whole_where_an_architecture_is_long() -> None:
     assert not any(len(line) > 80 for line in text.splitlines())
 
 
+def test_a_narrow_terminal_loses_no_number() -> None:
+    text = shown([trial(0, "simple_rnn-128+lstm-128", 0.23456)], width=40)
+    for whole in ("simple_rnn-128", "lstm-128", "0.2346", "0.012", "1,812,345", "0.001234", "2 min 5 s", "0000"):
+        assert whole in text
+    assert "…" not in text
+
+
 def test_costs_are_shown_where_there_is_room() -> None:
     one = [trial(0, "gru-16", 0.1)]
     headings, row = shown(one, width=100).splitlines()[-2:]
