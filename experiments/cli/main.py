@@ -12,6 +12,7 @@ from types import ModuleType
 
 from experiments.cli import commands, streams
 from experiments.cli.parsing import Parser, ShowVersion
+from experiments.launcher.signals import signals
 from experiments.system.imports import set_variables
 from tracking.text import did_you_mean
 
@@ -67,7 +68,8 @@ def main(words: Sequence[str] | None = None) -> int:
     streams.prepare()
     command = words[0] if words else ""
     try:
-        code = _run(words)
+        with signals(_interrupt):  # by default SIGTERM, and SIGHUP of a closing terminal, leave temporary files
+            code = _run(words)
     except SystemExit as end:  # of the parser, which has printed a help text, the version, or what is wrong
         if command != "search" and isinstance(end.__context__, BrokenPipeError):  # Rich raises this for it
             return 0
@@ -82,6 +84,10 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:
         code = _failed(command, error)
     return streams.write_out(code, command)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
 
 
 def _run(words: Sequence[str]) -> int:
