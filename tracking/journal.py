@@ -13,6 +13,7 @@ Times are milliseconds since 1970, MLflow's unit.
 import errno
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,6 +73,14 @@ class Journal:
         return Tail(self.path).read()
 
 
+def trial_numbers(folder: Path) -> list[int]:
+    """The numbers of the trials in a folder, in order. A copy that a user has made, `0003 copy`, is no trial."""
+    names = (path.name for path in folder.glob("[0-9]*"))
+    return sorted(
+        int(name) for name in names if re.fullmatch(r"\d{4,7}", name, re.ASCII) and name == f"{int(name):04d}"
+    )
+
+
 class TrialFolders:
     """Finds the folders of a search's trials as they come: `0000`, `0001`, …
 
@@ -81,7 +90,7 @@ class TrialFolders:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.found = sorted(int(path.name) for path in folder.glob("[0-9]*"))
+        self.found = trial_numbers(folder)
         self.next = self.found[-1] + 1 if self.found else 0
         self.gaps = set(range(self.next)) - set(self.found)
 

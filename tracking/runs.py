@@ -4,6 +4,7 @@ Calling it again changes nothing. A run is found by its tags, every value carrie
 MLflow takes the same value at the same step and time only once.
 """
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -99,7 +100,7 @@ class Projection:
             hold: seconds that a trial's epochs may wait for more of them.
             enough: asked before each trial; True leaves the rest to the next call.
         """
-        latest = now() if over else now() - int(1000 * SETTLING_SECONDS)
+        latest = sys.maxsize if over else now() - int(1000 * SETTLING_SECONDS)
         for name, events in self.reader.read():
             trial = self._trial(name)
             self.open += [] if trial in self.open or trial.ended else [trial]
@@ -113,6 +114,8 @@ class Projection:
             self._adopt()
         if self.curve.waiting or self.curve.points or not self.done_is_logged:
             self._send_summary(latest)
+            if over:
+                self._correct_best()
 
     def _send_or_drop(self, trial: SentTrial, over: bool, hold: float) -> None:
         try:
@@ -210,6 +213,12 @@ class Projection:
             tags = self.marks.tags(points[-1].value if points else None)
             self.client.log_batch(self.parent.info.run_id, [*points, *done], tags=tags)
         self.curve.points, self.done_is_logged = [], True
+
+    def _correct_best(self) -> None:
+        """Logs the best score once more if MLflow shows another. A clock that was set back has changed the order."""
+        key, run_id, best = f"best/{self.metric}", self.parent.info.run_id, self.curve.best()
+        if best and self.client.get_run(run_id).data.metrics.get(key) != best.score:
+            self.client.log_batch(run_id, [Metric(key, best.score, self.last_end, self.done)])
 
     def say_stopped(self, why: str) -> None:
         """Writes why the search has ended."""

@@ -30,6 +30,9 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
+# What a user has set for other work with MLflow, and what would cost us results. A call that returns before its work is
+# done hides that the work has failed. A store that refuses a long value would lose the trial that has it.
+FOREIGN = {"MLFLOW_ENABLE_ASYNC_LOGGING": "false", "MLFLOW_TRUNCATE_LONG_VALUES": "true"}
 
 
 def resolve(uri: str | None) -> str:
@@ -38,7 +41,8 @@ def resolve(uri: str | None) -> str:
     A path becomes absolute, since a child process with another current folder would make a second database.
     Raises BadInput for a store that is neither SQLite nor a server.
     """
-    uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
+    if uri is None:  # an empty one is an argument, for example of a script whose variable is not set
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}mlflow.db"
     check_storable("tracking-uri", uri)
     if uri.startswith(("http://", "https://")):
         return uri
@@ -95,6 +99,7 @@ def connect(uri: str, create: bool = False) -> "MlflowClient":
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    os.environ.update(FOREIGN)
     file = database(uri)
     if file and not create and not file.exists():
         raise StoreError(f"tracking-uri: expected a record, got none at {file}; run `recurrent search` first")

@@ -102,6 +102,11 @@ def _command(file: Path, port: int) -> list[str]:
     return [sys.executable, "-m", "mlflow", "server", *options, *artifacts]
 
 
+def _environment() -> dict[str, str]:
+    """The variables of the server. Those for another server of the user's would give it other pages, or a password."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")} | SETTINGS
+
+
 @contextmanager
 def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a separate group. Ctrl-C does not reach it, and its children end with it.
@@ -114,7 +119,7 @@ def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ | SETTINGS,
+            env=_environment(),
             start_new_session=True,
         )
     try:

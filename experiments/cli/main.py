@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import inspect
-import io
 import os
 import sys
 import traceback
@@ -11,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from experiments.cli import commands
+from experiments.cli import commands, streams
 from experiments.cli.parsing import Parser, ShowVersion
+from experiments.launcher.signals import signals
 from experiments.system.environment import set_environment
 from tracking.text import did_you_mean
 
@@ -58,22 +58,37 @@ def parser() -> tuple[Parser, dict[str, Parser]]:
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0, 1 for a failure, 2 for bad input, 130 after Ctrl-C."""
     words = sys.argv[1:] if words is None else words
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal cannot show is printed as "?"
-            stream.reconfigure(errors="replace")
+    streams.prepare()
+    command = words[0] if words else ""
+    try:
+        with signals(_interrupt):  # by default SIGTERM, and SIGHUP of a closing terminal, leave temporary files
+            code = _run(words)
+    except SystemExit as end:  # of the parser, which has printed a help text, the version, or what is wrong
+        if command != "search" and isinstance(end.__context__, BrokenPipeError):  # Rich raises this for it
+            return 0
+        if isinstance(end.code, int):
+            end.code = streams.write_out(end.code, command)
+        raise
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        streams.drop()
+        code = 0
+    except Exception as error:
+        code = _failed(command, error)
+    return streams.write_out(code, command)
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def _run(words: Sequence[str]) -> int:
+    """Runs one command; returns its exit code."""
     parsed = parse(words)
     parsed.words = words
     set_environment()
-    try:
-        return int(load(parsed.command).run(parsed))
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # nobody reads the output any more, for example after `recurrent results | head`
-        # Python writes the rest of the output when it ends. Without this line that would print an error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
-    except Exception as error:
-        return _failed(parsed.command, error)
+    return int(load(parsed.command).run(parsed))
 
 
 def _failed(command: str, error: Exception) -> int:
@@ -98,9 +113,20 @@ def _line(error: Exception) -> str:
         return str(error).splitlines()[0]
     if line := fault(error):
         return line.splitlines()[0]
+    if isinstance(error, FileNotFoundError) and not error.filename and not _is_somewhere():
+        return "the current folder: expected one that is there, got one that was deleted; change to another one"
     if isinstance(error, OSError) and (error.filename or error.errno in FULL_DISK):
         reason = error.strerror or " ".join(map(str, error.args)) or type(error).__name__
         return f"{error.filename}: {reason}" if error.filename else reason
     if isinstance(error, MemoryError):
         return f"expected what fits into memory, got: {error}"
     return ""
+
+
+def _is_somewhere() -> bool:
+    """False if the current folder was deleted."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True

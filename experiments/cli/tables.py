@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +18,7 @@ from tracking.text import format_amount, format_count, format_number, marks_line
 
 LIMIT = 12  # the most rows of the leaderboard, and the most failed trials that are named
 NARROW = ("architecture", "score", "± sd", "parameters", "learning rate", "epochs", "time", "trial")
+NARROWEST = 75  # a terminal with fewer columns has no room for all that a row needs
 WIDE = 100  # a terminal with this many columns has room for more columns
 LAST = "*"  # marks the last score of a trial that has not completed
 STYLES = {"failed": "red"}  # of scores, by outcome; that of a completed trial follows its verdict, any other is dim
@@ -87,9 +89,18 @@ def _notes(found: dict[str, Any]) -> list[str | Text]:
 
 
 def show(console: Console, table: Table) -> None:
-    """Prints a table without blanks at the ends of its lines."""
+    """Prints a table without blanks at the ends of its lines.
+
+    In a narrow terminal the table keeps the columns that it needs, and the terminal wraps its lines. Rich would cut the
+    numbers, and leave the architecture out.
+    """
+    width = console.width
+    if width < NARROWEST:
+        needed = Measurement.get(console, console.options.update(max_width=WIDE), table).maximum
+        console.width = max(width, needed)
     with console.capture() as drawn:
         console.print(table)
+    console.width = width
     if lines := drawn.get().splitlines():
         console.out("\n".join(line.rstrip() for line in lines), highlight=False)
 

@@ -22,7 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracking.journal import Journal
+from tracking.journal import Journal, trial_numbers
 from tracking.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class SearchFolder:
         return TrialFolder(self.path / "trials" / f"{number:04d}")
 
     def trials(self) -> list[TrialFolder]:
-        return [TrialFolder(path) for path in sorted(self.path.glob("trials/[0-9]*"), key=lambda path: int(path.name))]
+        return [self.trial(number) for number in trial_numbers(self.path / "trials")]
 
     def begun_by(self, pid: int, session: str) -> bool:
         """True if the worker process `pid` of the launcher `session` has begun a trial."""
@@ -129,6 +129,10 @@ class SearchFolder:
 
     def worker_log(self, index: int) -> Path:
         return self.path / "workers" / f"{index}.log"
+
+    def last_words(self, index: int) -> str:
+        """The last line of a worker's log."""
+        return self.worker_log(index).read_text("utf-8", "replace").rstrip().rpartition("\n")[2]
 
     def wait_for_workers(self, seconds: float) -> None:
         """Waits until no worker of an earlier launcher is alive. Raises filelock.Timeout after `seconds` per worker."""

@@ -120,6 +120,11 @@ class Spec:
     @classmethod
     def read(cls, folder: SearchFolder) -> "Spec":
         try:
-            return cls.of(json.loads(folder.spec.read_text("utf-8")))
+            content = json.loads(folder.spec.read_text("utf-8"))
+            for field in dataclasses.fields(cls):  # somebody may have edited the file
+                kind, value = type(field.default), content.get(field.name, field.default)
+                if kind in (int, str, bool) and type(value) is not kind:
+                    raise TypeError(f"{field.name} is {value!r}")
+            return cls.of(content)
         except (ValueError, TypeError) as error:
             raise BadInput(f"{folder.spec}: expected the spec of a search, got a damaged file: {error}") from None

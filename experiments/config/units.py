@@ -21,15 +21,17 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 def parse_name(text: str) -> str:
     """The name of a search. Raises BadInput."""
     if not NAME.fullmatch(text):
-        raise BadInput(f"expected letters, digits, '.', '_' and '-', got {text!r}")
+        expected = "1 to 100 letters, digits, '.', '_' and '-', the first one a letter or a digit"
+        got = repr(text) if len(text) <= 100 else f"{len(text)} characters"
+        raise BadInput(f"expected {expected}, got {got}")
     return text
 
 
 def parse_whole(text: str, least: int, below: int = MOST) -> int:
     """A whole number, at least `least` and below `below`. Raises BadInput."""
     if not re.fullmatch(r"-?\d{1,20}", text, re.ASCII) or not least <= int(text) < below:
-        bound = "" if below == MOST_SEED else f" below {below:,}"
-        raise BadInput(f"expected a whole number from {least}{bound}, got {text[:60]!r}")
+        bound = "2^63" if below == MOST_SEED else f"{below:,}"
+        raise BadInput(f"expected a whole number from {least} below {bound}, got {text[:60]!r}")
     return int(text)
 
 
@@ -40,7 +42,7 @@ def parse_duration(argument: str, text: str) -> float | None:
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", text.lower())
     seconds = sum(float(amount) * UNIT_SECONDS[unit] for amount, unit in parts)
     if "".join(amount + unit for amount, unit in parts) != text.lower() or not 0 < seconds < math.inf:
-        raise BadInput(f"{argument}: expected a duration like 90s, 45m or 1h30m, or none; got {text!r}")
+        raise BadInput(f"{argument}: expected a duration like 90s, 45m or 1h30m, or none; got {text[:60]!r}")
     return seconds
 
 
@@ -49,10 +51,10 @@ def parse_size(argument: str, text: str) -> int | None:
     if text == NONE:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT])(?:I?B)?", text.upper())
-    count = int(float(found[1]) * UNIT_BYTES[found[2]]) if found else 0
-    if count < 1:
-        raise BadInput(f"{argument}: expected a size like 4G or 512M, or none; got {text!r}")
-    return count
+    count = float(found[1]) * UNIT_BYTES[found[2]] if found else 0.0
+    if not 1 <= count < math.inf:
+        raise BadInput(f"{argument}: expected a size like 4G or 512M, or none; got {text[:60]!r}")
+    return int(count)
 
 
 def parse_number(argument: str, text: str) -> float | None:

@@ -11,6 +11,7 @@ Id 0 is the unknown symbol: "c" does not occur in the training text. A vocabular
 tell the model about the test text. Decoding gives "ab\ufffd".
 """
 
+import codecs
 import functools
 import hashlib
 import os
@@ -32,6 +33,7 @@ LIBRARY_SIZE = 2_000_000  # characters
 NOT_LIBRARY = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
 UTF_8 = "utf-8"
 MIN_CHARACTERS = 1_000  # a tenth of fewer is no validation split
+NULS = 4  # more than one in NULS characters is NUL: that is no text
 UNKNOWN = "\ufffd"
 
 
@@ -217,8 +219,11 @@ def _decoded(content: bytes, source: str, encoding: str) -> str:
         raise BadInput(f"encoding: expected {expected}, got {encoding!r}") from None
     except UnicodeError as error:
         place = f"at byte {error.start} of" if isinstance(error, UnicodeDecodeError) else "in"
-        hint = "; -o encoding=latin-1 names another encoding" if encoding == UTF_8 else ""
+        wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        hint = f"; -o encoding={'utf-16' if wide else 'latin-1'} names another encoding" if encoding == UTF_8 else ""
         raise DataError(f"corpus: expected {encoding.upper()} text, got other bytes {place} {source!r}{hint}") from None
+    if NULS * text.count("\0") > len(text):  # the bytes of UTF-16 are characters in UTF-8 and in latin-1, too
+        raise DataError(f"corpus: expected text, got NUL characters in {source!r}; is -o encoding=utf-16 meant?")
     return text
 
 

@@ -10,7 +10,7 @@ from multiprocessing import resource_tracker
 from types import ModuleType
 from typing import Any
 
-from experiments.worker.process import DONE, FULL, RETIRED
+from experiments.worker.process import DONE, FULL, REFUSED, RETIRED
 
 Target = Callable[..., None]
 
@@ -50,6 +50,10 @@ class LocalWorker:
     def failed(self) -> bool:
         """True if it has ended for an unforeseen reason."""
         return self.process.exitcode not in (None, DONE, RETIRED, FULL)
+
+    def refused(self) -> bool:
+        """True if it has failed because the user's task cannot be used. Another process would end in the same way."""
+        return self.process.exitcode == REFUSED
 
     def retired(self) -> bool:
         """True if it has ended after a trial because it used too much memory."""

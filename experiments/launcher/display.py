@@ -14,6 +14,8 @@ from experiments.system.console import say
 from tracking.text import format_count, format_duration, format_number, format_spread, marks_line, metric_name
 from tracking.verdict import Verdict, verdict
 
+NARROW, LEFT_OUT = 70, ("worker", "learning rate")  # what a terminal with fewer columns does not show
+
 
 class Display:
     """Shows a running search.
@@ -109,14 +111,15 @@ class Display:
 
     def _workers(self) -> Table:
         table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0))
-        for heading in ("worker", "trial", "candidate", "learning rate", "epoch", metric_name(self.metric)):
+        everything = ("worker", "trial", "candidate", "learning rate", "epoch", metric_name(self.metric))
+        headings = [one for one in everything if self.console.width >= NARROW or one not in LEFT_OUT]
+        for heading in headings:
             table.add_column(heading, no_wrap=heading != "candidate", overflow="fold")
         for trial in self.progress.running(self.session):
             epoch = f"{min(trial.epoch + 1, self.epochs)}/{self.epochs}"
             rate = format_number(trial.values.get("learning_rate"))
-            table.add_row(
-                str(trial.worker), trial.shown, trial.architecture, rate, epoch, format_number(trial.last_score)
-            )
+            row = str(trial.worker), trial.shown, trial.architecture, rate, epoch, format_number(trial.last_score)
+            table.add_row(*(text for one, text in zip(everything, row, strict=True) if one in headings))
         return table
 
     def _best(self) -> str:

@@ -15,6 +15,7 @@ from experiments.tasks.base import READING, Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.code import checked, keep
 from experiments.tasks.loading.copied import Copy
+from experiments.tasks.loading.npz import OwnData
 from experiments.tasks.loading.places import (
     Source,
     absolute,
@@ -26,7 +27,7 @@ from experiments.tasks.loading.places import (
     whole,
 )
 from search_spaces import cells
-from tracking.errors import BadInput, RecurrentError
+from tracking.errors import BadInput, DataError, RecurrentError
 from tracking.names import names
 from tracking.ranking import preference
 from tracking.storable import check_storable
@@ -63,6 +64,8 @@ def search_spec(
     if before:
         task, options = _going_on(before, task, options, copy)
     made = find.make(task, options, before.reading if before else READING, copy)
+    if not before and isinstance(made, OwnData) and made.doubt:
+        raise DataError(made.doubt)
     named = {key: value for key, value in given.items() if value is not None}
     corpus, values = corpus_in(type(made)), {key: str(value) for key, value in dataclasses.asdict(made).items()}
     task, named["options"] = portable(task, values, corpus)

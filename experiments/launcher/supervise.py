@@ -213,10 +213,11 @@ class Supervisor:
     def _replace(self, place: int, why: str = "") -> None:
         worker = self.workers[place]
         self.useless[place] = 0 if self._has_run(worker) else self.useless.get(place, 0) + 1
-        if self.useless[place] <= USELESS_DEATHS:
+        if self.useless[place] <= USELESS_DEATHS and not worker.refused():
             self._renew(place)
             return
         log = os.path.relpath(self.folder.worker_log(worker.index))
+        why = self.folder.last_words(worker.index) if worker.refused() else why
         self.left_out.add(place)
         if not self._can_do_without():
             self._give_up(why or f"workers end before they can run a trial; {log} says why")

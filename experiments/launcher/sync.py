@@ -4,6 +4,7 @@ import dataclasses
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,8 +41,8 @@ class Sent:
 def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> Sent:
     """Sends a search to MLflow. Runs that were deleted there come back.
 
-    Raises SearchStateError if the search is running. For a search without `task.json` the data are made again. Raises
-    DataError if they are no longer the data of the search.
+    Raises SearchStateError if the search is running, or if the folder has another name than its search. For a search
+    without `task.json` the data are made again. Raises DataError if they are no longer the data of the search.
     """
     # A running launcher holds this lock and sends its search itself.
     # Two senders at the same time could make two runs for one trial.
@@ -49,6 +50,7 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> Sent:
         raise SearchStateError(is_running("NAME", folder.path.name))
     try:
         spec = Spec.read(folder)
+        _check_name(folder, spec)
         described = described_in(folder, spec)
         facts = json.loads(folder.spec.read_text("utf-8"))  # with the versions that ran the search, not ours
         opening = Opening(uri, folder, facts, described, uuid.uuid4().hex, False, warn)
@@ -68,11 +70,21 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> Sent:
         folder.launcher_lock.release()
 
 
+def _check_name(folder: SearchFolder, spec: Spec) -> None:
+    """Raises SearchStateError for a copy of a search beside it. Its journals may be older than those of the search."""
+    if (name := folder.path.name) != spec.name:
+        raise SearchStateError(
+            f"NAME: expected the folder of the search {spec.name!r}, got {folder.path}, a copy of it or its new name;"
+            f" `recurrent rename {name} --new-id` makes it a search of its own,"
+            f" `recurrent rename {spec.name} {name}` ends a rename"
+        )
+
+
 def described_in(folder: SearchFolder, spec: Spec) -> dict[str, Any]:
     """What the folder of a search says of its task and its data."""
-    if folder.task.exists():
+    with suppress(OSError, ValueError):
         return dict(json.loads(folder.task.read_text("utf-8")))
-    # The search is of an early version, or was killed before it began.
+    # The search is of an early version, was killed before it began, or its file is damaged.
     copy = checked(spec.code, folder.code)
     return describe(find.make(*source_of(spec.to_json(), (Path(),), copy=copy), spec.reading, copy))
 

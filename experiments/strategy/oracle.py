@@ -22,7 +22,7 @@ from experiments.strategy.deaths import lost_end
 from experiments.strategy.points import distribution, key
 from experiments.strategy.proposals import Proposals
 from experiments.strategy.pruning import should_prune
-from experiments.strategy.study import open_study, past, tell
+from experiments.strategy.study import check_new, open_study, past, tell
 from tracking.candidates import candidate_in
 from tracking.errors import BadInput
 from tracking.journal import Event
@@ -151,6 +151,7 @@ class StudyOracle(keras_tuner.Oracle):
         trial_folder.path.mkdir(parents=True, exist_ok=True)
         # The lock is taken before the study has the trial. A trial in the study whose lock is free would count as lost.
         trial_folder.lock.acquire()
+        check_new(trial_folder, self.folder)
         known = {parameter.name: distribution(parameter) for parameter in self.proposals.space.space}
         template = optuna.trial.create_trial(
             state=TrialState.RUNNING,

@@ -10,10 +10,11 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.trial import FrozenTrial, TrialState
 
-from experiments.config.folders import SearchFolder, lock
+from experiments.config.folders import SearchFolder, TrialFolder, lock
 from experiments.config.spec import Spec
 from experiments.strategy.allocation import cell_of
 from experiments.strategy.continuations import CONTINUES, Past
+from tracking.errors import SearchStateError
 from tracking.journal import Event, cut_torn_line
 
 NAME = "search"
@@ -67,6 +68,18 @@ def open_study(folder: SearchFolder, direction: str) -> tuple[JournalStorage, op
         load_if_exists=True,
     )
     return opened, study
+
+
+def check_new(trial: TrialFolder, search: SearchFolder) -> None:
+    """Raises SearchStateError if a trial that the study does not have has a journal: the study is lost, or older.
+
+    The trial would be written behind the end of another one, and points that were tried would be tried again.
+    """
+    if trial.journal.events():
+        raise SearchStateError(
+            f"--resume: expected {search.study} with all trials of the search, got one without trial {trial.path.name};"
+            f" bring the file back, or begin a new search"
+        )
 
 
 def past(trial: FrozenTrial, minimize: bool) -> Past:

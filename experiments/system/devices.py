@@ -78,7 +78,7 @@ def _ask() -> tuple[int, str]:
         )
     except subprocess.TimeoutExpired:
         return 0, f"TensorFlow gave no answer within {ANSWER_SECONDS:.0f} s"
-    answer = done.stdout.strip()
+    answer = (done.stdout.strip().splitlines() or [""])[-1]  # a sitecustomize.py of the user's may print, too
     if answer == "no CUDA":
         return 0, "TensorFlow is built without CUDA"
     said = re.findall(r"\] (.*(?:cuda|GPU).*)", done.stderr) or done.stderr.strip().splitlines()[-1:]

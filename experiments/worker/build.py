@@ -31,7 +31,7 @@ def make_tuner(
         session: names the worker's launcher.
         memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
 
-    Raises BadInput or DataError if the task cannot be made.
+    Raises BadInput or DataError if the task cannot be made, or makes other data than in the launcher.
     """
     from experiments.strategy.oracle import StudyOracle
     from experiments.strategy.pruning import pruner
@@ -39,7 +39,7 @@ def make_tuner(
     from experiments.worker.sharing import load_splits
 
     task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, folder.code))
-    train, val = load_splits(folder, session, task, spec.seed)
+    train, val = load_splits(folder, session, task, spec.seed, spec.digest if spec.code else "")
     space, hyperparameters, objective = make_space(spec, task, len(train[0]))
     how = session, pruner(spec.pruner, spec.epochs), spec.allocate, preference(spec.prefer)
     oracle = StudyOracle(folder, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, *how)
@@ -66,7 +66,7 @@ def make_finals_tuner(
     if (plan := Plan.read(search)) is None:
         raise SearchStateError(f"{search.plan}: expected the plan of finals, got none")
     task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, search.code))
-    train, val = load_splits(finals, session, task, spec.seed)
+    train, val = load_splits(finals, session, task, spec.seed, spec.digest if spec.code else "")
     space, hyperparameters, objective = make_space(spec, task, len(train[0]))
     oracle = FinalsOracle(finals, objective, plan, hyperparameters, session)
     return FinalsTuner(oracle, space, spec, task, train, val, index, memory_limit)

@@ -17,6 +17,7 @@ from typing import NoReturn, Protocol
 from experiments.config.folders import FULL_DISK, SearchFolder
 from experiments.config.spec import Spec
 from experiments.system.imports import import_keras
+from tracking.errors import RecurrentError
 
 
 class Tuner(Protocol):
@@ -32,6 +33,7 @@ MakeTuner = Callable[[SearchFolder, Spec, int, str, int | None], Tuner]
 DONE = 81  # there are no more trials
 RETIRED = 82  # the worker used too much memory and has ended after a trial; a new one takes its place
 FULL = 83  # the disk is full
+REFUSED = 84  # the user's task cannot be used; the last line of the log says why
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's mallopt
 
@@ -76,6 +78,9 @@ def _run_trials(begin: Callable[[], Tuner]) -> int:
 
     try:
         begin().search()
+    except RecurrentError as error:
+        print(error)
+        return REFUSED
     except SystemExit as error:
         if error.code != RETIRED:
             raise

@@ -8,6 +8,8 @@ import numpy as np
 
 from experiments.config.folders import SearchFolder
 from experiments.tasks.base import Arrays, Task
+from experiments.tasks.loading.digest import digest_of
+from tracking.errors import DataError
 from tracking.journal import naming
 
 LARGE = 2**26  # bytes; for larger data a file costs less than a copy in every worker
@@ -37,11 +39,22 @@ def stop_sharing(folder: SearchFolder, session: str) -> None:
         folder.data.rmdir()
 
 
-def load_splits(folder: SearchFolder, session: str, task: Task, seed: int) -> tuple[Arrays, Arrays]:
-    """Train and validation arrays: mapped if `share` has written them, else made by the task."""
+def load_splits(folder: SearchFolder, session: str, task: Task, seed: int, digest: str = "") -> tuple[Arrays, Arrays]:
+    """Train and validation arrays: mapped if `share` has written them, else made by the task.
+
+    Args:
+        digest: of the data that the launcher has made; "" for a task that comes with the project. Raises DataError if
+            the task makes others here. Trials of two workers could then not be compared.
+    """
     place = folder.data / session
     if not place.exists():
-        return task.split("train", seed), task.split("val", seed)
+        made = task.split("train", seed), task.split("val", seed)
+        if digest and digest_of(made) != digest:
+            raise DataError(
+                "data: expected the same in every process, got others; does the task depend on something else than the"
+                " generator `rng`, for example on another generator or on the order of a set?"
+            )
+        return made
     # TensorFlow refuses read-only memory. Memory of mode "c", copy on write, stays shared because no worker writes.
     (train_x, train_y), (val_x, val_y) = (
         [np.load(_file(place, split, part), mmap_mode="c") for part in PARTS] for split in SHARED_SPLITS

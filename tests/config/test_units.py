@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from experiments.config.units import parse_duration, parse_number, parse_size
+from experiments.config.units import parse_duration, parse_name, parse_number, parse_size
+from tracking.errors import BadInput
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,18 @@ REFUSED = [
 def test_what_is_none_of_them(read: Callable[[str, str], Any], text: str, expected: str) -> None:
     with pytest.raises(ValueError, match=f"^--limit: expected {expected}, or none; got {re.escape(repr(text))}$"):
         read("--limit", text)
+
+
+@pytest.mark.parametrize("read", [parse_duration, parse_size])
+def test_a_number_without_end_is_refused_in_a_short_line(read: Callable[[str, str], Any]) -> None:
+    with pytest.raises(BadInput) as error:
+        read("--limit", "9" * 400 + ("G" if read is parse_size else "d"))
+    assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize(("name", "got"), [("_x", "'_x'"), ("-x", "'-x'"), ("a b", "'a b'"), ("a" * 101, "101 char")])
+def test_a_name_that_is_refused_is_told_all_that_it_must_be(name: str, got: str) -> None:
+    assert parse_name("a" * 100) == "a" * 100
+    expected = "1 to 100 letters, digits, '.', '_' and '-', the first one a letter or a digit, got "
+    with pytest.raises(BadInput, match=re.escape(expected + got)):
+        parse_name(name)

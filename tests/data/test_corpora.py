@@ -1,6 +1,7 @@
 import doctest
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -165,6 +166,15 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure("empty.txt") == "corpus: expected at least 1,000 characters, got the empty file 'empty.txt'"
     assert failure("mark.txt") == "corpus: expected at least 1,000 characters, got the empty file 'mark.txt'"
     assert failure("short.txt") == "corpus: expected at least 1,000 characters, got 999 in 'short.txt'"
+    for name, encoding in (("marked.txt", "utf-16"), ("wide.txt", "utf-16-le")):
+        Path(name).write_bytes(("é" + TEXT).encode(encoding))
+    Path("ascii.txt").write_bytes(TEXT.encode("utf-16-le"))  # is UTF-8, too
+    assert failure("marked.txt").endswith(" at byte 0 of 'marked.txt'; -o encoding=utf-16 names another encoding")
+    wide = "corpus: expected text, got NUL characters in {!r}; is -o encoding=utf-16 meant?"
+    assert failure("ascii.txt") == wide.format("ascii.txt")
+    with pytest.raises(ValueError, match=re.escape(wide.format("wide.txt"))):
+        corpora.load("wide.txt", "latin-1")
+    assert corpora.load("ascii.txt", "utf-16").text == TEXT
     assert failure("loop").startswith("corpus: expected a readable text file, got 'loop': ")
     assert failure("a\0b") == r"corpus: expected a readable text file, got 'a\x00b': embedded null byte"
 

@@ -157,12 +157,16 @@ def test_killed_while_the_trash_is_emptied(recurrent: Recurrent, two: Path, monk
     assert (rows(two)["all"], rows(two)["all models"]) == (1, 0)
 
 
-@pytest.mark.parametrize(("answer", "gone"), [("y", True), ("", False), ("n", False)])
-def test_it_asks(recurrent: Recurrent, two: Path, monkeypatch: pytest.MonkeyPatch, answer: str, gone: bool) -> None:
+@pytest.mark.parametrize(("answer", "gone"), [("y", True), ("", False), ("n", False), (None, False)])
+def test_it_asks(
+    recurrent: Recurrent, two: Path, monkeypatch: pytest.MonkeyPatch, answer: str | None, gone: bool
+) -> None:
     asked = []
 
     def reply(question: str) -> str:
         asked.append(question)
+        if answer is None:  # Ctrl-D
+            raise EOFError
         return answer
 
     monkeypatch.setattr("builtins.input", reply)
@@ -175,7 +179,7 @@ def test_it_asks(recurrent: Recurrent, two: Path, monkeypatch: pytest.MonkeyPatc
     if gone:
         assert listed(recurrent, two) == ["other"]
     else:
-        assert done.stdout == "nothing was deleted\n"
+        assert done.stdout.lstrip() == "nothing was deleted\n"
         assert sorted(listed(recurrent, two)) == ["old", "other"] and listing(two / "searches") == before
 
 

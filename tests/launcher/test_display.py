@@ -60,6 +60,13 @@ def test_numbers_are_whole_where_an_architecture_is_long() -> None:
     assert not any(len(line) > 80 for line in text.splitlines())
 
 
+def test_a_narrow_terminal_loses_no_number() -> None:
+    text = shown([trial(0, "simple_rnn-128+lstm-128", 0.23456)], width=40)
+    for whole in ("simple_rnn-128", "lstm-128", "0.2346", "0.012", "1,812,345", "0.001234", "2 min 5 s", "0000"):
+        assert whole in text
+    assert "…" not in text
+
+
 def test_costs_are_shown_where_there_is_room() -> None:
     one = [trial(0, "gru-16", 0.1)]
     headings, row = shown(one, width=100).splitlines()[-2:]
@@ -195,3 +202,19 @@ def test_the_display_counts_the_epochs_of_the_execution_that_runs(tmp_path: Path
     assert shown() == "1/10"
     journal.append("epoch", execution=1, epoch=0, metrics={"loss": 0.5, "val_mse": 0.25})
     assert shown() == "2/10"
+
+
+def test_a_narrow_terminal_shows_the_candidates(tmp_path: Path) -> None:
+    (tmp_path / "0000").mkdir()
+    values = {"architecture": "simple_rnn-128+lstm-128", "learning_rate": 0.0125}
+    journal = Journal(tmp_path / "0000" / "journal.jsonl")
+    journal.append("start", session="s", worker=0, parameters=values)
+    journal.append("epoch", execution=0, epoch=1, metrics={"loss": 1.0, "val_mse": 0.123456})
+    screen = Console(file=(drawn := io.StringIO()), width=40, force_terminal=True, color_system=None)
+    screen.print(Display(screen, Progress(tmp_path, "min", 8, 3), "mse", FLOORS, 3, "s", lambda: 61.0).screen())
+    lines = drawn.getvalue().splitlines()
+    assert all(len(line) <= 40 for line in lines)
+    headings = next(place for place, line in enumerate(lines) if line.startswith("trial"))
+    assert lines[headings].split() == ["trial", "candidate", "epoch", "MSE"]
+    shown = " ".join(lines[headings + 1].split()[1:2] + lines[headings + 2].split()[:1]).replace(" ", "")
+    assert shown == "simple_rnn-128+lstm-128" and "0.1235" in lines[headings + 1]

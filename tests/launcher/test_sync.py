@@ -1,11 +1,13 @@
 """The record survives its server: stopped in mid-search and restarted, or away until `recurrent sync`."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow.artifacts import download_artifacts
+from support.once import copied
 from support.searching import IMPATIENT, Recurrent, Searched, begin, events, finished, run, text, wait_until
 from support.servers import WORDS, Servers, curves, ended, in_journals
 
@@ -98,6 +100,7 @@ def test_sync_leaves_a_search_as_it_ended(
     task = make("adding", options)
     found = digest_of([task.split(name, 0) for name in ("train", "val")])
     Spec(name="away", task="adding", options=options, cells=["gru"], digest=found, id="1").write(folder)
+    folder.task.write_text('{"metric": "ms')  # damaged: it is made again
     for event, fields in events:
         folder.journal.append(event, **fields)
     done = recurrent("sync", "away", cwd=tmp_path)
@@ -105,6 +108,24 @@ def test_sync_leaves_a_search_as_it_ended(
     parent = find_search(connect(f"sqlite:///{tmp_path}/mlflow.db"), "away")
     assert parent is not None
     assert (parent.info.status, parent.data.tags["recurrent.stopped"]) == (status, stopped)
+
+
+def test_a_copy_beside_a_search_does_not_undo_it(tmp_path: Path, recurrent: Recurrent, searched: Searched) -> None:
+    """The copy was made while a trial ran. To its journals the trial was interrupted."""
+    project = copied(searched.folder, tmp_path.resolve() / "project")
+    shutil.copytree(project / "searches" / "t", project / "searches" / "t-backup")
+    journal = project / "searches" / "t-backup" / "trials" / "0005" / "journal.jsonl"
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
+    done = recurrent("sync", "t-backup", cwd=project)
+    assert done.returncode == 2
+    expected = "NAME: expected the folder of the search 't', got searches/t-backup, a copy of it or its new name;"
+    assert done.stderr.startswith(f"recurrent sync: {expected} `recurrent rename t-backup --new-id` makes it ")
+    there = Searched(project, "t", searched.done)
+    ends = [run.data.tags["recurrent.outcome"] for run in there.trials()]
+    assert ends == [run.data.tags["recurrent.outcome"] for run in searched.trials()]
+    assert recurrent("rename", "t-backup", "--new-id", cwd=project).returncode == 0
+    assert recurrent("sync", "t-backup", cwd=project).returncode == 0
+    assert len(Searched(project, "t-backup", searched.done).trials()) == 6
 
 
 def test_sync_says_what_the_search_was_run_with_and_refuses_other_data(tmp_path: Path, recurrent: Recurrent) -> None:

@@ -18,6 +18,7 @@ from experiments.launcher.supervise import Supervisor
 from experiments.strategy.deaths import DEATHS, deaths
 from experiments.strategy.oracle import StudyOracle
 from experiments.worker.tuner import SearchTuner
+from tracking.errors import SearchStateError
 from tracking.journal import Journal
 
 pytestmark = pytest.mark.usefixtures("before_fork")
@@ -504,3 +505,13 @@ def test_folders(tmp_path: Path) -> None:
     trial.clear()
     assert sorted(path.name for path in trial.path.iterdir()) == ["journal.jsonl", "model.keras"]
     trial.clear()
+
+
+def test_a_study_that_was_lost_overwrites_no_trial(opened: Opened, tmp_path: Path) -> None:
+    first = opened()
+    finish(first, first.create_trial("worker0"), 0.5)
+    before = events(tmp_path / "trials" / "0000")
+    (tmp_path / "study.journal").unlink()
+    with pytest.raises(SearchStateError, match="study.journal with all trials of the search, got one without trial 0"):
+        opened().create_trial("worker0")
+    assert events(tmp_path / "trials" / "0000") == before

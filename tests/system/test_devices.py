@@ -38,7 +38,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, stdout: str, stderr: str = "", code:
 
 
 def test_cards_that_tensorflow_sees_are_used_whatever_packages_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = answer(monkeypatch, "2\n")
+    asked = answer(monkeypatch, "a word of sitecustomize.py\n2\n")
     assert devices.gpus() == devices.Gpus(2, ("0", "1"))
     assert devices.gpus().line() == "devices: GPU 0, 1"
     assert len(asked) == 1, "the answer is kept"

@@ -122,6 +122,13 @@ WRONG = {
         "    steps = np.int64(5)\n\n    def sample",
         "train: steps: expected an int, got int64",
     ),
+    "floors of NumPy": (
+        "0.25,",
+        "np.float32(0.25),",
+        "got {'no_memory': np.float32(0.25), 'half_memory': 0.5}; float(…) makes one of a number of NumPy",
+    ),
+    "a metric that the record takes for something else": ('"accuracy"', '"epoch"', "and none of epoch, execution, "),
+    "a metric that is too long": ('"accuracy"', '"a" * 201', "metric: expected at most 200 characters and none of "),
     "names": (
         '"no_memory": 0.25',
         '("no", "memory"): 0.25',
@@ -238,3 +245,10 @@ def test_what_does_not_fit_into_memory(recurrent: Recurrent, tmp_path: Path) -> 
     assert done.stderr.startswith("recurrent search: expected what fits into memory, got: Unable to allocate")
     done = recurrent("search", "adding", "-o", "length=99999999999", cwd=tmp_path)
     assert "-o length: expected a whole number below 2,147,483,648, got '99999999999'" in done.stderr
+
+
+def test_an_option_has_the_type_that_its_task_gives_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        GOOD.replace('option(5, "letters", 1)', 'option(5, "letters", 1)\n    rate: float = option(1, "a rate")')
+    )
+    assert find.make(str(tmp_path / "mine.py"), {"rate": "0.5", "length": "3"}).rate == 0.5  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.config.folders import SearchFolder
 from tracking.errors import DataError
 from tracking.journal import Journal, Tail, TrialFolders, cut_torn_line, now
 
@@ -196,6 +197,15 @@ def test_folders_beyond_four_digits_and_none_yet(tmp_path: Path) -> None:
         (tmp_path / "trials" / f"{number:04d}").mkdir(parents=True)
     assert [path.name for path in folders.new()] == ["0000"]
     assert [path.name for path in TrialFolders(tmp_path / "trials").new()] == ["0000", "9999", "10000"]
+
+
+@pytest.mark.parametrize("name", ["0001 copy", "0001.bak", "0001-old", "1", "20260101", "3 notes.txt", "00001"])
+def test_what_a_user_puts_beside_the_trials_is_no_trial(tmp_path: Path, name: str) -> None:
+    search = SearchFolder(tmp_path)
+    for folder in ("0000", "0001", name):
+        (tmp_path / "trials" / folder).mkdir(parents=True)
+    assert [path.name for path in TrialFolders(tmp_path / "trials").new()] == ["0000", "0001"]
+    assert [trial.number for trial in search.trials()] == [0, 1]
 
 
 def test_a_damaged_line_is_named(tmp_path: Path) -> None:

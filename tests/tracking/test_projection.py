@@ -27,6 +27,7 @@ from support.desk import (
     start,
 )
 
+from tracking.journal import now
 from tracking.results import results
 from tracking.runs import Projection
 from tracking.searches import all_trials, find_search
@@ -373,6 +374,32 @@ def test_the_best_trial_may_end_after_one_with_a_higher_number(desk: Desk, at_on
     desk.write("0000", end(0.1, 2_000))
     projection.sync()
     assert desk.refreshed().data.metrics["best/mse"] == 0.1
+
+
+DAY = 24 * 3_600_000  # milliseconds
+
+
+def test_ends_that_a_wrong_clock_has_put_into_the_future_count(desk: Desk) -> None:
+    ahead = now() - START + DAY
+    desk.write("0000", start(ahead), built(ahead), end(0.2, ahead))
+    desk.sync()
+    assert "best/mse" not in desk.refreshed().data.metrics
+    desk.sync(over=True)
+    assert desk.refreshed().data.metrics["best/mse"] == 0.2
+
+
+def test_a_clock_that_was_set_back_hides_no_better_trial(desk: Desk) -> None:
+    """The second launcher's trials seem to have ended before those of the first one."""
+    for number, score in enumerate((0.5, 0.4, 0.3)):
+        desk.write(f"{number:04d}", start(DAY), built(DAY), end(score, DAY + 1_000 * number))
+    desk.sync(over=True)
+    assert desk.refreshed().data.metrics["best/mse"] == 0.3
+    desk.write("0003", start(), built(), end(0.1, 1_000))
+    for _ in range(2):
+        desk.sync(over=True)
+        assert desk.refreshed().data.metrics["best/mse"] == 0.1
+    history = desk.client.get_metric_history(desk.parent.info.run_id, "best/mse")
+    assert len(history) == 5
 
 
 def test_a_higher_score_is_better_where_the_task_says_so(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Metric, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, PERMISSION_DENIED
 from support.desk import CALLS, COMPLETED, FLOORS, SESSION, START, Desk
@@ -37,6 +38,16 @@ def recorded(desk: Desk, client: Any, monkeypatch: pytest.MonkeyPatch) -> Writte
 
     name = desk.parent.data.tags["recurrent.search_id"]
     return Written(Record(desk.uri, name, make, warnings.append), warnings)
+
+
+def test_a_users_variables_hide_no_failure(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
+    monkeypatch.setenv("MLFLOW_TRUNCATE_LONG_VALUES", "false")
+    client, run_id = connect(desk.uri), desk.parent.info.run_id
+    with pytest.raises(MlflowException):
+        client.log_batch(run_id, [Metric("a/name with $", 1.0, START, 0)])
+    client.log_batch(run_id, tags=[RunTag("long", "x" * 10_000)])
+    assert len(client.get_run(run_id).data.tags["long"]) < 10_000
 
 
 def way_out(record: Record) -> str:

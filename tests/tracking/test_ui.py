@@ -19,6 +19,7 @@ from support.searching import Recurrent
 from tracking import ui
 
 ROOT = Path(__file__).parents[2]
+OTHER_SERVER = {"MLFLOW_STATIC_PREFIX": "/mlflow", "MLFLOW_SERVER_ALLOWED_HOSTS": "mlflow.example"}  # a user's own
 PROGRAM = """
 import sys
 from tracking import ui
@@ -44,7 +45,7 @@ def program(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
     arguments = [sys.executable, "-c", PROGRAM, f"sqlite:///{folder}/mlflow.db"]
     here = folder / "elsewhere"
     here.mkdir()
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    env = os.environ | OTHER_SERVER | {"PYTHONPATH": str(ROOT)}
     with subprocess.Popen(arguments, cwd=here, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url, _, server = process.stdout.readline().partition(" ")

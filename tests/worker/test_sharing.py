@@ -9,9 +9,11 @@ from support.searching import Searched, run
 
 from experiments.config.folders import SearchFolder
 from experiments.tasks.adding import Adding
+from experiments.tasks.loading.digest import digest_of
 from experiments.training.batches import Batches, Windows
 from experiments.training.windows import streams
 from experiments.worker import sharing
+from tracking.errors import DataError
 
 TASK = Adding(length=6, train=50, val=10)
 SPLITS = [TASK.split("train", 3), TASK.split("val", 3)]
@@ -27,6 +29,13 @@ def test_small_data_are_not_written(folder: SearchFolder) -> None:
     assert not folder.data.exists()
     for arrays, expected in zip(sharing.load_splits(folder, "one", TASK, 3), SPLITS, strict=True):
         np.testing.assert_array_equal(arrays[0], expected[0])
+
+
+def test_a_task_that_makes_other_data_in_a_worker_is_refused(folder: SearchFolder) -> None:
+    found = sharing.load_splits(folder, "one", TASK, 3, digest_of(SPLITS))
+    np.testing.assert_array_equal(found[0][0], SPLITS[0][0])
+    with pytest.raises(DataError, match="^data: expected the same in every process, got others; "):
+        sharing.load_splits(folder, "one", TASK, 4, digest_of(SPLITS))
 
 
 def test_large_data_are_mapped_and_removed(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,6 +92,7 @@ MAPPED = """
 import sys
 from experiments.launcher import launch
 from experiments.worker import sharing
+from tracking.errors import DataError
 from experiments.cli.main import main
 
 sharing.LARGE = 1

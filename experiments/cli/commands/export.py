@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.cli.parsing import add_prefer, add_tracking_uri, task_options, whole
+from experiments.system.console import console, say, waiting
 from tracking.errors import BadInput
 
 if TYPE_CHECKING:
@@ -44,22 +45,22 @@ def run(parsed: argparse.Namespace) -> int:
 
     from experiments.cli.conclusion import style
     from experiments.launcher.export import export_search
-    from experiments.system.console import console, say
     from tracking.store import resolve
     from tracking.text import format_count, format_number, marks_line, metric_name
 
-    to, warnings = Path(parsed.to), list[str]()
-    card = export_search(
-        parsed.name,
-        resolve(parsed.tracking_uri),
-        to,
-        warnings.append,
-        choice=_choice(parsed),
-        task=parsed.task or "",
-        options=task_options(parsed.options),
-        with_optimizer=parsed.with_optimizer,
-        trust_task=parsed.trust_task,
-    )
+    to, warnings, screen = Path(parsed.to), list[str](), console()
+    with waiting(screen, "loading and scoring the model ..."):
+        card = export_search(
+            parsed.name,
+            resolve(parsed.tracking_uri),
+            to,
+            warnings.append,
+            choice=_choice(parsed),
+            task=parsed.task or "",
+            options=task_options(parsed.options),
+            with_optimizer=parsed.with_optimizer,
+            trust_task=parsed.trust_task,
+        )
     for warning in warnings:
         print(f"recurrent export: {warning}", file=sys.stderr)
     name = metric_name(card["metric"])
@@ -77,7 +78,7 @@ def run(parsed: argparse.Namespace) -> int:
     marks = marks_line(card["floors"], card["solved"], card["direction"])
     print(f"models with less memory, on validation: {marks}")
     if card["verdict"]:
-        say(console(), Text(f"on validation the model is: {card['verdict']}", style(card["verdict"])))
+        say(screen, Text(f"on validation the model is: {card['verdict']}", style(card["verdict"])))
     if "vocabulary" in card["preprocessing"]:
         print(f'next: recurrent sample {to} --prompt "The " --length 200')
     return 0

@@ -40,7 +40,7 @@ def run(parsed: argparse.Namespace) -> int:
     from tracking.store import connect, resolve, working
 
     uri = resolve(parsed.tracking_uri)
-    if parsed.name:
+    if parsed.name is not None:
         return _one(parsed, uri)
     for flag, given in _of_one_search(parsed).items():
         if given:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from experiments.cli.parsing import add_seed, real, whole
+from experiments.system.console import console, waiting
 
 EXAMPLE = 'recurrent sample best --prompt "The " --length 200'
 
@@ -29,7 +30,7 @@ def run(parsed: argparse.Namespace) -> int:
 
     chosen = (parsed.temperature, parsed.top_k, parsed.top_p)
     check(*chosen)
-    with quiet():
+    with quiet(), waiting(console(), "the model writes ..."):
         model, card = load(Path(parsed.folder))
         about = card["preprocessing"]
         more = (*chosen, parsed.seed, bool(about.get("lines")))

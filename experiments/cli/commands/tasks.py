@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import platform
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,25 +25,29 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="one task with its definition and options")
     text = "an option of the task NAME, for its floors and samples"
     parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=text)
-    parser.add_argument("--show", metavar="N", type=whole(1), help="N samples as text (default: none)")
+    text = "N samples as text, with --json in the field samples (default: none)"
+    parser.add_argument("--show", metavar="N", type=whole(1), help=text)
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
 
 
 def run(parsed: argparse.Namespace) -> int:
-    if parsed.show and not parsed.name:
+    if parsed.show and parsed.name is None:
         raise BadInput("--show: expected NAME with it, got none")
-    if parsed.options and not parsed.name:
+    if parsed.options and parsed.name is None:
         raise BadInput("-o: expected NAME with it, got none")
     options = task_options(parsed.options)
-    if parsed.name and parsed.name.endswith(".py"):
-        _check(parsed.name, options)
-    listed = entries([parsed.name] if parsed.name else None, options)
+    with redirect_stdout(sys.stderr) if parsed.json else nullcontext():  # what a user's file prints is no JSON
+        if parsed.name and parsed.name.endswith(".py"):
+            _check(parsed.name, options)
+        listed = entries(None if parsed.name is None else [parsed.name], options)
+        samples = shown_samples(parsed.name, parsed.show, options) if parsed.show else []
     if parsed.json:
-        print(as_json(listed[0] if parsed.name else listed))
+        more = {"samples": samples} if parsed.show else {}
+        print(as_json({**listed[0], **more} if parsed.name else listed))
     else:
         print(_chosen(parsed.name) + page(listed[0]) if parsed.name else table(listed))
-        if parsed.show:
-            print(f"\n{shown_samples(parsed.name, parsed.show, options)}")
+        if samples:
+            print("\n" + "\n\n".join(samples))
     return 0
 
 
@@ -111,8 +116,8 @@ def _definition(task: "Task") -> str:
     return inspect.cleandoc(sys.modules[type(task).__module__].__doc__ or "")
 
 
-def shown_samples(name: str, count: int, options: dict[str, str] | None = None) -> str:
-    """The first training samples of the task, or the first windows of its long sequence."""
+def shown_samples(name: str, count: int, options: dict[str, str] | None = None) -> list[str]:
+    """The first training samples of the task as text, or the first windows of its long sequence."""
     from experiments.tasks.loading import find
     from experiments.training.windows import windows
 
@@ -120,7 +125,7 @@ def shown_samples(name: str, count: int, options: dict[str, str] | None = None) 
     x, y = task.split("train", 0)
     if task.stream:
         x, y = (windows(array[None, : count * task.steps], task.steps) for array in (x, y))
-    return "\n\n".join(task.show(*sample) for sample in zip(x[:count], y[:count], strict=True))
+    return [task.show(*sample) for sample in zip(x[:count], y[:count], strict=True)]
 
 
 def table(listed: list[dict[str, Any]]) -> str:

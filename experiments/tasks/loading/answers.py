@@ -8,6 +8,7 @@ What may be both is refused: many different integers, few different whole floats
 all one-hot, so that they may be (n, classes). `-o kind=` decides then.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,6 +136,17 @@ def _meaning_of_rows(rows: np.ndarray, floats: bool, per_step: bool, kind: str) 
         f"y: expected one-hot rows, each with one 1, got other rows of {_shown(rows)};"
         " -o kind=numbers predicts them as numbers"
     )
+
+
+def numbers_as_strings(y: np.ndarray) -> str:
+    """A line about strings that are most likely numbers to predict; "" for other answers."""
+    if y.dtype.kind != "U" or _are_few(y):
+        return ""
+    with suppress(ValueError):  # other labels
+        numbers = np.unique(y).astype(np.float64)
+        some = f"{len(numbers):,} different strings that are numbers from {numbers.min():g} to {numbers.max():g}"
+        return f"y: expected labels, got {some}; save y.astype(float) to predict numbers, or give -o kind=classes"
+    return ""
 
 
 def _are_few(values: np.ndarray) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.tasks.loading.rounding import loss, short
 from tracking.errors import DataError
 from tracking.storable import check_storable
 
@@ -22,9 +23,13 @@ MAX_FLOAT = np.finfo(np.float32).max  # is taken for infinite: no padding would 
 Split = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # x, y, lengths
 
 
-def read(path: Path) -> dict[str, Split]:
-    """The arrays of the splits train, val and test: x float32 or int32, y of the file unchanged. Raises DataError."""
-    arrays = _load(path)
+def read(path: Path, lost: dict[str, str] | None = None) -> dict[str, Split]:
+    """The arrays of the splits train, val and test: x float32 or int32, y as in the file. Raises DataError.
+
+    Args:
+        lost: gets a line for each array that loses too much in 32 bits, by its name; see rounding.py.
+    """
+    arrays = _load(path, {} if lost is None else lost)
     for name in ("x", "y"):
         if name not in arrays:
             raise DataError(f"{name}: expected an array {name!r} in {path.name}, got {', '.join(arrays) or 'none'}")
@@ -37,13 +42,13 @@ def read(path: Path) -> dict[str, Split]:
     return splits if held_out else _draw_splits(splits["train"])
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
+def _load(path: Path, lost: dict[str, str]) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             unknown = [name for name in file.files if name not in NAMES]
             if unknown:
                 raise DataError(f"{path.name}: expected arrays called {', '.join(NAMES)}, got {unknown[0]!r}")
-            return {name: _array(file, name) for name in file.files}
+            return {name: _array(file, name, lost) for name in file.files}
     except LOAD_ERRORS as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         reason = "a single array" if isinstance(error, TypeError) else reason  # made with numpy.save
@@ -54,7 +59,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         raise
 
 
-def _array(file: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
+def _array(file: "np.lib.npyio.NpzFile", name: str, lost: dict[str, str]) -> np.ndarray:
     words = name.startswith("y")
     try:
         array = file[name]
@@ -68,7 +73,13 @@ def _array(file: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
         raise DataError(f"{name}: expected {expected}, got {getattr(array, 'dtype', 'other bytes')}")
     if array.dtype.kind in "SU":
         return _labels(array, name)
-    return _floats(array, name) if array.dtype.kind == "f" else array
+    if array.dtype.kind == "f":
+        _check_finite(array, name)
+    if array.size and array.ndim and (array.dtype.kind == "f" or words) and (line := loss(array, name)):
+        lost[name] = line
+    if array.dtype.kind != "f":
+        return array
+    return short(array) if words else array.astype(np.float32)
 
 
 def _labels(array: np.ndarray, name: str) -> np.ndarray:
@@ -83,12 +94,11 @@ def _labels(array: np.ndarray, name: str) -> np.ndarray:
     return labels
 
 
-def _floats(array: np.ndarray, name: str) -> np.ndarray:
+def _check_finite(array: np.ndarray, name: str) -> None:
     with np.errstate(over="ignore"):
-        array = array.astype(np.float32)
-    if bad := np.count_nonzero(~(np.abs(array) < MAX_FLOAT)):
+        bad = np.count_nonzero(~(np.abs(array.astype(np.float32)) < MAX_FLOAT))
+    if bad:
         raise DataError(f"{name}: expected finite numbers of 32 bits, got {bad} that are NaN, infinite or too large")
-    return array
 
 
 def _check_split(arrays: dict[str, np.ndarray], suffix: str) -> Split:
@@ -168,3 +178,10 @@ def _draw_splits(data: Split) -> dict[str, Split]:
     first, second = len(order) * 8 // 10, len(order) * 9 // 10
     rows = {"train": order[:first], "val": order[first:second], "test": order[second:]}
     return {name: (x[own], y[own], None if lengths is None else lengths[own]) for name, own in rows.items()}
+
+
+def ids(values: np.ndarray, known: np.ndarray, numbers: np.ndarray, unknown: int) -> np.ndarray:
+    """For each of the values, which are integers from 0, its number if it is one of `known`, else `unknown`; int32."""
+    table = np.full(1 + max(int(values.max(initial=0)), int(known.max(initial=0))), unknown, np.int32)
+    table[known] = numbers
+    return np.asarray(table[values])

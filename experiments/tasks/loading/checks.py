@@ -18,6 +18,8 @@ from tracking.storable import check_storable
 ROOT, PACKAGES = Path(__file__).parents[3], ("experiments", "search_spaces", "tracking")
 FLOOR = r"[\w :-][\w .:-]{0,199}"  # MLflow takes no other names
 METRIC = r"[A-Za-z0-9_]+"  # the name becomes a part of MLflow's metric names
+LONGEST = 200  # characters of it; MLflow takes 250 in all
+TAKEN = ("epoch", "execution", "model_score")  # `best/epoch` and the others are no scores
 
 
 def check_class(task_type: type[Task], file: str) -> None:
@@ -43,6 +45,9 @@ def check_class(task_type: type[Task], file: str) -> None:
         value = getattr(task_type, name, None)
         if not fits(value):
             raise DataError(f"{file}: {name}: expected {expected}, got {value!r}")
+    if len(task_type.metric) > LONGEST or task_type.metric in TAKEN:
+        expected = f"at most {LONGEST} characters and none of {', '.join(TAKEN)}"
+        raise DataError(f"{file}: metric: expected {expected}, got {task_type.metric[:60]!r}")
     for name in ("outputs", "floors", *(() if task_type.split is not Task.split else ("sample",))):
         if getattr(task_type, name) is getattr(Task, name):
             raise DataError(f"{file}: expected {name} in class {task_type.__name__}, got none")
@@ -88,7 +93,8 @@ def check_floors(floors: Any, file: str) -> None:
     valid = isinstance(floors, dict) and all(isinstance(name, str) for name in floors)
     valid = valid and all(isinstance(value, int | float) for value in floors.values())
     if not valid or not all(math.isfinite(value) for value in floors.values()):
-        raise DataError(f"{file}: floors: expected names with finite numbers, got {floors!r}")
+        hint = "; float(…) makes one of a number of NumPy" if "np." in repr(floors) else ""
+        raise DataError(f"{file}: floors: expected names with finite numbers, got {floors!r}{hint}")
     if bad := [name for name in floors if not re.fullmatch(FLOOR, name, re.ASCII)]:
         raise DataError(f"{file}: floors: expected names of letters, digits, '_', '.', '-', ':', ' ', got {bad[0]!r}")
 
@@ -136,7 +142,9 @@ def _check_values(name: str, array: np.ndarray, least: int, below: int | None) -
     """Expects integers from `least` to `below` - 1; finite floats if `below` is None."""
     if array.dtype.kind not in ("f" if below is None else "iu"):
         raise DataError(f"{name}: expected {'floats' if below is None else 'integers'}, got {array.dtype}")
-    if below is None and not np.isfinite(array).all():
-        raise DataError(f"{name}: expected finite numbers, got NaN or infinite ones")
+    with np.errstate(over="ignore"):
+        finite = below is not None or np.isfinite(array.astype(np.float32)).all()
+    if not finite:
+        raise DataError(f"{name}: expected finite numbers, got NaN, infinite ones or some too large for 32 bits")
     if below is not None and not least <= array.min() <= array.max() < below:
         raise DataError(f"{name}: expected {least} to {below - 1}, got {array.min()} to {array.max()}")

@@ -89,7 +89,12 @@ def make(name: str, options: dict[str, str], reading: int = READING, copy: Copy 
         if key not in fields:
             known = sorted(fields)
             raise BadInput(f"-o: expected one of {', '.join(known)}, got {key!r}{did_you_mean(key, known)}")
-    return task_type(**{key: _convert(key, text, type(fields[key].default)) for key, text in options.items()})
+    return task_type(**{key: _convert(key, text, _type(fields[key])) for key, text in options.items()})
+
+
+def _type(field: "dataclasses.Field[Any]") -> type:
+    """The type of an option's values. `rate: float = option(1, …)` takes 0.5, too."""
+    return float if field.type in (float, "float") else type(field.default)
 
 
 def _read_as(reading: int, task_type: type[Task]) -> type[Task]:

@@ -6,6 +6,7 @@ the copies of the same neighbours in front of everything, since the user's folde
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -53,7 +54,7 @@ def _run(place: Path, copy: Copy | None) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[module.__name__] = module  # @dataclass looks for the module of its class there
     _forget(place.parent, path.parent.absolute())
-    with _from_copy(copy, place) if copy else _beside(place.parent):
+    with _here(), _from_copy(copy, place) if copy else _beside(place.parent):
         try:
             spec.loader.exec_module(module)
             for name in copy.modules if copy else ():  # the task may import it later, when it is asked for data
@@ -76,13 +77,24 @@ def _forget(*folders: Path) -> None:
 
 
 @contextmanager
+def _here() -> Iterator[None]:
+    """Goes back to the current folder at the end. A user's file may change it to find its data."""
+    folder = os.getcwd()
+    try:
+        yield
+    finally:
+        os.chdir(folder)
+
+
+@contextmanager
 def _beside(folder: Path) -> Iterator[None]:
     """Lets a user's file import its neighbours. What Python and installed packages have of the same name goes first."""
     sys.path.append(str(folder))
     try:
         yield
     finally:
-        sys.path.remove(str(folder))
+        with suppress(ValueError):  # the user's file may have changed the path
+            sys.path.remove(str(folder))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ import numpy as np
 
 from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, Task, option
 from experiments.tasks.loading import answers, description, memoryless
-from experiments.tasks.loading.arrays import SUFFIXES, Split, read
+from experiments.tasks.loading.arrays import SUFFIXES, Split, ids, read
 from tracking.errors import BadInput, DataError
 
 UNKNOWN = "?"  # where a sample is shown: a token or a class that the training split lacks
@@ -41,6 +41,7 @@ class OwnData(Task):
     """
 
     splits: ClassVar[dict[str, Split]]
+    lost: ClassVar[dict[str, str]]  # what 32 bits take from the arrays of the file, in lines
     file: ClassVar[str]
     knob: ClassVar[str] = "train"
     finite_data: ClassVar[str] = "a file has only so many samples"
@@ -58,14 +59,10 @@ class OwnData(Task):
         if self.reading == 1 and self.kind != "auto":
             raise BadInput(f"kind: expected auto for a search of an earlier version, got {self.kind!r}")
         classes = self._answers.classes
-        facts = {
-            "metric": "accuracy" if classes else "mse",
-            "direction": "max" if classes else "min",
-            "loss": "categorical" if classes else "mse",
-            "per_step": self._answers.per_step,
-        }
-        for name, value in facts.items():
+        facts = ("accuracy", "max", "categorical") if classes else ("mse", "min", "mse")
+        for name, value in zip(("metric", "direction", "loss"), facts, strict=True):
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "per_step", self._answers.per_step)
         if self.reading > 1 and classes:
             self._check_classes()
 
@@ -206,7 +203,14 @@ class OwnData(Task):
         sizes = ", ".join(f"{len(self._used(name)[0])} {name}" for name in SPLITS)
         missing = ", ".join(self._missing()) if self.reading > 1 else ""
         parts = [f"{self.file}: {goal}", f"x: {x}", f"y: {self._about_answers()}", f"samples: {sizes}"]
-        return "; ".join([*parts, *([f"not in train: {missing}"] if missing else [])])
+        parts += [f"not in train: {missing}"] if missing else []
+        return "; ".join([*parts, *filter(None, [self.doubt])])
+
+    @property
+    def doubt(self) -> str:
+        """A line about data that are most likely not meant as they were read; "" if there is no doubt."""
+        lost = next((line for name, line in self.lost.items() if name[0] == "x" or self.loss == "mse"), "")
+        return lost or (answers.numbers_as_strings(self.splits["train"][1]) if self.kind == "auto" else "")
 
     def _about_answers(self) -> str:
         if self.loss == "mse":
@@ -240,11 +244,6 @@ def task(name: str) -> type[OwnData]:
 @functools.lru_cache(maxsize=2)
 def _task(path: Path, modified: int, size: int) -> type[OwnData]:
     """`modified` (ns) and `size` (bytes) are part of the cache's key only."""
-    return type("OwnData", (OwnData,), {"splits": read(path), "file": path.name, "__doc__": OwnData.__doc__})
-
-
-def ids(values: np.ndarray, known: np.ndarray, numbers: np.ndarray, unknown: int) -> np.ndarray:
-    """For each of the values, which are integers from 0, its number if it is one of `known`, else `unknown`; int32."""
-    table = np.full(1 + max(int(values.max(initial=0)), int(known.max(initial=0))), unknown, np.int32)
-    table[known] = numbers
-    return np.asarray(table[values])
+    lost: dict[str, str] = {}
+    about = {"splits": read(path, lost), "lost": lost, "file": path.name, "__doc__": OwnData.__doc__}
+    return type("OwnData", (OwnData,), about)

@@ -201,3 +201,24 @@ def test_a_task_with_other_options(recurrent: Recurrent, tmp_path: Path) -> None
     assert json.loads(shown.stdout)["options"]["length"]["default"] == 5
     refused = recurrent("tasks", "-o", "length=5", cwd=tmp_path)
     assert (refused.returncode, refused.stderr) == (2, "recurrent tasks: -o: expected NAME with it, got none\n")
+
+
+@pytest.mark.parametrize("kind", ["auto", "classes"])
+def test_numbers_that_were_saved_as_strings(recurrent: Recurrent, tmp_path: Path, kind: str) -> None:
+    """As from a table that was read without types."""
+    np.savez(tmp_path / "d.npz", x=X, y=np.array([f"{value:.4f}" for value in RNG.normal(size=N)]))
+    if kind == "classes":
+        with pytest.raises(NotRefused):
+            recurrent("search", "d.npz", "-o", "kind=classes", cwd=tmp_path)
+        return
+    done = recurrent("search", "d.npz", cwd=tmp_path)
+    line = "recurrent search: y: expected labels, got 80 different strings that are numbers from "
+    assert done.returncode == 2 and done.stderr.startswith(line)
+    assert done.stderr.endswith("save y.astype(float) to predict numbers, or give -o kind=classes\n")
+
+
+@pytest.mark.parametrize("labels", [["1", "2", "10"], [f"word {number}" for number in range(N)]])
+def test_strings_that_are_labels(recurrent: Recurrent, tmp_path: Path, labels: list[str]) -> None:
+    np.savez(tmp_path / "d.npz", x=X, y=np.resize(labels, N))
+    with pytest.raises(NotRefused):
+        recurrent("search", "d.npz", cwd=tmp_path)

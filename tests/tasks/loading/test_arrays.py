@@ -13,6 +13,7 @@ from support.searching import Recurrent, Searched, listing, run
 
 from experiments.tasks import base
 from experiments.tasks.loading import find
+from experiments.tasks.loading.rounding import loss
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 6, 3)).astype(np.float32)
@@ -307,6 +308,50 @@ def test_many_classes_need_little_memory(tmp_path: Path) -> None:
 def place(y: np.ndarray) -> np.ndarray:
     """Sequences of one step, in which each class has a place of its own."""
     return np.stack([y % 50, y // 50], axis=-1).astype(np.float32)[:, None]
+
+
+NOW = 1.7e9 + np.arange(100.0)  # times in seconds since 1970; in 32 bits there is a number every 128 seconds
+BIG = 2**24 + np.arange(100.0) % 4  # labels, of which only every other one is a number in 32 bits
+
+
+@pytest.mark.parametrize(
+    ("arrays", "which"),
+    [
+        ({"x": np.dstack([X[..., 0], X[..., 1] * 0 + NOW[:, None]]), "y": Y}, "x[..., 1]"),
+        ({"x": X, "y": NOW + 0.5}, "y"),
+        ({"x": X, "y": NOW.astype(int)}, "y"),
+    ],
+)
+def test_numbers_that_are_one_in_32_bits_are_refused(
+    recurrent: Recurrent, tmp_path: Path, arrays: dict[str, Any], which: str
+) -> None:
+    np.savez(tmp_path / "d.npz", **arrays)
+    kind = "kind=numbers" if which == "y" else "kind=auto"
+    line = f"{which[0]}: expected numbers that floats of 32 bits tell apart, got {which} from 1.7e+09 to 1.7000001e+09,"
+    assert refused(recurrent, tmp_path, "d.npz", "-o", kind).startswith(line)
+    done = recurrent("tasks", "d.npz", "-o", kind, cwd=tmp_path)
+    assert done.returncode == 0 and line in done.stdout, "a search of an earlier version is read, and says so"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        (RNG.normal(size=100), True),
+        (1e6 + RNG.normal(size=100), False),  # steps of 1/16
+        (1e6 + 100 * RNG.normal(size=100), True),
+        (1e30 * RNG.normal(size=100), True),
+        (0.1 + 1e-17 * RNG.normal(size=100), True),  # one number, apart from the errors of sums
+        (np.full(100, 0.1), True),
+    ],
+)
+def test_what_32_bits_tell_apart(numbers: np.ndarray, told: bool) -> None:
+    assert (loss(numbers, "y") == "") is told
+    assert loss(numbers.astype(np.float32), "y") == "", "nothing is lost that was not there"
+
+
+def test_labels_that_are_one_in_32_bits_stay_apart(tmp_path: Path) -> None:
+    task = made(tmp_path, {"kind": "classes"}, x=X, y=BIG)
+    assert task.preprocessing()["classes"] == [2**24 + label for label in range(4)]
 
 
 def test_a_search_over_sequences_of_any_length(tmp_path: Path) -> None:
