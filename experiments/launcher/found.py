@@ -91,9 +91,17 @@ class Found:
 
         texts = {key: option_text(f"options {key}", value) for key, value in (options or {}).items()}
         place = "" if task is None else os.fspath(task)
-        more = {"with_optimizer": with_optimizer, "trust_task": trust_task}
         with by_arguments(), environment(), keras_kept():
-            return export_search(self.name, self.uri, Path(to), warnings.warn, task=place, options=texts, **more)
+            return export_search(
+                self.name,
+                self.uri,
+                Path(to),
+                warnings.warn,
+                task=place,
+                options=texts,
+                with_optimizer=with_optimizer,
+                trust_task=trust_task,
+            )
 
     def __repr__(self) -> str:
         best, metric = self.best, metric_name(self.results["metric"])

@@ -7,7 +7,7 @@ import pytest
 from mlflow.entities import Run
 from test_models import CARD, Shelf
 
-from tracking.models import final_model, log_best, log_final, logged_model, remove_models, rename_models
+from tracking.models import Wanted, final_model, log_final, logged_models, remove_models, rename_models
 from tracking.searches import child_tags
 
 FINAL: dict[str, Any] = {**CARD, "trial": "0003", "final": {"seed": 2}}
@@ -31,21 +31,21 @@ def test_there_is_one_of_each(shelf: Shelf) -> None:
     first, second = final_runs(shelf)
     assert final_model(shelf.client, shelf.parent) is None
     for _ in range(2):
-        log_best(shelf.client, shelf.parent, trial, shelf.keras, CARD)
-        log_final(shelf.client, shelf.parent, first, shelf.keras, FINAL)
-    log_final(shelf.client, shelf.parent, second, shelf.keras, FINAL)
-    log_best(shelf.client, shelf.parent, other, shelf.keras, CARD)
+        shelf.log(trial)
+        log_final(shelf.client, shelf.parent, Wanted(first, shelf.keras, FINAL))
+    log_final(shelf.client, shelf.parent, Wanted(second, shelf.keras, FINAL))
+    shelf.log(other)
     models = shelf.client.search_logged_models([shelf.parent.info.experiment_id])
     assert {model.source_run_id for model in models} == {other, second}
-    best, final = logged_model(shelf.client, shelf.parent), final_model(shelf.client, shelf.parent)
-    assert best is not None and best.source_run_id == other
+    best, final = logged_models(shelf.client, shelf.parent), final_model(shelf.client, shelf.parent)
+    assert [*best] == [other]
     assert final is not None and final.source_run_id == second and final.tags["recurrent.final"] == "2"
 
 
 @pytest.fixture
 def both(shelf: Shelf) -> Shelf:
-    log_best(shelf.client, shelf.parent, shelf.new_runs()[0], shelf.keras, CARD)
-    log_final(shelf.client, shelf.parent, final_runs(shelf)[0], shelf.keras, FINAL)
+    shelf.log(shelf.new_runs()[0])
+    log_final(shelf.client, shelf.parent, Wanted(final_runs(shelf)[0], shelf.keras, FINAL))
     return shelf
 
 
