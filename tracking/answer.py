@@ -105,8 +105,9 @@ def _measured(found: dict[str, Any], trial: Trial) -> str:
         over = f" over {len(trial['executions'])} seeds"
         spread = "" if trial["spread"] is None else f" ± {format_spread(trial['spread'])}{over}"
         return f"{name} {format_number(trial['score'])}{spread}"
-    count = len(finalist["test"])
-    mean, over = f"test {name} {format_number(finalist['mean'])}", f"over {count} fresh seed{'s' * (count > 1)}"
+    count, failed = len(finalist["test"]), finalist["failed"]
+    over = f"over {count} fresh seed{'s' * (count > 1)}{f' ({failed} more failed)' if failed else ''}"
+    mean = f"test {name} {format_number(finalist['mean'])}"
     if finalist["low"] is None:  # one seed has no interval
         return f"{mean} {over}"
     return f"{mean}, 95 % interval {' to '.join(format_number(finalist[end]) for end in ('low', 'high'))} {over}"
@@ -128,7 +129,7 @@ def _worth(found: dict[str, Any], trial: Trial, judged: Verdict | None) -> str:
     mark = f"{format_number(found['solved'])} or better" if solved else format_number(found["floors"][judged.floor])
     if finalist is None or finalist["solved"] is None:
         return f", {judged} ({mark})"
-    count = len(finalist["test"])
+    count = len(finalist["test"]) + finalist["failed"]
     return f", {judged} ({mark}){'' if solved else ', solved'} by {round(finalist['solved'] * count)} of {count}"
 
 
