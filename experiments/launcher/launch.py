@@ -53,7 +53,7 @@ class Launch:
         tracked, make_record: for measurements of what tracking costs.
         unnamed: the name of the spec is a free one. If somebody else takes it first, the search gets the next one.
         began: when the work for this call began, in seconds since 1970. None: when this process began.
-        on_trial: called with each trial that has ended. An error that it raises ends the search.
+        tell: is called with the trials that have just ended. An error that it raises ends the search.
     """
 
     spec: Spec
@@ -66,7 +66,7 @@ class Launch:
     make_record: "Callable[..., Record]" = make_record
     unnamed: bool = False
     began: float | None = None
-    on_trial: Callable[[TrialState], None] | None = None
+    tell: Callable[[list[TrialState]], None] = lambda ended: None
 
     def __post_init__(self) -> None:
         self.folder = SearchFolder(SEARCHES / self.spec.name)
@@ -155,7 +155,7 @@ class Launch:
             ended = display.tick()
             parts.models.drop(ended)
             parts.forecast.take(ended)
-            self._tell(ended)
+            self.tell(ended)
 
         try:
             screen = self.console, parts.progress, self.task.metric, described["floors"], spec.epochs, self.session
@@ -169,15 +169,6 @@ class Launch:
             self.sent = parts.supervisor.sent
             stop_sharing(self.folder, self.session)
         return ended if ended != "done" else _all_done(parts.progress, spec.trials)
-
-    def _tell(self, ended: list[TrialState]) -> None:
-        """Calls `on_trial`, unless it has failed before: the search is ending then."""
-        if (told := self.on_trial) is None:
-            return
-        self.on_trial = None
-        for trial in ended:
-            told(trial)
-        self.on_trial = told
 
     def _parts(self, steps: int, described: dict[str, Any], seconds: float, new: bool) -> "Parts":
         """What runs the search; the arguments are those of `_search`."""
