@@ -22,7 +22,7 @@ from experiments.launcher.forecast import Forecast
 from experiments.launcher.limits import Watch, limits
 from experiments.launcher.models import Models
 from experiments.launcher.opening import Opening, make_record
-from experiments.launcher.progress import Progress, TrialState
+from experiments.launcher.progress import Progress, TrialState, all_done
 from experiments.launcher.rehearsal import rehearse, with_code
 from experiments.launcher.settings import free_name
 from experiments.launcher.supervise import NO_SPACE, Supervisor
@@ -168,7 +168,7 @@ class Launch:
         finally:
             self.sent = parts.supervisor.sent
             stop_sharing(self.folder, self.session)
-        return ended if ended != "done" else _all_done(parts.progress, spec.trials)
+        return ended if ended != "done" else all_done(parts.progress, spec.trials)
 
     def _parts(self, steps: int, described: dict[str, Any], seconds: float, new: bool) -> "Parts":
         """What runs the search; the arguments are those of `_search`."""
@@ -226,10 +226,3 @@ class Parts:
     forecast: Forecast
     supervisor: Supervisor
     opening: Opening
-
-
-def _all_done(progress: Progress, trials: int) -> str:
-    more = len(progress.continuing())
-    done = progress.done() - more
-    text = f"all {done} trials are done" if done >= trials else f"the space has no more than {done} models"
-    return f"{text}, and {more} pruned {'one was' if more == 1 else 'ones were'} continued" if more else text
