@@ -75,7 +75,7 @@ def search(
         spec, made = settings.search_spec(os.fspath(task), texts, name, resume, uri, **fields_of(more))
         count, screen = settings.workers(str(workers)), console(quiet=not show)
         tell = _teller(on_trial)
-        launch = Launch(spec, made, resume, count, uri, screen, unnamed=name is None, began=began, on_trial=tell)
+        launch = Launch(spec, made, resume, count, uri, screen, unnamed=name is None, began=began, tell=tell)
         try:
             ended = launch.run()
         except WorkersDied as error:
@@ -97,14 +97,18 @@ def open_search(name: str, *, tracking_uri: str | None = None) -> Found:
     return found
 
 
-def _teller(on_trial: Callable[[dict[str, Any]], object] | None) -> Callable[[TrialState], None] | None:
-    """What the launcher calls with each trial that has ended."""
+def _teller(on_trial: Callable[[dict[str, Any]], object] | None) -> Callable[[list[TrialState]], None]:
+    """What the launcher calls with the trials that have just ended. After an error `on_trial` is not called again."""
+    callbacks = [] if on_trial is None else [on_trial]
 
-    def tell(trial: TrialState) -> None:
-        if on_trial is not None:
-            on_trial(_told(trial))
+    def tell(ended: list[TrialState]) -> None:
+        for trial in ended:
+            for callback in callbacks[:]:
+                callbacks.clear()  # the launcher looks at the trials once more while an error ends the search
+                callback(_told(trial))
+                callbacks.append(callback)
 
-    return tell if on_trial is not None else None
+    return tell
 
 
 def _told(trial: TrialState) -> dict[str, Any]:

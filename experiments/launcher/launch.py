@@ -22,7 +22,7 @@ from experiments.launcher.forecast import Forecast
 from experiments.launcher.limits import Watch, limits
 from experiments.launcher.models import Models
 from experiments.launcher.opening import Opening, make_record
-from experiments.launcher.progress import Progress, TrialState
+from experiments.launcher.progress import Progress, TrialState, all_done
 from experiments.launcher.rehearsal import rehearse, with_code
 from experiments.launcher.reporting import report_at_end
 from experiments.launcher.settings import free_name
@@ -55,7 +55,7 @@ class Launch:
         tracked, make_record: for measurements of what tracking costs.
         unnamed: the name of the spec is a free one. If somebody else takes it first, the search gets the next one.
         began: when the work for this call began, in seconds since 1970. None: when this process began.
-        on_trial: called with each trial that has ended. An error that it raises ends the search.
+        tell: is called with the trials that have just ended. An error that it raises ends the search.
     """
 
     spec: Spec
@@ -68,7 +68,7 @@ class Launch:
     make_record: "Callable[..., Record]" = make_record
     unnamed: bool = False
     began: float | None = None
-    on_trial: Callable[[TrialState], None] | None = None
+    tell: Callable[[list[TrialState]], None] = lambda ended: None
 
     def __post_init__(self) -> None:
         self.folder = SearchFolder(SEARCHES / self.spec.name)
@@ -160,7 +160,7 @@ class Launch:
             ended = display.tick()
             parts.models.drop(ended)
             parts.forecast.take(ended)
-            self._tell(ended)
+            self.tell(ended)
 
         try:
             marks = described["floors"], described["solved"]
@@ -174,16 +174,7 @@ class Launch:
         finally:
             self.sent = parts.supervisor.sent
             stop_sharing(self.folder, self.session)
-        return ended if ended != "done" else _all_done(parts.progress, spec.trials)
-
-    def _tell(self, ended: list[TrialState]) -> None:
-        """Calls `on_trial`, unless it has failed before: the search is ending then."""
-        if (told := self.on_trial) is None:
-            return
-        self.on_trial = None
-        for trial in ended:
-            told(trial)
-        self.on_trial = told
+        return ended if ended != "done" else all_done(parts.progress, spec.trials)
 
     def _parts(self, steps: int, described: dict[str, Any], seconds: float, new: bool) -> "Parts":
         """What runs the search; the arguments are those of `_search`."""
@@ -250,10 +241,3 @@ class Parts:
     forecast: Forecast
     supervisor: Supervisor
     opening: Opening
-
-
-def _all_done(progress: Progress, trials: int) -> str:
-    more = len(progress.continuing())
-    done = progress.done() - more
-    text = f"all {done} trials are done" if done >= trials else f"the space has no more than {done} models"
-    return f"{text}, and {more} pruned {'one was' if more == 1 else 'ones were'} continued" if more else text

@@ -190,3 +190,15 @@ def _past(trial: TrialState, direction: str) -> Past:
     loss = math.inf if trial.last_score is None else trial.last_score * (1 if direction == "min" else -1)
     cell = str(trial.values.get("cell"))
     return Past(trial.number, cell, trial.outcome or "running", loss, trial.continues is not None)
+
+
+def all_done(progress: Progress, trials: int) -> str:
+    """Why a search has ended whose trials are done.
+
+    Args:
+        trials: how many were asked for; the space may have fewer models.
+    """
+    more = len(progress.continuing())
+    done = progress.done() - more
+    text = f"all {done} trials are done" if done >= trials else f"the space has no more than {done} models"
+    return f"{text}, and {more} pruned {'one was' if more == 1 else 'ones were'} continued" if more else text

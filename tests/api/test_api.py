@@ -22,8 +22,11 @@ from support.searching import (
 
 import experiments
 from experiments import open_search, search
+from experiments.api import _teller
 from experiments.errors import BadInput, DataError, SearchStateError, StoreError
+from experiments.launcher.found import check_end
 from experiments.launcher.launch import Launch
+from experiments.launcher.progress import TrialState
 from experiments.launcher.supervise import WorkersDied
 
 SMALL: dict[str, Any] = {
@@ -180,6 +183,32 @@ def test_a_changed_file_is_run_again(here: Path, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(NotRefused):
             search(here / "mine.py", **{**SMALL, "options": {}})
     assert lengths == [4, 9]
+
+
+def test_a_callback_that_fails_is_not_called_again() -> None:
+    """The launcher looks at the trials once more when an error ends the search."""
+    told: list[str] = []
+
+    def tell(trial: dict[str, Any]) -> None:
+        told.append(trial["trial"])
+        if trial["trial"] == "0001":
+            raise OSError
+
+    ours = _teller(tell)
+    ours([TrialState("0000")])
+    with pytest.raises(OSError):
+        ours([TrialState("0001"), TrialState("0002")])
+    ours([TrialState("0003")])
+    assert told == ["0000", "0001"]
+    _teller(None)([TrialState("0000")])
+
+
+def test_a_record_that_lacks_something_is_a_warning() -> None:
+    with pytest.warns(UserWarning, match="'s' lacks something; `recurrent sync s` sends it"):
+        check_end("s", "done", sent=False, again="")
+    check_end("s", "done", sent=True, again="")
+    with pytest.raises(KeyboardInterrupt, match="'s' has stopped; resume=True"):
+        check_end("s", "interrupted", sent=True, again="resume=True")
 
 
 TASK = '''"""The mean of x."""

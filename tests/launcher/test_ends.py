@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from experiments.config.folders import SearchFolder
-from experiments.launcher.launch import _all_done
-from experiments.launcher.progress import Progress
+from experiments.launcher.progress import Progress, all_done
 from experiments.launcher.supervise import Supervisor, WorkersDied
 from tracking.journal import Journal
 
@@ -119,4 +118,4 @@ def test_only_trials_that_have_ended_are_counted(tmp_path: Path) -> None:
         journal.append("start", session="s", worker=0, parameters={"architecture": "gru-16"})
         if number < 2:
             journal.append("end", outcome="completed", score=0.1)
-    assert _all_done(Progress(tmp_path, "min", 3, 1), 3) == "the space has no more than 2 models"
+    assert all_done(Progress(tmp_path, "min", 3, 1), 3) == "the space has no more than 2 models"
