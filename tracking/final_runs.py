@@ -21,7 +21,7 @@ class FinalsProjection(Projection):
         data = f", {about['data']}" if "data" in about else ""
         return f"final of {about['candidate']}, seed {about['seed']}{data}: {start['parameters']['architecture']}"
 
-    def _send_summary(self, latest: int) -> None:
+    def _send_summary(self, latest: int, over: bool) -> None:
         done = Metric("finals/done", self.done, self.last_end, self.done)
         self.client.log_batch(self.parent.info.run_id, [done])
         self.curve.settle(latest)

@@ -113,9 +113,7 @@ class Projection:
             delete_others(self.client, self.parent)
             self._adopt()
         if self.curve.waiting or self.curve.points or not self.done_is_logged:
-            self._send_summary(latest)
-            if over:
-                self._correct_best()
+            self._send_summary(latest, over)
 
     def _send_or_drop(self, trial: SentTrial, over: bool, hold: float) -> None:
         try:
@@ -205,14 +203,16 @@ class Projection:
                 self.client.delete_tag(trial.run_id, tag)
         trial.status, trial.outcome = "RUNNING", ""
 
-    def _send_summary(self, latest: int) -> None:
-        """Logs how many trials have ended, and the curve of the best score up to `latest`."""
+    def _send_summary(self, latest: int, over: bool) -> None:
+        """Logs how many trials have ended, and the curve of the best score up to `latest`. At the end it corrects it."""
         points = self.curve.settle(latest)
         done = [] if self.done_is_logged else [Metric("trials/done", self.done, self.last_end, self.done)]
         if points or done:
             tags = self.marks.tags(points[-1].value if points else None)
             self.client.log_batch(self.parent.info.run_id, [*points, *done], tags=tags)
         self.curve.points, self.done_is_logged = [], True
+        if over:
+            self._correct_best()
 
     def _correct_best(self) -> None:
         """Logs the best score once more if MLflow shows another. A clock that was set back has changed the order."""

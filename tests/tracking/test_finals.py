@@ -9,7 +9,7 @@ from support.desk import FLOORS, SESSION, START, Desk, built, end, epoch, execut
 from tracking.deleted import restore
 from tracking.deleting import delete_search
 from tracking.final_runs import FinalsProjection
-from tracking.finals import chosen
+from tracking.finals import exported_final
 from tracking.renaming import rename_search
 from tracking.results import results
 from tracking.searches import all_trials, child_runs, find_search, trial_runs
@@ -93,7 +93,7 @@ def test_the_summary_is_the_reckoned_one(six: Desk) -> None:
 
 def test_the_middle_seed_on_validation_is_exported(six: Desk) -> None:
     """gru's validation scores are 0.08, 0.07 and 0.09: seed 0 is the middle one, whatever the test says."""
-    found = chosen(results(six.client, six.refreshed())["finals"], "min")
+    found = exported_final(results(six.client, six.refreshed())["finals"], "min")
     assert (found["candidate"], found["seed"], found["of"], found["score"]) == ("0001", 0, 3, 0.08)
     assert found["reason"] == "rank 2 of 3, best first: the middle one"
 

@@ -57,6 +57,7 @@ class Shelf:
 
     def open(self, search: str) -> Run:
         spec = {"name": "s", "task": "adding", "options": {}, "digest": "0", "versions": {}, "seed": 0, "id": search}
+        spec |= {"metric": "mse", "direction": "min"}
         return open_search(self.client, "s", "adding", (self.folder / "files").as_uri(), spec, {})
 
     def new_runs(self) -> list[str]:
