@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 
 from experiments.benchmarks.rounds import make_parser, print_head, print_row
-from tracking.statistics import compare, estimate, seeds_needed
+from tracking.statistics import Comparison, compare, estimate, seeds_needed
 
 SOLVED = 0.8  # the share of seeds that solve the task, in the mix
 EASY, HARD = 1e-3, 1e-1  # their scores, and those of the others
@@ -65,7 +65,7 @@ def wrongly_told_apart(kind: str, seeds: int, candidates: int, repetitions: int)
     return sum(any(one.says != "cannot tell" for one in judged(scores)) for scores in found) / repetitions
 
 
-def judged(scores: np.ndarray) -> list:  # type: ignore[type-arg]
+def judged(scores: np.ndarray) -> list[Comparison]:
     """The comparisons of the candidate with the lowest mean; scores are `(candidates, seeds)`."""
     winner, count = int(scores.mean(axis=1).argmin()), len(scores)
     others = [(scores[other] - scores[winner]).tolist() for other in range(count) if other != winner]

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 import uuid
+from functools import partial
 from pathlib import Path
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,7 @@ class Finals:
             seconds = time.monotonic() - began
         self._check(task)
         made = self._plan(spec, task.direction)
-        settings = {"task": source[0], "options": source[1], "epochs": made.epochs, "executions": 1}
+        settings: dict[str, Any] = {"task": source[0], "options": source[1], "epochs": made.epochs, "executions": 1}
         settings |= {"trials": len(made.finals), "pruner": "none", "allocate": "best", "no_horizon": True}
         finals = dataclasses.replace(spec, **settings, target="none", time_limit=self.time_limit)
         steps = training_steps(task, len(arrays[0][0]), finals.batch)
@@ -161,22 +162,19 @@ class Finals:
         screen = self.console, progress, task.metric, *marks, spec.epochs, self.session, left.seconds
         try:
             with Display(*screen) as display:
-                ended = supervisor.run(
-                    lambda session: self._begin(opening, supervisor, shared),
-                    lambda: display.tick() and None,
-                    opening.log_best,
-                )
+                begin = partial(self._begin, opening, supervisor, shared)
+                ended = supervisor.run(begin, partial(_tick, display), opening.log_best)
         finally:
             self.sent = supervisor.sent
             stop_sharing(folder, self.session)
         return ended if ended != "done" else _all_done(made)
 
     def _supervisor(self, workers: int, watch: Watch, search: Spec) -> Supervisor:
-        how = {"make": make_finals_tuner, "watch": watch, "session": self.session, "warn": self._warn}
+        how: dict[str, Any] = {"make": make_finals_tuner, "watch": watch, "session": self.session, "warn": self._warn}
         about = stores.note(self.uri, self.folder, search.id)
         return Supervisor(self.folder.finals, workers, gpus().used, **how, about=about)
 
-    def _begin(self, opening: FinalsOpening, supervisor: Supervisor, shared: list[Arrays]) -> "Record":
+    def _begin(self, opening: FinalsOpening, supervisor: Supervisor, shared: list[Arrays], session: str) -> "Record":
         """Opens the record while the workers import TensorFlow."""
         if shared:
             share(self.folder.finals, self.session, shared)
@@ -186,6 +184,10 @@ class Finals:
 
     def _warn(self, text: str) -> None:
         say(self.console, Text(text, "yellow"))
+
+
+def _tick(display: Display) -> None:
+    display.tick()
 
 
 def _all_done(made: Plan) -> str:

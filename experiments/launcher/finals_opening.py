@@ -52,7 +52,7 @@ class FinalsOpening(Opening):
         if parent is None or is_of(parent, self.facts) is False:
             hint = f"`recurrent sync {name}` sends it"
             raise SearchStateError(f"NAME: expected a search in {self.uri}, got {name!r}, which is not there; {hint}")
-        plan = {"planned": self.plan.regular, "top": self.plan.top, "seeds": self.plan.seeds}
+        plan: dict[str, Any] = {"planned": self.plan.regular, "top": self.plan.top, "seeds": self.plan.seeds}
         plan |= {"epochs": self.plan.epochs, "lengths": self.plan.lengths}
         client.set_tag(parent.info.run_id, f"{PREFIX}finals_plan", json.dumps(plan))
         metric, direction, floors = (self.described[key] for key in ("metric", "direction", "floors"))

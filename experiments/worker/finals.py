@@ -23,7 +23,7 @@ class FinalsTuner(RecurrentTuner):
     The seed of the spec is that of the search until a final begins, and that of the final from then on.
     """
 
-    oracle: FinalsOracle  # type: ignore[assignment]  # it answers all that a tuner asks
+    oracle: FinalsOracle  # it answers all that a tuner asks
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
