@@ -158,7 +158,7 @@ def _axes(figure: Any, panel: Panel, where: dict[str, int], title: str) -> None:
     )
     for words, value, side in placed(panel):
         figure.add_hline(y=value, line={"color": GREY, "width": 1, "dash": "dot"}, **where)
-        at = {"right": 1, "left": 0, "center": 0.5}[side]
+        at = {"right": 1.0, "left": 0.0, "center": 0.5}[side]
         # A line on a logarithmic axis stands at its value, but a text at the logarithm of it.
         y = math.log10(value) if panel.log_y else value
         _write(figure, words, where, x=at, xref="x domain", xanchor=side, y=y, yanchor="bottom")
@@ -177,8 +177,8 @@ def _parallel(figure: Any, panel: Panel, where: dict[str, int]) -> None:
     figure.update_xaxes(
         tickvals=list(range(len(panel.names))), ticktext=panel.names, showgrid=False, side="top", **where
     )
-    for x in range(len(panel.names)):
-        figure.add_shape(type="line", x0=x, x1=x, y0=0, y1=1, line={"color": GREY, "width": 1}, **where)
+    for place in range(len(panel.names)):
+        figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, line={"color": GREY, "width": 1}, **where)
     for x, y, text in panel.words:
         figure.add_annotation(
             text=text, x=x, y=y, xanchor="right", xshift=-4, showarrow=False, font={"size": 11}, **where

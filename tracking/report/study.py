@@ -202,5 +202,5 @@ def on_paper(made: Studied, folder: Path) -> list[Path]:
     from optuna.visualization.matplotlib import plot_contour
 
     with _quiet():
-        axes = plot_contour(_grid(made), params=made.names[:2], target=made.target, target_name=made.target_name)
+        axes: Any = plot_contour(_grid(made), params=made.names[:2], target=made.target, target_name=made.target_name)
         return save(axes.figure, folder, "contour")

@@ -62,9 +62,9 @@ def look(browser: Any, text: str, file: Path, scheme: str = "light") -> None:
 
 def ink(browser: Any) -> tuple[str, str]:
     """The colours of the page's paper, and of the words of a figure."""
-    script = "return [getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector(arguments[0])).fill]"
-    paper, words = browser.execute_script(script, "#figure-so_far .xtitle")
-    return paper, words
+    style = "return getComputedStyle(document.querySelector(arguments[0]))"
+    paper = browser.execute_script(f"{style}.backgroundColor", "body")
+    return paper, browser.execute_script(f"{style}.fill", "#figure-so_far .xtitle")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
