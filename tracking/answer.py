@@ -42,11 +42,12 @@ def _verdict(found: dict[str, Any], best: Trial) -> Verdict | None:
 
 
 def _finalist(found: dict[str, Any], trial: Trial) -> dict[str, Any] | None:
-    """What the finals say of a trial; None if they have not ended or do not have it."""
+    """What the finals say of a trial; None if they have not ended, or do not have it or no test score of it."""
     finals = found.get("finals")
     if not finals or not finals["complete"]:
         return None
-    return next((one for one in finals["candidates"] if one["trial"] == trial["trial"]), None)
+    own = [one for one in finals["candidates"] if one["trial"] == trial["trial"] and one["mean"] is not None]
+    return own[0] if own else None
 
 
 def _nothing(found: dict[str, Any]) -> str:
@@ -104,9 +105,12 @@ def _measured(found: dict[str, Any], trial: Trial) -> str:
         over = f" over {len(trial['executions'])} seeds"
         spread = "" if trial["spread"] is None else f" ± {format_spread(trial['spread'])}{over}"
         return f"{name} {format_number(trial['score'])}{spread}"
-    ends = " to ".join(format_number(finalist[end]) for end in ("low", "high"))
-    over = f"over {len(finalist['test'])} fresh seeds"
-    return f"test {name} {format_number(finalist['mean'])}, 95 % interval {ends} {over}"
+    count, failed = len(finalist["test"]), finalist["failed"]
+    over = f"over {count} fresh seed{'s' * (count > 1)}{f' ({failed} more failed)' if failed else ''}"
+    mean = f"test {name} {format_number(finalist['mean'])}"
+    if finalist["low"] is None:  # one seed has no interval
+        return f"{mean} {over}"
+    return f"{mean}, 95 % interval {' to '.join(format_number(finalist[end]) for end in ('low', 'high'))} {over}"
 
 
 def _score(found: dict[str, Any], trial: Trial) -> str:
@@ -125,7 +129,7 @@ def _worth(found: dict[str, Any], trial: Trial, judged: Verdict | None) -> str:
     mark = f"{format_number(found['solved'])} or better" if solved else format_number(found["floors"][judged.floor])
     if finalist is None or finalist["solved"] is None:
         return f", {judged} ({mark})"
-    count = len(finalist["test"])
+    count = len(finalist["test"]) + finalist["failed"]
     return f", {judged} ({mark}){'' if solved else ', solved'} by {round(finalist['solved'] * count)} of {count}"
 
 

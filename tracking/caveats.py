@@ -95,8 +95,8 @@ def _rates(found: dict[str, Any], best: dict[str, Trial]) -> list[str]:
             tried.setdefault(cell_of(trial), set()).add(trial["values"]["learning_rate"])
     rates = set().union(*tried.values())
     if len(rates) == 1:
-        return [f"only one learning rate was tried, {format_number(*rates)}"]
-    single = [f"{cell} ({format_number(*tried[cell])})" for cell in best if len(tried.get(cell, ())) == 1]
+        return [f"only one learning rate was tried, {format_number(min(rates))}"]
+    single = [f"{cell} ({format_number(min(tried[cell]))})" for cell in best if len(tried.get(cell, ())) == 1]
     return [f"only one learning rate was tried for {listed(single)}"] if single else []
 
 

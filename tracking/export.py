@@ -58,9 +58,7 @@ def export(
         card["search"] = name  # it may have been renamed
         card["chosen"] = str(choice)
         card["executions"] = trial["executions"]
-        card["solved"] = card.get("solved")  # an early version did not write it down
-        judged = verdict(card["model_score"], card["direction"], card["floors"], card["solved"])
-        card["verdict"] = None if judged is None else str(judged)
+        card |= _worth(card)
         card["execution_reason"] = reason(trial["executions"], card["direction"], card["execution"])
         prepare(file)
         card["rescored"] = _rescored(file, card, score)
@@ -68,6 +66,13 @@ def export(
         _place(file, card, to)
     _record_test(client, uri, card, warn)
     return card
+
+
+def _worth(card: dict[str, Any]) -> dict[str, Any]:
+    """The score that counts as solved, which an early version did not write down, and the verdict in words."""
+    solved = card.get("solved")
+    judged = verdict(card["model_score"], card["direction"], card["floors"], solved)
+    return {"solved": solved, "verdict": None if judged is None else str(judged)}
 
 
 def _beside(to: Path) -> tempfile.TemporaryDirectory[str]:

@@ -128,7 +128,7 @@ class Opening:
         runs = {int(name): trial.run_id for name, trial in projection.trials.items() if trial.run_id}
         has_model = on_disk | {number for number, run_id in runs.items() if run_id in logged}
         there = [one for one in projection.curve.candidates.values() if one.number in has_model & runs.keys()]
-        first = preferred(there, direction, wish, projection.floors)
+        first = preferred(there, direction, wish, projection.marks.floors)
         found = []
         for one in sorted(kept(there, direction, wish), key=lambda one: one != first):
             trial = self.folder.trial(one.number)

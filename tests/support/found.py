@@ -66,6 +66,7 @@ def finalist(trial: str, *test: float, **more: Any) -> dict[str, Any]:
     return {
         "trial": trial,
         "test": list(test),
+        "failed": 0,
         "mean": mean,
         "low": min(test),
         "high": max(test),

@@ -123,6 +123,16 @@ def test_finals() -> None:
     assert answer(searched(finals=ended | {"complete": False})) == answer(searched())
 
 
+def test_finals_of_one_seed_have_no_interval() -> None:
+    ended = finals("0000", finalist("0000", 0.0002, low=None, high=None))
+    assert ": test MSE 0.0002 over 1 fresh seed, solved (0.001 or better), at" in answer(searched(finals=ended))[0]
+    failing = finals("0000", finalist("0000", 0.0002, 0.0004, failed=2, solved=0.5))
+    said = "over 2 fresh seeds (2 more failed), solved (0.001 or better) by 2 of 4, at"
+    assert said in answer(searched(finals=failing))[0]
+    lost = finals("0000", finalist("0000", 0.0002, mean=None))
+    assert ": MSE 0.0001331 ± 1e-05 over 3 seeds, solved" in answer(searched(finals=lost))[0]
+
+
 def test_nothing_is_left_open() -> None:
     inside = searched(ranges={"learning_rate": "0.001:0.1", "depth": "1:3", "width": "16:128"})
     ended = finals("0000", finalist("0000", 0.0002, 0.0003))
