@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from support.browsers import chromium
 from support.reported import found, write_search
+from test_charts import FINALS
 
 from tracking.report.comparing import comparison
 from tracking.report.gather import Search, gather
@@ -69,6 +70,7 @@ def ink(browser: Any) -> tuple[str, str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_report_of_twelve_trials(browser: Any, small: Search, tmp_path: Path, scheme: str) -> None:
+    small.found["finals"] = FINALS
     look(browser, page(small), tmp_path / "report.html", scheme)
     figures = dict(browser.execute_script(FIGURES))
     assert len(figures) == 13 and all(figures.values()), figures
