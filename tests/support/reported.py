@@ -85,7 +85,8 @@ def _parameters(values: dict[str, Any], recipe: bool) -> dict[str, Any]:
     if recipe:
         for cell in CELLS:
             filled.setdefault(f"init_{cell}", "none")
-            filled.setdefault(f"bias_{cell}", 0)
+            if cell != "simple_rnn":
+                filled.setdefault(f"bias_{cell}", 0)
     return filled
 
 

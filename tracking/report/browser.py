@@ -8,6 +8,7 @@ from tracking.report.chart import GREY, Chart, Heat, Panel, Series, ends, placed
 Figure = dict[str, Any]  # Plotly's data and layout
 TITLE, LEGEND, MARGINS = 34, 60, 96  # pixels: above a row of panels, below its axis, above and below all
 DASHES = {"solid": "solid", "dash": "dash", "dot": "dot"}
+CROWD = 150  # points of a series from which on they are small
 MOST_WORDS = 24  # columns of a table of colours that have room for words
 FEW = 20  # whole numbers, each of which has a mark
 SHAPES = {"line": "linear", "step": "hv"}
@@ -33,7 +34,9 @@ def draw(chart: Chart) -> Figure:
             trace["showlegend"] = bool(trace.get("name")) and trace["name"] not in named
             named.add(trace.get("name", ""))
             figure.add_trace(trace, **where)
-        _axes(figure, panel, where)
+        # Panels beside each other mostly have the same axis of scores. Its name then stands once.
+        same = where["col"] > 1 and not panel.heat and chart.panels[place - 1].y == panel.y
+        _axes(figure, panel, where, "" if same else panel.y)
     below = -LEGEND / max(1, height - MARGINS)
     legend = {"orientation": "h", "x": 0, "y": below, "yanchor": "top"}
     figure.update_layout(height=height + MARGINS, legend=legend, hovermode="closest")
@@ -131,7 +134,8 @@ def _points(series: Series, base: dict[str, Any], ring: bool) -> list[dict[str, 
     if not own:
         return []
     taken = {key: [base[key][place] for place in own] for key in ("x", "y", "hovertext") if base[key]}
-    marker = {"color": series.colour, "size": 8, "symbol": "circle-open" if ring else "circle"}
+    size = 8 if len(series.x) < CROWD else 5
+    marker = {"color": series.colour, "size": size, "symbol": "circle-open" if ring else "circle"}
     marker |= {"line": {"width": 1.8}} if ring else {}
     return [{**base, **taken, "type": "scatter", "mode": "markers", "marker": marker, "error_y": _interval(series)}]
 
@@ -144,18 +148,17 @@ def _interval(series: Series) -> dict[str, Any] | None:
     return {"type": "data", "array": above, "arrayminus": below, "symmetric": False, "thickness": 2, "width": 8}
 
 
-def _axes(figure: Any, panel: Panel, where: dict[str, int]) -> None:
+def _axes(figure: Any, panel: Panel, where: dict[str, int], title: str) -> None:
     grid = {"type": "category", "showgrid": False} if panel.heat else {}
     figure.update_xaxes(
         title_text=panel.x, **_axis(panel.log_x, panel.whole_x, panel.x_range, ends(panel, "x")), **grid, **where
     )
-    title = panel.y if where["col"] == 1 or panel.heat else ""
     figure.update_yaxes(
         title_text=title, **_axis(panel.log_y, panel.whole_y, panel.y_range, ends(panel, "y")), **grid, **where
     )
     for words, value, side in placed(panel):
         figure.add_hline(y=value, line={"color": GREY, "width": 1, "dash": "dot"}, **where)
-        at = {"right": 1, "left": 0, "center": 0.5}[side]
+        at = {"right": 1.0, "left": 0.0, "center": 0.5}[side]
         # A line on a logarithmic axis stands at its value, but a text at the logarithm of it.
         y = math.log10(value) if panel.log_y else value
         _write(figure, words, where, x=at, xref="x domain", xanchor=side, y=y, yanchor="bottom")
@@ -174,8 +177,8 @@ def _parallel(figure: Any, panel: Panel, where: dict[str, int]) -> None:
     figure.update_xaxes(
         tickvals=list(range(len(panel.names))), ticktext=panel.names, showgrid=False, side="top", **where
     )
-    for x in range(len(panel.names)):
-        figure.add_shape(type="line", x0=x, x1=x, y0=0, y1=1, line={"color": GREY, "width": 1}, **where)
+    for place in range(len(panel.names)):
+        figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, line={"color": GREY, "width": 1}, **where)
     for x, y, text in panel.words:
         figure.add_annotation(
             text=text, x=x, y=y, xanchor="right", xshift=-4, showarrow=False, font={"size": 11}, **where

@@ -58,7 +58,9 @@ def who_wins(searches: Sequence[Search]) -> list[str]:
     if not best:
         return ["No trial of these searches has completed."]
     minimum, metric = searches[0].minimum, metric_name(searches[0].found["metric"])
-    numbers = {search.name: _mean(sample(search)) for search in searches if search.name in best}
+    samples = {search.name: sample(search) for search in searches if search.name in best}
+    alike = len({one.split for one in samples.values()}) == 1  # otherwise the scores of the searches count
+    numbers = {name: _mean(one) if alike else best[name]["score"] for name, one in samples.items()}
     order = sorted(numbers, key=lambda name: numbers[name] if minimum else -numbers[name])
     first, model = order[0], best[order[0]]["architecture"]
     found = [f"{first} has the best model: {model} with {metric} {format_number(numbers[first])}."]
@@ -89,9 +91,7 @@ def how_sure(first: Search, other: Search) -> str:
     metric = metric_name(first.found["metric"])
     begin = f"{other.name} is {apart} {metric} behind"
     if mine.split != its.split:
-        return (
-            f"{begin}, but one is a score of the test split and the other of the validation split: run finals of both."
-        )
+        return f"Whether {first.name} is better than {other.name} is open: one of them has no finals."
     if min(len(mine.scores), len(its.scores)) < TWO:
         return f"{begin}. These seeds cannot tell them apart: one seed has no spread. `recurrent finals` of both can."
     from scipy.stats import ttest_ind
@@ -145,19 +145,18 @@ def _figures(searches: Sequence[Search], same: bool) -> list[Section]:
     ]
     drawn = [_together(searches)] if same else []
     for name, title, make in makers:
-        panels = []
-        for search in searches:
-            chart = make(search) if search.reached else None
-            panels += [replace(panel, title=_title(search, panel, chart)) for panel in chart.panels] if chart else []
+        made = {search.name: chart for search in searches if search.reached and (chart := make(search))}
+        panels = [_named(panel, search) for search, chart in made.items() for panel in chart.panels]
         if panels:
-            across = min(2, len(panels))
-            says = f"A panel for each search: {', '.join(search.name for search in searches)}."
-            drawn.append(Chart(name, title, says, panels, columns=across))
+            counts = {len(chart.panels) for chart in made.values()}
+            across = max(counts) if len(counts) == 1 and counts != {1} else min(2, len(panels))
+            drawn.append(Chart(name, title, f"For each search: {', '.join(made)}.", panels, columns=across))
     return [Section(one.name, one.title, one.says, figure=browser.draw(one)) for one in drawn if one.panels]
 
 
-def _title(search: Search, panel: Panel, chart: Chart) -> str:
-    return f"{search.name}, {panel.title}" if panel.title else search.name
+def _named(panel: Panel, search: str) -> Panel:
+    """The panel with the name of its search."""
+    return replace(panel, title=f"{search}, {panel.title}" if panel.title else search)
 
 
 def _together(searches: Sequence[Search]) -> Chart:

@@ -118,9 +118,9 @@ def _number_workers(trials: list[Trial]) -> None:
     for trial in sorted(trials, key=lambda trial: trial["begun"]):
         if trial["worker"] is None:
             ready = [number for number, since in enumerate(free) if since <= trial["begun"]]
-            trial["worker"] = ready[0] if ready else len(free)
+            number = ready[0] if ready else len(free)
             free += [] if ready else [0.0]
-            free[trial["worker"]] = trial["ended"] or math.inf
+            trial["worker"], free[number] = number, trial["ended"] or math.inf
 
 
 def _best_by_cell(trials: Sequence[Trial]) -> dict[str, Trial]:

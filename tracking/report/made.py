@@ -10,8 +10,10 @@ from tracking.report.tables import Table
 from tracking.text import format_duration, format_memory
 
 # Settings that are no options of the command line, or are given in other words.
-APART = ("name", "task", "options", "digest", "code", "id", "reading", "versions", "commit", "keras", "machine")
-APART += ("metric", "direction", "cells", "solved")
+APART = (
+    *("name", "task", "options", "digest", "code", "id", "reading", "versions", "commit", "keras", "machine"),
+    *("metric", "direction", "cells", "solved"),
+)
 ACROSS = 3  # settings beside each other
 SAME_AS_NONE = (None, False, "", "none", "auto", "default", "all")
 

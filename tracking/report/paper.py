@@ -81,9 +81,9 @@ def _panel(axes: Any, panel: Panel) -> None:
         )
     if panel.names:
         axes.set_axis_off()
-        for x, name in enumerate(panel.names):
-            axes.plot([x, x], [0, 1], color=GREY, linewidth=0.8)
-            axes.text(x, 1.06, name, ha="center", va="bottom", fontsize="small")
+        for number, name in enumerate(panel.names):
+            axes.plot([number, number], [0, 1], color=GREY, linewidth=0.8)
+            axes.text(number, 1.06, name, ha="center", va="bottom", fontsize="small")
         for x, y, text in panel.words:
             axes.text(x - 0.03, y, text, ha="right", va="center", fontsize="x-small")
     elif not panel.heat:

@@ -32,34 +32,32 @@ def parallel(search: Search, names: Sequence[str] | None = None) -> Chart | None
     order = [*(name for name in names or () if name in found), *(name for name in found if name not in (names or ()))]
     if not order:
         return None
-    shown, left = order[:MOST_AXES], order[MOST_AXES:]
+    left = [name.replace("_", " ") for name in order[MOST_AXES:]]
+    rest = f" Left out, since they matter least: {', '.join(left)}." if left else ""
+    says = (
+        "Each line is a trial. A click on a name below hides its lines. Values that a trial does not use are none or 0."
+        f"{rest}"
+    )
+    panel = _panel(search, {name: found[name] for name in order[:MOST_AXES]})
+    return Chart("parallel", "All values of every trial", says, [panel], height=440)
+
+
+def _panel(search: Search, shown: dict[str, list[Any]]) -> Panel:
+    """The axes and lines of the score and of these values."""
     metric, scores = axis(search), [float(reached(trial) or 0.0) for trial in search.reached]
-    log = metric.log and min(scores) > 0
-    columns: dict[str, tuple[list[Any], bool]] = {metric_name(search.found["metric"]): (scores, log)}
-    columns |= {name.replace("_", " "): (found[name], _log(found[name])) for name in shown}
+    columns = {metric_name(search.found["metric"]): (scores, metric.log and min(scores) > 0)}
+    columns |= {name.replace("_", " "): (values, _log(values)) for name, values in shown.items()}
     places, words = [], []
-    for x, (values, is_log) in enumerate(columns.values()):
-        place, marks = _axis(values, is_log)
+    for x, (values, log) in enumerate(columns.values()):
+        place, marks = _axis(values, log)
         places.append([place(value) for value in values])
         words += [(float(x), place(mark), text) for mark, text in marks]
     series = [
         _lines(name, own, search.reached, places, colour, opacity) for name, own, colour, opacity in _groups(search)
     ]
-    panel = Panel(
-        "",
-        "",
-        [one for one in series if one.x],
-        x_range=(-0.4, len(columns) - 0.6),
-        y_range=(-0.05, 1.05),
-        names=list(columns),
-        words=words,
-    )
-    rest = f" Left out, since they matter least: {', '.join(name.replace('_', ' ') for name in left)}." if left else ""
-    says = (
-        "Each line is a trial. A click on a name below hides its lines. Values that a trial does not use are none or 0."
-        f"{rest}"
-    )
-    return Chart("parallel", "All values of every trial", says, [panel], height=440)
+    across, upwards = (-0.4, len(columns) - 0.6), (-0.05, 1.05)
+    shown_series = [one for one in series if one.x]
+    return Panel("", "", shown_series, x_range=across, y_range=upwards, names=list(columns), words=words)
 
 
 def _filled(values: list[Any]) -> list[Any]:

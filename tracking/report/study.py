@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tracking.expected import reached
@@ -124,9 +125,9 @@ def _importances(made: Studied) -> dict[str, dict[str, float]]:
 
 
 def _weighed(made: Studied) -> "list[optuna.trial.FrozenTrial]":
-    """The trials that fANOVA looks at: all, or some that are spread evenly over the search."""
+    """The trials that fANOVA looks at: all, or some that are drawn. Every third one might be all of one cell."""
     trials = made.study.trials
-    return trials[:: -(-len(trials) // MOST_WEIGHED)]
+    return trials if len(trials) <= MOST_WEIGHED else Random(0).sample(trials, MOST_WEIGHED)
 
 
 def importance(made: Studied | None) -> Chart | None:
@@ -152,14 +153,11 @@ def importance(made: Studied | None) -> Chart | None:
 
 def contour_says(made: Studied) -> str:
     """What the contour shows, in sentences."""
-    some, all_ = len(_thinned(made).trials), len(made.study.trials)
+    some, pairs = len(_thinned(made)), len(_pairs(made))
     one, other = (name.replace("_", " ") for name in made.names[:2])
-    left = (
-        f" Drawn from {some} of {all_} trials: the best of each pair, spread evenly over the ranks."
-        if some < all_
-        else ""
-    )
-    return f"{made.target_name} over the two values that matter most, {one} and {other}. A point is a trial.{left}"
+    left = f" Shown are {some} of {pairs} points, spread evenly over the ranks." if some < pairs else ""
+    drawn = f"A point is the best trial with these two values.{left}"
+    return f"{made.target_name} over the two values that matter most, {one} and {other}. {drawn}"
 
 
 def contour(made: Studied) -> Figure:
@@ -167,30 +165,35 @@ def contour(made: Studied) -> Figure:
     from optuna.visualization import plot_contour
 
     with _quiet():
-        figure = plot_contour(_thinned(made), params=made.names[:2], target=made.target, target_name=made.target_name)
+        figure = plot_contour(_grid(made), params=made.names[:2], target=made.target, target_name=made.target_name)
     figure.update_xaxes(exponentformat="power").update_yaxes(exponentformat="power")
     return finish(figure)
 
 
-def _thinned(made: Studied) -> "optuna.Study":
-    """The study with so few trials that the grid of the contour, which has each value once, stays small."""
-    import optuna
-
+def _pairs(made: Studied) -> "list[optuna.trial.FrozenTrial]":
+    """The best trial of each pair of values, best last. Optuna would draw any trial of a pair."""
     minimum = made.study.direction.name == "MINIMIZE"
-    ordered = sorted(
-        made.study.trials, key=lambda trial: trial.value or 0.0, reverse=minimum
-    )  # the best one comes last
-    # Optuna draws one trial of a pair of values, and that would be any of them.
-    pairs = {tuple(trial.params[name] for name in made.names[:2]): trial for trial in ordered}
-    ordered = list(pairs.values())
-    for step in range(1, len(ordered) + 1):
-        some = ordered[::step]
+    ordered = sorted(made.study.trials, key=lambda trial: trial.value or 0.0, reverse=minimum)
+    return list({tuple(trial.params[name] for name in made.names[:2]): trial for trial in ordered}.values())
+
+
+def _thinned(made: Studied) -> "list[optuna.trial.FrozenTrial]":
+    """So few of the pairs that the grid of the contour, which has each value once, stays small."""
+    pairs = _pairs(made)
+    for step in range(1, len(pairs) + 1):
+        some = pairs[::-step]
         sides = [len({trial.params[name] for trial in some}) for name in made.names[:2]]
         if math.prod(sides) <= MOST_OF_GRID:
-            break
-    with _quiet():
-        study = optuna.create_study(direction=made.study.direction)
-        study.add_trials(some)
+            return some
+    return pairs
+
+
+def _grid(made: Studied) -> "optuna.Study":
+    """The study that Optuna draws the contour of."""
+    import optuna
+
+    study = optuna.create_study(direction=made.study.direction)
+    study.add_trials(_thinned(made))
     return study
 
 
@@ -199,5 +202,5 @@ def on_paper(made: Studied, folder: Path) -> list[Path]:
     from optuna.visualization.matplotlib import plot_contour
 
     with _quiet():
-        axes = plot_contour(_thinned(made), params=made.names[:2], target=made.target, target_name=made.target_name)
+        axes: Any = plot_contour(_grid(made), params=made.names[:2], target=made.target, target_name=made.target_name)
         return save(axes.figure, folder, "contour")

@@ -7,8 +7,13 @@ from tracking.report.chart import GREY, Chart, Panel, Series
 from tracking.report.gather import Search, Trial
 from tracking.text import format_duration, format_number
 
-OUTCOMES = {"completed": "#2ca25f", "pruned": "#d9a441", "failed": "#c0504d", "interrupted": GREY, None: "#3b8bd9"}
-NAMES = {None: "running"}
+OUTCOMES: dict[str | None, str] = {
+    "completed": "#2ca25f",
+    "pruned": "#d9a441",
+    "failed": "#c0504d",
+    "interrupted": GREY,
+    None: "#3b8bd9",
+}
 THICK = 14.0  # of a bar, in pixels
 
 
@@ -23,7 +28,7 @@ def timeline(search: Search) -> Chart | None:
     for outcome, colour in OUTCOMES.items():
         own = [trial for trial in some if trial["outcome"] == outcome]
         if own:
-            series.append(_bars(own, str(NAMES.get(outcome, outcome)), colour, first, last))
+            series.append(_bars(own, outcome or "running", colour, first, last))
     workers = 1 + max(trial["worker"] for trial in some)
     panel = Panel("minutes", "worker", series, y_range=(-0.6, workers - 0.4), whole_y=True)
     says = (

@@ -6,7 +6,7 @@ from pathlib import Path
 from experiments.cli.parsing import add_tracking_uri
 from experiments.system.console import console, waiting
 
-EXAMPLE = "recurrent compare add50 recipes --to compare.html"
+EXAMPLE = "recurrent compare recipes add50 --to compare.html"
 
 
 def add(parser: argparse.ArgumentParser) -> None:

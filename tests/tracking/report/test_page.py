@@ -142,22 +142,22 @@ def tables_rows(table: tables.Table) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in table.rows]
 
 
-def test_a_search_without_a_trial(tmp_path: Path) -> None:
-    write_search(tmp_path, "empty", 0)
-    text = page(gather(*found(tmp_path, "empty")))
+def test_a_search_without_a_trial(store: Path) -> None:
+    write_search(store, "empty", 0)
+    text = page(gather(*found(store, "empty")))
     assert tuple(Reader(text).sections) == ORDER
     assert "There is no answer yet" in text
 
 
-@pytest.mark.parametrize("trials", [1, 2, 3])
-def test_few_trials(tmp_path: Path, trials: int) -> None:
-    write_search(tmp_path, "few", trials)
-    assert tuple(Reader(page(gather(*found(tmp_path, "few")))).sections) == ORDER
+@pytest.mark.parametrize("trials", [1, 2])
+def test_few_trials(store: Path, trials: int) -> None:
+    write_search(store, f"few-{trials}", trials)
+    assert tuple(Reader(page(gather(*found(store, f"few-{trials}")))).sections) == ORDER
 
 
-def test_what_is_thinned_out_is_said(tmp_path: Path) -> None:
-    write_search(tmp_path, "many", 100, recipe=True)
-    search = gather(*found(tmp_path, "many"))
+def test_what_is_thinned_out_is_said(store: Path) -> None:
+    write_search(store, "many", 100, recipe=True)
+    search = gather(*found(store, "many"))
     shown = [trial for trial in search.trials if trial.get("curve")]
     assert len(shown) == MOST_CURVES
     assert "The figure shows 60 of 95 trials: the best 20 of each cell." in page(search)

@@ -1,0 +1,62 @@
+"""The report at the end of a search: logged if that takes seconds, and no trouble of it fails a search."""
+
+import time
+from pathlib import Path
+
+import pytest
+from support.reported import found, uri_in, write_search
+
+from experiments.launcher import reporting
+from experiments.launcher.reporting import report_at_end
+from tracking.report import publish
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv(reporting.OFF)
+    monkeypatch.setattr(reporting, "SECONDS", 300.0)  # a busy machine may take long
+    write_search(tmp_path, "s", 4)
+    return tmp_path
+
+
+def artifacts(store: Path) -> list[str]:
+    client, parent = found(store, "s")
+    return [one.path for one in client.list_artifacts(parent.info.run_id)]
+
+
+def test_it_is_logged(store: Path) -> None:
+    assert report_at_end("s", uri_in(store)) == ""
+    assert artifacts(store) == ["report.html"]
+
+
+def test_a_variable_switches_it_off(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(reporting.OFF, "1")
+    assert report_at_end("s", uri_in(store)) == ""
+    assert artifacts(store) == []
+
+
+def test_many_trials_have_none(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporting, "MOST_TRIALS", 3)
+    assert report_at_end("s", uri_in(store)) == ""
+    assert artifacts(store) == []
+
+
+def test_what_takes_too_long_ends_and_says_nothing(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reporting, "SECONDS", 0.0)
+    began = time.monotonic()
+    assert report_at_end("s", uri_in(store)) == ""
+    assert time.monotonic() - began < 60
+    assert artifacts(store) == []
+
+
+def test_a_store_that_takes_no_artifact(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> bool:
+        raise PermissionError(13, "Permission denied", "/mlartifacts")
+
+    monkeypatch.setattr(publish, "log_report", refuse)
+    assert "Permission denied" in report_at_end("s", uri_in(store))
+
+
+def test_a_search_that_is_gone(store: Path) -> None:
+    assert report_at_end("gone", uri_in(store)).startswith("NAME: expected a search")
+    assert report_at_end("s", f"sqlite:///{store}/other.db").startswith("tracking-uri: expected a record")
