@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 from support.searching import run
 
+from experiments.cli.commands.results import _planned, _texts
 from experiments.config import estimate
 from experiments.config.folders import SearchFolder
 from experiments.config.spec import UNLIMITED, Spec
@@ -121,6 +122,14 @@ def test_trials_are_counted_without_a_number_in_all(here: Path) -> None:
     screen = Console(file=(drawn := io.StringIO()), width=100)
     screen.print(display.screen())
     assert drawn.getvalue().split("\n")[0].split()[:2] == ["1", "trials"]
+
+
+def test_the_list_of_searches_has_no_number_for_it() -> None:
+    assert _planned(spec_of(budget="30m").to_json(), 3) is None
+    assert _planned(spec_of().to_json(), 3) == Spec.trials and _planned({}, 3) == 3
+    one = {"search": "s", "task": "adding", "metric": "mse", "best": None, "status": "RUNNING", "done": 3}
+    more = {"planned": None, "begun": "2026-01-01T00:00", "bytes": None, "resumable": False, "verdict": None}
+    assert "3 trials" in _texts(one | more)
 
 
 @pytest.mark.slow
