@@ -204,7 +204,7 @@ class Projection:
         trial.status, trial.outcome = "RUNNING", ""
 
     def _send_summary(self, latest: int, over: bool) -> None:
-        """Logs how many trials have ended, and the curve of the best score up to `latest`. At the end it corrects it."""
+        """Logs how many trials have ended, and the curve of the best score up to `latest`, corrected at the end."""
         points = self.curve.settle(latest)
         done = [] if self.done_is_logged else [Metric("trials/done", self.done, self.last_end, self.done)]
         if points or done:
