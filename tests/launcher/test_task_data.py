@@ -80,6 +80,15 @@ def test_a_task_that_changes_the_folder_moves_no_search(recurrent: Recurrent, tm
     assert {path.name for path in (tmp_path / "tasks").iterdir()} - {"__pycache__"} == {"my_task.py"}
 
 
+def test_a_neighbour_that_a_function_imports_is_named(recurrent: Recurrent, tmp_path: Path) -> None:
+    write(tmp_path, draw="__import__('late_helper').draw(rng)")
+    (tmp_path / "tasks" / "late_helper.py").touch()
+    for words in (SEARCH, ("tasks", "tasks/my_task.py")):
+        done = recurrent(*words, cwd=tmp_path)
+        expected = "ModuleNotFoundError: No module named 'late_helper'; import it at the top of the file\n"
+        assert done.returncode == 2 and done.stderr.endswith(expected)
+
+
 def test_a_task_may_replace_pythons_path(recurrent: Recurrent, tmp_path: Path) -> None:
     write(tmp_path, begin="import sys\nsys.path = [place for place in sys.path if 'tasks' not in place]")
     done = recurrent("tasks", "tasks/my_task.py", cwd=tmp_path)

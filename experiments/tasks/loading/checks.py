@@ -123,10 +123,20 @@ def fault(error: Exception) -> str:
     files = code_files()
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename in files:
-            return f"{frame.filename}, line {frame.lineno}: {type(error).__name__}: {error}"
+            return (
+                f"{frame.filename}, line {frame.lineno}: {type(error).__name__}: {error}{_hint(error, frame.filename)}"
+            )
         if Path(frame.filename).is_relative_to(ROOT) and Path(frame.filename).relative_to(ROOT).parts[0] in PACKAGES:
             return ""
     return ""
+
+
+def _hint(error: Exception, file: str) -> str:
+    """What to do about a neighbour that a function imports. Only while the file is run neighbours are looked for."""
+    name = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    beside = Path(file).parent / name
+    found = bool(name) and (beside.is_dir() or beside.with_name(f"{name}.py").is_file())
+    return "; import it at the top of the file" if found else ""
 
 
 def _describe(arrays: Any) -> str:

@@ -201,9 +201,10 @@ class OwnData(Task):
         shorter, tokens = self.splits["train"][2] is not None, 0 if self.features else len(self._tokens)
         x = description.describe_x(self.steps, shorter, self.features, tokens)
         sizes = ", ".join(f"{len(self._used(name)[0])} {name}" for name in SPLITS)
-        missing = ", ".join(self._missing()) if self.reading > 1 else ""
+        repeated = description.repeated({name: self.split(name, 0)[0] for name in SPLITS})
+        notes = {"not in train": ", ".join(self._missing()) if self.reading > 1 else "", "in train, too": repeated}
         parts = [f"{self.file}: {goal}", f"x: {x}", f"y: {self._about_answers()}", f"samples: {sizes}"]
-        parts += [f"not in train: {missing}"] if missing else []
+        parts += [f"{what}: {note}" for what, note in notes.items() if note]
         return "; ".join([*parts, *filter(None, [self.doubt])])
 
     @property

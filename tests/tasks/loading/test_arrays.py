@@ -224,7 +224,7 @@ def test_own_splits_stay(tmp_path: Path) -> None:
     shares = task.about()
     assert shares == (
         "d.npz: classification; x: 6 steps of 3 features; y: 2 classes (0: 50%, 1: 50%);"
-        " samples: 100 train, 7 val, 3 test"
+        " samples: 100 train, 7 val, 3 test; in train, too: 7 x of val, 3 x of test"
     )
 
 
