@@ -6,8 +6,9 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 
+from tracking.children import CHILDREN, own_trials, trial_runs
 from tracking.paging import deleted_runs, runs
-from tracking.searches import CHILDREN, find_search, is_of, own_trials, trial_runs
+from tracking.searches import find_search, is_of
 from tracking.tags import filters
 
 

@@ -8,10 +8,11 @@ from mlflow.entities import Run
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
+from tracking.children import CHILDREN, child_runs
 from tracking.models import remove_models
 from tracking.paging import deleted_runs
 from tracking.root import ARTIFACTS, inside, resolved
-from tracking.searches import CHILDREN, child_runs, delete_others, spec_id
+from tracking.searches import delete_others, spec_id
 from tracking.tags import filters, ours
 from tracking.views import drop_view
 

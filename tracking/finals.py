@@ -11,8 +11,9 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from tracking.children import trial_runs
 from tracking.executions import middle, reason
-from tracking.searches import spec_of, trial_runs
+from tracking.searches import spec_of
 from tracking.statistics import Comparison, compare, estimate
 from tracking.tags import ours
 from tracking.text import format_number, format_spread, metric_name

@@ -3,9 +3,10 @@
 from mlflow import MlflowClient
 from mlflow.entities import Run, RunTag
 
+from tracking.children import child_runs
 from tracking.marks import marks_in
 from tracking.models import rename_models
-from tracking.searches import child_runs, search_name, spec_id, spec_of
+from tracking.searches import search_name, spec_id, spec_of
 from tracking.tags import named, of_spec, renewed
 from tracking.views import drop_view, write_views
 

@@ -7,10 +7,11 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from tracking.children import all_trials
 from tracking.finals import finals
 from tracking.marks import marks_in
 from tracking.ranking import NONE
-from tracking.searches import all_trials, search_name, spec_of
+from tracking.searches import search_name, spec_of
 from tracking.standing import conclusions, ranked
 from tracking.tags import ours
 from tracking.verdict import verdict

@@ -15,9 +15,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from tracking.best_curve import BestCurve
+from tracking.children import child_tags, trial_runs
 from tracking.journal import Event, TrialsReader, now
 from tracking.marks import Marks
-from tracking.searches import child_tags, delete_others, spec_id, trial_runs
+from tracking.searches import delete_others, spec_id
 from tracking.sent import OUTCOME, STATUSES, SentTrial
 from tracking.tags import PREFIX, is_new, ours, renewed
 from tracking.values import batch

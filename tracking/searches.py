@@ -1,13 +1,12 @@
 """A search in MLflow: one parent run in its task's experiment."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag, ViewType
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.entities import Dataset, DatasetInput, Metric, Param, Run, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME
 
 from tracking.errors import SearchStateError
 from tracking.experiments import experiment_of
@@ -22,9 +21,7 @@ from tracking.text import did_you_mean
 LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit", "finals_time_limit")
 # What may differ in the spec of a search that is resumed.
 CHANGING = ("trials", "prefer", "commit", "finals", *LIMITS)
-CHILDREN = ("trial", "final")  # the kinds of runs below that of a search
 MOST_CHARACTERS = 6_000  # of a parameter in MLflow; the spec has the whole value
-MOST_OF_RUN_NAME = 250  # characters in MLflow's table; a model whose layers all differ has a longer name
 MOST_OF_NAME = 500  # characters of a dataset's name in MLflow; the end of a path says more than its beginning
 
 
@@ -94,50 +91,6 @@ def spec_of(parent: Run) -> dict[str, Any]:
             f" `recurrent sync {name}` writes them again"
         )
     return spec
-
-
-def all_trials(client: MlflowClient, parent: Run) -> list[Run]:
-    """The child runs of a search, one per trial, in the order of their numbers."""
-    return [same[0] for same in trial_runs(client, parent).values()]
-
-
-def trial_runs(client: MlflowClient, parent: Run, kind: str = "trial") -> dict[str, list[Run]]:
-    """The runs of each trial, by its number. A server that answered too late may have made a second run of a trial.
-
-    The run with the most metrics comes first. Trials of an earlier search of this name, whose parent run was deleted,
-    are left out.
-
-    Args:
-        kind: "trial", or "final" for the finals, which are numbered by themselves.
-    """
-    children = runs(client, [parent.info.experiment_id], *filters(kind=kind, search_id=search_name(parent)))
-    return own_trials(parent, children)
-
-
-def child_runs(client: MlflowClient, parent: Run) -> list[Run]:
-    """The runs of all trials and finals of a search, with second runs of them."""
-    return [run for kind in CHILDREN for same in trial_runs(client, parent, kind).values() for run in same]
-
-
-def own_trials(parent: Run, children: list[Run]) -> dict[str, list[Run]]:
-    """The trials of a search among some runs, as `trial_runs` returns them."""
-    name, own = search_name(parent), spec_id(parent)
-    found: dict[str, list[Run]] = {}
-    for run in sorted(children, key=lambda run: -len(run.data.metrics)):
-        tags = ours(run.data.tags)
-        # Early versions wrote no id.
-        same = tags["spec_id"] == own if "spec_id" in tags else tags.get(MLFLOW_PARENT_RUN_ID) == parent.info.run_id
-        if same and tags.get("search_id") == name and re.fullmatch(r"\d{1,9}", tags.get("trial", ""), re.ASCII):
-            found.setdefault(tags["trial"], []).append(run)
-    return dict(sorted(found.items(), key=lambda item: int(item[0])))
-
-
-def sessions(client: MlflowClient, name: str, own_id: str) -> set[str]:
-    """The launchers that have run the trials of a search with this name and id, deleted ones too."""
-    where = filters(kind="trial", search_id=name)
-    found = runs(client, experiments(client, ViewType.ALL), *where, view=ViewType.ALL)
-    tags = [ours(run.data.tags) for run in found]
-    return {some["session"] for some in tags if "session" in some and some.get("spec_id") == own_id}
 
 
 def spec_id(parent: Run) -> str:
@@ -251,9 +204,3 @@ def _describe(client: MlflowClient, parent: Run, spec: dict[str, Any], values: d
     source = json.dumps({"task": spec["task"], "options": spec["options"], "seed": spec["seed"]})
     dataset = Dataset(name=spec["task"][-MOST_OF_NAME:], digest=spec["digest"][:32], source_type="code", source=source)
     client.log_inputs(parent.info.run_id, [DatasetInput(dataset, [])])
-
-
-def child_tags(parent: Run, trial: str, run_name: str, kind: str = "trial") -> dict[str, str]:
-    """The tags that make a run a trial of a search, or a final."""
-    tags = {"kind": kind, "search_id": search_name(parent), "spec_id": spec_id(parent), "trial": trial}
-    return {MLFLOW_RUN_NAME: run_name[:MOST_OF_RUN_NAME], MLFLOW_PARENT_RUN_ID: parent.info.run_id, **named(tags)}

@@ -38,7 +38,7 @@ def check_copy(client: "MlflowClient", stored: str, own_id: str, folder: SearchF
         stored: the name of the search in the store.
         own_id: the id of the search.
     """
-    from tracking.searches import sessions
+    from tracking.children import sessions
 
     starts = [event for event in folder.journal.events() if event["event"] == "start"]
     known = {event["session"] for event in starts}

@@ -53,7 +53,7 @@ class Deletion:
 
     def text(self) -> str:
         """What will be deleted, in one line."""
-        from tracking.searches import trial_runs
+        from tracking.children import trial_runs
 
         parts = []
         if self.store and self.store.parent:

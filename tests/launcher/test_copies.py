@@ -14,8 +14,9 @@ from support.refusals import refused
 from support.searching import Recurrent, Searched
 
 from experiments.config.folders import SearchFolder
+from tracking.children import all_trials
 from tracking.root import follow
-from tracking.searches import all_trials, find_search
+from tracking.searches import find_search
 from tracking.tags import PREFIX
 
 

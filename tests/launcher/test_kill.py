@@ -22,7 +22,8 @@ from support.fakes import (
 )
 
 from experiments.config.folders import SearchFolder
-from tracking.searches import all_trials, find_search
+from tracking.children import all_trials
+from tracking.searches import find_search
 from tracking.store import connect
 
 pytestmark = pytest.mark.usefixtures("before_fork")

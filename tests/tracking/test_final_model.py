@@ -7,8 +7,8 @@ import pytest
 from mlflow.entities import Run
 from test_models import CARD, Shelf
 
+from tracking.children import child_tags
 from tracking.models import Wanted, final_model, log_final, logged_models, remove_models, rename_models
-from tracking.searches import child_tags
 
 FINAL: dict[str, Any] = {**CARD, "trial": "0003", "final": {"seed": 2}}
 

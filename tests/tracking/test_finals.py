@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from support.desk import FLOORS, SESSION, START, Desk, built, end, epoch, executed, failure, start
 
+from tracking.children import all_trials, child_runs, trial_runs
 from tracking.deleted import restore
 from tracking.deleting import delete_search
 from tracking.final_runs import FinalsProjection
 from tracking.finals import exported_final
 from tracking.renaming import rename_search
 from tracking.results import results
-from tracking.searches import all_trials, child_runs, find_search, trial_runs
+from tracking.searches import find_search
 
 PLAN = {"planned": 6, "top": 1, "seeds": 3, "epochs": 2, "lengths": [2]}
 GRU = {"architecture": "gru-32", "cell": "gru"}

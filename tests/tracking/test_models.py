@@ -7,8 +7,9 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModelStatus, Run
 
+from tracking.children import child_tags
 from tracking.models import Wanted, download, log_models, logged_models
-from tracking.searches import child_tags, open_search
+from tracking.searches import open_search
 from tracking.store import connect
 
 CALLS = (

@@ -27,10 +27,11 @@ from support.desk import (
     start,
 )
 
+from tracking.children import all_trials
 from tracking.journal import now
 from tracking.results import results
 from tracking.runs import Projection
-from tracking.searches import all_trials, find_search
+from tracking.searches import find_search
 from tracking.standing import standing
 
 # ---- what a trial becomes ----

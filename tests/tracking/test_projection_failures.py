@@ -29,8 +29,9 @@ from support.desk import (
 
 import tracking.record
 import tracking.runs
+from tracking.children import all_trials, child_tags
 from tracking.runs import Projection
-from tracking.searches import all_trials, child_tags, find_search, open_search
+from tracking.searches import find_search, open_search
 
 
 def play(desk: Desk, client: Any) -> None:

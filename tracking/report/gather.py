@@ -9,10 +9,11 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from tracking.children import all_trials
 from tracking.expected import reached
 from tracking.horizon import with_curves
 from tracking.results import ranked, results
-from tracking.searches import all_trials, spec_of
+from tracking.searches import spec_of
 from tracking.tags import ours
 
 MOST_CURVES = 60  # learning curves that one figure shows
