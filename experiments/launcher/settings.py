@@ -69,9 +69,7 @@ def search_spec(
     named = {key: value for key, value in given.items() if value is not None}
     corpus, values = corpus_in(type(made)), {key: str(value) for key, value in dataclasses.asdict(made).items()}
     task, named["options"] = portable(task, values, corpus)
-    if before and before.budget and "trials" in named:
-        named.setdefault("time_limit", NONE)  # from now on the trials are counted
-    defaults = before.to_json() if before else _defaults(made, named)
+    defaults = _kept(before, named) if before else _defaults(made, named)
     spec = Spec(**{**defaults, "task": task, **named, "name": folder.path.name})
     _check(spec, made)
     check_spec(spec.to_json(), spec.typed(corpus))
@@ -99,6 +97,12 @@ def _check_storable(task: str, options: dict[str, str], given: dict[str, Any]) -
     typed = {"TASK": task, **{f"-o {key}": f"{key}={value}" for key, value in options.items()}}
     for flag, value in (typed | {f"--{key.replace('_', '-')}": value for key, value in given.items()}).items():
         check_storable(flag, ",".join(value) if isinstance(value, list) else str(value))
+
+
+def _kept(before: Spec, named: dict[str, Any]) -> dict[str, Any]:
+    """What a search keeps that goes on. After a budget, trials that are given are counted, and the time is not."""
+    kept = before.to_json()
+    return {**kept, "time_limit": NONE} if before.budget and "trials" in named else kept
 
 
 def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from support.searching import run
 
-from experiments.cli.commands.results import _planned, _texts
+from experiments.cli.listing import _planned, _texts
 from experiments.config import estimate
 from experiments.config.folders import SearchFolder
 from experiments.config.spec import UNLIMITED, Spec

@@ -3,7 +3,9 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
 
 from experiments.cli.parsing import add_prefer, add_tracking_uri, task_options, whole
 from experiments.system.console import console, say, waiting
@@ -41,12 +43,8 @@ def _choosing(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    from rich.text import Text
-
-    from experiments.cli.conclusion import style
     from experiments.launcher.export import export_search
     from tracking.store import resolve
-    from tracking.text import format_count, format_number, marks_line, metric_name
 
     to, warnings, screen = Path(parsed.to), list[str](), console()
     with waiting(screen, "loading and scoring the model ..."):
@@ -63,6 +61,17 @@ def run(parsed: argparse.Namespace) -> int:
         )
     for warning in warnings:
         print(f"recurrent export: {warning}", file=sys.stderr)
+    _report(screen, card, to)
+    return 0
+
+
+def _report(screen: Console, card: dict[str, Any], to: Path) -> None:
+    """Prints what the export has verified."""
+    from rich.text import Text
+
+    from experiments.cli.conclusion import style
+    from tracking.text import format_count, format_number, marks_line, metric_name
+
     name = metric_name(card["metric"])
     val, recorded = (format_number(card[key], 7) for key in ("rescored", "model_score"))
     size = format_count(card["parameters"])
@@ -81,7 +90,6 @@ def run(parsed: argparse.Namespace) -> int:
         say(screen, Text(f"on validation the model is: {card['verdict']}", style(card["verdict"])))
     if "vocabulary" in card["preprocessing"]:
         print(f'next: recurrent sample {to} --prompt "The " --length 200')
-    return 0
 
 
 def _choice(parsed: argparse.Namespace) -> "Choice":
