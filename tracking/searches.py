@@ -1,6 +1,11 @@
 """A search in MLflow: one parent run in its task's experiment."""
 
 import json
+<<<<<<< HEAD
+=======
+import re
+import shlex
+>>>>>>> f-h
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +19,7 @@ from tracking.journal import now
 from tracking.marks import marks
 from tracking.paging import deleted_runs, experiments, runs
 from tracking.storable import is_storable
-from tracking.store import connect, working
+from tracking.store import connect, uri_arguments, working
 from tracking.tags import filters, is_new, named, of_spec, ours, spec_in
 from tracking.text import did_you_mean
 
@@ -38,9 +43,10 @@ def existing_search(name: str, uri: str) -> tuple[MlflowClient, Run]:
         known = [] if parent else [search_name(run) for run in all_searches(client)]
         deleted = parent is None and name in deleted_searches(client)
     if deleted:
+        call = shlex.join(["recurrent", "sync", name, *uri_arguments(uri)])
         raise SearchStateError(
             f"NAME: expected a search in {uri}, got {name!r}, which was deleted in MLflow;"
-            f" `recurrent sync {name}` restores it if its folder is still there"
+            f" `{call}` restores it if its folder is still there"
         )
     if parent is None:
         newest = ", ".join(known[:10]) or "none yet"

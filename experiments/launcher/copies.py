@@ -6,6 +6,7 @@ search's folder would write to the same runs. The second one is refused.
 
 import json
 import os
+import shlex
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +39,12 @@ def check_copy(client: "MlflowClient", stored: str, own_id: str, folder: SearchF
         stored: the name of the search in the store.
         own_id: the id of the search.
     """
+<<<<<<< HEAD
     from tracking.children import sessions
+=======
+    from tracking.searches import sessions
+    from tracking.store import uri_arguments
+>>>>>>> f-h
 
     starts = [event for event in folder.journal.events() if event["event"] == "start"]
     known = {event["session"] for event in starts}
@@ -46,9 +52,9 @@ def check_copy(client: "MlflowClient", stored: str, own_id: str, folder: SearchF
     other = place if place and _holds(SearchFolder(Path(place)), folder) else ""
     if other or sessions(client, stored, own_id) - known:
         name, got = folder.path.name, f"a copy of {other}" if other else "a copy: another one has gone on with it"
+        call = shlex.join(["recurrent", "rename", name, "--new-id", *uri_arguments(client.tracking_uri)])
         raise SearchStateError(
-            f"NAME: expected the only copy of the search {name!r} in {client.tracking_uri}, got {got};"
-            f" `recurrent rename {name} --new-id` makes it a search of its own"
+            f"NAME: expected the only copy of the search {name!r}, got {got}; `{call}` makes it a search of its own"
         )
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -50,8 +51,13 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> Sent:
         raise SearchStateError(is_running("NAME", folder.path.name))
     try:
         spec = Spec.read(folder)
+<<<<<<< HEAD
         _check_name(folder, spec)
         described = described_in(folder, spec)
+=======
+        _check_name(folder, spec, uri)
+        described = _described(folder, spec)
+>>>>>>> f-h
         facts = json.loads(folder.spec.read_text("utf-8"))  # with the versions that ran the search, not ours
         opening = Opening(uri, folder, facts, described, uuid.uuid4().hex, False, warn)
         record = opening.record()
@@ -70,13 +76,18 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> Sent:
         folder.launcher_lock.release()
 
 
-def _check_name(folder: SearchFolder, spec: Spec) -> None:
+def _check_name(folder: SearchFolder, spec: Spec, uri: str) -> None:
     """Raises SearchStateError for a copy of a search beside it. Its journals may be older than those of the search."""
+    from tracking.store import uri_arguments
+
     if (name := folder.path.name) != spec.name:
+        new, ended = (
+            shlex.join(["recurrent", "rename", *words, *uri_arguments(uri)])
+            for words in ((name, "--new-id"), (spec.name, name))
+        )
         raise SearchStateError(
             f"NAME: expected the folder of the search {spec.name!r}, got {folder.path}, a copy of it or its new name;"
-            f" `recurrent rename {name} --new-id` makes it a search of its own,"
-            f" `recurrent rename {spec.name} {name}` ends a rename"
+            f" `{new}` makes it a search of its own, `{ended}` ends a rename"
         )
 
 

@@ -111,7 +111,8 @@ def test_every_option_has_help_and_its_default(command: str, action: argparse.Ac
     if switch or not action.option_strings:
         return
     assert "default" in action.help, action.option_strings
-    default = action.default if action.default is not None else search_command.DEFAULTS.get(action.dest)
+    default = search_command.DEFAULTS.get(action.dest) if command == "search" else None
+    default = default if action.default is None else action.default
     if default not in (None, "", dataclasses.MISSING):
         assert str(default) in action.help
 

@@ -61,7 +61,8 @@ def test_a_copy_is_refused_and_becomes_a_search_of_its_own(shared: Shared, recur
     assert recurrent("sync", "t", *shared.words, cwd=shared.project).returncode == 0
     copy, before = shared.copy("copy"), shared.runs("t")
     done = recurrent("sync", "t", *shared.words, cwd=copy)
-    refused(done, "expected the only copy", f"got a copy of {shared.project}/searches/t", "rename t --new-id`")
+    call = f"`recurrent rename t --new-id {' '.join(shared.words)}` makes it a search of its own"
+    refused(done, "expected the only copy", f"got a copy of {shared.project}/searches/t", call)
     refused(recurrent("rename", "t", "mine", *shared.words, cwd=copy), "expected the only copy")
     refused(recurrent("delete", "t", "--yes", *shared.words, cwd=copy), "expected the only copy")
     assert shared.runs("t") == before

@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from experiments.cli.parsing import add_prefer, add_tracking_uri, task_options, whole
 from experiments.system.console import console, say, waiting
 from tracking.errors import BadInput
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tracking.choosing import Choice
 
 EXAMPLE = "recurrent export add50 --to best"
@@ -34,10 +34,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _choosing(parser: argparse.ArgumentParser) -> None:
-    text = "the model of this trial; a search keeps those that no other one beats in both score and size"
+    text = "the model of this trial; kept are those that no other one beats in both score and size (default: any)"
     parser.add_argument("--trial", metavar="N", type=whole(0), help=text)
-    parser.add_argument("--cell", metavar="NAME", help="the best model of this cell")
-    text = "the best model with at most so many parameters"
+    parser.add_argument("--cell", metavar="NAME", help="the best model of this cell (default: any)")
+    text = "the best model with at most so many parameters (default: any number)"
     parser.add_argument("--max-parameters", metavar="N", type=whole(1), help=text)
     add_prefer(parser)
 
@@ -65,7 +65,7 @@ def run(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _report(screen: Console, card: dict[str, Any], to: Path) -> None:
+def _report(screen: "Console", card: dict[str, Any], to: Path) -> None:
     """Prints what the export has verified."""
     from rich.text import Text
 

@@ -24,7 +24,7 @@ FORMS = {
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="the search; without it all searches are listed")
     parser.add_argument("--all", action="store_true", help="all trials, not the first 12 and the best of each cell")
-    text = "order the trials by this column, for example parameters; an unknown one answers with all of them"
+    text = "order by this column, for example parameters; an unknown one answers with all of them (default: best first)"
     parser.add_argument("--sort", metavar="COLUMN", help=text)
     forms = parser.add_mutually_exclusive_group()
     for name, text in FORMS.items():

@@ -12,7 +12,7 @@ SHOWN = 5  # the most links that are printed; those of the newest searches
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", metavar="N", type=whole(1), help="port of the server (default: 5000, or a free one)")
-    text = "Optuna's dashboard on the search of this folder, read-only; it needs the extra optuna-dashboard"
+    text = "Optuna's dashboard on this search, read-only; it needs the extra optuna-dashboard (default: MLflow's UI)"
     parser.add_argument("--optuna", metavar="NAME", type=search_name, help=text)
     add_tracking_uri(parser)
 
