@@ -1,11 +1,7 @@
 """A search in MLflow: one parent run in its task's experiment."""
 
 import json
-<<<<<<< HEAD
-=======
-import re
 import shlex
->>>>>>> f-h
 from collections.abc import Mapping
 from typing import Any
 

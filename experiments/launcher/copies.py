@@ -39,12 +39,8 @@ def check_copy(client: "MlflowClient", stored: str, own_id: str, folder: SearchF
         stored: the name of the search in the store.
         own_id: the id of the search.
     """
-<<<<<<< HEAD
     from tracking.children import sessions
-=======
-    from tracking.searches import sessions
     from tracking.store import uri_arguments
->>>>>>> f-h
 
     starts = [event for event in folder.journal.events() if event["event"] == "start"]
     known = {event["session"] for event in starts}

@@ -51,13 +51,8 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> Sent:
         raise SearchStateError(is_running("NAME", folder.path.name))
     try:
         spec = Spec.read(folder)
-<<<<<<< HEAD
-        _check_name(folder, spec)
-        described = described_in(folder, spec)
-=======
         _check_name(folder, spec, uri)
-        described = _described(folder, spec)
->>>>>>> f-h
+        described = described_in(folder, spec)
         facts = json.loads(folder.spec.read_text("utf-8"))  # with the versions that ran the search, not ours
         opening = Opening(uri, folder, facts, described, uuid.uuid4().hex, False, warn)
         record = opening.record()

@@ -19,9 +19,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     text = "trainings of each candidate, from fresh seeds and on fresh samples (default: 5); later calls may take more"
     parser.add_argument("--seeds", metavar="N", type=whole(1), help=text)
     parser.add_argument("--epochs", metavar="N", type=whole(1), help="epochs of a training (default: as in the search)")
-    text = (
-        "also score the models at so many times the length, like 2,4, if the task has a length or a lag (default: none)"
-    )
+    text = "also score at so many times the length, like 2,4, if the task has a length or a lag (default: none)"
     parser.add_argument("--lengths", metavar="A,B", type=wholes, help=text)
     text = "train+val: when all are done, train the winner's middle seed on both for the median best number of epochs"
     parser.add_argument("--data", choices=["train", "train+val"], default="train", help=f"{text} (default: train)")
