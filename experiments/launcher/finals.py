@@ -69,7 +69,7 @@ class Finals:
     def __post_init__(self) -> None:
         self.folder = SearchFolder(SEARCHES / self.name)
         self.session = uuid.uuid4().hex
-        self.sent = True  # False if the record lacks something at the end
+        self.sent, self.done = True, False  # the record has everything at the end; all finals have ended
 
     def run(self) -> str:
         """Runs the finals that are left; returns "interrupted", or why they have ended.
@@ -100,7 +100,7 @@ class Finals:
         shared = arrays if task.finite_data else []  # other finals have their own data
         about = task, shared, steps, seconds
         ended = self._train(finals, made, *about)
-        if not self.whole or ended != _all_done(made):
+        if not self.whole or not self.done:
             return ended
         more = self._with_whole(made)
         return self._train(dataclasses.replace(finals, trials=len(more.finals)), more, *about)
@@ -167,7 +167,8 @@ class Finals:
         finally:
             self.sent = supervisor.sent
             stop_sharing(folder, self.session)
-        return ended if ended != "done" else _all_done(made)
+        self.done = ended == "done"
+        return ended if not self.done else f"all {len(made.finals)} finals are done"
 
     def _supervisor(self, workers: int, watch: Watch, search: Spec) -> Supervisor:
         how: dict[str, Any] = {"make": make_finals_tuner, "watch": watch, "session": self.session, "warn": self._warn}
@@ -188,10 +189,6 @@ class Finals:
 
 def _tick(display: Display) -> None:
     display.tick()
-
-
-def _all_done(made: Plan) -> str:
-    return f"all {len(made.finals)} finals are done"
 
 
 class Remaining:

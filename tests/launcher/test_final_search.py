@@ -14,13 +14,14 @@ from support.searching import Searched, run
 pytestmark = pytest.mark.slow
 
 SEEDS, WORDS = 3, ("finals", "t", "--seeds", "3", "--lengths", "2", "--workers", "2")
+FINALS_SECONDS = 600  # that nine finals may take on a busy machine
 
 
 @pytest.fixture(scope="module")
 def finals(searched: Searched, tmp_path_factory: pytest.TempPathFactory) -> Searched:
     """The search `t` with finals of the best candidate of each of its three cells."""
     folder = copied(searched.folder, tmp_path_factory.mktemp("finals").resolve())
-    done = run(*WORDS, cwd=folder)
+    done = run(*WORDS, cwd=folder, seconds=FINALS_SECONDS)
     assert (done.returncode, done.stderr) == (0, ""), done
     return replace(searched, folder=folder, done=done)
 

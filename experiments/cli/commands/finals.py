@@ -49,5 +49,7 @@ def run(parsed: argparse.Namespace) -> int:
         print(f"stopped; nothing is lost, to go on:\n  {shlex.join(['recurrent', *parsed.words])}")
         return 130
     print(f"the finals have ended: {ended}")
+    if not finals.done:
+        print(f"to go on with them:\n  {shlex.join(['recurrent', *parsed.words])}")
     shown = results.show(parsed.name, uri)
     return shown if finals.sent else 1

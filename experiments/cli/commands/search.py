@@ -153,6 +153,7 @@ def _finals(parsed: argparse.Namespace, spec: Spec, uri: str) -> int:
     from experiments.launcher.finals import Finals
     from experiments.launcher.settings import workers
     from experiments.launcher.supervise import WorkersDied
+    from tracking.store import uri_arguments
 
     finals = Finals(spec.name, {"top": spec.finals}, workers(parsed.workers), spec.finals_time_limit, uri, console())
     try:
@@ -165,6 +166,8 @@ def _finals(parsed: argparse.Namespace, spec: Spec, uri: str) -> int:
         print(f"stopped; the search is done, its finals go on with:\n  {_again(parsed, spec.name)}")
         return 130
     print(f"the finals have ended: {ended}")
+    if not finals.done:
+        print(f"to go on with them:\n  {shlex.join(['recurrent', 'finals', spec.name, *uri_arguments(uri)])}")
     return 0
 
 
