@@ -132,11 +132,11 @@ def _finals(search: Search, chart: Chart | None) -> Section:
         )
         return Section("finals", "Finals: how sure", says, code=f"recurrent finals {search.name}")
     found = search.found["finals"]
-    sentences = [one["sentence"] for one in found["comparisons"]]
     section = _chart("finals", "Finals: how sure", chart, NOTHING)
-    section.sentences, section.tables = sentences, [table]
-    unfinished = "" if found["complete"] else " They have not ended yet."
-    section.says += f" The winner's score in the search minus that in the finals is {found['curse']:.2g}.{unfinished}"
+    section.sentences, section.tables = [one["sentence"] for one in found["comparisons"]], [table]
+    if found["curse"] is not None:
+        section.says += f" The winner's score in the search minus that in the finals is {found['curse']:.2g}."
+    section.says += "" if found["complete"] else " They have not ended yet."
     return section
 
 

@@ -111,9 +111,9 @@ def _finalist(one: dict[str, Any]) -> list[str]:
         one["architecture"],
         format_number(one["mean"]),
         format_spread(one["sd"]),
-        f"{format_number(one['low'])} to {format_number(one['high'])}",
+        "-" if one["low"] is None else f"{format_number(one['low'])} to {format_number(one['high'])}",
         format_number(one["worst"]),
-        str(len(one["test"])),
+        f"{len(one['test'])}{', ' + str(one['failed']) + ' failed' if one['failed'] else ''}",
         "-" if one["solved"] is None else f"{one['solved']:.0%}",
         format_number(one["search_score"]),
     ]

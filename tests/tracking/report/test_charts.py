@@ -21,6 +21,8 @@ from tracking.report.publish import draw_figures
 FINALS: dict[str, Any] = {
     "winner": "0004",
     "complete": True,
+    "lost": [],
+    "whole": None,
     "curse": -0.002,
     "comparisons": [{"sentence": "lstm-96 is better than gru-64.", "says": "better"}],
     "candidates": [
@@ -32,16 +34,22 @@ FINALS: dict[str, Any] = {
             "validation": test,
             "test": test,
             "longer": {"2": [0.1, 0.2]},
-            "mean": sum(test) / 3,
-            "sd": 0.01,
-            "low": min(test) - 0.01,
-            "high": max(test) + 0.01,
+            "seeds": list(range(len(test))),
+            "best_epochs": [9] * len(test),
+            "failed": 3 - len(test),
+            "mean": sum(test) / len(test),
+            "sd": 0.01 if len(test) > 1 else None,
+            "low": min(test) - 0.01 if len(test) > 1 else None,
+            "high": max(test) + 0.01 if len(test) > 1 else None,
             "worst": max(test),
             "solved": 1 / 3,
             "search_score": 0.004,
             "run_ids": [],
         }
-        for trial, model, cell, test in (("0004", "lstm-96", "lstm", [0.01, 0.02, 0.03]),)
+        for trial, model, cell, test in (
+            ("0004", "lstm-96", "lstm", [0.01, 0.02, 0.03]),
+            ("0006", "gru-64", "gru", [0.04]),
+        )
     ],
 }
 
@@ -180,9 +188,10 @@ def test_finals(small: Search) -> None:
     small.found["finals"] = FINALS
     chart = finals.finals(small)
     assert chart
-    mean, seeds = chart.panels[0].series
+    mean, seeds, single, _ = chart.panels[0].series
     assert (list(mean.y), mean.low, mean.high) == ([0.02], [0.0], [0.04])
     assert list(seeds.y) == [0.01, 0.02, 0.03]
+    assert (list(single.y), single.low) == ([0.04], None)
 
 
 def test_timeline_has_a_bar_for_each_trial(small: Search) -> None:

@@ -104,7 +104,12 @@ def test_finals_stand_in_the_page(small: Search) -> None:
     assert "recurrent finals small" in Reader(page(small)).words
     small.found["finals"] = FINALS
     words = Reader(page(small)).words
-    assert "lstm-96 is better than gru-64." in words and "33%" in words and "2 × as long" in words
+    assert (
+        "lstm-96 is better than gru-64." in words
+        and "33%" in words
+        and "1, 2 failed" in words
+        and "2 × as long" in words
+    )
     assert "recurrent finals small" not in words
 
 
