@@ -26,6 +26,7 @@ from tracking.journal import Journal
 SMALL = ("-o", "length=5", "-o", "train=64", "-o", "val=16", "--cells", "gru", "--depth", "1", "--width", "4")
 STEPS = 100  # of an epoch
 WORKERS = 2
+DESCRIBED: dict[str, Any] = {"floors": {}, "solved": None}  # of the task
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +78,7 @@ def test_a_search_that_goes_on() -> None:
 def announced(spec: Spec, models: int | None = None) -> str:
     task = find.make("adding", {})
     planned = estimate.planned_trials(spec, models)
-    lines = announcement(spec, task, Path("task"), {}, models, planned, WORKERS, STEPS)
+    lines = announcement(spec, task, Path("task"), DESCRIBED, models, planned, WORKERS, STEPS)
     return next(str(line) for line in lines if " execution(s) x " in str(line))
 
 
@@ -115,7 +116,7 @@ def test_trials_are_counted_without_a_number_in_all(here: Path) -> None:
     journal.append("start", session="s", worker=0, parameters={"architecture": "gru-16"})
     told = io.StringIO()
     progress = Progress(here, "min", regular=UNLIMITED, epochs=1)
-    display = Display(Console(file=told, width=100), progress, "mse", {}, 1, "s", lambda: 61.0)
+    display = Display(Console(file=told, width=100), progress, "mse", {}, None, 1, "s", lambda: 61.0)
     journal.append("end", outcome="completed", score=0.25, seconds=1.0)
     display.tick()
     assert told.getvalue().split()[:3] == ["1", "0000", "gru-16"]
