@@ -52,7 +52,7 @@ def make_finals(
     made = Plan.read(SearchFolder(finals.path.parent))
     assert made is not None
     oracle: Any = FinalsOracle(finals, objective, made, space, session)
-    return FakeFinals(oracle, FakeSpace(), 1, index, memory)
+    return FakeFinals(oracle, FakeSpace(), 1, index, memory_limit)
 
 
 def launch(folder: Path, uri: str) -> None:
