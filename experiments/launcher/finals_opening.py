@@ -8,6 +8,7 @@ from experiments.config.finals import Plan
 from experiments.config.folders import SearchFolder
 from experiments.launcher.card import final_card
 from experiments.launcher.opening import Opening
+from experiments.launcher.stores import check_store
 from tracking.errors import SearchStateError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class FinalsOpening(Opening):
         parent = find_search(client, name)
         if parent is None or is_of(parent, self.facts) is False:
             hint = f"`recurrent sync {name}` sends it"
+            check_store(self.folder, self.uri, hint)
             raise SearchStateError(f"NAME: expected a search in {self.uri}, got {name!r}, which is not there; {hint}")
         plan: dict[str, Any] = {"planned": self.plan.regular, "top": self.plan.top, "seeds": self.plan.seeds}
         plan |= {"epochs": self.plan.epochs, "lengths": self.plan.lengths}
