@@ -11,6 +11,7 @@ DPI = 160
 INCH = 100  # pixels of a chart's height in an inch
 WIDTH = 9.0  # inches
 LINES = {"solid": "-", "dash": "--", "dot": ":"}
+LEGEND = 90  # letters in a row of the legend
 MANY = 3  # words on an axis from which on they stand aslant
 
 
@@ -21,15 +22,17 @@ def draw(chart: Chart, folder: Path) -> list[Path]:
     rows = -(-len(chart.panels) // chart.columns)
     figure = Figure(figsize=(WIDTH, max(2.5, rows * chart.height / INCH)), dpi=DPI, layout="constrained")
     axes = figure.subplots(rows, chart.columns, squeeze=False).ravel()
-    for one, panel in zip(axes, chart.panels, strict=False):
+    for place, (one, panel) in enumerate(zip(axes, chart.panels, strict=False)):
         _panel(one, panel)
+        if place % chart.columns and chart.panels[place - 1].y == panel.y and not panel.heat:
+            one.set_ylabel("")  # it stands at the panel on the left
     for unused in axes[len(chart.panels) :]:
         unused.set_axis_off()
     figure.suptitle(chart.title)
     handles = {label: handle for one in axes for handle, label in zip(*one.get_legend_handles_labels(), strict=True)}
     if handles:
         words = list(handles)
-        across = 1 if max(map(len, words)) > 40 else min(4, len(words))
+        across = min(len(words), max(1, LEGEND // max(map(len, words))))
         figure.legend(
             handles.values(), words, loc="outside lower center", ncols=across, frameon=False, fontsize="small"
         )
@@ -115,7 +118,7 @@ def _series(axes: Any, series: Series) -> None:
     else:
         x, y = ([math.nan if one is None else one for one in values] for values in (series.x, series.y))
         marker = "o" if len(x) == 1 else None
-        axes.plot(x, y, LINES[series.dash], marker=marker, linewidth=series.width * 0.7, **style)
+        axes.plot(x, y, LINES[series.dash], marker=marker, linewidth=series.width * 0.7, solid_capstyle="butt", **style)
         if series.low is not None and series.high is not None:
             axes.fill_between(series.x, series.low, series.high, color=series.colour, alpha=0.15, linewidth=0)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracking.expected import reached
 from tracking.report.browser import Figure, finish
-from tracking.report.chart import Chart, Panel, Series, logarithmic
+from tracking.report.chart import Chart, Panel, Series, logarithmic, tick_text, ticks
 from tracking.report.gather import Search
 from tracking.report.paper import save
 from tracking.report.scores import axis
@@ -166,7 +166,11 @@ def contour(made: Studied) -> Figure:
 
     with _quiet():
         figure = plot_contour(_grid(made), params=made.names[:2], target=made.target, target_name=made.target_name)
-    figure.update_xaxes(exponentformat="power").update_yaxes(exponentformat="power")
+    for one in (figure.layout.xaxis, figure.layout.yaxis):
+        if one.type == "log":  # Plotly's own marks would cover each other
+            values = [trial.params[one.title.text] for trial in made.study.trials]
+            marks = ticks(min(values), max(values))
+            one.update(tickvals=marks, ticktext=[tick_text(mark) for mark in marks])
     return finish(figure)
 
 
