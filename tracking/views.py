@@ -136,7 +136,7 @@ def _digest(search: str) -> str:
 def _trial_columns(metric: str) -> Columns:
     return [
         ("metrics", f"reached/{metric}", 180),
-        ("tags", f"{PREFIX}outcome", 110),
+        ("tags", f"{PREFIX}outcome", 150),
         ("metrics", "reached/epochs", 130),
         ("metrics", "cost/parameters", 140),
         ("metrics", "cost/seconds", 120),
