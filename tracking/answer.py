@@ -17,6 +17,7 @@ from tracking.text import format_count, format_number, format_spread, metric_nam
 from tracking.verdict import Verdict, verdict
 
 ENDS = {"RUNNING": "the search is still running", "KILLED": "the search was stopped before its end"}
+MOST = 3  # other cells that are named; a mixed search may have dozens of combinations
 SHOWN = ("dropout", "clip", "optimizer")  # values that no name of an architecture has, besides the learning rate
 
 
@@ -63,11 +64,8 @@ def _nothing(found: dict[str, Any]) -> str:
 
 def _best(found: dict[str, Any], best: Trial, judged: Verdict | None) -> str:
     text = f"{_lead(found, best)}: {_measured(found, best)}{_worth(found, best, judged)}{_at(found, best)}"
-    others = [
-        f"{trial['architecture']} ({_score(found, trial)}{_at(found, trial, ' ')})"
-        for cell, trial in best_by_cell(found).items()
-        if cell != cell_of(best)
-    ]
+    cells = [trial for cell, trial in best_by_cell(found).items() if cell != cell_of(best)]
+    others = [f"{trial['architecture']} ({_score(found, trial)}{_at(found, trial, ' ')})" for trial in cells[:MOST]]
     return f"{text}; next {'are' if len(others) > 1 else 'is'} {listed(others)}." if others else f"{text}."
 
 

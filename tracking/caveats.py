@@ -29,10 +29,14 @@ def caveats(found: dict[str, Any]) -> list[str]:
 
 
 def clauses(found: dict[str, Any]) -> list[str]:
-    """The same, as parts of one sentence."""
+    """The same, as parts of one sentence.
+
+    Of the many combinations of cells of a mixed search only the uniform ones are named, and the best one.
+    """
     best = best_by_cell(found)
     if not best:
         return []
+    best = {cell: trial for place, (cell, trial) in enumerate(best.items()) if not place or "+" not in cell}
     return [*_untrained(found), *_seeds(found, best), *_rates(found, best), *_edges(found, best)]
 
 
@@ -62,7 +66,7 @@ def listed(words: list[str]) -> str:
 
 
 def _untrained(found: dict[str, Any]) -> list[str]:
-    missing = [cell["cell"] for cell in found["cells"] if not cell["completed"]]
+    missing = [cell["cell"] for cell in found["cells"] if not cell["completed"] and "+" not in cell["cell"]]
     return [f"no {' and no '.join(missing)} was trained to the end"] if missing else []
 
 

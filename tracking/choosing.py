@@ -61,10 +61,11 @@ def chosen(client: MlflowClient, parent: Run, choice: Choice, warn: Callable[[st
     first, there = _first(found, fitting), [trial for trial in fitting if trial["run_id"] in models]
     unsure = found["status"] != "FINISHED"  # it was killed or runs: then a better model may be on its way
     if not there or (unsure and first not in there and first["score"] != _first(found, there)["score"]):
-        raise SearchStateError(
-            f"export: expected {choice}, {_named(first)}, with its model in MLflow, got {_kept(found, models)};"
-            f" `recurrent search … --name {name} --resume` sends what is still on disk"
-        )
+        wanted = _named(first) if choice.trial is not None else f"{choice}, {_named(first)}"
+        why = "a search keeps the models that no other one beats in score and size"
+        if unsure or not models:
+            why = f"`recurrent search … --name {name} --resume` sends what is still on disk"
+        raise SearchStateError(f"export: expected the model of {wanted}, got {_kept(found, models)}; {why}")
     taken = _first(found, there)
     if taken is not first:
         warn(f"{_named(first)} comes first, but its model is not kept; this is {_named(taken)}")
@@ -114,7 +115,7 @@ def _named(trial: Trial) -> str:
 
 
 def _kept(found: dict[str, Any], models: dict[str, LoggedModel]) -> str:
-    """The trials whose models are kept, for a message."""
+    """The models that are kept, for a message."""
     kept = [trial for trial in ranked(found) if trial["run_id"] in models]
     names = [f"{trial['trial']} {trial['architecture']} ({format_count(trial['parameters'])})" for trial in kept]
-    return f"those of {', '.join(names)} parameters" if names else "none"
+    return f"those of {', '.join(names)} parameters, which are kept" if names else "none"

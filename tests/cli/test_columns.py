@@ -111,10 +111,12 @@ def test_every_form_has_the_order_that_is_asked_for(recurrent: Recurrent, search
     rows = [line.split() for line in shown[shown.index("All trials") :].splitlines()[2:]]
     counts = [int(next(word for word in row[2:] if "," in word or word.isdigit()).replace(",", "")) for row in rows]
     assert counts == [int(size) for size, _ in sizes]
-    for form in ("--markdown", "--latex", "--csv"):
-        lines = printed(recurrent, searched, "--sort", "parameters", form).splitlines()
-        found = [int(number.replace(",", "")) for line in lines for number in re.findall(r"\d+,\d{3}", line)]
-        assert found == sorted(found)
+    numbers = [trial for _, trial in sizes]
+    for form, end in (("--markdown", r"\|"), ("--latex", r"\\\\")):
+        text = printed(recurrent, searched, "--sort", "parameters", form)
+        assert re.findall(rf" (\d{{4}}) {end}$", text, re.MULTILINE) == numbers
+    lines = printed(recurrent, searched, "--sort", "parameters", "--csv").splitlines()
+    assert [line["trial"] for line in csv.DictReader(lines)] == numbers
     listed = json.loads(printed(recurrent, searched, "--sort", "parameters", "--json"))["trials"]
     assert [one["parameters"] for one in listed] == counts
 

@@ -119,7 +119,7 @@ def test_results_list_all_searches(recurrent: Recurrent, searched: Searched) -> 
     done = recurrent("results", cwd=searched.folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.split()[:3] == ["t", "adding", "MSE"] and "6/6 trials" in done.stdout
-    assert f"{begun:%Y-%m-%d %H:%M}" in done.stdout and done.stdout.endswith("kB  done\n")
+    assert f"{begun:%Y-%m-%d %H:%M}" in done.stdout and done.stdout.endswith("B  done\n")
 
 
 @pytest.mark.parametrize(("status", "state"), [("KILLED", "stopped"), ("RUNNING", "stopped"), ("FAILED", "failed")])

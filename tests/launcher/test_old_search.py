@@ -91,7 +91,7 @@ def test_it_is_gone_on_with(old: Path) -> None:
 
     check_record(search, epochs(after))
     left = {path.name for path in (old / "searches" / "old" / "trials" / "0001").iterdir()}
-    assert left == {"journal.jsonl", "lock"}, "the other trial has the better model"
+    assert left == {"journal.jsonl", "lock", "model.keras"}, "the other trial has the better model, and a larger one"
 
 
 def check_epochs(lines: list[dict[str, Any]], folder: Path) -> None:
@@ -124,4 +124,5 @@ def check_record(search: Searched, lines: list[dict[str, Any]]) -> None:
         assert curve == [(line["epoch"], line["metrics"][name]) for line in lines]
     client = search.client
     models = client.search_logged_models([search.parent.info.experiment_id])
-    assert [model.source_run_id for model in models] == [trials[0].info.run_id]
+    best = {model.source_run_id: model.tags["recurrent.best"] for model in models}
+    assert best == {trials[0].info.run_id: "yes", trials[1].info.run_id: "no"}, "the second one is smaller"

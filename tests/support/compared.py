@@ -12,7 +12,7 @@ EPOCH = ("loss", "val_mse", *(f"gradient/{name}" for name in ("norm_10pct", "nor
 
 def curves(searched: Searched, trial: Any) -> dict[str, list[tuple[int, float]]]:
     """Every metric with a step, as (step, value) in the order of logging; `test/` is there once it was exported."""
-    others = ("best/", "cost/", "hp/", "floor/", "test/", "executions/", "horizon/")
+    others = ("best/", "reached/", "cost/", "hp/", "floor/", "test/", "executions/", "horizon/")
     names = [name for name in trial.data.metrics if not name.startswith(others)]
     return {name: [(point.step, point.value) for point in searched.curve(trial, name)] for name in names}
 

@@ -99,6 +99,15 @@ def test_layers_that_differ_are_named_by_the_architecture_alone() -> None:
     assert answer(found(one))[0].startswith("Best is lstm-32+gru-16: MSE 0.01,")
 
 
+def test_of_many_combinations_of_cells_few_are_named() -> None:
+    names = [f"gru+lstm{number}" for number in range(6)]
+    trials = [trial(f"000{number}", name, 0.01 + number / 1000, spread=0.1) for number, name in enumerate(names)]
+    first, _, third = answer(found(*trials, trial("0009", "gru", 0.02, spread=0.1)))
+    assert [name for name in names if name in first] == names[:4]
+    assert "the difference between gru+lstm0 and gru, 0.01, is within the spread of seeds, 0.1" in third
+    assert "lstm1" not in third
+
+
 def test_values_that_were_varied_are_said() -> None:
     first = trial("0000", "gru", 0.01, optimizer="rmsprop", clip=1)
     other = trial("0001", "gru", 0.02, optimizer="adam", clip=1)

@@ -1,6 +1,7 @@
 """The tags of searches and trials: long settings, runs of others, tags that somebody has cut or changed."""
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -98,6 +99,11 @@ FOREIGN: tuple[dict[str, str], ...] = (
 )
 
 
+def without_epochs(text: str) -> str:
+    """`recurrent sync` sends the epochs of trials where an earlier version has not."""
+    return re.sub(r'"epochs": (null|\d+)', '"epochs": null', text)
+
+
 def test_runs_of_others_are_not_read_as_ours(recurrent: Recurrent, old: Path) -> None:
     shown = recurrent("results", "old", "--json", cwd=old).stdout
     client = client_of(old)
@@ -106,7 +112,7 @@ def test_runs_of_others_are_not_read_as_ours(recurrent: Recurrent, old: Path) ->
     for _ in range(2):
         assert listed(recurrent, old) == (["old"], "")
         done = recurrent("results", "old", "--json", cwd=old)
-        assert (done.returncode, done.stderr, done.stdout) == (0, "", shown)
+        assert (done.returncode, done.stderr, without_epochs(done.stdout)) == (0, "", without_epochs(shown))
         sync(recurrent, old, "old")
     for run_id, tags in zip(theirs, FOREIGN, strict=True):
         run = client.get_run(run_id)
@@ -179,7 +185,7 @@ def test_a_search_of_an_earlier_version_gets_the_new_tags(recurrent: Recurrent, 
     assert len(found) == 2 and not client.search_runs([experiment.experiment_id], new)
     shown = recurrent("results", "old", "--json", cwd=old).stdout
     sync(recurrent, old, "old")
-    assert recurrent("results", "old", "--json", cwd=old).stdout == shown
+    assert without_epochs(recurrent("results", "old", "--json", cwd=old).stdout) == without_epochs(shown)
     for run in client.search_runs([experiment.experiment_id], new):
         tags = found.pop(run.info.run_id)
         assert tags.items() <= run.data.tags.items(), "the old ones stay"
