@@ -16,7 +16,7 @@ from tracking.report.parallel import parallel
 from tracking.report.slices import slices
 from tracking.report.study import Studied
 from tracking.report.tables import Table
-from tracking.text import floors_line
+from tracking.text import floors_line, format_number
 
 DIGITS = 6  # significant ones of a number in a figure; a page must stay small
 TOO_FEW = f"Nothing to draw: it takes {study.FEWEST} completed or pruned trials, and values that differ between them."
@@ -119,7 +119,9 @@ def _answer(search: Search) -> Section:
 
 
 def _leaderboard(search: Search) -> Section:
+    solved, better = search.found.get("solved"), "less" if search.minimum else "more"
     says = f"Floors are what models with less memory score: {floors_line(search.found['floors'])}."
+    says += "" if solved is None else f" Solved is {format_number(solved)} or {better}."
     return Section("leaderboard", "Leaderboard", says, tables=[tables.by_cell(search), tables.leaders(search)])
 
 

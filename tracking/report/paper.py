@@ -69,6 +69,11 @@ def _panel(axes: Any, panel: Panel) -> None:
             axis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel=panel.x, ylabel=panel.y)
     axes.set_title(panel.title, fontsize="medium")
+    _words(axes, panel)
+
+
+def _words(axes: Any, panel: Panel) -> None:
+    """Lines, marks and names of an axis."""
     for words, value, side in placed(panel):
         at = {"right": 0.99, "left": 0.01, "center": 0.5}[side]
         axes.axhline(value, color=GREY, linewidth=0.8, linestyle=":")

@@ -71,7 +71,8 @@ def _panel(search: Search, name: str, values: list[Any]) -> Panel:
     axes: dict[str, Any] = {"log_y": shown.log, "y_range": shown.ends}
     places = in_order(values)
     if len(places) > FEW and numeric(values):
-        log = logarithmic([value for value in values if value is not None])
+        # Learning rates are drawn on a logarithmic scale.
+        log = name == "learning_rate" or logarithmic([value for value in values if value is not None])
         series = [_points(search, cell, values) for cell in search.cells]
         return Panel(words, label(search), series, log_x=log, **axes)
     middle = (len(search.cells) - 1) / 2
