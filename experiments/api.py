@@ -81,7 +81,11 @@ def search(
         except WorkersDied as error:
             raise SearchStateError(str(error)) from error
     check_end(launch.spec.name, ended, launch.sent, "resume=True goes on with it")
-    return Found(launch.spec.name, uri)
+    found = Found(launch.spec.name, uri)
+    if launch.spec.finals:
+        limit = launch.spec.finals_time_limit
+        found.finals(top=launch.spec.finals, workers=workers, time_limit=limit, show=show)
+    return found
 
 
 def open_search(name: str, *, tracking_uri: str | None = None) -> Found:

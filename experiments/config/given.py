@@ -45,6 +45,7 @@ class Options(TypedDict, total=False):
     executions: int | None
     oracle: str | None
     allocate: str | None
+    prefer: str | None
     pruner: str | None
     patience: int | None
     budget: str | None
@@ -52,6 +53,8 @@ class Options(TypedDict, total=False):
     target: str | float | None
     trial_time_limit: str | None
     memory_limit: str | None
+    finals: int | None
+    finals_time_limit: str | None
     no_horizon: bool | None
     seed: int | None
 

@@ -11,6 +11,7 @@ from experiments.tasks.loading.copied import Copy
 from experiments.tasks.loading.places import Source, absolute
 from experiments.training.saved import drop_optimizer
 from experiments.training.scoring import scorer
+from tracking.errors import BadInput
 
 if TYPE_CHECKING:
     from tracking.choosing import Choice
@@ -53,6 +54,17 @@ def export_search(
         copy = code_to_run(client, search, spec, trust_task, Path(folder))
         score = scorer(spec, _folders(uri), _given(task, options or {}, spec, copy), copy)
         return export(client, uri, search, to, score, prepare, warn, choice or BEST)
+
+
+def choice_of(trial: int | None, cell: str | None, most: int | None, prefer: str | None) -> "Choice":
+    """Which model is asked for. Raises BadInput for a trial with something else, since a trial has one model."""
+    from tracking.choosing import Choice
+
+    others = {"--cell": cell, "--max-parameters": most, "--prefer": prefer}
+    given = [flag for flag, value in others.items() if value is not None]
+    if trial is not None and given:
+        raise BadInput(f"--trial: expected it without {given[0]}, got both: a trial has one model")
+    return Choice(trial, cell, most, prefer)
 
 
 def _folders(uri: str) -> list[Path]:

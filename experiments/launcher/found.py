@@ -2,21 +2,26 @@
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.config.given import by_arguments, option_text
+from experiments.config.given import as_whole, by_arguments, option_text
+from experiments.launcher import settings
+from experiments.launcher.supervise import WorkersDied
+from experiments.system.console import console
 from experiments.system.environment import environment
 from experiments.system.imports import keras_kept
+from tracking.errors import BadInput, SearchStateError
 from tracking.text import format_number, metric_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 ROWS = 12  # of the table that a notebook shows
+FRAME_PIXELS = 800  # height of a report in a notebook
 
 
 class Found:
@@ -72,36 +77,120 @@ class Found:
         self,
         to: str | os.PathLike[str],
         *,
+        trial: int | None = None,
+        cell: str | None = None,
+        max_parameters: int | None = None,
+        prefer: str | None = None,
         task: str | os.PathLike[str] | None = None,
         options: Mapping[str, Any] | None = None,
         with_optimizer: bool = False,
         trust_task: bool = False,
     ) -> dict[str, Any]:
-        """Writes the best model as `model.keras` and `model.json`, reloaded, re-scored, and scored on the test split.
+        """Writes a model as `model.keras` and `model.json`, reloaded, re-scored, and scored on the test split.
+
+        Long because it describes its arguments.
 
         Args:
             to: a new folder, or an earlier export of this search, which is then replaced.
+            trial: the number of the trial whose model is written; by default the best one.
+            cell, max_parameters, prefer: the best model of a cell, with at most so many parameters, or by "small:2%".
             task, options: where the data are now, if not where the search had them.
             with_optimizer: keep the optimizer with its state, to train the model further.
             trust_task: run the code of a task that comes from a server.
 
         Returns what `model.json` holds; docs/model-json.md describes it. Raises errors of `experiments.errors`.
         """
-        from experiments.launcher.export import export_search
+        from experiments.launcher.export import choice_of, export_search
 
         texts = {key: option_text(f"options {key}", value) for key, value in (options or {}).items()}
         place = "" if task is None else os.fspath(task)
         with by_arguments(), environment(), keras_kept():
+            number = None if trial is None else as_whole("trial", trial, 0)
+            most = None if max_parameters is None else as_whole("max_parameters", max_parameters)
             return export_search(
                 self.name,
                 self.uri,
                 Path(to),
                 warnings.warn,
+                choice=choice_of(number, cell, most, prefer),
                 task=place,
                 options=texts,
                 with_optimizer=with_optimizer,
                 trust_task=trust_task,
             )
+
+    def finals(
+        self,
+        *,
+        top: int | None = None,
+        seeds: int | None = None,
+        epochs: int | None = None,
+        lengths: Sequence[int] | None = None,
+        data: str = "train",
+        workers: int | str = "auto",
+        time_limit: str | None = None,
+        show: bool = True,
+    ) -> dict[str, Any]:
+        """Trains the best candidates of each cell again from fresh seeds, and says how sure the result is.
+
+        Long because it describes its arguments. `results`, `answer` and `export` use the finals from then on.
+
+        Args:
+            top: candidates of each cell, by default 1.
+            seeds: trainings of each candidate, by default 5.
+            epochs: of a training, by default those of the search.
+            lengths: also score the models at so many times the length, for example [2, 4].
+            data: "train+val": when all are done, train the winner's middle seed on both splits.
+            workers, show: as in `search`.
+            time_limit: time after which the finals stop, like "45m". The same call goes on.
+
+        Returns the finals, which docs/results-json.md describes. Raises as `search` does.
+        """
+        from experiments.launcher.finals import Finals
+
+        with by_arguments(), environment():
+            given = {"top": top, "seeds": seeds, "epochs": epochs}
+            wanted: dict[str, Any] = {key: as_whole(key, value) for key, value in given.items() if value is not None}
+            wanted["lengths"] = None if lengths is None else [as_whole("lengths", length) for length in lengths]
+            if data not in ("train", "train+val"):
+                raise BadInput(f"data: expected train or train+val, got {data!r}")
+            how = settings.workers(str(workers)), time_limit or "none", self.uri, console(quiet=not show)
+            finals = Finals(self.name, wanted, *how, whole=data != "train")
+            try:
+                ended = finals.run()
+            except WorkersDied as error:
+                raise SearchStateError(str(error)) from error
+        check_end(self.name, ended, finals.sent, "the same call goes on with its finals")
+        self.__dict__.pop("results", None)  # it is read again
+        return dict(self.results["finals"])
+
+    def report(self, to: str | os.PathLike[str] | None = None) -> "Report":
+        """The page of `recurrent report`, which a notebook shows. It is logged on the search's run, too.
+
+        Args:
+            to: a file for the page, which needs no network.
+
+        Raises BadInput for a file that cannot be written, and StoreError.
+        """
+        from tracking.report.gather import gather
+        from tracking.report.page import page
+        from tracking.report.publish import check_file, log_report
+        from tracking.searches import existing_search
+        from tracking.store import in_a_line, working
+
+        with by_arguments(), environment():
+            if to is not None:
+                check_file(Path(to))
+            client, parent = existing_search(self.name, self.uri)
+            with working(self.uri):
+                html = page(gather(client, parent))
+            if to is not None:
+                Path(to).write_text(html, "utf-8")
+            try:
+                log_report(client, parent, html)
+            except Exception as error:  # each kind of store for files has errors of its own
+                warnings.warn(f"MLflow did not take the report: {in_a_line(error)}", stacklevel=2)
+        return Report(html)
 
     def __repr__(self) -> str:
         best, metric = self.best, metric_name(self.results["metric"])
@@ -114,6 +203,23 @@ class Found:
         table = self.table
         shown = table[[name for name in columns if name in table]].head(ROWS).dropna(axis=1, how="all")
         return f"<p>{escape(repr(self))}</p>{shown.to_html(index=False, na_rep='', float_format=format_number)}"
+
+
+class Report:
+    """A page in HTML. A notebook shows it in a frame of its own, since it has styles and scripts.
+
+    Args:
+        html: the page.
+    """
+
+    def __init__(self, html: str) -> None:
+        self.html = html
+
+    def __repr__(self) -> str:
+        return f"<report: a page of {len(self.html):,} characters>"
+
+    def _repr_html_(self) -> str:
+        return f'<iframe srcdoc="{escape(self.html)}" width="100%" height="{FRAME_PIXELS}" frameborder="0"></iframe>'
 
 
 def check_end(name: str, ended: str, sent: bool, again: str) -> None:

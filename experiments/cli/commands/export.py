@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.cli.parsing import add_prefer, add_tracking_uri, task_options, whole
 from experiments.system.console import console, say, waiting
-from tracking.errors import BadInput
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tracking.choosing import Choice
 
 EXAMPLE = "recurrent export add50 --to best"
 
@@ -43,7 +41,7 @@ def _choosing(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    from experiments.launcher.export import export_search
+    from experiments.launcher.export import choice_of, export_search
     from tracking.store import resolve
 
     to, warnings, screen = Path(parsed.to), list[str](), console()
@@ -53,7 +51,7 @@ def run(parsed: argparse.Namespace) -> int:
             resolve(parsed.tracking_uri),
             to,
             warnings.append,
-            choice=_choice(parsed),
+            choice=choice_of(parsed.trial, parsed.cell, parsed.max_parameters, parsed.prefer),
             task=parsed.task or "",
             options=task_options(parsed.options),
             with_optimizer=parsed.with_optimizer,
@@ -90,13 +88,3 @@ def _report(screen: "Console", card: dict[str, Any], to: Path) -> None:
         say(screen, Text(f"on validation the model is: {card['verdict']}", style(card["verdict"])))
     if "vocabulary" in card["preprocessing"]:
         print(f'next: recurrent sample {to} --prompt "The " --length 200')
-
-
-def _choice(parsed: argparse.Namespace) -> "Choice":
-    from tracking.choosing import Choice
-
-    others = {"--cell": parsed.cell, "--max-parameters": parsed.max_parameters, "--prefer": parsed.prefer}
-    given = [flag for flag, value in others.items() if value is not None]
-    if parsed.trial is not None and given:
-        raise BadInput(f"--trial: expected it without {given[0]}, got both: a trial has one model")
-    return Choice(parsed.trial, parsed.cell, parsed.max_parameters, parsed.prefer)

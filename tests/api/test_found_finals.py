@@ -1,0 +1,42 @@
+"""Finals from Python: those of the command."""
+
+from typing import Any
+
+import pytest
+from support.searching import Searched
+
+from experiments import open_search
+from experiments.errors import BadInput
+
+
+@pytest.mark.slow
+def test_finals_are_those_of_the_search(searched: Searched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(searched.folder)
+    found = open_search("t")
+    assert found.results["finals"] is None
+    finals = found.finals(seeds=2, epochs=1, workers=2, show=False)
+    assert finals["complete"] and found.results["finals"] == finals
+    cells = {trial["values"]["cell"] for trial in found.ranked}
+    assert {one["cell"] for one in finals["candidates"]} == cells
+    scores = {run.data.metrics["test/mse"] for run in searched.runs("final")}
+    assert scores == {score for one in finals["candidates"] for score in one["test"]} and len(scores) == 2 * len(cells)
+    assert open_search("t").results["finals"] == finals, "whoever reads it"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"seeds": 0}, "seeds: expected a whole number from 1"),
+        ({"lengths": ["x"]}, "lengths: expected a whole number"),
+        ({"data": "test"}, "data: expected train or train.val, got 'test'"),
+        ({"workers": 0}, "workers: expected a whole number from 1, or auto"),
+        ({"time_limit": "soon"}, "time_limit: expected a duration"),
+    ],
+    ids=str,
+)
+def test_finals_that_cannot_be(
+    searched: Searched, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], message: str
+) -> None:
+    monkeypatch.chdir(searched.folder)
+    with pytest.raises(BadInput, match=f"^{message}"):
+        open_search("t").finals(**given)
