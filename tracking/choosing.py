@@ -65,7 +65,8 @@ def chosen(client: MlflowClient, parent: Run, choice: Choice, warn: Callable[[st
         why = "a search keeps the models that no other one beats in score and size"
         if unsure or not models:
             why = f"`recurrent search … --name {name} --resume` sends what is still on disk"
-        raise SearchStateError(f"export: expected the model of {wanted}, got {_kept(found, models)}; {why}")
+        flag = "export" if choice.trial is None else "--trial"
+        raise SearchStateError(f"{flag}: expected the model of {wanted}, got {_kept(found, models)}; {why}")
     taken = _first(found, there)
     if taken is not first:
         warn(f"{_named(first)} comes first, but its model is not kept; this is {_named(taken)}")

@@ -133,7 +133,7 @@ def _trial_columns(metric: str) -> Columns:
     return [
         ("metrics", f"reached/{metric}", 180),
         ("tags", f"{PREFIX}verdict", 200),
-        ("tags", f"{PREFIX}outcome", 110),
+        ("tags", f"{PREFIX}outcome", 150),
         ("metrics", "reached/epochs", 130),
         ("metrics", "cost/parameters", 140),
         ("metrics", "cost/seconds", 120),

@@ -118,8 +118,8 @@ def _trial_table(console: Console, title: str, trials: list[dict[str, Any]], met
     table, rows, wide = _new_table(title, metric), [row(trial) for trial in trials], console.width >= WIDE
     spread = any(one["± sd"] for one in rows)
     names = [name for name in (HEADINGS if wide else NARROW)[2:] if name != "± sd" or spread]
-    longest = max(len(part) for one in rows for part in re.split("[+ ]", one["architecture"]))
-    if not wide and _room(console, names, rows, metric) < longest:
+    parts = ["architecture", *(part for one in rows for part in re.split("[+ ]", one["architecture"]))]
+    if not wide and _room(console, names, rows, metric) < max(map(len, parts)):
         names.remove("time")
     for heading in names:
         table.add_column(heading, justify="right", no_wrap=True)

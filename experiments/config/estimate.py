@@ -115,7 +115,9 @@ def candidate_seconds(spec: Spec, values: dict[str, Any], task: Task, steps: int
         values: the parameters in a trial's journal. If the layers differ, all count as the largest one.
     """
     shape = {"cells": values["cell"].split("+"), "depth": str(values["depth"]), "width": str(values["width"])}
-    return epoch_seconds(dataclasses.replace(spec, **shape), task, steps, max)
+    # The search may open a bias or an initialisation that this cell alone does not have.
+    plain = dataclasses.replace(spec, init="default", bias=recipes.OWN)
+    return epoch_seconds(dataclasses.replace(plain, **shape), task, steps, max)
 
 
 def _model_seconds(spec: Spec, task: Task, steps: int, shape: tuple[str, int, int], directions: float) -> float:

@@ -66,3 +66,16 @@ def test_a_search_costs_what_its_trials_cost(monkeypatch: pytest.MonkeyPatch) ->
     pruned = estimate.search_seconds(SPEC, task, 100, 1, SPEC.trials)
     assert 6 + 30 * (3 + 6 * epoch) < pruned < 6 + 30 * (3 + 10 * epoch)
     assert math.isfinite(estimate.search_seconds(SPEC, task, 100, 2, 10**9))
+
+
+def test_a_cell_without_what_the_recipe_opens_is_estimated() -> None:
+    """SimpleRNN has no gate to give a bias, and GRU no identity."""
+    opened = dataclasses.replace(
+        SPEC, cells=["simple_rnn", "gru"], init="identity", bias="0,1,5", bidirectional="no,yes"
+    )
+    task = find.make("adding", {})
+    for cell in ("simple_rnn", "gru"):
+        values = {"cell": cell, "depth": 1, "width": 32}
+        twice = dataclasses.replace(SPEC, cells=[cell], bidirectional="yes")
+        found = estimate.candidate_seconds(opened, values, task, 10)
+        assert found == estimate.epoch_seconds(twice, task, 10), "of the slowest one"
