@@ -93,6 +93,10 @@ class SearchFolder:
     def trials(self) -> list[TrialFolder]:
         return [self.trial(number) for number in trial_numbers(self.path / "trials")]
 
+    def with_models(self) -> list[TrialFolder]:
+        """The trials whose models are kept."""
+        return [trial for trial in self.trials() if trial.model.exists()]
+
     def begun_by(self, pid: int, session: str) -> bool:
         """True if the worker process `pid` of the launcher `session` has begun a trial."""
         events = (event for trial in self.trials() for event in trial.journal.events() if event["event"] == "start")

@@ -22,6 +22,7 @@ from experiments.launcher.display import Display
 from experiments.launcher.finals_opening import FinalsOpening
 from experiments.launcher.limits import Watch, limits
 from experiments.launcher.progress import Progress, TrialState
+from experiments.launcher.reporting import conclude
 from experiments.launcher.supervise import Supervisor
 from experiments.launcher.sync import described_in
 from experiments.system.console import say, waiting
@@ -81,7 +82,10 @@ class Finals:
         if not self.folder.spec.exists():
             raise BadInput(no_search("NAME", self.name))
         with held(self.folder):
-            return self._run(Spec.read(self.folder))
+            ended = self._run(Spec.read(self.folder))
+        if ended != "interrupted" and self.sent:
+            conclude(self.console, self.name, self.uri)
+        return ended
 
     def _run(self, spec: Spec) -> str:
         with waiting(self.console, f"making the data of {find.title(spec.task)} ..."):

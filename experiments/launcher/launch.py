@@ -24,7 +24,7 @@ from experiments.launcher.models import Models
 from experiments.launcher.opening import Opening, make_record
 from experiments.launcher.progress import Progress, TrialState, all_done
 from experiments.launcher.rehearsal import rehearse, with_code
-from experiments.launcher.reporting import report_at_end
+from experiments.launcher.reporting import conclude
 from experiments.launcher.settings import free_name
 from experiments.launcher.supervise import NO_SPACE, Supervisor
 from experiments.system.console import say, waiting
@@ -104,7 +104,8 @@ class Launch:
             for line in announcement(*about, self.workers, steps):
                 say(self.console, line)
             ended = self._search(arrays, described, steps, seconds, new)
-            self._report(ended)
+            if ended != "interrupted" and self.tracked and self.sent:
+                conclude(self.console, self.spec.name, self.uri)
             return ended
         except (RecurrentError, OSError, KeyboardInterrupt):
             if new and not self.begun:
@@ -218,15 +219,6 @@ class Launch:
                 record.finish("FAILED", None, NO_SPACE)
             raise
         return record
-
-    def _report(self, ended: str) -> None:
-        """Logs the report of a search that has ended and is in its store."""
-        if ended == "interrupted" or not (self.tracked and self.sent):
-            return
-        with waiting(self.console, "making the report ..."):
-            wrong = report_at_end(self.spec.name, self.uri)
-        if wrong:
-            self._warn(f"the report is not in MLflow: {wrong}")
 
     def _warn(self, text: str) -> None:
         say(self.console, Text(text, "yellow"))

@@ -123,7 +123,7 @@ class Opening:
         from tracking.models import Wanted, log_models, whole_models
 
         direction, wish = projection.direction, preference(self.facts.get("prefer", NONE))
-        on_disk = {int(path.parent.name) for path in self.folder.path.glob("trials/[0-9]*/model.keras")}
+        on_disk = {trial.number for trial in self.folder.with_models()}
         logged = whole_models(projection.client, projection.parent)
         runs = {int(name): trial.run_id for name, trial in projection.trials.items() if trial.run_id}
         has_model = on_disk | {number for number, run_id in runs.items() if run_id in logged}

@@ -1,7 +1,14 @@
-"""The report at the end of a search: made and logged if that is a matter of seconds, and never at the search's cost."""
+"""What a search or its finals leave in MLflow at their end: the description, and the report if it takes seconds.
+
+Nothing of this is ever at the cost of a search.
+"""
 
 import os
 
+from rich.console import Console
+from rich.text import Text
+
+from experiments.system.console import say, waiting
 from tracking.errors import RecurrentError
 from tracking.store import in_a_line
 
@@ -10,14 +17,20 @@ MOST_TRIALS = 100  # more take longer: 12 trials took 3.8 s of processor time, 1
 OFF = "RECURRENT_NO_REPORT"  # a variable of the environment: with any value a search writes no report
 
 
+def conclude(console: Console, name: str, uri: str) -> None:
+    """Writes the description and the report of a search, and says in a line if that is not possible."""
+    with waiting(console, "making the report ..."):
+        wrong = report_at_end(name, uri)
+    if wrong:
+        say(console, Text(f"the report is not in MLflow: {wrong}", "yellow"))
+
+
 def report_at_end(name: str, uri: str) -> str:
-    """Makes the report of a search and logs it on its run. Returns what went wrong in one line, "" if nothing did.
+    """Describes a search on its run, and logs its report. Returns what went wrong in one line, "" if nothing did.
 
     It cannot hang: the time is looked at after each question to the store, and a store answers or fails in seconds.
     Nothing that goes wrong here may fail a search, so every error becomes that line.
     """
-    if os.environ.get(OFF):
-        return ""
     try:
         return _publish(name, uri)
     except RecurrentError as error:
@@ -27,12 +40,16 @@ def report_at_end(name: str, uri: str) -> str:
 
 
 def _publish(name: str, uri: str) -> str:
+    from tracking.description import describe
     from tracking.report.publish import TooSlow, publish
+    from tracking.results import results
     from tracking.searches import existing_search
     from tracking.store import working
 
     client, parent = existing_search(name, uri)
-    if parent.data.metrics.get("trials/done", 0) > MOST_TRIALS:
+    with working(uri):
+        describe(client, parent, results(client, parent))
+    if os.environ.get(OFF) or parent.data.metrics.get("trials/done", 0) > MOST_TRIALS:
         return ""
     try:
         with working(uri):

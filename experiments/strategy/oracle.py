@@ -210,8 +210,7 @@ class StudyOracle(keras_tuner.Oracle):
 
     def may_win(self, candidate: Candidate) -> bool:
         """False if the model of a candidate will not be kept: one whose model is on disk is better in every way."""
-        found = (int(path.parent.name) for path in self.folder.path.glob("trials/[0-9]*/model.keras"))
-        others = [candidate_in(number, self.folder.trial(number).journal.events()) for number in found]
+        others = [candidate_in(trial.number, trial.journal.events()) for trial in self.folder.with_models()]
         return may_last(candidate, [*filter(None, others)], self.objective.direction, self.wish)
 
     def get_best_trials(self, num_trials: int = 1) -> list[Trial]:

@@ -3,13 +3,12 @@
 import argparse
 import shlex
 import sys
-from contextlib import suppress
 from typing import Any
 
 from experiments.cli.parsing import add_prefer, add_tracking_uri
 from experiments.system.console import console
 from tracking.as_json import as_json
-from tracking.errors import BadInput, RecurrentError
+from tracking.errors import BadInput
 
 EXAMPLE = "recurrent results add50 --all --sort parameters"
 FORMS = {
@@ -109,27 +108,15 @@ def _print(screen: Any, found: dict[str, Any], trials: list[dict[str, Any]] | No
     conclusion(screen, found)
 
 
-def show(name: str, uri: str, ended: bool = False) -> int:
-    """Prints the tables of a search, its answer, and what to do next.
-
-    Args:
-        ended: the search has just ended; MLflow gets its answer, too.
-
-    Returns the exit code, 1 if no trial has a score.
-    """
-    from tracking.description import describe
+def show(name: str, uri: str) -> int:
+    """Prints the tables of a search, its answer, and what to do next. Returns the exit code, 1 without any score."""
     from tracking.results import results
     from tracking.searches import existing_search
     from tracking.store import working
 
     screen = console()
     with working(uri):
-        client, parent = existing_search(name, uri)
-        found = results(client, parent)
-    if ended:
-        # What the user sees next does not need it, and a store that is away now was told of before.
-        with suppress(RecurrentError), working(uri):
-            describe(client, parent, found)
+        found = results(*existing_search(name, uri))
     _print(screen, found)
     taken = next((trial for trial in found["trials"] if trial["trial"] == found["preferred"]), None)
     screen.print(_next(name, uri, taken), soft_wrap=True)

@@ -202,7 +202,7 @@ def _show(name: str, uri: str, sent: bool) -> int:
     from tracking.store import uri_arguments
 
     try:
-        shown = results.show(name, uri, ended=True)
+        shown = results.show(name, uri)
     except RecurrentError as error:  # the server has gone meanwhile
         sync = shlex.join(["recurrent", "sync", name, *uri_arguments(uri)])
         print(f"recurrent search: the search is done, but {error}; to send it:\n  {sync}", file=sys.stderr)
