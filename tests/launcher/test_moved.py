@@ -44,7 +44,6 @@ def test_a_copy_leaves_its_original_alone(searched: Searched, tmp_path: Path) ->
         assert str(original) not in "\n".join(database.iterdump())
     search = Searched(copy, "t", done)
     logged = models.logged(search)
-    assert logged.keys() == models.wanted(search) and models.best_model(search) in logged.values()
     assert models.best_model(search).source_run_id == search.trials()[6].info.run_id
     assert logged["0006"].artifact_location.startswith(f"{copy.as_uri()}/mlartifacts/")
     assert models.files(copy).keys() == {model.model_id for model in logged.values()}
