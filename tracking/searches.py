@@ -164,7 +164,7 @@ def describe_search(
     Args:
         floors, solved: as `verdict` takes them.
     """
-    _describe(client, parent, spec, marks(floors, solved, spec["metric"]))
+    _describe(client, parent, spec, marks(floors, solved, spec.get("metric", "")))
     client.update_run(parent.info.run_id, status="RUNNING")
     return client.get_run(parent.info.run_id)
 

@@ -82,12 +82,12 @@ def test_next_steps_name_a_store_that_commands_do_not_find_by_themselves(
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     if default:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", default)
-    assert results_command.show(searched.name, searched.uri, hints=True) == 0
+    assert results_command.show(searched.name, searched.uri) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert f"recurrent ui --tracking-uri {searched.uri} " in told
     assert f"recurrent export {searched.name} --to DIR --tracking-uri {searched.uri} " in told
     monkeypatch.setenv("MLFLOW_TRACKING_URI", searched.uri)
-    results_command.show(searched.name, searched.uri, hints=True)
+    results_command.show(searched.name, searched.uri)
     assert "--tracking-uri" not in capsys.readouterr().out
 
 
