@@ -25,6 +25,9 @@ class Worker:
     def failed(self) -> bool:
         return not self.well
 
+    def refused(self) -> bool:
+        return False
+
     def retired(self) -> bool:
         return False
 
