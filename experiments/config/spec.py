@@ -120,7 +120,7 @@ class Spec:
     @classmethod
     def read(cls, folder: SearchFolder) -> "Spec":
         try:
-            content = json.loads(folder.spec.read_text("utf-8"))
+            content = dict(json.loads(folder.spec.read_text("utf-8")))
             for field in dataclasses.fields(cls):  # somebody may have edited the file
                 kind, value = type(field.default), content.get(field.name, field.default)
                 if kind in (int, str, bool) and type(value) is not kind:

@@ -108,7 +108,8 @@ def test_csv_has_all_that_json_has(recurrent: Recurrent, searched: Searched) -> 
 def test_every_form_has_the_order_that_is_asked_for(recurrent: Recurrent, searched: Searched) -> None:
     sizes = sorted((run.data.metrics["cost/parameters"], run.data.tags["recurrent.trial"]) for run in searched.trials())
     shown = printed(recurrent, searched, "--sort", "parameters")
-    rows = [line.split() for line in shown[shown.index("All trials") :].splitlines()[2:]]
+    table = shown[shown.index("All trials") :].split("\n\n")[0]
+    rows = [line.split() for line in table.splitlines()[2 : 2 + len(sizes)]]
     counts = [int(next(word for word in row[2:] if "," in word or word.isdigit()).replace(",", "")) for row in rows]
     assert counts == [int(size) for size, _ in sizes]
     numbers = [trial for _, trial in sizes]

@@ -64,7 +64,7 @@ def test_results_as_json(searched: Searched) -> None:
     found = strict(done.stdout)
     contract = {"search", "task", "metric", "direction", "floors", "trials"}
     concluded = {"prefer", "ranking", "tied", "preferred", "cells"}
-    assert set(found) == contract | concluded | {"status", "stopped", "solved", "ranges"}
+    assert set(found) == contract | concluded | {"status", "stopped", "solved", "ranges", "finals"}
     expected = ("t", "adding", "mse", "min")
     assert (found["search"], found["task"], found["metric"], found["direction"]) == expected
     assert found["floors"] == pytest.approx({"no_memory": 1 / 6, "half_memory": 1 / 12})
@@ -108,7 +108,7 @@ def test_results_list_all_searches(recurrent: Recurrent, searched: Searched) -> 
     done = recurrent("results", "--json", cwd=searched.folder)
     assert (done.returncode, done.stderr) == (0, "")
     (line,) = strict(done.stdout)
-    keys = {"search", "task", "metric", "best", "status", "begun", "done", "planned", "bytes", "resumable"}
+    keys = {"search", "task", "metric", "best", "verdict", "status", "begun", "done", "planned", "bytes", "resumable"}
     assert set(line) == keys
     assert (line["search"], line["task"], line["metric"], line["status"]) == ("t", "adding", "mse", "FINISHED")
     assert (line["done"], line["planned"], line["resumable"]) == (6, 6, False)
@@ -148,7 +148,7 @@ def test_results_need_mlflow_alone(recurrent: Recurrent, searched: Searched, tmp
     assert (done.returncode, done.stderr) == (0, "")
     for heading in ("floors: no memory 0.1667", "Best by cell", "All trials"):
         assert heading in done.stdout
-    rows = [line.split() for line in done.stdout[done.stdout.index("All trials") :].splitlines()[2:] if line.strip()]
+    rows = [line.split() for line in done.stdout[done.stdout.index("All trials") :].splitlines()[2:8]]
     scores = [float(row[1]) for row in rows]
     assert len(scores) == 6 and scores == sorted(scores)
 

@@ -111,7 +111,7 @@ def test_every_option_is_a_key(recurrent: Recurrent, begun: list[Launch], tmp_pa
         ("width = 2026-01-01", ("study.toml: width: expected a text", "2026-01-01")),
         ("width = '0'", ("study.toml: width: expected A:B", "'0'")),
         ("cells = ['lsmt']", ("study.toml: cells: expected some of", "did you mean 'lstm'?")),
-        ("name = 'a/b'", ("study.toml: name: expected letters", "'a/b'")),
+        ("name = 'a/b'", ("study.toml: name: expected 1 to 100 letters", "'a/b'")),
         ("workers = 'two'", ("--workers", "'two'")),
         ("budget = 'soon'", ("study.toml: budget: expected a duration", "'soon'")),
         ("budget = '5m'\ntrials = 3", ("study.toml: trials: expected none with --budget", "3")),

@@ -28,16 +28,19 @@ def test_the_command_ends_well_and_says_what_it_found(searched: Searched) -> Non
     assert lines[0].startswith("t: adding, ")
     assert lines[1].startswith("6 trials x 1 execution(s) x 2 epochs, 2 worker(s), oracle tpe, seed 0;")
     assert lines[2] == "--trials 6 is few for 3 cells: with 9 each cell gets 3"
-    assert lines[3].startswith("mse") and lines[3].endswith(": no memory 0.1667, half memory 0.08333")
-    finished = [re.fullmatch(r" +(\d)/6  (\d{4})  (\S+) +MSE (\S+)  [\d,]+ parameters  \d+ s", line) for line in lines]
-    matches = [match for match in finished if match]
+    marks = ": no memory 0.1667, half memory 0.08333; solved: 0.001 or less"
+    assert lines[3].startswith("mse") and lines[3].endswith(marks)
+    ended = re.compile(r" +(\d)/6  (\d{4})  (\S+) +MSE (\S+)  [\d,]+ parameters  \d+ s  .+")
+    matches = [match for match in map(ended.fullmatch, lines) if match]
     assert [match[1] for match in matches] == sorted(match[1] for match in matches) and matches[-1][1] == "6"
     assert sorted(match[2] for match in matches) == [f"{number:04d}" for number in range(6)]
     board = searched.done.stdout
     assert board.index("Best by cell") < board.index("All trials") < board.index("next:")
     best = min(float(match[4]) for match in matches)
-    (row,) = [line for line in lines[lines.index("next:") - 8 :] if line.endswith(min(matches, key=score)[2])]
+    trials = lines[lines.index("All trials") : lines.index("next:")]
+    (row,) = [line for line in trials if line.endswith(min(matches, key=score)[2])]
     assert f"{best:.4g}" in row.split()
+    assert any(line.startswith("This leaves open: ") for line in lines)
     assert "recurrent ui" in board and "recurrent export t --to DIR" in board
 
 

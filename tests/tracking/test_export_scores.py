@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from support import models
 from support.searching import Recurrent, Searched
 
+from experiments.launcher import export as launcher_export
 from experiments.tasks.adding import Adding
 from experiments.tasks.loading.find import make
 from experiments.training import scoring
@@ -59,7 +60,7 @@ def test_the_size_of_a_score_does_not_matter(
     fits: bool,
 ) -> None:
     found = recorded * (1 + off)
-    monkeypatch.setattr(scoring, "scorer", lambda *_: lambda file, split: (found, 0.0))
+    monkeypatch.setattr(launcher_export, "scorer", lambda *_: lambda file, split, seed: (found, 0.0))
     spoil(lambda _: recorded)
     done = export(recurrent, searched, tmp_path)
     assert (done.returncode == 0, (tmp_path / "best").exists()) == (fits, fits)
