@@ -20,10 +20,11 @@ from experiments.config.folders import SearchFolder, TrialFolder
 from experiments.config.spec import Spec
 from experiments.launcher.supervise import Supervisor
 from experiments.strategy.finals import FinalsOracle
+from tracking.children import trial_runs
 from tracking.final_runs import FinalsProjection
 from tracking.record import Record
 from tracking.results import results
-from tracking.searches import find_search, open_search, trial_runs
+from tracking.searches import find_search, open_search
 from tracking.store import artifacts, connect
 
 pytestmark = pytest.mark.usefixtures("before_fork")
