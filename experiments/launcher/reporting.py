@@ -41,7 +41,6 @@ def report_at_end(name: str, uri: str) -> str:
 
 def _publish(name: str, uri: str) -> str:
     from tracking.description import describe
-    from tracking.report.publish import TooSlow, publish
     from tracking.results import results
     from tracking.searches import existing_search
     from tracking.store import working
@@ -51,6 +50,8 @@ def _publish(name: str, uri: str) -> str:
         describe(client, parent, results(client, parent))
     if os.environ.get(OFF) or parent.data.metrics.get("trials/done", 0) > MOST_TRIALS:
         return ""
+    from tracking.report.publish import TooSlow, publish  # it imports Plotly and Optuna, which takes a second
+
     try:
         with working(uri):
             publish(client, parent, SECONDS)

@@ -110,6 +110,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_a_search_whose_model_is_not_logged_does_not_end_well(tmp_path: Path) -> None:
     """Who says `recurrent search … && recurrent export …` must not get another model, or none."""
     done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", NO_MODELS))

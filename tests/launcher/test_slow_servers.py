@@ -154,7 +154,7 @@ def test_a_search_that_a_server_makes_too_late_is_there_once(
     assert (trial.info.status, search.info.status) == ("KILLED", "FINISHED")
 
 
-@pytest.mark.parametrize("interrupted", [False, True])
+@pytest.mark.parametrize("interrupted", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_search_whose_run_was_made_without_an_answer_takes_it_over(
     tmp_path: Path, servers: Servers, slow: Callable[..., Slow], interrupted: bool
 ) -> None:
@@ -181,6 +181,7 @@ def test_a_search_whose_run_was_made_without_an_answer_takes_it_over(
     assert curves(searched) == in_journals(tmp_path, 1) and len(curves(searched)) == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_answers_slowly_is_no_server_that_is_away(tmp_path: Path, slow: Callable[..., Slow]) -> None:
     """A new search takes some twenty answers, here of a quarter second each; given up is after three seconds."""
     words = ("--trials", "1", "--tracking-uri", f"http://127.0.0.1:{slow('', 0.25).server_port}")

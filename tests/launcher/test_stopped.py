@@ -109,6 +109,7 @@ def epochs(folder: Path, execution: int) -> int:
     return sum(line["event"] == "epoch" and line["execution"] == execution for line in lines)
 
 
+@pytest.mark.slow
 @linux
 def test_ctrl_c_ends_cleanly(stopped: dict[str, tuple[Searched, dict[str, Any], Searched]]) -> None:
     before, record, _ = stopped["interrupted"]
@@ -124,6 +125,7 @@ def test_ctrl_c_ends_cleanly(stopped: dict[str, tuple[Searched, dict[str, Any], 
     assert [run_id for _, run_id in record["models"]] == [first.info.run_id], "the best model so far"
 
 
+@pytest.mark.slow
 def test_kill_9_leaves_no_end(stopped: dict[str, tuple[Searched, dict[str, Any], Searched]]) -> None:
     before, record, _ = stopped["killed"]
     assert before.done.returncode == -signal.SIGKILL
@@ -132,6 +134,7 @@ def test_kill_9_leaves_no_end(stopped: dict[str, tuple[Searched, dict[str, Any],
     assert [line["event"] for line in record["journal"]].count("end") == 0, "it was running"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["interrupted", "killed"])
 def test_resume_finishes_every_trial_once(
     stopped: dict[str, tuple[Searched, dict[str, Any], Searched]], how: str
@@ -145,6 +148,7 @@ def test_resume_finishes_every_trial_once(
     assert best.info.run_id in [run_id for _, run_id in models(after)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["interrupted", "killed"])
 def test_a_resumed_search_scores_as_one_that_was_not_disturbed(
     stopped: dict[str, tuple[Searched, dict[str, Any], Searched]], twins: tuple[Searched, Searched], how: str

@@ -19,6 +19,7 @@ from tracking.searches import find_search
 from tracking.store import connect
 
 
+@pytest.mark.slow
 def test_a_server_that_goes_and_comes_back(tmp_path: Path, servers: Servers) -> None:
     words = ("--trials", "3", "--tracking-uri", servers.url)
     process = begin(*WORDS, *words, cwd=tmp_path)
