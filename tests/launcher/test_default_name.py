@@ -78,6 +78,7 @@ def leaderboard(found: Experiment) -> tuple[str, bool]:
     return state["orderByKey"], state["orderByAsc"]
 
 
+@pytest.mark.slow
 def test_two_files_of_one_name_have_two_experiments(recurrent: Recurrent, tmp_path: Path) -> None:
     tmp_path = tmp_path.resolve()
     for folder, classes in (("prices", False), ("gestures", True)):

@@ -26,6 +26,8 @@ import experiments.launcher.launch, troubles
 from experiments.cli.main import main
 from experiments.launcher.supervise import Supervisor
 
+pytestmark = pytest.mark.slow
+
 experiments.launcher.launch.Supervisor = functools.partial(Supervisor, make=troubles.failing_tuner)
 sys.exit(main(sys.argv[1:]))
 """
@@ -108,7 +110,6 @@ def test_an_exception_costs_its_trial_alone(trouble: Trouble) -> None:
     assert "Traceback" in failed.tags["recurrent.error"]
 
 
-@pytest.mark.slow
 def test_a_search_without_a_completed_trial_fails(tmp_path: Path) -> None:
     words = [*GRID, "--trials", "100"]
     words[words.index(RATES)] = "1e30"

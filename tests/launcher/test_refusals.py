@@ -57,6 +57,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_a_defect_in_the_record_shows_its_traceback_when_all_is_trained(tmp_path: Path) -> None:
     done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", LATER_DEFECT))
     lines = done.stderr.splitlines()
@@ -81,6 +82,7 @@ def test_a_search_that_is_refused_at_its_end_keeps_what_it_has_trained(tmp_path:
     assert curves(Searched(tmp_path, "away", done)) == in_journals(tmp_path, 1)
 
 
+@pytest.mark.slow
 def test_a_store_that_cannot_be_written_refuses_a_new_search(tmp_path: Path) -> None:
     connect(f"sqlite:///{tmp_path}/mlflow.db", create=True)
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:

@@ -90,6 +90,7 @@ def slow(servers: Servers) -> Iterator[Callable[..., Slow]]:
         yield make
 
 
+@pytest.mark.slow
 def test_a_server_that_answers_too_late_makes_no_second_run(
     tmp_path: Path, servers: Servers, slow: Callable[..., Slow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +120,7 @@ def test_a_server_that_answers_too_late_makes_no_second_run(
     assert sorted(run.data.tags["recurrent.kind"] for run in found) == ["search", "trial"]
 
 
+@pytest.mark.slow
 def test_a_search_that_a_server_makes_too_late_is_there_once(
     tmp_path: Path, servers: Servers, slow: Callable[..., Slow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,7 +156,8 @@ def test_a_search_that_a_server_makes_too_late_is_there_once(
     assert (trial.info.status, search.info.status) == ("KILLED", "FINISHED")
 
 
-@pytest.mark.parametrize("interrupted", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("interrupted", [False, True])
 def test_a_search_whose_run_was_made_without_an_answer_takes_it_over(
     tmp_path: Path, servers: Servers, slow: Callable[..., Slow], interrupted: bool
 ) -> None:
@@ -264,6 +267,7 @@ def test_a_server_that_denies_keeps_no_search_from_going_on(tmp_path: Path, deny
     assert len(curves(Searched(tmp_path, "away", synced))) == 2
 
 
+@pytest.mark.slow
 def test_a_user_who_may_only_read_begins_no_search(tmp_path: Path, servers: Servers, slow: Callable[..., Slow]) -> None:
     proxy = slow("/runs/create", 0)
     proxy.denies = True
@@ -276,6 +280,7 @@ def test_a_user_who_may_only_read_begins_no_search(tmp_path: Path, servers: Serv
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_denial_after_the_search_was_made_is_a_line(
     tmp_path: Path, servers: Servers, slow: Callable[..., Slow]
 ) -> None:

@@ -41,6 +41,7 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Searched, Searched]
     return Searched(folders[0], "twin", first), Searched(folders[1], "twin", second)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_trials_and_scores(twins: tuple[Searched, Searched]) -> None:
     first, second = twins
     assert (first.done.returncode, first.done.stderr) == (second.done.returncode, second.done.stderr) == (0, "")
@@ -50,6 +51,7 @@ def test_the_same_seed_gives_the_same_trials_and_scores(twins: tuple[Searched, S
     assert len(digests) == 1
 
 
+@pytest.mark.slow
 def test_executions_give_a_mean_and_a_spread(twins: tuple[Searched, Searched]) -> None:
     search = twins[0]
     check_all_is_there_once(search, trials=2, epochs=4, executions=2)
@@ -158,6 +160,7 @@ def test_a_resumed_search_scores_as_one_that_was_not_disturbed(
     assert kept.logged(after).keys() == kept.logged(twins[0]).keys() <= kept.on_disk(after)
 
 
+@pytest.mark.slow
 def test_resuming_a_finished_search_changes_nothing(twins: tuple[Searched, Searched]) -> None:
     search = twins[1]
     before = scores(search), [run.info.end_time for run in search.trials()], models(search)

@@ -171,6 +171,7 @@ def test_views_are_in_the_menu(page: Page) -> None:
     page.wait("Overview", "Leaderboard", "Searches", "Failed")
 
 
+@pytest.mark.slow
 def test_the_printed_link_shows_a_real_search(browser: Any, searched: Searched, tmp_path: Path) -> None:
     process = begin("ui", cwd=searched.folder)
     try:
