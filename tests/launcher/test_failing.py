@@ -19,14 +19,14 @@ GRID = (
 )
 
 
+pytestmark = pytest.mark.slow
+
 FAILING = f"""
 import functools, sys
 sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
 import experiments.launcher.launch, troubles
 from experiments.cli.main import main
 from experiments.launcher.supervise import Supervisor
-
-pytestmark = pytest.mark.slow
 
 experiments.launcher.launch.Supervisor = functools.partial(Supervisor, make=troubles.failing_tuner)
 sys.exit(main(sys.argv[1:]))

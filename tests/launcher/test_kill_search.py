@@ -21,7 +21,7 @@ TRIALS, EPOCHS = 5, 6
 WORDS = (
     *("search", "adding", "-o", "length=10", "-o", "train=512", "-o", "val=64", "-o", "test=64", "--batch", "16"),
     *("--cells", "simple_rnn,gru", "--depth", "1:2", "--width", "4,8", "--dropout", "0:0.5", "--epochs", str(EPOCHS)),
-    *("--trials", str(TRIALS), "--workers", "1", "--seed", "0", "--name", "killed", "--resume"),
+    *("--trials", str(TRIALS), "--workers", "1", "--seed", "0", "--name", "killed", "--resume", "--allocate", "best"),
 )
 
 
