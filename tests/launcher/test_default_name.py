@@ -27,6 +27,7 @@ def begin(recurrent: Recurrent, folder: Path, *words: str) -> list[str]:
 # ---- the default name ----
 
 
+@pytest.mark.slow
 def test_the_default_name_is_free_in_a_shared_store(recurrent: Recurrent, tmp_path: Path) -> None:
     mine, theirs = tmp_path / "mine", tmp_path / "theirs"
     mine.mkdir()

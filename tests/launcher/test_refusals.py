@@ -70,6 +70,7 @@ def test_a_defect_in_the_record_shows_its_traceback_when_all_is_trained(tmp_path
     assert curves(Searched(tmp_path, "away", done)) == in_journals(tmp_path, 1)
 
 
+@pytest.mark.slow
 def test_a_search_that_is_refused_at_its_end_keeps_what_it_has_trained(tmp_path: Path) -> None:
     done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", REFUSED_AT_LAST))
     assert done.returncode == 1

@@ -156,6 +156,7 @@ def curves_of(searched: Searched, metric: str) -> list[tuple[int, float]]:
     return [(one.step, one.value) for one in searched.curve(run, metric)]
 
 
+@pytest.mark.slow
 def test_data_that_have_changed_keep_no_search_from_being_sent(
     tmp_path: Path, servers: Servers, recurrent: Recurrent
 ) -> None:
