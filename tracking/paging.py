@@ -12,7 +12,7 @@ AT_ONCE = 1_000  # experiments named in one request; a database takes a limited 
 
 
 def all_pages(ask: Callable[..., PagedList[T]], *arguments: Any, **named: Any) -> list[T]:
-    """What `search(*arguments, **named)` finds, page after page."""
+    """What `ask(*arguments, **named)` finds, page after page."""
     page = ask(*arguments, **named)
     found = list(page)
     while page.token:
