@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ from support.servers import servers  # noqa: E402
 LONG = ("launcher", "worker", "tracking", "config", "cli", "api", "search_spaces", "training", "strategy", "tasks")
 
 __all__ = ["exported", "exported_language", "language", "old", "recurrent", "searched", "served", "servers"]
+
+
+@pytest.fixture(autouse=True)
+def same_store() -> Iterator[None]:
+    """A test may not leave the name of its store to the tests after it, for example by `mlflow.set_tracking_uri`."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    yield
+    assert os.environ.get("MLFLOW_TRACKING_URI") == before, "this test changed MLFLOW_TRACKING_URI"
 
 
 @pytest.fixture

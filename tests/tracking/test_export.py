@@ -419,18 +419,16 @@ def test_the_best_model_is_the_exported_one(searched: Searched, exported: Path) 
 
 
 @pytest.mark.parametrize("which", ["searched", "language"])
-def test_mlflow_loads_and_serves_the_model(which: str, request: pytest.FixtureRequest) -> None:
+def test_mlflow_loads_and_serves_the_model(
+    which: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import mlflow
 
     search: Searched = request.getfixturevalue(which)
     model = models.best_model(search)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(search.uri)
-    try:
-        keras_model = mlflow.keras.load_model(f"models:/{model.model_id}")
-        served = mlflow.pyfunc.load_model(f"models:/{model.model_id}")
-    finally:
-        mlflow.set_tracking_uri(before)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", search.uri)
+    keras_model = mlflow.keras.load_model(f"models:/{model.model_id}")
+    served = mlflow.pyfunc.load_model(f"models:/{model.model_id}")
     rng = np.random.default_rng(0)
     for batch, time in ((2, 9), (5, 30)):
         if which == "searched":
