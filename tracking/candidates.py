@@ -1,6 +1,7 @@
 """What the journal of a trial says of it as a candidate: what it costs, and how far it has come."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from tracking.journal import Event
 from tracking.ranking import Candidate
@@ -11,12 +12,14 @@ class Seen:
     """What is known of one trial; `take` each of its events in order.
 
     Args:
+        values: what it is made of, by name.
         last: the last validation score that it has reported; None before the first epoch.
         epochs: the finished epochs of its last execution.
         score: of a completed trial; None for any other one.
     """
 
-    cell: str = ""
+    architecture: str = ""
+    values: dict[str, Any] = field(default_factory=dict)
     parameters: int | None = None
     last: float | None = None
     epochs: int = 0
@@ -27,7 +30,8 @@ class Seen:
     def take(self, event: Event) -> None:
         kind = event["event"]
         if kind == "start":
-            self.cell = str(event["parameters"].get("cell", ""))
+            self.values = dict(event["parameters"])
+            self.architecture = self.values.pop("architecture", "")
         elif kind == "built":
             self.parameters = event.get("parameters")
         elif kind == "epoch":
@@ -41,7 +45,8 @@ class Seen:
         """The candidate with the number of the trial; None for a trial without a score."""
         if self.score is None:
             return None
-        return Candidate(number, self.score, self.spread, self.parameters, self.ms_per_step, self.cell)
+        cell = str(self.values.get("cell", ""))
+        return Candidate(number, self.score, self.spread, self.parameters, self.ms_per_step, cell)
 
 
 def candidate_in(number: int, events: list[Event]) -> Candidate | None:

@@ -1,7 +1,11 @@
-"""What MLflow's page of a search shows above everything else: its answer, and the best candidate of each cell."""
+"""What MLflow's pages of a search and of its models show above everything else.
+
+That is the answer of the search and the best candidate of each cell; and what a model is.
+"""
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
@@ -9,10 +13,10 @@ from mlflow.entities import Run, RunTag
 
 from tracking.answer import answer
 from tracking.caveats import best_by_cell
-from tracking.tags import PREFIX
+from tracking.tags import NOTE, PREFIX
 from tracking.text import format_count, format_number, format_spread, metric_name
+from tracking.verdict import verdict
 
-NOTE = "mlflow.note.content"
 OURS = f"{PREFIX}described"  # the digest of what was written here last; a note with another one is the user's
 COLUMNS = ("cell", "best", "score", "verdict", "learning rate", "parameters", "trial")
 
@@ -41,6 +45,24 @@ def digest(text: str) -> str:
 def description(found: dict[str, Any]) -> str:
     """The text, in Markdown. It does not have the search's name, which may change."""
     return "\n\n".join([*answer(found), *_table(found)])
+
+
+def model_description(card: Mapping[str, Any]) -> str:
+    """What a model is, in Markdown.
+
+    Args:
+        card: the content of its `model.json`.
+    """
+    of = f"trial {card['trial']}" if "final" not in card else f"the finals of trial {card['trial']}"
+    judged = verdict(card["model_score"], card["direction"], card["floors"], card.get("solved"))
+    worth = "" if judged is None else f": {judged}"
+    score = f"{metric_name(card['metric'])} {format_number(card['model_score'])}"
+    size, shape = format_count(card["parameters"]), card["shapes"]["input"]
+    axes = ", ".join(["batch", "time", *map(str, shape["shape"][2:])])
+    return (
+        f"**{card['architecture']}** of {of}, task {Path(card['task']).name}. It has {score} on validation{worth}."
+        f" {size} parameters. Its input is {shape['dtype']} ({axes}); `model.json` says how that is made."
+    )
 
 
 def _table(found: dict[str, Any]) -> list[str]:

@@ -15,7 +15,8 @@ from tracking.errors import BadInput, SearchStateError, StoreError
 from tracking.executions import reason
 from tracking.finals import exported_final
 from tracking.journal import now
-from tracking.models import CARD, download, final_model
+from tracking.model_folder import CARD
+from tracking.models import download, final_model
 from tracking.results import results
 from tracking.searches import search_name
 from tracking.store import read_only, working
@@ -67,7 +68,7 @@ def export(
         card["rescored"] = _rescored(file, card, score, seed)
         card["test_score"], _ = score(file, "test", seed)
         _place(file, card, to)
-    _record_test(client, uri, card, warn)
+    _record_test(client, uri, model, card, warn)
     return card
 
 
@@ -140,14 +141,18 @@ def _rescored(file: Path, card: dict[str, Any], score: Score, seed: int | None) 
     return found
 
 
-def _record_test(client: MlflowClient, uri: str, card: dict[str, Any], warn: Callable[[str], None]) -> None:
+def _record_test(
+    client: MlflowClient, uri: str, model: LoggedModel, card: dict[str, Any], warn: Callable[[str], None]
+) -> None:
+    """Gives the test score to the trial's run and to its model."""
     if read_only(client.tracking_uri):
         return
     key = f"test/{card['metric']}"
     try:
         with working(uri):
             if key not in client.get_run(card["run_id"]).data.metrics:
-                client.log_batch(card["run_id"], [Metric(key, card["test_score"], now(), 0)])
+                point = Metric(key, card["test_score"], now(), 0, model.model_id)
+                client.log_batch(card["run_id"], [point])
     except StoreError as error:
         warn(f"the test score is not in the record: {error}")
 

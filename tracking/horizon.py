@@ -9,6 +9,7 @@ from mlflow.entities import Run
 from tracking.errors import BadInput
 from tracking.results import ranked, results
 from tracking.searches import search_name
+from tracking.text import format_half_life
 
 SHORT = 50  # the lag at which plain cells are said to have lost the signal
 LOST = -2  # log10 of the share of the first gain below which the signal counts as lost
@@ -45,12 +46,6 @@ def _curve(client: MlflowClient, run_id: str, moment: str) -> list[tuple[int, fl
     return sorted((point.step, point.value) for point in points)
 
 
-def half_life(horizon: dict[str, float], moment: str, over: str) -> str:
-    """The half-life as text; "none" for a gradient that does not shrink. The record then has the probe's length."""
-    steps, rate = horizon[f"{moment}half_life{over}"], horizon[f"{moment}rate{over}"]
-    return f"{steps:.3g}" if rate < 0 else "none"
-
-
 def draw(trials: list[dict[str, Any]], title: str, file: Path) -> None:
     """Writes the figure; the end of the file's name says its format. Raises BadInput for one that is not known."""
     from matplotlib.figure import Figure
@@ -62,7 +57,7 @@ def draw(trials: list[dict[str, Any]], title: str, file: Path) -> None:
     for number, trial in enumerate(trials):
         for moment, (words, style, alpha) in MOMENTS.items():
             lags, gains = zip(*trial["curves"][moment], strict=True)
-            label = f"{trial['architecture']} {words}: half-life {half_life(trial['horizon'], moment, '_50')}"
+            label = f"{trial['architecture']} {words}: half-life {format_half_life(trial['horizon'], moment, '_50')}"
             axes.plot(lags, gains, style, color=f"C{number}", alpha=alpha, linewidth=2, label=label)
     _finish_axes(axes, trials)
     axes.set_title(title)

@@ -43,7 +43,12 @@ class Marks:
         """The floors at one epoch. From two epochs on, MLflow's charts draw them as lines."""
         return [Metric(f"{FLOOR}{name}", value, time, step) for name, value in self.floors.items()]
 
+    def verdict(self, score: float | None) -> str | None:
+        """What a score is worth in words; None without a score."""
+        judged = verdict(score, self.direction, self.floors, self.solved)
+        return None if judged is None else str(judged)
+
     def tags(self, score: float | None) -> list[RunTag]:
         """The tag that says what a score is worth; none without a score."""
-        judged = verdict(score, self.direction, self.floors, self.solved)
-        return [] if judged is None else [RunTag(f"{PREFIX}verdict", str(judged))]
+        judged = self.verdict(score)
+        return [] if judged is None else [RunTag(f"{PREFIX}verdict", judged)]

@@ -12,29 +12,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from mlflow import MlflowClient, pyfunc
+from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
-from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Run
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
+from mlflow.models import Model
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.types.schema import Schema, TensorSpec
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import is_local_uri
 
-from tracking.as_json import as_json
+from tracking.description import model_description
 from tracking.errors import StoreError
+from tracking.model_folder import CARD, KERAS_FILE, write_model
 from tracking.paging import models
 from tracking.root import inside, resolved
 from tracking.searches import search_name, spec_id
 from tracking.store import database, in_a_line
-from tracking.tags import filters, named, ours, renewed
+from tracking.tags import NOTE, filters, named, ours, renewed
+from tracking.values import plain
 
-CARD = "model.json"
 FINAL = "final"  # the tag of the model of a final, and its part of the card
-KERAS_FILE = "data/model.keras"
-FLAVOR = {"data": "data", "keras_backend": "tensorflow", "save_exported_model": False}
+OF_A_MODEL = (
+    "best/",
+    "test/",
+    "test_x",
+    "cost/parameters",
+    "cost/ms_per_step",
+)  # how the metrics begin that a model gets
 
 
 @dataclass(frozen=True)
@@ -169,12 +173,25 @@ def _tags(parent: Run, card: dict[str, Any]) -> dict[str, str]:
 
 
 def _log(client: MlflowClient, parent: Run, one: Wanted, tags: dict[str, str]) -> LoggedModel:
+    """Makes a model with the values and the metrics of its run. It is ready when it is whole."""
     name = _model_name(search_name(parent), one.card["trial"] + ("-final" if FINAL in one.card else ""))
-    model = client.create_logged_model(parent.info.experiment_id, name, one.run_id, tags, model_type="keras")
+    values = {"architecture": one.card["architecture"], **one.card["values"]}
+    params = {key: plain(value) for key, value in values.items()}
+    about = tags | {NOTE: model_description(one.card)}
+    model = client.create_logged_model(parent.info.experiment_id, name, one.run_id, about, params, "keras")
+    _log_metrics(client, one.run_id, model.model_id)
     with tempfile.TemporaryDirectory() as folder:
         write_model(Path(folder), Model(model_id=model.model_id, run_id=one.run_id), one.keras_file, one.card)
         _send(client, model, folder)
     return client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
+
+
+def _log_metrics(client: MlflowClient, run_id: str, model_id: str) -> None:
+    """Gives a model the metrics of its run, each with the time that it has there. So the run gets no second value."""
+    names = [name for name in client.get_run(run_id).data.metrics if name.startswith(OF_A_MODEL)]
+    points = [client.get_metric_history(run_id, name)[-1] for name in names]
+    metrics = [Metric(point.key, point.value, point.timestamp, point.step, model_id) for point in points]
+    client.log_batch(run_id, metrics)
 
 
 def _send(client: MlflowClient, model: LoggedModel, folder: str) -> None:
@@ -205,26 +222,6 @@ def _is_own(client: MlflowClient, model: LoggedModel, place: str) -> bool:
         return inside(file, place)
     whole = Path(local_file_uri_to_path(client.get_experiment(model.experiment_id).artifact_location))
     return Path(local_file_uri_to_path(place)).resolve().is_relative_to(whole.resolve())
-
-
-def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, Any]) -> None:
-    """An MLflow model folder of the `keras` flavour around a `.keras` file."""
-    (folder / KERAS_FILE).parent.mkdir()
-    shutil.copyfile(keras_file, folder / KERAS_FILE)
-    (folder / "data" / "keras_module.txt").write_text("keras")
-    (folder / CARD).write_text(as_json(card) + "\n", "utf-8")
-    requirements = [f"{name}=={card['versions'][name]}" for name in ("keras", "tensorflow", "numpy")]
-    (folder / "requirements.txt").write_text("\n".join([f"mlflow=={card['versions']['mlflow']}", *requirements]) + "\n")
-    model.signature = ModelSignature(_schema(card["shapes"]["input"]), _schema(card["shapes"]["output"]))
-    model.add_flavor("keras", keras_version=card["versions"]["keras"], **FLAVOR)
-    pyfunc.add_to_model(model, loader_module="mlflow.keras")
-    model.save(str(folder / "MLmodel"))
-
-
-def _schema(shape: dict[str, Any]) -> Schema:
-    """A schema with free batch and time. A schema inferred from data would refuse sequences of another length."""
-    sizes = tuple(-1 if size is None else size for size in shape["shape"])
-    return Schema([TensorSpec(np.dtype(shape["dtype"]), sizes)])
 
 
 def download(client: MlflowClient, uri: str, model: LoggedModel, to: Path) -> tuple[Path, dict[str, Any]]:

@@ -20,8 +20,9 @@ from tracking.journal import Event, TrialsReader, now
 from tracking.marks import Marks
 from tracking.searches import delete_others, spec_id
 from tracking.sent import OUTCOME, STATUSES, SentTrial
-from tracking.tags import PREFIX, is_new, ours, renewed
-from tracking.values import batch
+from tracking.tags import NOTE, PREFIX, is_new, named, ours, renewed
+from tracking.trial_description import trial_description
+from tracking.values import batch, shown
 
 SETTLING_SECONDS = 1.0  # an end that is this old has certainly been read, and so have all earlier ends
 REFUSED_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
@@ -147,19 +148,27 @@ class Projection:
                 metrics += self.marks.points(trial.start, 0)
             if end:
                 metrics += self.marks.points(end["time"], trial.epoch) if trial.epoch else []
-                tags += self.marks.tags(end["score"])
+                tags += [*self.marks.tags(end["score"]), *self._described(trial, end)]
                 self._close(trial, end["outcome"], end["time"], [*metrics, *self._reached(trial)], params, tags)
             else:
                 self.client.log_batch(trial.run_id, metrics, params, tags)
                 if trial.status != "RUNNING" and trial.session == self.session:
                     self._reopen(trial)
         elif trial.lacks and (reached := self._reached(trial)):
-            self.client.log_batch(trial.run_id, reached)
+            values = named(shown(trial.seen.values))
+            self.client.log_batch(trial.run_id, reached, tags=[RunTag(*value) for value in values.items()])
         if end:
             trial.ended, self.done_is_logged = True, False
             self.done, self.last_end = self.done + 1, max(self.last_end, end["time"])
             if candidate := trial.seen.candidate(int(trial.name)):
                 self.curve.add(end["time"], candidate)
+
+    def _described(self, trial: SentTrial, end: Event) -> list[RunTag]:
+        """The trial's description. A text that the user has written stays."""
+        if self.client.get_run(trial.run_id).data.tags.get(NOTE):
+            return []
+        judged = self.marks.verdict(end["score"])
+        return [RunTag(NOTE, trial_description(trial.seen, end, self.metric, judged))]
 
     def _reached(self, trial: SentTrial) -> list[Metric]:
         """The score and the last one of a trial without a score: by this metric a table of all trials is sorted."""

@@ -16,10 +16,9 @@ from tracking.marks import marks
 from tracking.paging import deleted_runs, experiments, runs
 from tracking.storable import is_storable
 from tracking.store import connect, uri_arguments, working
-from tracking.tags import filters, is_new, named, of_spec, ours, spec_in
+from tracking.tags import LIMITS, filters, is_new, named, of_spec, ours, spec_in
 from tracking.text import did_you_mean
 
-LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit", "finals_time_limit")
 # What may differ in the spec of a search that is resumed.
 CHANGING = ("trials", "prefer", "commit", "finals", *LIMITS)
 MOST_CHARACTERS = 6_000  # of a parameter in MLflow; the spec has the whole value

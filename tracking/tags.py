@@ -11,6 +11,8 @@ from typing import Any
 from tracking.errors import BadInput
 
 PREFIX = "recurrent."
+NOTE = "mlflow.note.content"  # MLflow's tag that holds a description
+VALUE = "value."  # `recurrent.value.width`: what a trial is made of, in few digits, for MLflow's tables
 PREFIXES = (PREFIX, "")  # now, and in earlier versions
 PART = "spec."  # `recurrent.spec.0`, `recurrent.spec.1`, … are the parts of a spec
 # MLflow cuts a tag at 8,000 characters and does not say so. Earlier versions of MLflow cut it at 5,000.
@@ -22,6 +24,8 @@ OLD = (
     *("kind", "search_id", "spec_id", "trial", "outcome", "reason", "error", "attempts", "stopped"),
     *("kernel", "kernel_reason", "steps_per_execution"),
 )
+# The limits of a search, by their names in its spec. They may change on --resume, so each of them is a tag, too.
+LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit", "finals_time_limit")
 MOST_OF_TASK = 60_000  # characters of the options of a task; they are the source of a dataset in MLflow, too
 SPEC = {"name": str, "task": str, "options": dict, "seed": int, "digest": str, "metric": str, "direction": str}
 

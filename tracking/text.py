@@ -61,6 +61,17 @@ def format_memory(count: float) -> str:
     return f"{size:.3g} GiB" if size < 999.5 else f"{size:,.0f} GiB"
 
 
+def format_half_life(horizon: dict[str, float], moment: str, over: str) -> str:
+    """A half-life in steps; "none" for a gradient that does not shrink. The record then has the probe's length.
+
+    Args:
+        horizon: its numbers by their names.
+        moment, over: what comes before and behind "half_life" in the name.
+    """
+    steps, rate = horizon[f"{moment}half_life{over}"], horizon[f"{moment}rate{over}"]
+    return f"{steps:.3g}" if rate < 0 else "none"
+
+
 def metric_name(metric: str) -> str:
     """A metric as a heading, for example bits/char for bits_per_character."""
     return METRIC_NAMES.get(metric, metric)

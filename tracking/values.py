@@ -10,13 +10,14 @@ from mlflow.entities import Metric, Param, RunTag
 
 from tracking.journal import Event
 from tracking.storable import storable
-from tracking.tags import named
+from tracking.tags import VALUE, named
 
 COSTS = ("parameters", "flops_per_token", "flops_per_step")
 HOW = ("kernel", "kernel_reason", "steps_per_execution")  # how a trial is computed
 MOMENTS = {"trained": "", "init": "init_"}  # of a horizon, with the prefix of its metrics
 NOT_IN_A_NAME = re.compile(r"[^\w .:-]", re.ASCII)  # characters that MLflow does not take in the name of a metric
 LONGEST = 200  # characters of what a task calls a metric; MLflow takes 250 in all
+DIGITS = 5  # significant ones of a value in a table
 CURVE = "log10_gain"  # over the lags, which are the metric's steps
 
 
@@ -32,8 +33,9 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
     for event in events:
         kind, time = event["event"], event["time"]
         if kind == "start":
-            params.update({name: _plain(value) for name, value in event["parameters"].items()})
+            params.update({name: plain(value) for name, value in event["parameters"].items()})
             add(_sortable(event["parameters"]), start)
+            tags.update(shown(event["parameters"]))
             tags.update(attempts=str(event["attempt"]), session=event["session"], worker=str(event["worker"]))
             if "continues" in event:
                 tags["continues"] = f"{event['continues']:04d}"
@@ -52,7 +54,7 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
             add(_results(event, metric), time)
             if event.get("horizon"):
                 add([("horizon/task_lag", event["horizon"]["lag"])], time)
-            for moment, seen in _horizons(event):
+            for moment, seen in horizons(event):
                 add([(f"horizon/{moment}{name}", value) for name, value in seen["summary"].items()], time)
                 for lag, gain in zip(seen["curve"]["lags"], seen["curve"]["log10_gain"], strict=True):
                     add([(f"horizon/{moment}{CURVE}", gain)], time, lag)
@@ -79,7 +81,7 @@ def longer_metric(factor: str, metric: str) -> str:
     return f"test_x{factor}/{metric}"
 
 
-def _horizons(end: Event) -> list[tuple[str, dict[str, Any]]]:
+def horizons(end: Event) -> list[tuple[str, dict[str, Any]]]:
     """(prefix of the metrics' names, summary and curve) of the trained model, and of the model before training."""
     seen = end.get("horizon") or {}
     return [(prefix, seen[moment]) for moment, prefix in MOMENTS.items() if moment in seen]
@@ -94,6 +96,16 @@ def _sortable(parameters: dict[str, Any]) -> list[tuple[str, float]]:
     return found
 
 
-def _plain(value: Any) -> str:
+def shown(parameters: dict[str, Any]) -> dict[str, str]:
+    """Tags for MLflow's tables, which would show all digits of a parameter and three decimals of a metric."""
+    return {f"{VALUE}{name}": storable(short(value)) for name, value in parameters.items() if name != "architecture"}
+
+
+def short(value: Any) -> str:
+    """A value with few digits, as a plain decimal."""
+    return plain(float(f"{value:.{DIGITS}g}")) if isinstance(value, float) else str(value)
+
+
+def plain(value: Any) -> str:
     """Numbers as plain decimals: MLflow's charts read "1e-05" as a word."""
     return np.format_float_positional(value, trim="-") if isinstance(value, float) else str(value)

@@ -16,16 +16,19 @@ from mlflow import MlflowClient
 
 from tracking.charts import State, charts
 from tracking.errors import BadInput
-from tracking.tags import PREFIX
+from tracking.tags import NOTE, PREFIX, VALUE
 
+MODELS = {"workflowType": "machine_learning"}  # without it the UI opens on its GenAI pages
 Columns = list[tuple[str, str, int]]  # kind, key, width in pixels
 
 FIRST_SEEN, NOT_TRIED = (3, 17), (4, 0)
 KEY = "mlflow.sharedViewState.recurrent-"
-NOTE = "mlflow.note.content"
 NAMES = ("overview", "leaderboard", "searches", "failed")
 SEARCH = f"{PREFIX}search_id"
 TRIALS, SEARCHES = (f"tags.`{PREFIX}kind` = '{kind}'" for kind in ("trial", "search"))
+FAILED = f"{TRIALS} and attributes.status = 'FAILED'"
+VALUES = ("learning_rate", "dropout")  # of all searches; the cell, the depth and the width stand in a trial's name
+LOADED = "A view loads 100 trials, best first: *Load more* below the table adds others to the table and the charts."
 RUN_NAME = "attributes.`Run Name`"  # the column's id in the UI
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,7 @@ def write_views(
     direction: str,
     search: tuple[str, str] | None = None,
     floors: Iterable[str] = (),
+    values: Iterable[str] = VALUES,
 ) -> bool:
     """Writes the four views into the experiment, and a view of the trials of one search. A second call changes nothing.
 
@@ -45,6 +49,7 @@ def write_views(
         search: its name, and the id of its parent run. The id leaves out the trials of an earlier search of that name,
             whose parent run was deleted.
         floors: their names; the learning curves show them as lines.
+        values: what the candidates of the search differ in, in the order of the columns.
 
     Returns False after a failure, which is logged: the record is whole without views.
     Raises BadInput if `direction` is neither min nor max.
@@ -56,7 +61,8 @@ def write_views(
             log.warning("no saved views: MLflow 3.17 and later know them, this is %s", mlflow.__version__)
             return False
         written = client.get_experiment(experiment_id).tags
-        wanted = _tags(metric, direction == "min", search, [*floors]) | _note(experiment_id, written.get(NOTE))
+        wanted = _tags(metric, direction == "min", search, [*floors], [*values])
+        wanted |= _note(client, experiment_id, written.get(NOTE))
         for key, value in wanted.items():
             if written.get(key) != value:
                 client.set_experiment_tag(experiment_id, key, value)
@@ -73,6 +79,11 @@ def drop_view(client: MlflowClient, experiment_id: str, search: str) -> None:
         client.delete_experiment_tag(experiment_id, key)
 
 
+def home_link(base: str) -> str:
+    """The address of the list of experiments, in the pages for the training of models."""
+    return f"{base.rstrip('/')}/#/experiments?{urlencode(MODELS)}"
+
+
 def dashboard_link(base: str, experiment_id: str, view: str = "overview", search: str | None = None) -> str:
     """The address of a view. With `search`, overview and leaderboard show only that search's trials.
 
@@ -82,7 +93,7 @@ def dashboard_link(base: str, experiment_id: str, view: str = "overview", search
         raise BadInput(f"view: expected one of {', '.join(NAMES)}, got {view!r}")
     own = search is not None and view in ("overview", "leaderboard")
     query = {
-        "workflowType": "machine_learning",  # without it the UI opens on its GenAI pages
+        **MODELS,
         "viewStateShareKey": f"recurrent-{_digest(search) if search and own else view}",
         "compareRunsMode": "CHART" if view == "overview" else "TABLE",
     }
@@ -94,17 +105,22 @@ def _known(version: str) -> bool:
     return FIRST_SEEN <= (int(major), int(minor)) < NOT_TRIED
 
 
-def _note(experiment_id: str, present: str | None) -> dict[str, str]:
+def _note(client: MlflowClient, experiment_id: str, present: str | None) -> dict[str, str]:
     """The line above the table of runs, which links to the views. A note that the user has written stays."""
     if present and not present.startswith("[Overview]("):
         return {}
-    return {NOTE: " · ".join(f"[{name.capitalize()}]({dashboard_link('', experiment_id, name)[1:]})" for name in NAMES)}
+    failed = client.search_runs([experiment_id], FAILED, max_results=1)
+    names = NAMES if failed else NAMES[:-1]
+    links = [f"[{name.capitalize()}]({dashboard_link('', experiment_id, name)[1:]})" for name in names]
+    return {NOTE: f"{' · '.join([*links, *([] if failed else ['no failures'])])}. {LOADED}"}
 
 
-def _tags(metric: str, ascending: bool, search: tuple[str, str] | None, floors: list[str]) -> dict[str, str]:
+def _tags(
+    metric: str, ascending: bool, search: tuple[str, str] | None, floors: list[str], values: list[str]
+) -> dict[str, str]:
     """The tags of the views. The view of a search has a digest and no name, so that the UI's list stays short."""
     # Pruned and failed trials have no best score. They stand where their last score puts them.
-    trials = _table(TRIALS, f"metrics.`reached/{metric}`", ascending, _trial_columns(metric))
+    trials = _table(TRIALS, f"metrics.`reached/{metric}`", ascending, _trial_columns(metric, VALUES))
     trials |= charts(metric, floors)
     states = {"overview": trials, "leaderboard": trials, "searches": _searches(metric), "failed": _failed()}
     # The UI lists the newest view first. Fixed numbers in place of times keep our order, and a second call writes the
@@ -112,7 +128,8 @@ def _tags(metric: str, ascending: bool, search: tuple[str, str] | None, floors: 
     tags = {KEY + name: _envelope(name, 4 - place, state) for place, (name, state) in enumerate(states.items())}
     if search is not None:
         where = f"{TRIALS} and tags.`{SEARCH}` = '{search[0]}' and tags.`mlflow.parentRunId` = '{search[1]}'"
-        tags[KEY + _digest(search[0])] = _compact(trials | {"searchFilter": where})
+        own = _table(where, trials["orderByKey"], ascending, _trial_columns(metric, values))
+        tags[KEY + _digest(search[0])] = _compact(trials | own)
     return tags
 
 
@@ -129,7 +146,7 @@ def _digest(search: str) -> str:
     return hashlib.sha256(search.encode()).hexdigest()[:12]
 
 
-def _trial_columns(metric: str) -> Columns:
+def _trial_columns(metric: str, values: Iterable[str]) -> Columns:
     return [
         ("metrics", f"reached/{metric}", 180),
         ("tags", f"{PREFIX}verdict", 200),
@@ -138,8 +155,7 @@ def _trial_columns(metric: str) -> Columns:
         ("metrics", "cost/parameters", 140),
         ("metrics", "cost/seconds", 120),
         ("tags", SEARCH, 140),
-        ("params", "learning_rate", 130),
-        ("params", "dropout", 90),
+        *(("tags", f"{PREFIX}{VALUE}{name}", 120) for name in values),
         ("metrics", f"best/{metric}", 180),
         ("metrics", "best/epoch", 110),
         ("params", "architecture", 160),
@@ -161,7 +177,7 @@ def _failed() -> State:
         ("tags", f"{PREFIX}error", 500),
     ]
     # In the usual order, which is by time, the UI would show the parent runs instead.
-    return _table(f"{TRIALS} and attributes.status = 'FAILED'", f"tags.`{SEARCH}`", True, columns)
+    return _table(FAILED, f"tags.`{SEARCH}`", True, columns)
 
 
 def _table(where: str, order: str, ascending: bool, columns: Columns) -> State:

@@ -14,7 +14,7 @@ from experiments.cli.conclusion import style, verdicts
 from experiments.system.console import say
 from tracking.ranking import NONE
 from tracking.standing import OUTCOMES, ranked, standing
-from tracking.text import format_amount, format_count, format_number, marks_line, metric_name
+from tracking.text import format_amount, format_count, format_half_life, format_number, marks_line, metric_name
 
 LIMIT = 12  # the most rows of the leaderboard, and the most failed trials that are named
 NARROW = ("architecture", "score", "± sd", "parameters", "learning rate", "epochs", "time", "trial")
@@ -176,7 +176,6 @@ def in_lines(architecture: str, columns: int) -> str:
 
 def horizon_table(trials: list[dict[str, Any]]) -> Table:
     """How far back the model of each trial sees, before and after training."""
-    from tracking.horizon import half_life  # it imports MLflow, which takes a second; the other tables do without
 
     table = Table(header_style="dim", box=None, padding=(0, 2, 0, 0))
     table.add_column("architecture", overflow="fold")
@@ -184,7 +183,7 @@ def horizon_table(trials: list[dict[str, Any]]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for trial in trials:
         for moment, moment_name in (("init_", "init"), ("", "trained")):
-            shown = [half_life(trial["horizon"], moment, over) for over in ("_50", "")]
+            shown = [format_half_life(trial["horizon"], moment, over) for over in ("_50", "")]
             shown += [f"{trial['horizon'][f'{moment}{key}']:.3g}" for key in ("g50_g0", "tau_1pct")]
             name = (trial["architecture"], trial["trial"]) if moment else ("", "")
             table.add_row(*name, moment_name, *shown)

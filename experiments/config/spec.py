@@ -11,8 +11,8 @@ from experiments.system.files import write_json
 from experiments.system.imports import SETTINGS
 from experiments.system.versions import commit, versions
 from tracking.errors import BadInput
+from tracking.tags import LIMITS
 
-LIMITS = ("time_limit", "target", "trial_time_limit", "memory_limit", "finals_time_limit")
 # What may change on --resume. The workers and the tracking URI may change, too; they are not in the spec.
 MAY_CHANGE = ("trials", "prefer", "finals", "id", *LIMITS)
 UNLIMITED = MOST - 1  # trials of a search that fills its time limit with them

@@ -172,24 +172,16 @@ class Found:
 
         Raises BadInput for a file that cannot be written, and StoreError.
         """
-        from tracking.report.gather import gather
-        from tracking.report.page import page
-        from tracking.report.publish import check_file, log_report
-        from tracking.searches import existing_search
-        from tracking.store import in_a_line, working
+        from experiments.launcher.reporting import write_report
 
         with by_arguments(), environment():
-            if to is not None:
-                check_file(Path(to))
-            client, parent = existing_search(self.name, self.uri)
-            with working(self.uri):
-                html = page(gather(client, parent))
-            if to is not None:
-                Path(to).write_text(html, "utf-8")
-            try:
-                log_report(client, parent, html)
-            except Exception as error:  # each kind of store for files has errors of its own
-                warnings.warn(f"MLflow did not take the report: {in_a_line(error)}", stacklevel=2)
+            html, _ = write_report(
+                self.name,
+                self.uri,
+                None if to is None else Path(to),
+                None,
+                lambda line: warnings.warn(line, stacklevel=4),
+            )
         return Report(html)
 
     def __repr__(self) -> str:

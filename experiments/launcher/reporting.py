@@ -1,9 +1,11 @@
-"""What a search or its finals leave in MLflow at their end: the description, and the report if it takes seconds.
+"""The report of a search, and what a search or its finals leave in MLflow at their end.
 
-Nothing of this is ever at the cost of a search.
+That is the description, and the report if it takes seconds. Nothing of it is ever at the cost of a search.
 """
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -15,6 +17,46 @@ from tracking.store import in_a_line
 SECONDS = 5.0  # that a search may spend on its report
 MOST_TRIALS = 100  # more take longer: 12 trials took 3.8 s of processor time, 100 took 4.9 s, 300 took 6.5 s
 OFF = "RECURRENT_NO_REPORT"  # a variable of the environment: with any value a search writes no report
+
+
+def write_report(
+    name: str, uri: str, to: Path | None, figures: Path | None, warn: Callable[[str], None]
+) -> tuple[str, list[Path]]:
+    """Makes the page of a search, writes it, and logs it on the search's run.
+
+    Args:
+        name, uri: of the search and its store.
+        to: a file for the page.
+        figures: a folder for the figures as PNG, SVG and PDF.
+        warn: is told if the store does not take the page.
+
+    Returns the page and the files of the figures. Raises BadInput for places that cannot be written, and StoreError.
+    """
+    from tracking.report.gather import gather
+    from tracking.report.page import page
+    from tracking.report.publish import check_file, check_folder, draw_figures, log_report, order_columns
+    from tracking.report.study import studied
+    from tracking.searches import existing_search
+    from tracking.store import working
+
+    if to:
+        check_file(to)
+    if figures:
+        check_folder(figures)
+    client, parent = existing_search(name, uri)
+    with working(uri):
+        search = gather(client, parent)
+    made_study = studied(search)
+    html = page(search, made_study=made_study)
+    if to:
+        to.write_text(html, "utf-8")
+    drawn = draw_figures(search, figures, made_study) if figures else []
+    try:
+        log_report(client, parent, html)
+        order_columns(client, parent, search, made_study)
+    except Exception as error:  # each kind of store for files has errors of its own
+        warn(f"MLflow did not take the report: {in_a_line(error)}")
+    return html, drawn
 
 
 def conclude(console: Console, name: str, uri: str) -> None:
@@ -44,10 +86,14 @@ def _publish(name: str, uri: str) -> str:
     from tracking.results import results
     from tracking.searches import existing_search
     from tracking.store import working
+    from tracking.views import write_views
 
     client, parent = existing_search(name, uri)
     with working(uri):
-        describe(client, parent, results(client, parent))
+        found = results(client, parent)
+        describe(client, parent, found)
+        about = found["metric"], found["direction"], (name, parent.info.run_id), found["floors"]
+        write_views(client, parent.info.experiment_id, *about)  # it says whether trials have failed
     if os.environ.get(OFF) or parent.data.metrics.get("trials/done", 0) > MOST_TRIALS:
         return ""
     from tracking.report.publish import TooSlow, publish  # it imports Plotly and Optuna, which takes a second

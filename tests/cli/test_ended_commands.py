@@ -23,7 +23,7 @@ sys.exit(cli.main(sys.argv[1:]))
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_command_that_is_ended_cleans_up(tmp_path: Path, number: signal.Signals) -> None:
-    process = begin("results", cwd=tmp_path, program=("-c", EXPORTING))
+    process = begin("results", cwd=tmp_path, code=EXPORTING)
     wait_until((tmp_path / "ready").exists, process)
     assert list(tmp_path.glob("model*"))
     process.send_signal(number)

@@ -262,9 +262,7 @@ def telling(cell: str) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize(
-    "cell", ["gru", *(pytest.param(name, marks=pytest.mark.slow) for name in cells.names() if name != "gru")]
-)
+@pytest.mark.parametrize("cell", cells.names())
 def test_every_recipe_trains_a_step_and_needs_nothing_of_this_project(
     cell: str, data: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:

@@ -70,7 +70,6 @@ def keep_claiming(place: Path, until: Any) -> None:
         folder.launcher_lock.release()
 
 
-@pytest.mark.slow
 def test_a_folder_that_is_given_up_can_be_taken_at_any_moment(tmp_path: Path) -> None:
     fork, place = multiprocessing.get_context("fork"), tmp_path / "s"
     until = fork.Event()

@@ -27,7 +27,6 @@ def begin(recurrent: Recurrent, folder: Path, *words: str) -> list[str]:
 # ---- the default name ----
 
 
-@pytest.mark.slow
 def test_the_default_name_is_free_in_a_shared_store(recurrent: Recurrent, tmp_path: Path) -> None:
     mine, theirs = tmp_path / "mine", tmp_path / "theirs"
     mine.mkdir()
@@ -79,7 +78,6 @@ def leaderboard(found: Experiment) -> tuple[str, bool]:
     return state["orderByKey"], state["orderByAsc"]
 
 
-@pytest.mark.slow
 def test_two_files_of_one_name_have_two_experiments(recurrent: Recurrent, tmp_path: Path) -> None:
     tmp_path = tmp_path.resolve()
     for folder, classes in (("prices", False), ("gestures", True)):

@@ -127,7 +127,6 @@ sys.exit(process._run_trials(begin))
 """
 
 
-@pytest.mark.slow
 def test_a_worker_whose_log_is_full_too_says_so_by_its_exit_code() -> None:
     assert subprocess.run([sys.executable, "-c", FULL_LOG]).returncode == FULL
 

@@ -19,8 +19,6 @@ GRID = (
 )
 
 
-pytestmark = pytest.mark.slow
-
 FAILING = f"""
 import functools, sys
 sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
@@ -51,7 +49,7 @@ def trouble(tmp_path_factory: pytest.TempPathFactory) -> Trouble:
     words[words.index("16")], words[words.index(RATES)] = "32,16", "0.01"
 
     def fails() -> Searched:
-        return Searched(other, "grid", run(*words, cwd=other, program=("-c", FAILING)))
+        return Searched(other, "grid", run(*words, cwd=other, code=FAILING))
 
     with ThreadPoolExecutor(1) as pool:  # on the other core
         failing = pool.submit(fails)
@@ -110,6 +108,7 @@ def test_an_exception_costs_its_trial_alone(trouble: Trouble) -> None:
     assert "Traceback" in failed.tags["recurrent.error"]
 
 
+@pytest.mark.slow
 def test_a_search_without_a_completed_trial_fails(tmp_path: Path) -> None:
     words = [*GRID, "--trials", "100"]
     words[words.index(RATES)] = "1e30"

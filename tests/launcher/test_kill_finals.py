@@ -1,20 +1,18 @@
 """kill -9 of finals: begun again until done, they end as the finals that nobody killed."""
 
 import random
-import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.killing import kill
+from support.killing import VICTIMS, killed_until_done, kills
 from support.once import copied
-from support.searching import Searched, begin, finished, run
+from support.searching import RECURRENT, Searched, run
 
-RUNS, KILLS = 20, 2  # kills of a run
+RUNS = 20
 EPOCHS, SEEDS, CANDIDATES = 4, 2, 2
 SEARCH = (
     *("search", "adding", "-o", "length=10", "-o", "train=512", "-o", "val=64", "-o", "test=64", "--batch", "16"),
@@ -25,6 +23,7 @@ FINALS = ("finals", "killed", "--seeds", str(SEEDS), "--workers", "1")
 # The end of a search: five seeds are its default, so that these finals are begun with two before.
 SEARCH_AND_FINALS = (*SEARCH, "--resume", "--finals", "1")
 
+__all__ = ["kills"]  # the fixture
 Outcome = list[dict[str, Any]]
 
 
@@ -59,19 +58,9 @@ def whole(search: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outco
     """The finals that nobody kills, and their seconds."""
     folder = copied(search, tmp_path_factory.mktemp("whole").resolve())
     began = time.monotonic()
-    done = run(*FINALS, cwd=folder)
+    done = run(*FINALS, cwd=folder, program=RECURRENT)
     assert (done.returncode, done.stderr) == (0, ""), done
     return outcome(folder), time.monotonic() - began
-
-
-@pytest.fixture(scope="module")
-def kills(request: pytest.FixtureRequest) -> Iterator[list[int]]:
-    """Of each run; said at the end in the terminal, which pytest keeps from a test that passes."""
-    found: list[int] = []
-    yield found
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        print(f"\nkill test of finals: {len(found)} runs, {sum(found)} kills: {found}")
-    assert all(found), "every run was killed"
 
 
 @pytest.mark.slow
@@ -79,11 +68,11 @@ def kills(request: pytest.FixtureRequest) -> Iterator[list[int]]:
 def test_killed_finals_end_as_if_nothing_had_been(
     tmp_path: Path, search: Path, whole: tuple[Outcome, float], kills: list[int], number: int
 ) -> None:
-    rng, victim = random.Random(number), ("worker", "launcher", "both")[number % 3]
+    rng, victim = random.Random(number), VICTIMS[number % 3]
     killed, tries = 0, 0
     while not killed:  # finals that are over before their moment comes are begun anew
         folder = copied(search, (tmp_path / str(tries)).resolve())
-        done, killed = killed_finals(folder, victim, rng, whole[1])
+        done, killed = killed_until_done(words_in(folder), folder, victim, rng, whole[1])
         assert (done.returncode, done.stderr) == (0, ""), done
         tries += 1
     kills.append(killed)
@@ -92,25 +81,7 @@ def test_killed_finals_end_as_if_nothing_had_been(
     assert (exported.returncode, exported.stderr) == (0, ""), exported
 
 
-def killed_finals(
-    folder: Path, victim: str, rng: random.Random, seconds: float
-) -> tuple[subprocess.CompletedProcess[str], int]:
-    """Runs the finals until they are done, killing up to KILLS times within `seconds`; returns their end and the kills.
-
-    After the first kill they are begun by `recurrent finals` and by the search with --finals in turn.
-    """
-    killed, begun = 0, 0
-    while True:
-        has_plan = any((folder / "searches" / "killed" / "finals" / "trials").glob("*"))
-        process = begin(*(SEARCH_AND_FINALS if begun % 2 and has_plan else FINALS), cwd=folder)
-        begun += 1
-        while process.poll() is None and killed < KILLS:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(rng.uniform(1, seconds))
-            if process.poll() is None and kill(process, victim):
-                killed += 1
-                if victim != "worker":  # else the launcher replaces it
-                    process.wait()
-        done = finished(process)
-        if done.returncode != -signal.SIGKILL:
-            return done, killed
+def words_in(folder: Path) -> Callable[[int], tuple[str, ...]]:
+    """What begins the finals in a folder: `recurrent finals`, and once they have begun the search in turn."""
+    trials = folder / "searches" / "killed" / "finals" / "trials"
+    return lambda begun: SEARCH_AND_FINALS if begun % 2 and any(trials.glob("*")) else FINALS

@@ -29,7 +29,7 @@ from tracking.store import artifacts, connect
 
 pytestmark = pytest.mark.usefixtures("before_fork")
 
-KILLS, SEEDS = 20, 50
+KILLS, SEEDS = 40, 50
 WIDTHS = {"0000": 7, "0001": 11}  # of the candidates
 
 

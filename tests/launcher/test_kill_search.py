@@ -1,22 +1,19 @@
 """kill -9 of real searches: resumed until done, they end as the search that nobody killed."""
 
 import random
-import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 from support import models
-from support.killing import kill
-from support.searching import Searched, begin, events, finished, run
+from support.killing import VICTIMS, killed_until_done, kills
+from support.searching import RECURRENT, Searched, events, run
 
-RUNS, KILLS = 20, 2  # kills of a run
+RUNS = 20
 TRIALS, EPOCHS = 5, 6
 WORDS = (
     *("search", "adding", "-o", "length=10", "-o", "train=512", "-o", "val=64", "-o", "test=64", "--batch", "16"),
@@ -25,6 +22,7 @@ WORDS = (
 )
 
 
+__all__ = ["kills"]  # the fixture
 Outcome = tuple[float, list[dict[str, Any]]]
 
 
@@ -74,19 +72,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, float]:
     """The search that nobody kills, and its seconds."""
     folder = tmp_path_factory.mktemp("whole").resolve()
     began = time.monotonic()
-    done = run(*WORDS, cwd=folder)
+    done = run(*WORDS, cwd=folder, program=RECURRENT)
     assert (done.returncode, done.stderr) == (0, "")
     return outcome(folder), time.monotonic() - began
-
-
-@pytest.fixture(scope="module")
-def kills(request: pytest.FixtureRequest) -> Iterator[list[int]]:
-    """Of each run; said at the end in the terminal, which pytest keeps from a test that passes."""
-    found: list[int] = []
-    yield found
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        print(f"\nkill test: {len(found)} runs, {sum(found)} kills: {found}")
-    assert all(found), "every run was killed"
 
 
 @pytest.mark.slow
@@ -94,32 +82,13 @@ def kills(request: pytest.FixtureRequest) -> Iterator[list[int]]:
 def test_a_killed_search_ends_as_if_nothing_had_been(
     tmp_path: Path, whole: tuple[Outcome, float], kills: list[int], number: int
 ) -> None:
-    rng, victim = random.Random(number), ("worker", "launcher", "both")[number % 3]
+    rng, victim = random.Random(number), VICTIMS[number % 3]
     folder, killed = tmp_path, 0
     while not killed:  # a search that is over before its moment comes is begun anew
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
-        done, killed = killed_search(folder, victim, rng, whole[1])
+        done, killed = killed_until_done(lambda begun: WORDS, folder, victim, rng, whole[1])
         assert (done.returncode, done.stderr) == (0, ""), done
     kills.append(killed)
     best, trials = outcome(folder)
     assert best == whole[0][0]
     assert trials == whole[0][1]
-
-
-def killed_search(
-    folder: Path, victim: str, rng: random.Random, seconds: float
-) -> tuple[subprocess.CompletedProcess[str], int]:
-    """Runs the search until it is done, killing up to KILLS times within `seconds`; returns its end and the kills."""
-    killed = 0
-    while True:
-        process = begin(*WORDS, cwd=folder)
-        while process.poll() is None and killed < KILLS:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(rng.uniform(1, seconds))
-            if process.poll() is None and kill(process, victim):
-                killed += 1
-                if victim != "worker":  # else the launcher replaces it
-                    process.wait()
-        done = finished(process)
-        if done.returncode != -signal.SIGKILL:
-            return done, killed

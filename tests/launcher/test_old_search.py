@@ -73,7 +73,6 @@ def test_it_is_exported(old: Path) -> None:
     assert results(old)["trials"][0]["test_score"] == pytest.approx(TEST_SCORE)
 
 
-@pytest.mark.slow
 def test_it_is_gone_on_with(old: Path) -> None:
     """The second trial continues from its checkpoint; its best epoch stays the one whose weights it had kept before."""
     first, before = events(old, "old", "0000"), events(old, "old", "0001")

@@ -57,9 +57,8 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.slow
 def test_a_defect_in_the_record_shows_its_traceback_when_all_is_trained(tmp_path: Path) -> None:
-    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", LATER_DEFECT))
+    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, code=LATER_DEFECT)
     lines = done.stderr.splitlines()
     assert done.returncode == 1 and lines[-1] == "KeyError: 'a defect'"
     assert any(line.startswith("this is a defect of recurrent-search") for line in lines)
@@ -70,9 +69,8 @@ def test_a_defect_in_the_record_shows_its_traceback_when_all_is_trained(tmp_path
     assert curves(Searched(tmp_path, "away", done)) == in_journals(tmp_path, 1)
 
 
-@pytest.mark.slow
 def test_a_search_that_is_refused_at_its_end_keeps_what_it_has_trained(tmp_path: Path) -> None:
-    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", REFUSED_AT_LAST))
+    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, code=REFUSED_AT_LAST)
     assert done.returncode == 1
     assert "MLflow is not told all of this search: task: expected an experiment 'adding' in use, got a " in done.stdout
     assert ended(tmp_path, 0) and (tmp_path / "searches" / "away" / "trials" / "0000" / "model.keras").exists()
@@ -83,7 +81,6 @@ def test_a_search_that_is_refused_at_its_end_keeps_what_it_has_trained(tmp_path:
     assert curves(Searched(tmp_path, "away", done)) == in_journals(tmp_path, 1)
 
 
-@pytest.mark.slow
 def test_a_store_that_cannot_be_written_refuses_a_new_search(tmp_path: Path) -> None:
     connect(f"sqlite:///{tmp_path}/mlflow.db", create=True)
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
@@ -113,10 +110,9 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.slow
 def test_a_search_whose_model_is_not_logged_does_not_end_well(tmp_path: Path) -> None:
     """Who says `recurrent search … && recurrent export …` must not get another model, or none."""
-    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", NO_MODELS))
+    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, code=NO_MODELS)
     assert (done.returncode, done.stderr) == (1, "")
     assert "the best model: ModuleNotFoundError: No module named 'boto3'" in done.stdout
     assert "Best by cell" in done.stdout
@@ -144,7 +140,7 @@ def test_a_file_that_somebody_else_writes_is_waited_for(tmp_path: Path, resumed:
     with closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         patient = IMPATIENT.replace("= 1.0", "= 15.0")  # SQLite waits for seconds, and at the end it must be able to
-        process = begin(*WORDS, "--trials", "2", cwd=tmp_path, program=("-c", patient))
+        process = begin(*WORDS, "--trials", "2", cwd=tmp_path, code=patient)
         wait_until(lambda: ended(tmp_path, 1), process)
         other.execute("ROLLBACK")
         done = finished(process)
@@ -174,7 +170,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def test_a_defect_of_ours_ends_the_workers_and_keeps_the_folder(tmp_path: Path) -> None:
-    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, program=("-c", DEFECT))
+    done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, code=DEFECT)
     assert done.returncode == 1
     assert done.stderr.splitlines()[0].startswith("this is a defect of recurrent-search")
     assert done.stderr.rstrip().endswith("KeyError: 'a defect'")

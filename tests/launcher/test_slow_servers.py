@@ -90,7 +90,6 @@ def slow(servers: Servers) -> Iterator[Callable[..., Slow]]:
         yield make
 
 
-@pytest.mark.slow
 def test_a_server_that_answers_too_late_makes_no_second_run(
     tmp_path: Path, servers: Servers, slow: Callable[..., Slow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,7 +119,6 @@ def test_a_server_that_answers_too_late_makes_no_second_run(
     assert sorted(run.data.tags["recurrent.kind"] for run in found) == ["search", "trial"]
 
 
-@pytest.mark.slow
 def test_a_search_that_a_server_makes_too_late_is_there_once(
     tmp_path: Path, servers: Servers, slow: Callable[..., Slow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +154,6 @@ def test_a_search_that_a_server_makes_too_late_is_there_once(
     assert (trial.info.status, search.info.status) == ("KILLED", "FINISHED")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_search_whose_run_was_made_without_an_answer_takes_it_over(
     tmp_path: Path, servers: Servers, slow: Callable[..., Slow], interrupted: bool
@@ -164,7 +161,7 @@ def test_a_search_whose_run_was_made_without_an_answer_takes_it_over(
     """The server makes its run, but does not say so: the search trains, and finds the run by its id."""
     proxy = slow("/runs/create", 60)
     new, words = WORDS[:-1], ("--trials", "1", "--tracking-uri", f"http://127.0.0.1:{proxy.server_port}")
-    process = begin(*new, *words, cwd=tmp_path, program=("-c", IMPATIENT))
+    process = begin(*new, *words, cwd=tmp_path, code=IMPATIENT)
     if interrupted:
         wait_until(lambda: proxy.asked > 0, process)
         process.send_signal(signal.SIGINT)
@@ -184,21 +181,20 @@ def test_a_search_whose_run_was_made_without_an_answer_takes_it_over(
     assert curves(searched) == in_journals(tmp_path, 1) and len(curves(searched)) == 1
 
 
-@pytest.mark.slow
 def test_a_server_that_answers_slowly_is_no_server_that_is_away(tmp_path: Path, slow: Callable[..., Slow]) -> None:
     """A new search takes some twenty answers, here of a quarter second each; given up is after three seconds."""
     words = ("--trials", "1", "--tracking-uri", f"http://127.0.0.1:{slow('', 0.25).server_port}")
-    done = run(*WORDS[:-1], *words, cwd=tmp_path, program=("-c", IMPATIENT.replace("= 1.0", "= 3.0")))
+    done = run(*WORDS[:-1], *words, cwd=tmp_path, code=IMPATIENT.replace("= 1.0", "= 3.0"))
     assert (done.returncode, done.stderr) == (0, "") and "store failed" not in done.stdout
 
 
 @pytest.mark.slow
 def test_a_server_that_answers_but_does_not_search(tmp_path: Path, slow: Callable[..., Slow]) -> None:
     words = ("--tracking-uri", f"http://127.0.0.1:{slow('/runs/search', 60).server_port}")
-    done = run(*WORDS, "--trials", "1", *words, cwd=tmp_path, program=("-c", IMPATIENT))
+    done = run(*WORDS, "--trials", "1", *words, cwd=tmp_path, code=IMPATIENT)
     assert done.returncode == 1 and ended(tmp_path, 0)
     assert "tracking-uri: expected an MLflow store" in done.stdout.replace("\n", " ")
-    done = run("results", *words, cwd=tmp_path, program=("-c", IMPATIENT))
+    done = run("results", *words, cwd=tmp_path, code=IMPATIENT)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
@@ -259,7 +255,7 @@ def test_a_server_that_denies_keeps_no_search_from_going_on(tmp_path: Path, deny
     """A proxy says so too while the server behind it is away."""
     assert run(*WORDS, "--trials", "1", cwd=tmp_path).returncode == 0
     words = (*WORDS, "--trials", "2", "--tracking-uri", denying)
-    done = run(*words, cwd=tmp_path, program=("-c", IMPATIENT))
+    done = run(*words, cwd=tmp_path, code=IMPATIENT)
     assert done.returncode == 1 and ended(tmp_path, 1), "it has trained"
     assert "MLflow lacks the last results; `recurrent sync away" in done.stdout.replace("\n", " ")
     synced = run("sync", "away", cwd=tmp_path)
@@ -267,7 +263,6 @@ def test_a_server_that_denies_keeps_no_search_from_going_on(tmp_path: Path, deny
     assert len(curves(Searched(tmp_path, "away", synced))) == 2
 
 
-@pytest.mark.slow
 def test_a_user_who_may_only_read_begins_no_search(tmp_path: Path, servers: Servers, slow: Callable[..., Slow]) -> None:
     proxy = slow("/runs/create", 0)
     proxy.denies = True
@@ -280,7 +275,6 @@ def test_a_user_who_may_only_read_begins_no_search(tmp_path: Path, servers: Serv
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.slow
 def test_a_denial_after_the_search_was_made_is_a_line(
     tmp_path: Path, servers: Servers, slow: Callable[..., Slow]
 ) -> None:
@@ -289,7 +283,7 @@ def test_a_denial_after_the_search_was_made_is_a_line(
     proxy.denies = True
     words = ("--trials", "1", "--tracking-uri", f"http://127.0.0.1:{proxy.server_port}")
     patient = IMPATIENT.replace("= 1.0", "= 8.0")  # time for the answer
-    done = run(*WORDS[:-1], *words, cwd=tmp_path, program=("-c", patient))
+    done = run(*WORDS[:-1], *words, cwd=tmp_path, code=patient)
     said = done.stdout.replace("\n", " ")
     assert done.returncode == 1 and ended(tmp_path, 0)
     assert said.count("error code 403") == 1 and "the search goes on without its store" in said
@@ -304,7 +298,7 @@ def test_a_denial_after_the_search_was_made_is_a_line(
 def test_a_denial_while_it_trains_is_a_line(tmp_path: Path, servers: Servers, slow: Callable[..., Slow]) -> None:
     proxy = slow("/runs/log-batch", 0)
     words = ("--trials", "2", "--tracking-uri", f"http://127.0.0.1:{proxy.server_port}")
-    process = begin(*WORDS[:-1], *words, cwd=tmp_path, program=("-c", IMPATIENT))
+    process = begin(*WORDS[:-1], *words, cwd=tmp_path, code=IMPATIENT)
     wait_until(lambda: proxy.asked > 0, process)
     proxy.denies = True
     done = finished(process)

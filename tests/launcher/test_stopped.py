@@ -41,7 +41,6 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> tuple[Searched, Searched]
     return Searched(folders[0], "twin", first), Searched(folders[1], "twin", second)
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_trials_and_scores(twins: tuple[Searched, Searched]) -> None:
     first, second = twins
     assert (first.done.returncode, first.done.stderr) == (second.done.returncode, second.done.stderr) == (0, "")
@@ -51,7 +50,6 @@ def test_the_same_seed_gives_the_same_trials_and_scores(twins: tuple[Searched, S
     assert len(digests) == 1
 
 
-@pytest.mark.slow
 def test_executions_give_a_mean_and_a_spread(twins: tuple[Searched, Searched]) -> None:
     search = twins[0]
     check_all_is_there_once(search, trials=2, epochs=4, executions=2)
@@ -111,7 +109,6 @@ def epochs(folder: Path, execution: int) -> int:
     return sum(line["event"] == "epoch" and line["execution"] == execution for line in lines)
 
 
-@pytest.mark.slow
 @linux
 def test_ctrl_c_ends_cleanly(stopped: dict[str, tuple[Searched, dict[str, Any], Searched]]) -> None:
     before, record, _ = stopped["interrupted"]
@@ -127,7 +124,6 @@ def test_ctrl_c_ends_cleanly(stopped: dict[str, tuple[Searched, dict[str, Any], 
     assert [run_id for _, run_id in record["models"]] == [first.info.run_id], "the best model so far"
 
 
-@pytest.mark.slow
 def test_kill_9_leaves_no_end(stopped: dict[str, tuple[Searched, dict[str, Any], Searched]]) -> None:
     before, record, _ = stopped["killed"]
     assert before.done.returncode == -signal.SIGKILL
@@ -136,7 +132,6 @@ def test_kill_9_leaves_no_end(stopped: dict[str, tuple[Searched, dict[str, Any],
     assert [line["event"] for line in record["journal"]].count("end") == 0, "it was running"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["interrupted", "killed"])
 def test_resume_finishes_every_trial_once(
     stopped: dict[str, tuple[Searched, dict[str, Any], Searched]], how: str
@@ -150,7 +145,6 @@ def test_resume_finishes_every_trial_once(
     assert best.info.run_id in [run_id for _, run_id in models(after)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["interrupted", "killed"])
 def test_a_resumed_search_scores_as_one_that_was_not_disturbed(
     stopped: dict[str, tuple[Searched, dict[str, Any], Searched]], twins: tuple[Searched, Searched], how: str
@@ -160,7 +154,6 @@ def test_a_resumed_search_scores_as_one_that_was_not_disturbed(
     assert kept.logged(after).keys() == kept.logged(twins[0]).keys() <= kept.on_disk(after)
 
 
-@pytest.mark.slow
 def test_resuming_a_finished_search_changes_nothing(twins: tuple[Searched, Searched]) -> None:
     search = twins[1]
     before = scores(search), [run.info.end_time for run in search.trials()], models(search)

@@ -19,7 +19,6 @@ from tracking.searches import find_search
 from tracking.store import connect
 
 
-@pytest.mark.slow
 def test_a_server_that_goes_and_comes_back(tmp_path: Path, servers: Servers) -> None:
     words = ("--trials", "3", "--tracking-uri", servers.url)
     process = begin(*WORDS, *words, cwd=tmp_path)
@@ -52,7 +51,7 @@ def test_a_server_that_goes_and_comes_back(tmp_path: Path, servers: Servers) -> 
 def begin_impatient(*words: str, cwd: Path, servers: Servers) -> Any:
     """A search whose server goes as soon as its workers begin."""
     servers.start()
-    process = begin(*words, cwd=cwd, program=("-c", IMPATIENT))
+    process = begin(*words, cwd=cwd, code=IMPATIENT)
     wait_until(lambda: bool(events(cwd, "away", "0003")), process)
     servers.stop()
     return process
@@ -62,7 +61,7 @@ def begin_impatient(*words: str, cwd: Path, servers: Servers) -> Any:
 def test_a_server_that_is_away_at_the_start(tmp_path: Path, servers: Servers) -> None:
     words = ("--tracking-uri", servers.url)
     servers.stop()
-    done = run(*WORDS, "--trials", "1", *words, cwd=tmp_path, program=("-c", IMPATIENT))
+    done = run(*WORDS, "--trials", "1", *words, cwd=tmp_path, code=IMPATIENT)
     assert done.returncode == 1 and ended(tmp_path, 0), "it has trained"
     said = done.stdout.replace("\n", " ")
     assert f"got {servers.url}: no answer; the search goes on without its store" in said
@@ -156,7 +155,6 @@ def curves_of(searched: Searched, metric: str) -> list[tuple[int, float]]:
     return [(one.step, one.value) for one in searched.curve(run, metric)]
 
 
-@pytest.mark.slow
 def test_data_that_have_changed_keep_no_search_from_being_sent(
     tmp_path: Path, servers: Servers, recurrent: Recurrent
 ) -> None:
@@ -166,7 +164,7 @@ def test_data_that_have_changed_keep_no_search_from_being_sent(
     words = ("search", "char_lm", "-o", "corpus=text.txt", "-o", "train=9600", "-o", "window=16", "--cells", "gru")
     words += ("--depth", "1", "--width", "16", "--oracle", "grid", "--learning-rate", "0.02", "--epochs", "2")
     words += ("--batch", "8", "--workers", "1", "--name", "away", "--tracking-uri", servers.url)
-    process = begin(*words, cwd=tmp_path, program=("-c", IMPATIENT))
+    process = begin(*words, cwd=tmp_path, code=IMPATIENT)
     wait_until(lambda: bool(events(tmp_path, "away", "0000")), process)
     servers.stop()
     done = finished(process)

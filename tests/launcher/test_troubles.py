@@ -46,7 +46,7 @@ REASONS = {
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     folder = tmp_path_factory.mktemp("troubles").resolve()
-    return Searched(folder, "troubles", run(*WORDS, cwd=folder, program=("-c", PROGRAM)))
+    return Searched(folder, "troubles", run(*WORDS, cwd=folder, code=PROGRAM))
 
 
 def test_the_search_ends(searched: Searched) -> None:

@@ -297,7 +297,6 @@ class DyingTuner(FakeTuner):
         super().search(*words, **more)
 
 
-@pytest.mark.slow
 def test_a_worker_that_cannot_start_is_left_out(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """For example, its GPU is broken."""
     make_spec(trials=300).write(search)
@@ -336,7 +335,6 @@ def test_a_worker_that_hangs_does_not_keep_a_search_that_is_done(
     assert [trial.journal.events()[-1]["event"] for trial in search.trials()] == ["end"] * TRIALS
 
 
-@pytest.mark.slow
 def test_a_worker_that_hangs_without_a_trial_is_left_out(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     make_spec(trials=300).write(search)
     monkeypatch.setattr(module, "USELESS_DEATHS", 1)

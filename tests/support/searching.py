@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.once import copied, once
+from support.warm import WarmProcess
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 Recurrent = Callable[..., subprocess.CompletedProcess[str]]  # the fixture `recurrent`: (*words, cwd=folder)
 TEMPORARY = ".temporary"
+RECURRENT = ("-m", "experiments")  # the program, as Python's arguments
 COMMAND_SECONDS = 240  # that a command may take on a busy machine
 OURS = ("MLFLOW_", "TF_", "CUDA_", "KERAS_", "PYTHONWARNINGS", "RECURRENT_")  # a user has not set these
 
@@ -138,28 +140,33 @@ def environment(folder: Path, report: bool = False) -> dict[str, str]:
 def run(
     *words: str,
     cwd: Path,
-    program: tuple[str, ...] = ("-m", "experiments"),
+    code: str = "",
+    program: tuple[str, ...] = (),
     seconds: int = COMMAND_SECONDS,
     report: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """`recurrent WORDS` to its end."""
-    return subprocess.run(
-        [sys.executable, *program, *words],
-        cwd=cwd,
-        env=environment(cwd, report),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-    )
+    """`recurrent WORDS` to its end.
+
+    Args:
+        code: a program in Python that runs in place of `recurrent`. It calls `main` of the command line.
+        program: the same as arguments of Python, in a new process as a user starts it: `RECURRENT`, or a script.
+            Without it the process has the imports already; see warm.py.
+        report: a search makes its report at its end.
+    """
+    return finished(begin(*words, cwd=cwd, code=code, program=program, report=report), seconds)
 
 
-def begin(*words: str, cwd: Path, program: tuple[str, ...] = ("-m", "experiments")) -> subprocess.Popen[str]:
-    """`recurrent WORDS` as the leader of a process group, as a shell starts it."""
+def begin(
+    *words: str, cwd: Path, code: str = "", program: tuple[str, ...] = (), report: bool = False
+) -> subprocess.Popen[str] | WarmProcess:
+    """`recurrent WORDS` as the leader of a process group, as a shell starts it. The arguments are those of `run`."""
+    env = environment(cwd, report)
+    if not program:
+        return WarmProcess(words, cwd, env, code)
     return subprocess.Popen(
         [sys.executable, *program, *words],
         cwd=cwd,
-        env=environment(cwd),
+        env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -169,17 +176,19 @@ def begin(*words: str, cwd: Path, program: tuple[str, ...] = ("-m", "experiments
     )
 
 
-def finished(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+def finished(
+    process: subprocess.Popen[str] | WarmProcess, seconds: int = COMMAND_SECONDS
+) -> subprocess.CompletedProcess[str]:
     """What a begun command said, when it has ended."""
     try:
-        said = process.communicate(timeout=COMMAND_SECONDS)
+        said = process.communicate(timeout=seconds)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    return subprocess.CompletedProcess(process.args, process.returncode, *said)
+    return subprocess.CompletedProcess(process.args, process.returncode or 0, *said)
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str] | WarmProcess) -> None:
     deadline = time.monotonic() + COMMAND_SECONDS
     while not condition():
         if process.poll() is not None or time.monotonic() > deadline:

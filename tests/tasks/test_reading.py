@@ -28,7 +28,6 @@ def saved(folder: Path, **arrays: Any) -> str:
     return str(folder / "d.npz")
 
 
-@pytest.mark.slow
 def test_a_class_that_only_the_test_has_gives_no_output(tmp_path: Path) -> None:
     saved(tmp_path, **PARTS)
     done = run("search", "d.npz", *SEARCH, "--name", "s", cwd=tmp_path)

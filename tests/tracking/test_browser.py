@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from support import record
 from support.browsers import chromium
-from support.searching import Searched, begin, finished
+from support.searching import RECURRENT, Searched, begin, finished
 
 from tracking.searches import find_search
 from tracking.ui import server
@@ -171,9 +171,8 @@ def test_views_are_in_the_menu(page: Page) -> None:
     page.wait("Overview", "Leaderboard", "Searches", "Failed")
 
 
-@pytest.mark.slow
 def test_the_printed_link_shows_a_real_search(browser: Any, searched: Searched, tmp_path: Path) -> None:
-    process = begin("ui", cwd=searched.folder)
+    process = begin("ui", cwd=searched.folder, program=RECURRENT)
     try:
         assert process.stdout is not None
         name, link = process.stdout.readline().split()

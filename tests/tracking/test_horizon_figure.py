@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from tracking.horizon import LOST, _finish_axes, draw, half_life
+from tracking.horizon import LOST, _finish_axes, draw
+from tracking.text import format_half_life
 
 LAGS = range(100)
 
@@ -23,7 +24,8 @@ def trial(slope: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("slope", "words"), [(-0.1, "3.01"), (0.0, "none"), (0.1, "none")])
 def test_a_gradient_that_does_not_shrink_has_no_half_life(slope: float, words: str) -> None:
-    assert half_life(trial(slope)["horizon"], "", "_50") == half_life(trial(slope)["horizon"], "init_", "") == words
+    horizon = trial(slope)["horizon"]
+    assert format_half_life(horizon, "", "_50") == format_half_life(horizon, "init_", "") == words
 
 
 @pytest.mark.parametrize("slope", [-1.0, -0.1, -0.001, 0.0, 0.1])

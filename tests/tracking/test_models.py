@@ -1,19 +1,25 @@
 """The logged models, whatever kills their making: whole models, their files and nothing else."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelStatus, Run
+from mlflow.entities import LoggedModelStatus, Metric, Run
+from mlflow.models import Model
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 from tracking.children import child_tags
 from tracking.models import Wanted, download, log_models, logged_models
 from tracking.searches import open_search
 from tracking.store import connect
+from tracking.tags import NOTE
 
 CALLS = (
     "create_logged_model",
+    "log_batch",
     "log_model_artifacts",
     "finalize_logged_model",
     "get_run",
@@ -23,7 +29,8 @@ CALLS = (
 VERSIONS = {"keras": "3", "tensorflow": "2", "numpy": "2", "mlflow": "3"}
 SHAPES = {"input": {"shape": [None, None, 2], "dtype": "float32"}, "output": {"shape": [None, 1], "dtype": "float32"}}
 CARD: dict[str, Any] = {"architecture": "gru-16", "trial": "0000", "parameters": 9, "epoch": 3, "versions": VERSIONS}
-CARD["shapes"] = SHAPES
+CARD |= {"shapes": SHAPES, "values": {"cell": "gru", "learning_rate": 1e-5}, "task": "/home/me/adding.py"}
+CARD |= {"metric": "mse", "direction": "min", "floors": {"no_memory": 0.2}, "model_score": 0.01}
 
 
 class Killed(BaseException):
@@ -105,6 +112,35 @@ def test_again_changes_nothing(shelf: Shelf) -> None:
     shelf.check(run_id)
     assert logged_models(shelf.client, shelf.parent)[run_id].model_id == before
     assert len(shelf.client.get_run(run_id).outputs.model_outputs) == 1
+
+
+def test_a_model_has_the_values_and_the_metrics_of_its_run(shelf: Shelf) -> None:
+    run_id, _ = shelf.new_runs()
+    points = {"best/mse": (0.01, 7), "cost/parameters": (9.0, 0), "val_mse": (0.02, 1)}
+    metrics = [Metric(name, value, 1_700_000_000_000, step) for name, (value, step) in points.items()]
+    shelf.client.log_batch(run_id, metrics)
+    shelf.log(run_id)
+    model = shelf.client.get_logged_model(logged_models(shelf.client, shelf.parent)[run_id].model_id)
+    found = {metric.key: (metric.value, metric.step) for metric in model.metrics or []}
+    assert found == {name: points[name] for name in ("best/mse", "cost/parameters")}
+    assert model.params == {"architecture": "gru-16", "cell": "gru", "learning_rate": "0.00001"}
+    assert model.tags[NOTE] == (
+        "**gru-16** of trial 0000, task adding.py. It has MSE 0.01 on validation: learning, above no memory."
+        " 9 parameters. Its input is float32 (batch, time, 2); `model.json` says how that is made."
+    )
+    assert len(shelf.client.get_metric_history(run_id, "best/mse")) == 1, "the run has no second value"
+
+
+def test_a_model_has_an_input_example(shelf: Shelf) -> None:
+    run_id, _ = shelf.new_runs()
+    shelf.log(run_id)
+    model = logged_models(shelf.client, shelf.parent)[run_id]
+    place = local_file_uri_to_path(model.artifact_location)
+    loaded = Model.load(place)
+    example = loaded.load_input_example(place)
+    assert (example.shape, example.dtype) == ((1, 20, 2), np.float32)
+    served = json.loads(loaded.get_serving_input(place))
+    assert np.shape(served["inputs"]) == (1, 20, 2)
 
 
 def test_some_stay_and_others_go(shelf: Shelf) -> None:

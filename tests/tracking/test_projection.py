@@ -33,6 +33,7 @@ from tracking.results import results
 from tracking.runs import Projection
 from tracking.searches import find_search
 from tracking.standing import standing
+from tracking.tags import NOTE
 
 # ---- what a trial becomes ----
 
@@ -51,8 +52,10 @@ def test_a_completed_trial(desk: Desk) -> None:
     expected |= {"cost/parameters": 3_500, "hp/width": 32, "hp/depth": 1, "hp/dropout": 0, "hp/learning_rate": 0.001}
     expected |= {"hp/log10_learning_rate": pytest.approx(-3), "loss": 0.4, "val_mse": 0.2}
     assert run.data.metrics == expected
-    tags = {key: value for key, value in run.data.tags.items() if key != "mlflow.runName"}
+    tags = {key: value for key, value in run.data.tags.items() if key not in ("mlflow.runName", NOTE)}
+    values = {"cell": "gru", "depth": "1", "width": "32", "learning_rate": "0.001", "dropout": "0"}
     assert tags == {
+        **{f"recurrent.value.{name}": text for name, text in values.items()},
         "recurrent.kind": "trial",
         "recurrent.search_id": desk.parent.data.tags["recurrent.search_id"],
         "recurrent.spec_id": "1",

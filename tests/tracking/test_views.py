@@ -8,7 +8,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
-from tracking.views import KEY, NAMES, NOTE, dashboard_link, write_views
+from tracking.views import KEY, LOADED, NAMES, NOTE, VALUES, dashboard_link, home_link, write_views
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,14 @@ def test_writing_again_changes_nothing(experiment: tuple[MlflowClient, str], mon
 def test_the_note_links_to_every_view_and_spares_the_users(experiment: tuple[MlflowClient, str]) -> None:
     client, experiment_id = experiment
     assert write_views(client, experiment_id, "mse", "min")
-    assert all(f"viewStateShareKey=recurrent-{name}" in tags_of(experiment)[NOTE] for name in NAMES)
+    note = tags_of(experiment)[NOTE]
+    assert [name for name in NAMES if f"viewStateShareKey=recurrent-{name}" in note] == [*NAMES[:3]]
+    assert note.endswith(f" · no failures. {LOADED}"), "the UI would show an empty page for them"
+    run = client.create_run(experiment_id, tags={"recurrent.kind": "trial"})
+    client.set_terminated(run.info.run_id, "FAILED")
+    assert write_views(client, experiment_id, "mse", "min")
+    note = tags_of(experiment)[NOTE]
+    assert all(f"viewStateShareKey=recurrent-{name}" in note for name in NAMES) and "no failures" not in note
     client.set_experiment_tag(experiment_id, NOTE, "mine")
     assert write_views(client, experiment_id, "mse", "min")
     assert tags_of(experiment)[NOTE] == "mine"
@@ -123,6 +130,20 @@ def test_only_an_mlflow_that_knows_views_gets_them(
     monkeypatch.setattr(mlflow, "__version__", version)
     assert write_views(*experiment, "mse", "min") is written
     assert any(key.startswith(KEY) for key in tags_of(experiment)) is written
+
+
+def test_a_searchs_view_has_columns_in_the_order_of_its_values(experiment: tuple[MlflowClient, str]) -> None:
+    assert write_views(*experiment, "mse", "min", search=("a", "abc"), values=["width", "learning_rate"])
+    key = dashboard_link("", experiment[1], search="a").partition("viewStateShareKey=")[2].partition("&")[0]
+    own = json.loads(tags_of(experiment)[f"mlflow.sharedViewState.{key}"])
+    for state, names in ((own, ["width", "learning_rate"]), (state_of(experiment, "overview"), [*VALUES])):
+        columns = [name for name in state["columnOrder"] if ".value." in name]
+        assert columns == [f"tags.`recurrent.value.{name}`" for name in names]
+        assert {*columns} <= {*state["selectedColumns"]}
+
+
+def test_the_list_of_experiments_is_that_for_training() -> None:
+    assert home_link("http://127.0.0.1:5000/") == "http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
 
 
 def test_link_opens_the_charts() -> None:

@@ -71,7 +71,6 @@ def test_the_loop_is_a_loop_on_a_gpu_too(cell: str, monkeypatch: pytest.MonkeyPa
             kernel_speed.measure("cudnn", cell, 3, 2, 16)
 
 
-@pytest.mark.slow
 def test_the_command(tmp_path: Path) -> None:
     done = run("kernels", "--cells", "gru", "--lengths", "5", "--widths", "4", "--json", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -78,9 +78,7 @@ MOMENTS = {
 }
 
 
-@pytest.mark.parametrize(
-    "moment", ["in an epoch", *(pytest.param(one, marks=pytest.mark.slow) for one in [*MOMENTS][1:])]
-)
+@pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_final_ends_as_if_nothing_had_been(search: SearchFolder, kill: Any, moment: str) -> None:
     kill(*MOMENTS[moment])
     tuner = finals_tuner(search)

@@ -44,14 +44,15 @@ class Section:
     figure: browser.Figure | None = None
 
 
-def page(search: Search, check: Callable[[], None] = lambda: None) -> str:
+def page(search: Search, check: Callable[[], None] = lambda: None, made_study: Studied | None = None) -> str:
     """The page as HTML.
 
     Args:
         check: called before each section. What it raises ends the work.
+        made_study: of the search, if it is made already.
     """
     made_sections = []
-    for section in _sections(search):
+    for section in _sections(search, made_study):
         check()
         made_sections.append(section)
     about = f"{search.spec['task']}, {search.found['metric']} ({search.found['direction']} is better)"
@@ -77,10 +78,10 @@ def charts(search: Search, made_study: Studied | None) -> dict[str, Chart | None
     return found
 
 
-def _sections(search: Search) -> Iterator[Section]:
+def _sections(search: Search, made_study: Studied | None) -> Iterator[Section]:
     yield _answer(search)
     yield _leaderboard(search)
-    made_study = study.studied(search)
+    made_study = made_study or study.studied(search)
     drawn = charts(search, made_study)
     yield _finals(search, drawn.pop("finals"))
     for name, title in (

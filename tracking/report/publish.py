@@ -15,6 +15,7 @@ from tracking.report.gather import Search, gather
 from tracking.report.page import charts, page
 from tracking.root import inside, resolved
 from tracking.store import database
+from tracking.views import write_views
 
 NAME = "report.html"  # the artifact
 
@@ -72,15 +73,26 @@ def publish(client: MlflowClient, parent: Run, seconds: float) -> bool:
     Raises TooSlow if that takes longer than `seconds`.
     """
     check = within(seconds)
-    html = page(gather(client, parent, check), check)
+    search = gather(client, parent, check)
+    made_study = study.studied(search)
+    order_columns(client, parent, search, made_study)
+    html = page(search, check, made_study)
     check()
     return log_report(client, parent, html)
 
 
-def draw_figures(search: Search, folder: Path) -> list[Path]:
+def order_columns(client: MlflowClient, parent: Run, search: Search, made_study: study.Studied | None) -> None:
+    """Gives the search's view in MLflow a column for each value that was searched, the most important ones first."""
+    if made_study:
+        found = search.found
+        about = found["metric"], found["direction"], (search.name, parent.info.run_id), found["floors"]
+        write_views(client, parent.info.experiment_id, *about, made_study.names)
+
+
+def draw_figures(search: Search, folder: Path, made_study: study.Studied | None = None) -> list[Path]:
     """Writes every figure of the report as PNG, SVG and PDF into a folder, which is made; returns the files."""
     folder.mkdir(exist_ok=True)
-    made_study = study.studied(search)
+    made_study = made_study or study.studied(search)
     drawn = [chart for chart in charts(search, made_study).values() if chart]
     found = [file for chart in drawn for file in paper.draw(chart, folder)]
     if made_study and len(made_study.names) > 1:

@@ -1,9 +1,10 @@
 """Figures of the trainings: learning curves, norms of the gradients, horizons."""
 
-from tracking.horizon import LOST, MOMENTS, SHORT, half_life
+from tracking.horizon import LOST, MOMENTS, SHORT
 from tracking.report.chart import GREY, Chart, Panel, Range, Series, colours, score_range
 from tracking.report.gather import Search, Trial, cell_of
 from tracking.report.scores import describe, floors, label
+from tracking.text import format_half_life
 
 DEEPEST = -10.0  # log10 of the gain: lower ones are cut off
 BEST, OTHER = 0.95, 0.45  # opacity
@@ -90,7 +91,7 @@ def horizons(search: Search) -> Chart | None:
     for trial in search.horizons:
         for moment, (words, line, opacity) in MOMENTS.items():
             points = [(lag, max(gain, DEEPEST)) for lag, gain in trial["curves"][moment] if lag <= right]
-            name = f"{trial['architecture']} {words}: half-life {half_life(trial['horizon'], moment, '_50')}"
+            name = f"{trial['architecture']} {words}: half-life {format_half_life(trial['horizon'], moment, '_50')}"
             series.append(
                 Series(
                     name,

@@ -40,7 +40,7 @@ def _mlflow(parsed: argparse.Namespace) -> int:
     from tracking.searches import all_searches, search_name
     from tracking.store import connect, resolve, working
     from tracking.ui import server
-    from tracking.views import dashboard_link
+    from tracking.views import dashboard_link, home_link
 
     uri, screen = resolve(parsed.tracking_uri), console()
     with working(uri):
@@ -57,7 +57,7 @@ def _mlflow(parsed: argparse.Namespace) -> int:
             link = dashboard_link(running.url, search.info.experiment_id, search=name)
             screen.print(f"{name}: {link}", soft_wrap=True)
         if not searches:
-            screen.print(f"no search yet: {running.url}")
+            screen.print(f"no search yet: {home_link(running.url)}", soft_wrap=True)
         if running.process:
             screen.print("Ctrl-C ends the server")
         running.wait()

@@ -354,7 +354,6 @@ def test_labels_that_are_one_in_32_bits_stay_apart(tmp_path: Path) -> None:
     assert task.preprocessing()["classes"] == [2**24 + label for label in range(4)]
 
 
-@pytest.mark.slow
 def test_a_search_over_sequences_of_any_length(tmp_path: Path) -> None:
     x = np.repeat(Y[:, None, None], 6, axis=1).astype(np.float32)
     np.savez(tmp_path / "my data.npz", x=x, y=Y, lengths=LENGTHS)

@@ -68,7 +68,7 @@ def ink(browser: Any) -> tuple[str, str]:
     return paper, browser.execute_script(f"{style}.fill", "#figure-so_far .xtitle")
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_report_of_twelve_trials(browser: Any, small: Search, tmp_path: Path, scheme: str) -> None:
     small.found["finals"] = FINALS
     look(browser, page(small), tmp_path / "report.html", scheme)
@@ -80,7 +80,6 @@ def test_a_report_of_twelve_trials(browser: Any, small: Search, tmp_path: Path, 
     assert ink(browser) == (light if scheme == "light" else ("rgb(20, 23, 28)", "rgb(228, 231, 235)"))
 
 
-@pytest.mark.slow
 def test_it_prints_in_ink_on_paper(browser: Any, small: Search, tmp_path: Path) -> None:
     look(browser, page(small), tmp_path / "printed.html", "dark")
     printed = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
@@ -92,7 +91,6 @@ def test_it_prints_in_ink_on_paper(browser: Any, small: Search, tmp_path: Path) 
     assert ink(browser)[1] == "rgb(228, 231, 235)"
 
 
-@pytest.mark.slow
 def test_a_comparison(browser: Any, small: Search, twin: Search, other: Search, tmp_path: Path) -> None:
     look(browser, comparison([small, twin]), tmp_path / "same.html")
     assert len(browser.execute_script(FIGURES)) == 5 and browser.execute_script(OVERLAPS) == []
