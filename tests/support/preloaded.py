@@ -14,6 +14,7 @@ import_keras()
 os.dup2(shown, 2)
 
 import mlflow.keras  # noqa: E402
+import mlflow.server.fastapi_app  # noqa: E402
 import mlflow.store.tracking.sqlalchemy_store  # noqa: E402,F401
 import optuna  # noqa: E402,F401
 

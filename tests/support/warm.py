@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +22,18 @@ from typing import Any
 import pytest
 
 TESTS = Path(__file__).parent.parent
+
+
+def fork(target: Callable[..., None], *arguments: Any) -> Any:
+    """A process of multiprocessing, begun, that has the imports."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["support.preloaded"])
+    with pytest.MonkeyPatch.context() as patch:  # the server knows the folders of pytest's sys.path only if told
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (TESTS, TESTS.parent))))
+        forkserver.ensure_running()
+    process = context.Process(target=target, args=arguments)
+    process.start()
+    return process
 
 
 class WarmProcess:
@@ -34,26 +46,21 @@ class WarmProcess:
     """
 
     def __init__(self, words: Sequence[str], cwd: Path, env: dict[str, str], code: str = "") -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["support.preloaded"])
-        with pytest.MonkeyPatch.context() as patch:  # the server knows the folders of pytest's sys.path only if told
-            patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (TESTS, TESTS.parent))))
-            forkserver.ensure_running()
         self.args, self.folder = [*words], Path(tempfile.mkdtemp())
         self.said = [self.folder / name for name in ("out", "err")]
-        self.process = context.Process(target=_command, args=(words, str(cwd), env, code, *map(str, self.said)))
-        self.process.start()
+        self.process = fork(_command, words, str(cwd), env, code, *map(str, self.said))
 
     @property
     def pid(self) -> int:
-        return int(self.process.pid or 0)
+        return int(self.process.pid)
 
     @property
     def returncode(self) -> int | None:
-        return self.process.exitcode
+        return self.poll()
 
     def poll(self) -> int | None:
-        return self.process.exitcode
+        code: int | None = self.process.exitcode
+        return code
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
@@ -61,10 +68,9 @@ class WarmProcess:
 
     def wait(self, timeout: float | None = None) -> int:
         self.process.join(timeout)
-        code = self.process.exitcode
-        if code is None:
+        if self.process.exitcode is None:
             raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
-        return code
+        return int(self.process.exitcode)
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """What the command has written, when it has ended. It is asked once."""
@@ -91,8 +97,8 @@ def _command(words: Sequence[str], cwd: str, env: dict[str, str], code: str, out
     from experiments.cli.main import main
     from experiments.engines import local
 
-    fork: Any = SimpleNamespace(get_context=lambda method: multiprocessing.get_context("fork"))
-    local.multiprocessing = fork
+    forks: Any = SimpleNamespace(get_context=lambda method: multiprocessing.get_context("fork"))
+    local.multiprocessing = forks
     try:
         if code:
             exec(compile(code, "<code>", "exec"), {"__name__": "__main__"})
