@@ -31,7 +31,8 @@ def fork(target: Callable[..., None], *arguments: Any) -> Any:
     with pytest.MonkeyPatch.context() as patch:  # the server knows the folders of pytest's sys.path only if told
         patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (TESTS, TESTS.parent))))
         forkserver.ensure_running()
-    process = context.Process(target=target, args=arguments)
+    # A test that fails may leave it running. Pytest's end kills a daemon, and would wait for any other process.
+    process = context.Process(target=target, args=arguments, daemon=True)
     process.start()
     return process
 
@@ -82,6 +83,7 @@ class WarmProcess:
 
 def _command(words: Sequence[str], cwd: str, env: dict[str, str], code: str, out: str, err: str) -> None:
     """The command in a fork of the server, made to look like a new process."""
+    multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]  it has workers
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in a script's background ignore Ctrl-C
     os.environ.clear()
