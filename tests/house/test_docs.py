@@ -193,7 +193,8 @@ def test_the_names_in_the_record() -> None:
     journal = (OLD / "searches" / "old" / "trials" / "0000" / "journal.jsonl").read_text("utf-8")
     metrics, params, tags = batch([json.loads(line) for line in journal.splitlines()], 0, "accuracy")
     names = {re.sub(r"^hp/(?!log10).*", "hp/NAME", metric.key).replace("accuracy", "METRIC") for metric in metrics}
-    names = {name.replace("/init_", "/") for name in names} | {one.key for one in (*params, *tags)}
+    names = {name.replace("/init_", "/") for name in names} | {param.key for param in params}
+    names |= {re.sub(r"^recurrent\.value\..*", "recurrent.value.NAME", tag.key) for tag in tags}
     assert names - set(re.findall("`(.+?)`", PAGES[RECORD])) == set()
 
 

@@ -7,11 +7,10 @@ os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBLE_DEVICES="-1", MLFLOW_DI
 
 from experiments.system.imports import import_keras
 
-# TensorFlow's import writes to the error stream, which may be what a test captures.
+# Imports write to the error stream, which may be what a test captures.
 shown = os.dup(2)
 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 import_keras()
-os.dup2(shown, 2)
 
 import mlflow.keras  # noqa: E402
 import mlflow.server.fastapi_app  # noqa: E402
@@ -21,5 +20,6 @@ import optuna  # noqa: E402,F401
 import tracking.export  # noqa: E402
 import tracking.record  # noqa: E402,F401
 
+os.dup2(shown, 2)
 gc.collect()
 gc.freeze()  # a fork that collects garbage would copy all of it

@@ -85,7 +85,8 @@ def _command(words: Sequence[str], cwd: str, env: dict[str, str], code: str, out
     """The command in a fork of the server, made to look like a new process."""
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]  it has workers
     os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in a script's background ignore Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in a script's background ignore Ctrl-C,
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and those under nohup the end of the terminal
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)

@@ -418,6 +418,13 @@ def test_the_best_model_is_the_exported_one(searched: Searched, exported: Path) 
     assert [output.model_id for output in outputs] == [model.model_id]
 
 
+def test_the_model_has_its_scores(searched: Searched, exported: Path) -> None:
+    about, model = card(exported), models.best_model(searched)
+    found = {metric.key: metric.value for metric in searched.client.get_logged_model(model.model_id).metrics}
+    wanted = {"best/mse": about["score"], "test/mse": about["test_score"], "cost/parameters": about["parameters"]}
+    assert wanted.items() <= found.items()
+
+
 @pytest.mark.parametrize("which", ["searched", "language"])
 def test_mlflow_loads_and_serves_the_model(
     which: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -429,6 +436,7 @@ def test_mlflow_loads_and_serves_the_model(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", search.uri)
     keras_model = mlflow.keras.load_model(f"models:/{model.model_id}")
     served = mlflow.pyfunc.load_model(f"models:/{model.model_id}")
+    assert served.predict(served.input_example).shape[0] == 1, "the example can be scored as it is"
     rng = np.random.default_rng(0)
     for batch, time in ((2, 9), (5, 30)):
         if which == "searched":

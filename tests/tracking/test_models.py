@@ -29,7 +29,7 @@ CALLS = (
 VERSIONS = {"keras": "3", "tensorflow": "2", "numpy": "2", "mlflow": "3"}
 SHAPES = {"input": {"shape": [None, None, 2], "dtype": "float32"}, "output": {"shape": [None, 1], "dtype": "float32"}}
 CARD: dict[str, Any] = {"architecture": "gru-16", "trial": "0000", "parameters": 9, "epoch": 3, "versions": VERSIONS}
-CARD |= {"shapes": SHAPES, "values": {"cell": "gru", "learning_rate": 1e-5}, "task": "/home/me/adding.py"}
+CARD |= {"shapes": SHAPES, "values": {"cell": "gru", "learning_rate": 1e-5}, "task": "/data/adding.py"}
 CARD |= {"metric": "mse", "direction": "min", "floors": {"no_memory": 0.2}, "model_score": 0.01}
 
 
