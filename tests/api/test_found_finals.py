@@ -9,7 +9,6 @@ from experiments import open_search
 from experiments.errors import BadInput
 
 
-@pytest.mark.slow
 def test_finals_are_those_of_the_search(searched: Searched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(searched.folder)
     found = open_search("t")

@@ -428,7 +428,6 @@ def test_a_stream_is_carried_through_every_recipe(cell: str, init: str) -> None:
             assert np.concatenate(parts, axis=1) == pytest.approx(np.asarray(model(x)), abs=1e-5)
 
 
-@pytest.mark.slow
 def test_under_stock_keras_tuner(data: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
     x, y = data
     tuner = keras_tuner.RandomSearch(small(), objective="val_loss", max_trials=4, seed=1, directory=str(tmp_path))

@@ -11,8 +11,6 @@ from scipy import stats
 from support.once import copied
 from support.searching import Searched, run
 
-pytestmark = pytest.mark.slow
-
 SEEDS, WORDS = 3, ("finals", "t", "--seeds", "3", "--lengths", "2", "--workers", "2")
 FINALS_SECONDS = 600  # that nine finals may take on a busy machine
 

@@ -188,7 +188,6 @@ def test_a_server_that_answers_slowly_is_no_server_that_is_away(tmp_path: Path, 
     assert (done.returncode, done.stderr) == (0, "") and "store failed" not in done.stdout
 
 
-@pytest.mark.slow
 def test_a_server_that_answers_but_does_not_search(tmp_path: Path, slow: Callable[..., Slow]) -> None:
     words = ("--tracking-uri", f"http://127.0.0.1:{slow('/runs/search', 60).server_port}")
     done = run(*WORDS, "--trials", "1", *words, cwd=tmp_path, code=IMPATIENT)
@@ -249,7 +248,6 @@ def test_a_server_that_denies_a_new_search_is_believed_at_once(
     assert not (tmp_path / "searches").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("denying", DENIALS[2:], indirect=True, ids=["404", "gateway"])
 def test_a_server_that_denies_keeps_no_search_from_going_on(tmp_path: Path, denying: str) -> None:
     """A proxy says so too while the server behind it is away."""

@@ -12,8 +12,6 @@ from support.searching import Searched, run
 from experiments.config.folders import SearchFolder
 from experiments.strategy.study import JournalLock
 
-pytestmark = pytest.mark.slow
-
 PROGRAM = f"""
 import dataclasses, functools, sys
 sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
