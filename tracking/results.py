@@ -89,10 +89,9 @@ def _trial(run: Run, metric: str) -> dict[str, Any]:
 
 
 def _reached(metrics: dict[str, float], metric: str) -> float | None:
-    """The score of a trial; without one the last score that it has reported. Earlier versions wrote the curve alone."""
-    for key in (f"best/{metric}", f"reached/{metric}"):
-        if key in metrics:
-            return metrics[key]
+    """The score of a trial; without one the last score that it has reported, which is the last point of its curve."""
+    if f"best/{metric}" in metrics:
+        return metrics[f"best/{metric}"]
     later = [key for key in metrics if re.fullmatch(rf"exec\d+/val_{re.escape(metric)}", key)]
     return metrics.get(max(later, key=lambda key: int(key[4 : key.index("/")]), default=f"val_{metric}"))
 

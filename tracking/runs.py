@@ -22,7 +22,7 @@ from tracking.searches import delete_others, spec_id
 from tracking.sent import OUTCOME, STATUSES, SentTrial
 from tracking.tags import NOTE, PREFIX, is_new, named, ours, renewed
 from tracking.trial_description import trial_description
-from tracking.values import batch, shown
+from tracking.values import batch, rounded, shown
 
 SETTLING_SECONDS = 1.0  # an end that is this old has certainly been read, and so have all earlier ends
 REFUSED_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
@@ -171,9 +171,12 @@ class Projection:
         return [RunTag(NOTE, trial_description(trial.seen, end, self.metric, judged))]
 
     def _reached(self, trial: SentTrial) -> list[Metric]:
-        """The score and the last one of a trial without a score: by this metric a table of all trials is sorted."""
+        """The score and the last one of a trial without a score. MLflow's tables show it and are sorted by it.
+
+        They show all digits, so it has few. The score itself and the curve have all.
+        """
         seen = trial.seen
-        value = seen.last if seen.score is None else seen.score
+        value = rounded(seen.last if seen.score is None else seen.score)
         found = [(f"reached/{self.metric}", value), ("reached/epochs", float(seen.epochs) if seen.epochs else None)]
         return [Metric(name, number, trial.last, 0) for name, number in found if number is not None]
 

@@ -21,8 +21,8 @@ def trial_description(seen: Seen, end: Event, metric: str, verdict: str | None) 
         verdict: of the score, in words; None if there is none.
     """
     values = [f"{name.replace('_', ' ')} {short(value)}" for name, value in seen.values.items()]
-    parts = [_result(seen, end, metric, verdict), _costs(seen, end), ", ".join(values), _horizon(end)]
-    return "\n\n".join(part for part in parts if part)
+    first = " ".join(filter(None, [_result(seen, end, metric, verdict), _costs(seen, end)]))
+    return "\n\n".join(filter(None, [first, ", ".join(values), _horizon(end)]))
 
 
 def _result(seen: Seen, end: Event, metric: str, verdict: str | None) -> str:
@@ -39,7 +39,7 @@ def _costs(seen: Seen, end: Event) -> str:
     found = [f"{format_count(seen.parameters)} parameters"] if seen.parameters is not None else []
     found += [format_duration(end["seconds"])] if end.get("seconds") is not None else []
     found += [f"{seen.ms_per_step:.3g} ms per training step"] if seen.ms_per_step is not None else []
-    return ", ".join(found)
+    return f"{', '.join(found)}." if found else ""
 
 
 def _horizon(end: Event) -> str:

@@ -63,9 +63,12 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
 
 
 def _results(end: Event, metric: str) -> list[tuple[str, float]]:
-    names = {"score": f"best/{metric}", "spread": f"best/{metric}_sd", "epoch": "best/epoch", "seconds": "cost/seconds"}
-    names |= {"model_score": "best/model_score", "execution": "best/execution", "ms_per_step": "cost/ms_per_step"}
+    names = {"score": f"best/{metric}", "spread": f"best/{metric}_sd", "epoch": "best/epoch"}
+    names |= {"model_score": "best/model_score", "execution": "best/execution"}
     found = [(name, end[key]) for key, name in names.items() if end.get(key) is not None]
+    found += [
+        (f"cost/{key}", value) for key in ("seconds", "ms_per_step") if (value := rounded(end.get(key))) is not None
+    ]
     shares = (end.get("samples") or {}).items()
     return found + [(f"samples/{NOT_IN_A_NAME.sub('_', name)[:LONGEST]}", share) for name, share in shares]
 
@@ -103,7 +106,12 @@ def shown(parameters: dict[str, Any]) -> dict[str, str]:
 
 def short(value: Any) -> str:
     """A value with few digits, as a plain decimal."""
-    return plain(float(f"{value:.{DIGITS}g}")) if isinstance(value, float) else str(value)
+    return plain(rounded(value)) if isinstance(value, float) else str(value)
+
+
+def rounded(value: float | None) -> float | None:
+    """The number with few digits, for MLflow's tables, which show all that it has."""
+    return None if value is None else float(f"{value:.{DIGITS}g}")
 
 
 def plain(value: Any) -> str:

@@ -156,7 +156,6 @@ def _trial_columns(metric: str, values: Iterable[str]) -> Columns:
         ("metrics", "cost/seconds", 120),
         ("tags", SEARCH, 140),
         *(("tags", f"{PREFIX}{VALUE}{name}", 120) for name in values),
-        ("metrics", f"best/{metric}", 180),
         ("metrics", "best/epoch", 110),
         ("params", "architecture", 160),
     ]

@@ -23,8 +23,7 @@ def described(*events: dict[str, Any], verdict: str | None = None) -> list[str]:
 
 def test_a_completed_trial() -> None:
     assert described(*COMPLETED, verdict="solved") == [
-        "**gru-32** has MSE 0.2 on validation after 2 epochs: solved.",
-        "3,500 parameters, 2 s",
+        "**gru-32** has MSE 0.2 on validation after 2 epochs: solved. 3,500 parameters, 2 s.",
         VALUES,
     ]
 
@@ -32,7 +31,9 @@ def test_a_completed_trial() -> None:
 def test_a_pruned_trial() -> None:
     pruned = end(0.0, 1_001) | {"outcome": "pruned", "score": None, "reason": "worse than half of the others"}
     first = described(start(), built(), epoch(0, 0.31234, 1_000), pruned)[0]
-    assert first == "**gru-32**, pruned after 1 epoch, at MSE 0.3123: worse than half of the others."
+    assert first == (
+        "**gru-32**, pruned after 1 epoch, at MSE 0.3123: worse than half of the others. 3,500 parameters, 1 s."
+    )
 
 
 def test_a_trial_that_failed_at_once() -> None:
@@ -70,4 +71,7 @@ def test_it_stands_in_mlflow_and_spares_the_users(desk: Desk) -> None:
             desk.client.set_tag(run.info.run_id, NOTE, "mine")
     desk.write("0001", *COMPLETED[3:])
     texts = [run.data.tags[NOTE].split("\n")[0] for run in desk.sync()]
-    assert texts == [f"**gru-32** has MSE 0.2 on validation after 2 epochs: no better than {WEAKEST}.", "mine"]
+    assert texts == [
+        f"**gru-32** has MSE 0.2 on validation after 2 epochs: no better than {WEAKEST}. 3,500 parameters, 2 s.",
+        "mine",
+    ]

@@ -44,7 +44,7 @@ def test_leaderboard_has_the_best_first(experiment: tuple[MlflowClient, str], di
     state = state_of(experiment, "leaderboard")
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`reached/accuracy`", ascending)
     wanted = {"params.`architecture`", "tags.`recurrent.outcome`", "metrics.`reached/epochs`"}
-    assert wanted | {f"metrics.`{key}`" for key in ("best/accuracy", "reached/accuracy", "cost/parameters")} <= set(
+    assert wanted | {f"metrics.`{key}`" for key in ("reached/accuracy", "cost/parameters")} <= set(
         state["selectedColumns"]
     )
 
