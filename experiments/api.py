@@ -65,6 +65,7 @@ def search(
         KeyboardInterrupt: after Ctrl-C in the main thread. The search has stopped cleanly then; `resume` goes on. A
             second Ctrl-C stops it at once. In another thread no signal is heard: an error of `on_trial` stops a search.
     """
+    from experiments.launcher.finals import at_least
     from experiments.launcher.launch import Launch
 
     began = time.time()
@@ -83,8 +84,8 @@ def search(
     check_end(launch.spec.name, ended, launch.sent, "resume=True goes on with it")
     found = Found(launch.spec.name, uri)
     if launch.spec.finals:
-        limit = launch.spec.finals_time_limit
-        found.finals(top=launch.spec.finals, workers=workers, time_limit=limit, show=show)
+        top, limit = at_least(found.name, launch.spec.finals), launch.spec.finals_time_limit
+        found.finals(top=top, workers=workers, time_limit=limit, show=show)
     return found
 
 

@@ -189,6 +189,12 @@ class Finals:
         say(self.console, Text(text, "yellow"))
 
 
+def at_least(name: str, top: int) -> int:
+    """The candidates of each cell of a search with `--finals`: as many as it says, or as earlier finals have."""
+    before = Plan.read(SearchFolder(SEARCHES / name))
+    return max(top, before.top) if before else top
+
+
 def _tick(display: Display) -> None:
     display.tick()
 

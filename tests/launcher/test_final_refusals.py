@@ -7,6 +7,10 @@ from support.folders import write_folder
 from support.once import copied
 from support.searching import NotRefused, Recurrent, Searched
 
+from experiments.config.finals import Plan
+from experiments.config.folders import SEARCHES, SearchFolder
+from experiments.launcher.finals import at_least
+
 
 @pytest.fixture
 def folder(searched: Searched, tmp_path: Path) -> Path:
@@ -47,3 +51,13 @@ def test_what_is_not_refused_begins_and_may_still_change(recurrent: Recurrent, f
     for words in (["--seeds", "9", "--epochs", "7"], []):
         with pytest.raises(NotRefused):
             recurrent("finals", "t", *words, cwd=folder)
+
+
+def test_a_search_asks_for_no_fewer_candidates_than_earlier_finals_have(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`search --finals 1` after `finals --top 3` would be refused otherwise, under a name that nobody typed."""
+    monkeypatch.chdir(folder)
+    assert at_least("t", 2) == 2
+    Plan(top=3, seeds=5, epochs=2, lengths=[], finals=[], values={}).write(SearchFolder(SEARCHES / "t"))
+    assert [at_least("t", top) for top in (1, 3, 4)] == [3, 3, 4]

@@ -150,13 +150,14 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _finals(parsed: argparse.Namespace, spec: Spec, uri: str) -> int:
     """Runs the finals of the search; returns 0, or the exit code with which the command ends at once."""
-    from experiments.launcher.finals import Finals
+    from experiments.launcher.finals import Finals, at_least
     from experiments.launcher.settings import workers
     from experiments.launcher.supervise import WorkersDied
     from tracking.store import uri_arguments
 
-    finals = Finals(spec.name, {"top": spec.finals}, workers(parsed.workers), spec.finals_time_limit, uri, console())
     try:
+        wanted = {"top": at_least(spec.name, spec.finals)}
+        finals = Finals(spec.name, wanted, workers(parsed.workers), spec.finals_time_limit, uri, console())
         ended = finals.run()
     except (WorkersDied, RecurrentError) as error:  # the search itself is done
         print(f"recurrent search: finals: {error}", file=sys.stderr)
