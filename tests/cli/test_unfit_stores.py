@@ -279,3 +279,9 @@ def test_a_search_that_is_running_is_left_alone(
     after = {name: file for name, file in listing(folder.path).items() if not name.endswith(".lock")}
     other.model.unlink()
     assert after == before
+
+
+def test_a_grid_shares_nothing_out(recurrent: Recurrent, tmp_path: Path) -> None:
+    done = recurrent("search", "adding", "--oracle", "grid", "--allocate", "fair", cwd=tmp_path)
+    expected = "--allocate: expected none with --oracle grid, which trains all models, got 'fair'"
+    assert (done.returncode, done.stderr) == (2, f"recurrent search: {expected}\n")

@@ -16,6 +16,7 @@ from support.searching import Recurrent, listing
 from experiments.cli.commands import delete as command
 from experiments.config.folders import SearchFolder
 from experiments.launcher.stores import check_store, named
+from tracking.children import all_trials
 from tracking.errors import BadInput, SearchStateError
 from tracking.searches import find_search, open_search
 
@@ -357,3 +358,19 @@ def test_a_deleted_experiment(recurrent: Recurrent, two: Path) -> None:
 def test_the_trash_of_a_server_is_not_ours(recurrent: Recurrent, two: Path) -> None:
     words = ("delete", "old", "--yes", "--purge", "--tracking-uri", "http://127.0.0.1:9")
     refused(recurrent(*words, cwd=two), "--purge: expected a store in a file", "mlflow gc")
+
+
+def test_what_is_asked_names_all_that_goes(recurrent: Recurrent, two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "n")
+    monkeypatch.setattr(command.sys.stdin, "isatty", lambda: True)
+    client = MlflowClient(f"sqlite:///{two}/mlflow.db")
+    found = find_search(client, "old")
+    assert found
+    client.delete_run(all_trials(client, found)[0].info.run_id)
+    recurrent("delete", "old", "--purge", cwd=two)
+    shutil.rmtree(two / "searches" / "old")
+    recurrent("delete", "old", cwd=two)
+    first, second = asked
+    assert "and 1 run(s) in the trash of sqlite:///" in first and first.endswith("B in searches/old? [y/N] ")
+    assert second.startswith(f"old: delete {RUNS - 1} run(s) with their models in ") and "searches" not in second

@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from support.folders import write_folder
 from support.once import copied
 from support.searching import NotRefused, Recurrent, Searched
 
 from experiments.config.finals import Plan
 from experiments.config.folders import SEARCHES, SearchFolder
-from experiments.launcher.finals import at_least
+from experiments.launcher.finals import Finals, at_least
+from experiments.tasks.adding import Adding
+from tracking.errors import BadInput
 
 
 @pytest.fixture
@@ -61,3 +64,10 @@ def test_a_search_asks_for_no_fewer_candidates_than_earlier_finals_have(
     assert at_least("t", 2) == 2
     Plan(top=3, seeds=5, epochs=2, lengths=[], finals=[], values={}).write(SearchFolder(SEARCHES / "t"))
     assert [at_least("t", top) for top in (1, 3, 4)] == [3, 3, 4]
+
+
+def test_both_splits_cannot_be_trained_on_where_each_epoch_has_its_own(folder: Path) -> None:
+    finals = Finals("t", {}, 1, "none", f"sqlite:///{folder}/mlflow.db", Console(), whole=True)
+    with pytest.raises(BadInput, match="^--data: expected train for a task that draws fresh samples in every epoch"):
+        finals._check(Adding(online=True))
+    finals._check(Adding())

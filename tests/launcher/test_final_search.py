@@ -124,3 +124,18 @@ def test_a_store_that_lost_all_gets_all(finals: Searched, tmp_path: Path) -> Non
             del candidate["run_ids"]
     assert found == before
     assert run("export", "t", "--to", "final", cwd=folder).returncode == 0
+
+
+def test_the_winner_is_trained_on_both_splits(language: Searched, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = copied(language.folder, tmp_path_factory.mktemp("whole").resolve())
+    words = ("finals", "words", "--seeds", "2", "--epochs", "1", "--data", "train+val", "--workers", "1")
+    done = run(*words, cwd=folder, seconds=FINALS_SECONDS)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    search = replace(language, folder=folder)
+    whole = [run for run in search.runs("final") if "recurrent.data" in run.data.tags]
+    assert len(search.runs("final")) == 2 * 2 + 1 and len(whole) == 1, "two seeds of each of two cells, and the winner"
+    assert whole[0].data.tags["recurrent.data"] == "train+val"
+    exported = run("export", "words", "--to", "both", cwd=folder)
+    assert (exported.returncode, exported.stderr) == (0, ""), exported
+    card = json.loads((folder / "both" / "model.json").read_text("utf-8"))
+    assert card["final"]["data"] == "train+val" and card["run_id"] == whole[0].info.run_id

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -35,3 +36,27 @@ def test_a_score_is_shown_with_its_verdict(tmp_path: Path, score: float, said: s
     screen = Console(file=(drawn := io.StringIO()), width=120)
     screen.print(display.screen())
     assert f"best MSE {score} (gru-16, trial 0000): {said}   floors: " in drawn.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        ({"continues": 3}, {"outcome": "completed", "score": 0.1, "seconds": 1.0}, "continues 0003"),
+        (
+            {},
+            {"outcome": "pruned", "score": None, "reason": "halving, after 3 epochs"},
+            "pruned by halving, after 3 epochs: MSE -",
+        ),
+        ({}, {"outcome": "failed", "score": None, "reason": "diverged in epoch 0"}, "failed: diverged in epoch 0"),
+    ],
+    ids=["continued", "pruned", "failed"],
+)
+def test_how_a_trial_ends_is_shown(tmp_path: Path, start: dict[str, Any], end: dict[str, Any], said: str) -> None:
+    (tmp_path / "0000").mkdir()
+    journal = Journal(tmp_path / "0000" / "journal.jsonl")
+    console = Console(file=(told := io.StringIO()), width=120)
+    display = Display(console, Progress(tmp_path, "min", 1, 1), "mse", {}, None, 1, "s", lambda: 61.0)
+    journal.append("start", session="s", worker=0, parameters={"architecture": "gru-16"}, **start)
+    journal.append("end", **end)
+    display.tick()
+    assert said in told.getvalue()

@@ -1,9 +1,17 @@
 """What a worker settles before it imports TensorFlow."""
 
+import errno
 import subprocess
 import sys
+from typing import Any
 
 import pytest
+from keras_tuner.errors import FatalError
+
+from experiments.config.spec import Spec
+from experiments.tasks.adding import Adding
+from experiments.worker import build, process
+from tracking.errors import BadInput
 
 PROGRAM = """
 import numpy as np, psutil
@@ -19,3 +27,54 @@ print(psutil.Process().memory_info().rss - before)
 def test_what_is_freed_is_kept_for_the_next_step() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert int(done.stdout) > 2**26, "the 128 MiB of the array have gone back to the system"
+
+
+def _ending(error: BaseException | None) -> Any:
+    """A tuner whose search ends so."""
+
+    class Ends:
+        def search(self) -> None:
+            if error:
+                raise error
+
+    return Ends
+
+
+def _full() -> FatalError:
+    error = FatalError("the disk is full")
+    error.__cause__ = OSError(errno.ENOSPC, "no space")
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (None, process.DONE),
+        (SystemExit(process.RETIRED), process.RETIRED),
+        (OSError(errno.ENOSPC, "no space"), process.FULL),
+        (_full(), process.FULL),
+        (BadInput("task: expected another one"), process.REFUSED),
+    ],
+    ids=["done", "retired", "full", "full below keras tuner", "refused"],
+)
+def test_the_exit_code_says_how_a_worker_has_ended(error: BaseException | None, code: int) -> None:
+    assert process._run_trials(_ending(error)) == code
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), OSError(errno.EACCES, "denied"), FatalError("broken")], ids=repr)
+def test_any_other_end_is_not_taken_for_one_of_them(error: BaseException) -> None:
+    with pytest.raises(type(error)):
+        process._run_trials(_ending(error))
+
+
+def test_a_card_gives_a_worker_the_memory_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the first worker would take all of it."""
+    import tensorflow as tf
+
+    grown: list[str] = []
+    monkeypatch.setattr(build, "use_one_thread", lambda: None)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first", "second"])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda card, on: grown.append(f"{card} {on}"))
+    spec = Spec(name="t", task="adding", options={}, cells=["gru"])
+    space, _, _ = build.make_space(spec, Adding(length=4), 64)
+    assert grown == ["first True", "second True"] and space.gpus == 2
