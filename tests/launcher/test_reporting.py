@@ -1,13 +1,15 @@
 """The report at the end of a search: logged if that takes seconds, and no trouble of it fails a search."""
 
+import io
 import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from support.reported import found, uri_in, write_search
 
 from experiments.launcher import reporting
-from experiments.launcher.reporting import report_at_end
+from experiments.launcher.reporting import conclude, report_at_end, write_report
 from tracking.report import publish
 
 
@@ -60,3 +62,18 @@ def test_a_store_that_takes_no_artifact(store: Path, monkeypatch: pytest.MonkeyP
 def test_a_search_that_is_gone(store: Path) -> None:
     assert report_at_end("gone", uri_in(store)).startswith("NAME: expected a search")
     assert report_at_end("s", f"sqlite:///{store}/other.db").startswith("tracking-uri: expected a record")
+
+
+def test_what_went_wrong_is_said_in_a_line(store: Path) -> None:
+    console = Console(file=(told := io.StringIO()), width=300)
+    conclude(console, "gone", uri_in(store))
+    assert told.getvalue().startswith("the report is not in MLflow: NAME: expected a search")
+    conclude(console, "s", uri_in(store))
+    assert told.getvalue().count("\n") == 1, "nothing is said of a report that is there"
+
+
+def test_a_report_needs_no_file(store: Path) -> None:
+    told: list[str] = []
+    html, drawn = write_report("s", uri_in(store), None, None, told.append)
+    assert html.startswith("<!") and (drawn, told) == ([], [])
+    assert artifacts(store) == ["report.html"]
