@@ -22,6 +22,8 @@ from typing import Any
 import pytest
 
 TESTS = Path(__file__).parent.parent
+# Python asks once for this folder and remembers it. Later a test may have changed TMPDIR.
+TEMPORARY = tempfile.gettempdir()
 
 
 def fork(target: Callable[..., None], *arguments: Any) -> Any:
@@ -47,7 +49,7 @@ class WarmProcess:
     """
 
     def __init__(self, words: Sequence[str], cwd: Path, env: dict[str, str], code: str = "") -> None:
-        self.args, self.folder = [*words], Path(tempfile.mkdtemp())
+        self.args, self.folder = [*words], Path(tempfile.mkdtemp(dir=TEMPORARY))
         self.said = [self.folder / name for name in ("out", "err")]
         self.process = fork(_command, words, str(cwd), env, code, *map(str, self.said))
 
