@@ -1,14 +1,13 @@
 """What MLflow's page of a trial shows above everything else: the candidate, what its score is worth, its horizon."""
 
 from tracking.candidates import Seen
+from tracking.horizon import DEEPEST, LOST, MOMENTS
 from tracking.journal import Event
 from tracking.text import format_count, format_duration, format_half_life, format_number, metric_name
 from tracking.values import horizons, short
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 24  # bars of a horizon
-SHALLOWEST, DEEPEST = -2.0, -10.0  # log10 of the gain at the lowest bar
-MOMENTS = {"init_": "at first", "": "trained"}
 
 
 def trial_description(seen: Seen, end: Event, metric: str, verdict: str | None) -> str:
@@ -48,14 +47,14 @@ def _horizon(end: Event) -> str:
     if not found:
         return ""
     curves = {moment: found[moment]["curve"] for moment in MOMENTS if moment in found}
-    bottom = max(DEEPEST, min(SHALLOWEST, *(min(curve["log10_gain"]) for curve in curves.values())))
+    bottom = max(DEEPEST, min(LOST, *(min(curve["log10_gain"]) for curve in curves.values())))
     last = max(curve["lags"][-1] for curve in curves.values())
     lines = [f"Gradient that is left 0 to {last} steps back. █ is all of it, ▁ is 10^{bottom:.0f} of it or less:"]
     for moment, curve in curves.items():
-        summary = {f"{moment}{name}": value for name, value in found[moment]["summary"].items()}
-        known = f"{moment}half_life_50" in summary  # an early version had other numbers
-        half_life = f", half-life {format_half_life(summary, moment, '_50')} steps" if known else ""
-        lines.append(f"- `{_bars(curve['log10_gain'], bottom)}` {MOMENTS[moment]}{half_life}")
+        summary = found[moment]["summary"]
+        known = "half_life_50" in summary  # an early version had other numbers
+        half_life = f", half-life {format_half_life(summary, '', '_50')} steps" if known else ""
+        lines.append(f"- `{_bars(curve['log10_gain'], bottom)}` {MOMENTS[moment][0]}{half_life}")
     return "\n".join([lines[0], "", *lines[1:]])
 
 

@@ -100,7 +100,7 @@ def _sortable(parameters: dict[str, Any]) -> list[tuple[str, float]]:
 
 
 def shown(parameters: dict[str, Any]) -> dict[str, str]:
-    """Tags for MLflow's tables, which would show all digits of a parameter and three decimals of a metric."""
+    """The values of a trial as tags, for MLflow's tables, which show all digits of a parameter or a metric."""
     return {f"{VALUE}{name}": storable(short(value)) for name, value in parameters.items() if name != "architecture"}
 
 

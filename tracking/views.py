@@ -8,11 +8,13 @@ under "Views", or a bare state, which opens only by its key. MLflow does not doc
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from tracking.charts import State, charts
 from tracking.errors import BadInput
@@ -70,6 +72,19 @@ def write_views(
         log.warning("no saved views in experiment %s: %s", experiment_id, error)
         return False
     return True
+
+
+def write_search_views(
+    client: MlflowClient, parent: Run, found: Mapping[str, Any], values: Iterable[str] = VALUES
+) -> None:
+    """Writes the views of a search's experiment, and that of the search.
+
+    Args:
+        found: what `results` returns.
+        values: as in `write_views`.
+    """
+    own = found["search"], parent.info.run_id
+    write_views(client, parent.info.experiment_id, found["metric"], found["direction"], own, found["floors"], values)
 
 
 def drop_view(client: MlflowClient, experiment_id: str, search: str) -> None:

@@ -54,7 +54,7 @@ def write_report(
     try:
         log_report(client, parent, html)
         order_columns(client, parent, search, made_study)
-    except Exception as error:  # each kind of store for files has errors of its own
+    except Exception as error:  # a store for files may raise any kind of error
         warn(f"MLflow did not take the report: {in_a_line(error)}")
     return html, drawn
 
@@ -86,14 +86,13 @@ def _publish(name: str, uri: str) -> str:
     from tracking.results import results
     from tracking.searches import existing_search
     from tracking.store import working
-    from tracking.views import write_views
+    from tracking.views import write_search_views
 
     client, parent = existing_search(name, uri)
     with working(uri):
         found = results(client, parent)
         describe(client, parent, found)
-        about = found["metric"], found["direction"], (name, parent.info.run_id), found["floors"]
-        write_views(client, parent.info.experiment_id, *about)  # it says whether trials have failed
+        write_search_views(client, parent, found)  # they say whether trials have failed
     if os.environ.get(OFF) or parent.data.metrics.get("trials/done", 0) > MOST_TRIALS:
         return ""
     from tracking.report.publish import TooSlow, publish  # it imports Plotly and Optuna, which takes a second

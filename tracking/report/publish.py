@@ -15,7 +15,7 @@ from tracking.report.gather import Search, gather
 from tracking.report.page import charts, page
 from tracking.root import inside, resolved
 from tracking.store import database
-from tracking.views import write_views
+from tracking.views import write_search_views
 
 NAME = "report.html"  # the artifact
 
@@ -84,9 +84,7 @@ def publish(client: MlflowClient, parent: Run, seconds: float) -> bool:
 def order_columns(client: MlflowClient, parent: Run, search: Search, made_study: study.Studied | None) -> None:
     """Gives the search's view in MLflow a column for each value that was searched, the most important ones first."""
     if made_study:
-        found = search.found
-        about = found["metric"], found["direction"], (search.name, parent.info.run_id), found["floors"]
-        write_views(client, parent.info.experiment_id, *about, made_study.names)
+        write_search_views(client, parent, search.found, made_study.names)
 
 
 def draw_figures(search: Search, folder: Path, made_study: study.Studied | None = None) -> list[Path]:
