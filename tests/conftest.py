@@ -16,6 +16,8 @@ from support.old_search import old  # noqa: E402
 from support.searching import exported, exported_language, language, recurrent, searched, served  # noqa: E402
 from support.servers import servers  # noqa: E402
 
+from experiments.system.environment import QUIET  # noqa: E402
+
 # Files of these rooms run whole searches and take minutes. They begin, so that the processes of pytest end together.
 LONG = ("launcher", "worker", "tracking", "config", "cli", "api", "search_spaces", "training", "strategy", "tasks")
 
@@ -23,11 +25,19 @@ __all__ = ["exported", "exported_language", "language", "old", "recurrent", "sea
 
 
 @pytest.fixture(autouse=True)
-def same_store() -> Iterator[None]:
-    """A test may not leave the name of its store to the tests after it, for example by `mlflow.set_tracking_uri`."""
-    before = os.environ.get("MLFLOW_TRACKING_URI")
+def same_environment() -> Iterator[None]:
+    """What the command line sets for its process is taken back, so that the next test does not run with it.
+
+    A test may not leave the name of its store to the tests after it, for example by `mlflow.set_tracking_uri`.
+    """
+    before = {name: os.environ.get(name) for name in (*QUIET, "HOME")}
+    store = os.environ.get("MLFLOW_TRACKING_URI")
     yield
-    assert os.environ.get("MLFLOW_TRACKING_URI") == before, "this test changed MLFLOW_TRACKING_URI"
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+    assert os.environ.get("MLFLOW_TRACKING_URI") == store, "this test changed MLFLOW_TRACKING_URI"
 
 
 @pytest.fixture
