@@ -18,11 +18,13 @@ from search_spaces.dimensions import declare
 from search_spaces.kernels import kernel
 from search_spaces.size import Declared, size
 
-# Measured on one core of a server with TensorFlow 2.21, batches of 32, the kernel `xla`.
-TRIAL_SECONDS = 1.5  # to build, trace and save a model, without its layers
-LAYER_SECONDS = 1.5  # to build, trace, compile and save a layer
-GATE_SECONDS = 1e-5  # of one time step of a layer, for each gate, forward and backward, without its matrix products
-OPERATIONS_PER_SECOND = 4e10  # additions and multiplications in matrix products
+# Fitted to 180 trainings on a server with TensorFlow 2.21: 11 to 100 time steps, batches of 64, two trainings at a time
+# on two cores. These are the numbers of one alone, which is BUSY times as fast.
+TRIAL_SECONDS = 1.0  # to build, trace and save a model, without its layers
+LAYER_SECONDS = 0.8  # to build, trace, compile and save a layer
+GATE_SECONDS = 1.3e-5  # of one time step of a layer, for each gate, forward and backward, without its matrix products
+OPERATIONS_PER_SECOND = 6.5e10  # additions and multiplications in matrix products
+STEP_SECONDS = 8e-4  # of a training step, for each layer, besides its time steps
 START_SECONDS = 6.0  # to import TensorFlow and MLflow
 BUSY = 1.3  # how much slower a training is when every core has one
 ALIKE = 243  # from this trial on pruners let nearly the same share go on
@@ -135,11 +137,12 @@ def candidate_seconds(spec: Spec, values: dict[str, Any], task: Task, steps: int
 def _model_seconds(spec: Spec, task: Task, steps: int, shape: tuple[str, int, int], directions: float) -> float:
     """Seconds of an epoch of a model of (cell, depth, width)."""
     cell, depth, width = shape
-    known, inputs = facts(cell), [task.features or width] + [width] * (depth - 1)
+    first = task.features or (task.tokens if task.one_hot and task.tokens else width)  # an embedding has the width
+    known, inputs = facts(cell), [first] + [width] * (depth - 1)
     weights = known.gates * width * (sum(inputs) + depth * width)
     head = width * task.outputs if task.per_step else 0
     products = FORWARD_AND_BACKWARD * 2 * spec.batch * (directions * weights + head) / OPERATIONS_PER_SECOND
     name, _ = kernel([cell], 0, spec.epochs * steps * task.steps)
     slower = known.xla_saved_seconds if name == "loop" else 0.0
     step = products + directions * depth * (known.gates * GATE_SECONDS + slower)
-    return step * steps * task.steps
+    return steps * (step * task.steps + directions * depth * STEP_SECONDS)

@@ -114,7 +114,8 @@ def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
         )
     exact = {"pruner": "none", "allocate": "all"} if named.get("oracle") == "grid" else {"allocate": "fair"}
     opened = recipes.opened(task, chosen) if named.get("recipe") else {}
-    return {"cells": chosen, "reading": READING, **exact, **opened}
+    budget = {"trials": task.default_trials, "epochs": task.default_epochs}
+    return {"cells": chosen, "reading": READING, **budget, **exact, **opened}
 
 
 def _copy(before: Spec, task: str, folder: SearchFolder) -> Copy | None:

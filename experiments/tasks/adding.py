@@ -36,6 +36,8 @@ class Adding(Task):
     knob: ClassVar[str] = "length"
     loss: ClassVar[str] = "mse"
     lengthens: ClassVar[bool] = True
+    default_trials: ClassVar[int] = 20
+    default_epochs: ClassVar[int] = 10
 
     length: int = option(100, "steps of a sequence: 30 is easy, 750 hard", 2)
     variant: str = option("halves", "where the marks are: halves (one mark in each half) or anywhere", choices=VARIANTS)

@@ -5,8 +5,10 @@ the problem with a worked example, what counts as solved, published results and 
 the options: `-o length=50` sets the field `length`. y is -1 (`NOT_SCORED`) at a step that is not scored, and in the
 padding behind the end of a sequence.
 
-A task sets metric, knob, loss, outputs, floors, and features or tokens; the rest has defaults. Its module's docstring
-has this form, which a test checks:
+A task sets metric, knob, loss, outputs, floors, and features or tokens; the rest has defaults. A task of this project
+sets default_trials and default_epochs. A search with them ends within 10 minutes on two cores, gives each cell its
+share, and separates the cells where the task does; experiments/RESULTS.md has the measurements. The docstring of a
+task's module has this form, which a test checks:
 
     One sentence that ends with a full stop.
 
@@ -65,6 +67,8 @@ class Task:
     lengthens: ClassVar[bool] = False  # the knob is a length or a lag: see `longer`
     finite_data: ClassVar[str] = ""  # why no fresh samples can be drawn; "" where they can
     reading: ClassVar[int] = READING
+    default_trials: ClassVar[int] = 20  # --trials of a new search on the task
+    default_epochs: ClassVar[int] = 10  # --epochs of it
 
     train: int = option(10_000, "training samples; online or online:N draws N fresh ones in every epoch", 1)
     val: int = option(2_000, "validation samples", 1)

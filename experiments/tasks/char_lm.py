@@ -41,6 +41,8 @@ class CharLM(TextTask):
     loss: ClassVar[str] = "categorical"
     per_step: ClassVar[bool] = True
     finite_data: ClassVar[str] = "a text has only so many characters"
+    default_trials: ClassVar[int] = 12
+    default_epochs: ClassVar[int] = 5
 
     lines: bool = option(False, "each line is a separate sequence, as in a list of names")
     window: int = option(64, "characters through which the gradient goes back; not used with lines=true", 2)

@@ -39,6 +39,8 @@ class CopyMemory(Task):
     per_step: ClassVar[bool] = True
     one_hot: ClassVar[bool] = True
     lengthens: ClassVar[bool] = True
+    default_trials: ClassVar[int] = 20
+    default_epochs: ClassVar[int] = 10
 
     length: int = option(50, "steps of silence, the delimiter included: 20 is easy, 500 hard", 1)
     symbols: int = option(10, "data symbols of a sequence", 1)

@@ -30,6 +30,8 @@ class DelayedRecall(Task):
     loss: ClassVar[str] = "categorical"
     one_hot: ClassVar[bool] = True
     lengthens: ClassVar[bool] = True
+    default_trials: ClassVar[int] = 12
+    default_epochs: ClassVar[int] = 10
 
     lag: int = option(50, "steps from the symbol to the query: 10 is easy, 400 hard", 1)
     alphabet: int = option(8, "symbols", 2)

@@ -37,6 +37,8 @@ class Dyck(Task):
     loss: ClassVar[str] = "categorical"
     per_step: ClassVar[bool] = True
     one_hot: ClassVar[bool] = True
+    default_trials: ClassVar[int] = 12
+    default_epochs: ClassVar[int] = 10
 
     depth: int = option(3, "m, most brackets that are open at a time: 2 is easy, 5 hard", 1)
     kinds: int = option(4, "k, kinds of brackets: 2 to 32", 1)

@@ -42,6 +42,8 @@ class ListOps(Task):
     knob: ClassVar[str] = "depth"
     loss: ClassVar[str] = "categorical"
     one_hot: ClassVar[bool] = True
+    default_trials: ClassVar[int] = 12
+    default_epochs: ClassVar[int] = 15
 
     depth: int = option(5, "levels, the level of the digits included: 3 is easy, 10 hard", 2)
     arguments: int = option(5, "most arguments of an operation", 2)

@@ -33,6 +33,8 @@ class MQAR(Task):
     knob: ClassVar[str] = "pairs"
     loss: ClassVar[str] = "categorical"
     per_step: ClassVar[bool] = True
+    default_trials: ClassVar[int] = 12
+    default_epochs: ClassVar[int] = 15
 
     pairs: int = option(4, "pairs of key and value: 2 is easy, 16 hard", 1)
     vocabulary: int = option(64, "tokens: the blank and the keys in the lower half, the values in the upper half", 4)

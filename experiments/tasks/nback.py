@@ -31,6 +31,8 @@ class NBack(Task):
     per_step: ClassVar[bool] = True
     one_hot: ClassVar[bool] = True
     lengthens: ClassVar[bool] = True
+    default_trials: ClassVar[int] = 12
+    default_epochs: ClassVar[int] = 10
 
     lag: int = option(4, "steps back to the answer: 1 is easy, 64 hard", 1)
     scored: int = option(40, "steps of a sequence that have an answer", 1)

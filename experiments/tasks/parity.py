@@ -34,6 +34,8 @@ class Parity(Task):
     loss: ClassVar[str] = "categorical"
     one_hot: ClassVar[bool] = True
     lengthens: ClassVar[bool] = True
+    default_trials: ClassVar[int] = 12
+    default_epochs: ClassVar[int] = 20
 
     length: int = option(20, "symbols of the longest sequence: 10 is easy, 40 hard", 1)
     shortest: int = option(1, "symbols of the shortest sequence", 1)

@@ -41,6 +41,8 @@ class Pixels(Task):
     knob: ClassVar[str] = "repeat"
     loss: ClassVar[str] = "categorical"
     finite_data: ClassVar[str] = "there are only so many images"
+    default_trials: ClassVar[int] = 20
+    default_epochs: ClassVar[int] = 20
 
     source: str = option("digits", "digits, mnist1d or mnist", choices=SOURCES)
     permuted: bool = option(False, "the steps in one fixed random order")

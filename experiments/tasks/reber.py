@@ -40,6 +40,8 @@ class Reber(Task):
     loss: ClassVar[str] = "categorical"
     per_step: ClassVar[bool] = True
     one_hot: ClassVar[bool] = True
+    default_trials: ClassVar[int] = 12
+    default_epochs: ClassVar[int] = 10
 
     depth: int = option(1, "levels of embedding", 1)
     longest: int = option(40, "symbols of the longest string; a longer one is replaced", 9)

@@ -31,6 +31,8 @@ class SelectiveCopy(Task):
     per_step: ClassVar[bool] = True
     one_hot: ClassVar[bool] = True
     lengthens: ClassVar[bool] = True
+    default_trials: ClassVar[int] = 12
+    default_epochs: ClassVar[int] = 15
 
     length: int = option(64, "noise tokens: 16 is easy, 512 hard", 0)
     symbols: int = option(4, "data tokens", 1)

@@ -34,6 +34,8 @@ class TemporalOrder(Task):
     loss: ClassVar[str] = "categorical"
     one_hot: ClassVar[bool] = True
     lengthens: ClassVar[bool] = True
+    default_trials: ClassVar[int] = 12
+    default_epochs: ClassVar[int] = 10
 
     length: int = option(60, "steps of the shortest sequence: 30 is easy, 200 hard", 10)
     markers: int = option(2, "markers of a sequence, 2 or 3", choices=(2, 3))

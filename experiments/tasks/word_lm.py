@@ -35,6 +35,8 @@ class WordLM(TextTask):
     loss: ClassVar[str] = "categorical"
     per_step: ClassVar[bool] = True
     finite_data: ClassVar[str] = "a text has only so many words"
+    default_trials: ClassVar[int] = 12
+    default_epochs: ClassVar[int] = 5
 
     vocabulary: int = option(5_000, "words, <unk> and <eos> included: 2,000 is easy, 10,000 hard", 3)
     window: int = option(32, "words through which the gradient goes back", 2)

@@ -12,6 +12,7 @@ from support.refusals import refused
 from support.searching import Recurrent, Searched, environment, run
 
 from experiments.config.folders import SearchFolder
+from experiments.tasks.adding import Adding
 from experiments.tasks.loading import find
 
 
@@ -36,8 +37,8 @@ def test_tasks_as_json(recurrent: Recurrent, tmp_path: Path) -> None:
     found = strict(recurrent("tasks", "--json", cwd=tmp_path).stdout)
     assert [entry["task"] for entry in found] == find.names()
     for entry in found:
-        known = {"task", "what", "knob", "metric", "direction", "floors", "solved", "options", "definition"}
-        assert set(entry) == known
+        known = {"task", "what", "knob", "metric", "direction", "floors", "solved", "trials", "epochs", "options"}
+        assert set(entry) == known | {"definition"}
         assert entry["knob"] in entry["options"]
         assert {"train", "val", "test"} <= set(entry["options"])
         assert all(set(option) == {"default", "help"} and option["help"] for option in entry["options"].values())
@@ -47,6 +48,7 @@ def test_tasks_as_json(recurrent: Recurrent, tmp_path: Path) -> None:
     assert (found[0]["solved"], found[1]["solved"]) == (0.001, min(found[1]["floors"].values()))
     assert {entry["task"] for entry in found if entry["solved"] is None} == {"listops", "pixels"}
     assert found[1]["metric"] == "bits_per_character"
+    assert (found[0]["trials"], found[0]["epochs"]) == (Adding.default_trials, Adding.default_epochs)
 
 
 def test_tasks_as_text(recurrent: Recurrent, tmp_path: Path) -> None:
@@ -56,6 +58,7 @@ def test_tasks_as_text(recurrent: Recurrent, tmp_path: Path) -> None:
     assert "-o length=100" in page and "-o train=10000" in page
     assert "mse, floors: no memory 0.1667, half memory 0.08333; solved: 0.001 or less" in page
     assert "Hochreiter" in page
+    assert f"by default {Adding.default_trials} trials of at most {Adding.default_epochs} epochs" in page
 
 
 def test_results_as_json(searched: Searched) -> None:

@@ -59,13 +59,25 @@ def test_a_search_costs_what_its_trials_cost(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(estimate, "usable_cores", lambda: 8)
     task = find.make("adding", {})
     epoch = estimate.epoch_seconds(SPEC, task, 100)
-    # gates x width x (features + width) weights, 3 x 2 x batch operations for each, and 1e-5 s for each of three gates
-    assert epoch == pytest.approx(100 * task.steps * (6 * 32 * 3 * 32 * (2 + 32) / 4e10 + 3e-5))
+    # gates x width x (features + width) weights, 3 x 2 x batch operations for each, and 1.3e-5 s for each gate
+    assert epoch == pytest.approx(100 * (task.steps * (6 * 32 * 3 * 32 * (2 + 32) / 6.5e10 + 3.9e-5) + 8e-4))
     exact = dataclasses.replace(SPEC, pruner="none")
-    assert estimate.search_seconds(exact, task, 100, 1, 30) == pytest.approx(6 + 30 * (3 + 20 * epoch))
+    assert estimate.search_seconds(exact, task, 100, 1, 30) == pytest.approx(6 + 30 * (1.8 + 20 * epoch))
     pruned = estimate.search_seconds(SPEC, task, 100, 1, SPEC.trials)
-    assert 6 + 30 * (3 + 6 * epoch) < pruned < 6 + 30 * (3 + 10 * epoch)
+    assert 6 + 30 * (1.8 + 6 * epoch) < pruned < 6 + 30 * (1.8 + 10 * epoch)
     assert math.isfinite(estimate.search_seconds(SPEC, task, 100, 2, 10**9))
+
+
+def test_the_inputs_of_a_layer_are_features_tokens_or_an_embedding_of_its_width() -> None:
+    """Tokens that are read as one-hot vectors were taken for an embedding, and a search for twice as long."""
+    for task, inputs in (
+        (find.make("delayed_recall", {"lag": "10"}), 8 + 2),
+        (find.make("word_lm", {}), 32),
+    ):
+        head = 32 * task.outputs if task.per_step else 0
+        products = 6 * 32 * (3 * 32 * (inputs + 32) + head) / 6.5e10
+        found = estimate.epoch_seconds(SPEC, task, 10_000)
+        assert found == pytest.approx(10_000 * (task.steps * (products + 3.9e-5) + 8e-4)), task
 
 
 def test_a_cell_without_what_the_recipe_opens_is_estimated() -> None:

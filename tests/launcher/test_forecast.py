@@ -47,7 +47,7 @@ def test_a_slow_machine_is_noticed(tmp_path: Path, clock: list[float]) -> None:
     task = find.make("adding", {})
     progress = Progress(tmp_path, "min", regular=SPEC.trials, epochs=SPEC.epochs)
     ours = Forecast(SPEC, task, 50, 1, progress, estimate.space_size(SPEC))
-    cost = {width: 3 + SPEC.epochs * epoch_seconds(width) for width in (16, 64)}
+    cost = {width: estimate.fixed_seconds(1) + SPEC.epochs * epoch_seconds(width) for width in (16, 64)}
     total = SPEC.trials * sum(cost.values()) / 2
     assert ours.seconds_left() == pytest.approx(total), "nothing is known yet"
     for number, width in enumerate((16, 64)):
@@ -83,6 +83,6 @@ def test_small_models_that_come_last_are_known(tmp_path: Path, clock: list[float
     begin(tmp_path, 0, 64).append("end", outcome="completed", score=0.1, seconds=1.0)
     ended = progress.update()
     ours.take(ended)
-    small = 3 + 4 * epoch_seconds(16)
+    small = estimate.fixed_seconds(1) + 4 * epoch_seconds(16)
     clock[0] = ours.ended
     assert ours.seconds_left() == pytest.approx(small)

@@ -84,8 +84,10 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
 
 def _training(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--batch", "N", "sequences of a training step", type=whole(1))
-    _add(parser, "--epochs", "N", "passes over the training split", type=whole(1))
-    _add(parser, "--trials", "N", "candidates in all; with --oracle grid by default the whole space", type=whole(1))
+    text = "passes over the training split (default: that of the task, which `recurrent tasks TASK` shows)"
+    parser.add_argument("--epochs", metavar="N", type=whole(1), help=text)
+    text = "candidates in all (default: that of the task; with --oracle grid the whole space)"
+    parser.add_argument("--trials", metavar="N", type=whole(1), help=text)
     text = (
         "seeded trainings of each candidate; the score is their mean; the model is that of the middle one, best first;"
         " of an even number it is the worse of the two in the middle"

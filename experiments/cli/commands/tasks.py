@@ -72,7 +72,7 @@ def _chosen(name: str) -> str:
 
 
 def entries(names: list[str] | None = None, options: dict[str, str] | None = None) -> list[dict[str, Any]]:
-    """The knob, metric, direction, floors, solving score and options of each task in `names`, or of all tasks."""
+    """What is known of each task in `names`, or of all tasks: its knob, metric, floors, default budget, options, …"""
     from experiments.tasks.loading import find
 
     cached = set() if options else set(find.names())  # a user's file and text may change
@@ -89,6 +89,8 @@ def _entry(name: str, task: "Task", cached: bool) -> dict[str, Any]:
         "metric": task.metric,
         "direction": task.direction,
         **(_cached_marks(task) if cached else _marks(task)),
+        "trials": task.default_trials,
+        "epochs": task.default_epochs,
         "options": {
             field.name: {"default": getattr(task, field.name), "help": field.metadata["help"]}
             for field in dataclasses.fields(task)
@@ -139,9 +141,24 @@ def _summary(entry: dict[str, Any]) -> str:
     return f"knob: -o {entry['knob']}={knob['default']}   {entry['metric']}, floors: {marks}"
 
 
+def _budget(entry: dict[str, Any]) -> str:
+    return f"a search has by default {entry['trials']} trials of at most {entry['epochs']} epochs"
+
+
 def page(entry: dict[str, Any]) -> str:
     """A task's definition and options."""
     defaults = {name: f"-o {name}={item['default']}" for name, item in entry["options"].items()}
     options = [f"  {defaults[name]:<28} {item['help']}" for name, item in entry["options"].items()]
     data = [entry["data"], ""] if "data" in entry else []
-    return "\n".join([f"{entry['task']}: {entry['definition']}", "", *data, _summary(entry), "", "options:", *options])
+    return "\n".join(
+        [
+            f"{entry['task']}: {entry['definition']}",
+            "",
+            *data,
+            _summary(entry),
+            _budget(entry),
+            "",
+            "options:",
+            *options,
+        ]
+    )
