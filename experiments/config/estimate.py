@@ -5,12 +5,12 @@ import functools
 import math
 from collections.abc import Callable, Iterable
 from itertools import product
-from statistics import fmean
+from statistics import fmean, geometric_mean
 from typing import Any
 
 from experiments.config import recipes
 from experiments.config.ranges import WIDTH_STEP, whole
-from experiments.config.spec import FIRST, MEDIAN_STARTUP, REDUCTION, Spec
+from experiments.config.spec import FIRST, MEDIAN_STARTUP, RANDOM_TRIALS, REDUCTION, Spec
 from experiments.system.resources import usable_cores
 from experiments.tasks.base import Task
 from search_spaces.cells import facts
@@ -30,7 +30,7 @@ BUSY = 1.3  # how much slower a training is when every core has one
 ALIKE = 243  # from this trial on pruners let nearly the same share go on
 FORWARD_AND_BACKWARD = 3  # both together cost three times as much as forward alone
 
-Pick = Callable[[Iterable[float]], float]  # fmean or max
+Pick = Callable[[Iterable[float]], float]  # fmean, geometric_mean or max
 
 
 def space_size(spec: Spec) -> int | None:
@@ -54,17 +54,33 @@ def search_seconds(spec: Spec, task: Task, steps: int, workers: int, trials: int
         workers: that run at the same time.
         trials: that are planned.
     """
-    epoch, fixed = epoch_seconds(spec, task, steps), fixed_seconds(fmean(whole("--depth", spec.depth)))
-    trained = fixed * trials + epoch * all_epochs(spec.pruner, spec.epochs, trials)
-    return START_SECONDS + spec.executions * trained / parallel(workers)
+    return START_SECONDS + trials_seconds(spec, task, steps)(trials) / parallel(workers)
+
+
+def trials_seconds(spec: Spec, task: Task, steps: int) -> Callable[[int], float]:
+    """A function from a number of trials to the seconds that the first so many of a search take, one after another.
+
+    Trials that are drawn at random cost the mean. TPE stays near few models later, cheap ones or expensive ones. So the
+    geometric mean stands for its trials: half of the searches have cheaper ones.
+    """
+    mean = epoch_seconds(spec, task, steps)
+    later = epoch_seconds(spec, task, steps, geometric_mean) if spec.oracle == "tpe" else mean
+    fixed, models = fixed_seconds(fmean(whole("--depth", spec.depth))), space_size(spec)
+
+    def seconds(trials: int) -> float:
+        random = trials if trials == models else min(trials, RANDOM_TRIALS)
+        epochs, first = (all_epochs(spec.pruner, spec.epochs, count) for count in (trials, random))
+        return spec.executions * (fixed * trials + mean * first + later * (epochs - first))
+
+    return seconds
 
 
 def trials_within(spec: Spec, task: Task, steps: int, workers: int, seconds: float, most: int) -> int:
     """How many trials are likely to end within some seconds: from 1 to `most`. The rest is as in `search_seconds`."""
-    low, high = 1, most
+    low, high, cost = 1, most, trials_seconds(spec, task, steps)
     while low < high:
         middle = (low + high + 1) // 2
-        if search_seconds(spec, task, steps, workers, middle) <= seconds:
+        if START_SECONDS + cost(middle) / parallel(workers) <= seconds:
             low = middle
         else:
             high = middle - 1
@@ -116,9 +132,10 @@ def _halving(rung: int, epochs: int, place: int) -> float:
 
 
 def epoch_seconds(spec: Spec, task: Task, steps: int, pick: Pick = fmean) -> float:
-    """Seconds of an epoch of the mean candidate, roughly. With `max` as `pick` those of the slowest one."""
+    """Seconds of an epoch, roughly: the mean of all candidates, or what `pick` makes of their seconds."""
     shapes = product(spec.cells, whole("--depth", spec.depth), whole("--width", spec.width, WIDTH_STEP))
-    directions = 1 + pick(recipes.recipe_of(spec).bidirectional)  # a layer that reads from both ends is two layers
+    # A layer that reads from both ends is two layers.
+    directions = pick([1 + both for both in recipes.recipe_of(spec).bidirectional])
     return pick([_model_seconds(spec, task, steps, shape, directions) for shape in shapes])
 
 

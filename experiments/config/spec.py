@@ -22,6 +22,7 @@ ALLOCATIONS = ("fair", "equal", "best")  # of --allocate
 PRUNERS = ("none", "median", "halving", "hyperband")  # of --pruner
 FIRST = 3  # epochs that every trial gets before a pruner judges it
 REDUCTION = 3  # one in REDUCTION trials of a rung goes on to the next rung, which has REDUCTION times the epochs
+RANDOM_TRIALS = 10  # trials that TPE draws at random before its first estimate
 MEDIAN_STARTUP = 5  # completed trials that the median needs before it prunes
 SCHEDULES = ("constant", "cosine")  # of --schedule
 

@@ -3,10 +3,8 @@
 import math
 import time
 from collections.abc import Sequence
-from statistics import fmean
 
 from experiments.config import estimate
-from experiments.config.ranges import whole
 from experiments.config.spec import Spec
 from experiments.config.units import parse_duration
 from experiments.launcher.progress import Progress, TrialState
@@ -26,8 +24,7 @@ class Forecast:
 
     def __init__(self, spec: Spec, task: Task, steps: int, workers: int, progress: Progress, space: int | None) -> None:
         self.spec, self.task, self.steps, self.workers, self.progress = spec, task, steps, workers, progress
-        self.epoch = estimate.epoch_seconds(spec, task, steps)
-        self.fixed = estimate.fixed_seconds(fmean(whole("--depth", spec.depth)))
+        self.mean = estimate.trials_seconds(spec, task, steps)  # of the first trials, by their number
         self.everything = space == progress.regular  # all models of the space are trained
         self.ended = 0.0  # estimated seconds of the trials that have ended
         self.take([trial for trials in progress.outcomes.values() for trial in trials])
@@ -48,7 +45,7 @@ class Forecast:
         seconds = max(0.0, time.monotonic() - self.started - estimate.START_SECONDS)
         if not done:  # the first epochs are not over
             return max(left / parallel - seconds, 0.0)
-        trust = TRUST * self._mean(1)
+        trust = TRUST * self.mean(1)
         return (trust + seconds * parallel) / (trust + done) * left / parallel
 
     def _done(self) -> float:
@@ -58,17 +55,12 @@ class Forecast:
         """Estimated seconds of what is left, on one core."""
         planned = self.progress.regular
         begun = len(self.progress.trials) - len(self.progress.continuing())
-        fresh = self._mean(planned) - self._mean(min(begun, planned))
+        fresh = self.mean(planned) - self.mean(min(begun, planned))
         if self.everything and begun < planned:  # the largest models came first, and those that are left are small
             known = self.ended + sum(map(self._estimated, self.progress.open))
-            fresh = max(0.0, self._mean(planned) - known)
+            fresh = max(0.0, self.mean(planned) - known)
         more = sum(self._whole(trial) - self._seconds(trial, trial.epochs) for trial in self.progress.due())
         return fresh + more + sum(self._estimated(trial) - self._trained(trial) for trial in self.progress.open)
-
-    def _mean(self, trials: int) -> float:
-        """Estimated seconds of the first `trials` trials, if each is of the mean size."""
-        epochs = estimate.all_epochs(self.spec.pruner, self.spec.epochs, trials)
-        return self.spec.executions * (self.fixed * trials + self.epoch * epochs)
 
     def _estimated(self, trial: TrialState) -> float:
         """Estimated seconds of a trial, from its architecture and its place."""

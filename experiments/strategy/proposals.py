@@ -12,6 +12,7 @@ from keras_tuner.engine import hyperparameters as kt
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial
 
+from experiments.config.spec import RANDOM_TRIALS
 from experiments.strategy import tpe
 from experiments.strategy.allocation import SEVERAL, allowed, cell_of
 from experiments.strategy.continuations import CONTINUES
@@ -81,7 +82,7 @@ class Proposals:
         rng, sampler = np.random.RandomState(seeds[0]), RandomSampler(int(seeds[1]))
         owed = self._owed(trials)
         fixed = self._stack(owed[rng.randint(len(owed))]) if owed else {}
-        if self.strategy == "random" or len(trials) < tpe.RANDOM_TRIALS:
+        if self.strategy == "random" or len(trials) < RANDOM_TRIALS:
             return self._untried(self._complete({}, sampler, fixed), tried, rng, sampler, fixed)
         better, others = tpe.split(trials, self.minimize)
         ratios = [tpe.DensityRatio(group, better, others) for group in self.groups]

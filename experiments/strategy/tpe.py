@@ -20,7 +20,6 @@ from optuna.trial import FrozenTrial, TrialState
 from experiments.strategy.points import Values, distribution
 
 BEST, LATEST = 200, 800  # numbers of trials that `split` reads if there are more than 1,000
-RANDOM_TRIALS = 10  # trials that are drawn at random before the first estimate
 CANDIDATES = 24  # points that are drawn from the better trials' density; the one with the largest ratio is taken
 PARAMETERS = _ParzenEstimatorParameters(1.0, True, False, default_weights, True)
 Group = dict[str, BaseDistribution]

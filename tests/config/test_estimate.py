@@ -68,6 +68,24 @@ def test_a_search_costs_what_its_trials_cost(monkeypatch: pytest.MonkeyPatch) ->
     assert math.isfinite(estimate.search_seconds(SPEC, task, 100, 2, 10**9))
 
 
+def test_trials_that_tpe_has_chosen_cost_the_geometric_mean() -> None:
+    task = find.make("adding", {})
+    widths = dataclasses.replace(SPEC, width="16,64", pruner="none", epochs=2)
+    small, large = (
+        estimate.epoch_seconds(dataclasses.replace(widths, width=width), task, 100) for width in ("16", "64")
+    )
+    drawn = 2 * (small + large) / 2  # of a trial
+    chosen = 2 * math.sqrt(small * large)
+    tpe = estimate.trials_seconds(widths, task, 100)
+    assert tpe(10) == pytest.approx(10 * (1.8 + drawn))
+    assert tpe(30) == pytest.approx(30 * 1.8 + 10 * drawn + 20 * chosen)
+    random = estimate.trials_seconds(dataclasses.replace(widths, oracle="random"), task, 100)
+    assert random(30) == pytest.approx(30 * (1.8 + drawn))
+    every = dataclasses.replace(widths, width="16:208", learning_rate="0.01")
+    mean = estimate.epoch_seconds(every, task, 100)
+    assert estimate.trials_seconds(every, task, 100)(13) == pytest.approx(13 * (1.8 + 2 * mean)), "all of 13 models"
+
+
 def test_the_inputs_of_a_layer_are_features_tokens_or_an_embedding_of_its_width() -> None:
     """Tokens that are read as one-hot vectors were taken for an embedding, and a search for twice as long."""
     for task, inputs in (

@@ -20,7 +20,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from experiments.config.folders import SearchFolder
-from experiments.config.spec import STRATEGIES
+from experiments.config.spec import RANDOM_TRIALS, STRATEGIES
 from experiments.strategy import tpe
 from experiments.strategy.allocation import SEVERAL, cell_of, owed
 from experiments.strategy.oracle import StudyOracle
@@ -465,7 +465,7 @@ def test_tpe_compares_all_untried_points_of_a_small_space(monkeypatch: pytest.Mo
         assert len({key(values) for values in found}) == len(found) == 96
         scores = sorted(map(score_of_96, found))
         better.append(sum(score_of_96(values) <= scores[11] for values in found[10:40]))
-    assert len(chances) == 3 * tpe.RANDOM_TRIALS
+    assert len(chances) == 3 * RANDOM_TRIALS
     assert min(better) >= 8, "of the best twelve; a blind draw finds four in thirty trials"
 
 
