@@ -1,4 +1,4 @@
-"""Counts the points of a space without listing them. This works without Keras and Keras Tuner."""
+"""A space as it is declared, and the number of its points. This works without Keras and Keras Tuner."""
 
 import contextlib
 import math
@@ -8,29 +8,41 @@ from typing import Any, NamedTuple
 Chosen = frozenset[tuple[str, Any]]
 
 
+class Condition(NamedTuple):
+    """A parameter under it is active where the parameter `name` has one of the values."""
+
+    name: str
+    values: Sequence[Any]
+
+    def is_active(self, chosen: dict[str, Any]) -> bool:
+        return self.name in chosen and chosen[self.name] in self.values
+
+
 class Parameter(NamedTuple):
     """One hyperparameter of a space.
 
     Args:
-        values: all that it can have; None for an interval of real numbers.
-        conditions: (name, values) pairs. The parameter is active where each name has one of its values.
+        values: all that it can have, a range for whole numbers in steps; None for an interval of real numbers.
+        conditions: the parameter is active where all of them are.
+        interval: of real numbers: the lowest one, the highest one, and whether it is drawn on a log scale.
     """
 
     name: str
     values: Sequence[Any] | None
-    conditions: Sequence[tuple[str, Sequence[Any]]]
+    conditions: Sequence[Condition]
+    interval: tuple[float, float, bool] | None = None
 
     def active(self, chosen: dict[str, Any]) -> bool:
         """Whether the parameter has a value at a point where `chosen` has been chosen."""
-        return all(name in chosen and chosen[name] in values for name, values in self.conditions)
+        return all(condition.is_active(chosen) for condition in self.conditions)
 
 
 class Declared:
-    """Stands for `keras_tuner.HyperParameters` where a space is only counted: keeps what is declared to it."""
+    """Stands for `keras_tuner.HyperParameters` where no model is built: keeps what is declared to it, in `space`."""
 
     def __init__(self) -> None:
-        self.parameters: list[Parameter] = []
-        self._conditions: list[tuple[str, Sequence[Any]]] = []
+        self.space: list[Parameter] = []
+        self._conditions: list[Condition] = []
 
     def Choice(self, name: str, values: Sequence[Any]) -> None:
         self._add(name, values)
@@ -39,16 +51,16 @@ class Declared:
         self._add(name, range(min_value, max_value + 1, step))
 
     def Float(self, name: str, min_value: float, max_value: float, sampling: str) -> None:
-        self._add(name, None)
+        self._add(name, None, (min_value, max_value, sampling == "log"))
 
     @contextlib.contextmanager
     def conditional_scope(self, name: str, values: Sequence[Any]) -> Iterator[None]:
-        self._conditions.append((name, values))
+        self._conditions.append(Condition(name, values))
         yield
         self._conditions.pop()
 
-    def _add(self, name: str, values: Sequence[Any] | None) -> None:
-        self.parameters.append(Parameter(name, values, tuple(self._conditions)))
+    def _add(self, name: str, values: Sequence[Any] | None, interval: tuple[float, float, bool] | None = None) -> None:
+        self.space.append(Parameter(name, values, tuple(self._conditions), interval))
 
 
 def size(parameters: Iterable[Parameter]) -> float:
@@ -76,7 +88,7 @@ def _asked_later(parameters: Sequence[Parameter]) -> list[set[str]]:
     """For each parameter the names that the conditions of later parameters ask for."""
     found: list[set[str]] = [set()]
     for parameter in reversed(parameters):
-        found.append(found[-1] | {name for name, _ in parameter.conditions})
+        found.append(found[-1] | {condition.name for condition in parameter.conditions})
     return found[:-1][::-1]
 
 

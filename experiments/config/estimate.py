@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
 from statistics import fmean, geometric_mean
 from typing import Any
@@ -37,7 +37,7 @@ def space_size(spec: Spec) -> int | None:
     """How many different models the space has. None if a range of real numbers makes it infinite."""
     declared = Declared()
     declare(declared, **recipes.dimensions(spec), recipe=recipes.recipe_of(spec))
-    count = size(declared.parameters)
+    count = size(declared.space)
     return None if count == math.inf else int(count)
 
 
@@ -46,38 +46,51 @@ def planned_trials(spec: Spec, models: int | None) -> int:
     return spec.trials if models is None else min(spec.trials, models)
 
 
-def search_seconds(spec: Spec, task: Task, steps: int, workers: int, trials: int) -> float:
+def search_seconds(
+    spec: Spec, task: Task, steps: int, workers: int, trials: int, drawn: Sequence[dict[str, Any]] = ()
+) -> float:
     """Seconds of a search, roughly.
 
     Args:
         steps: training steps of an epoch.
         workers: that run at the same time.
         trials: that are planned.
+        drawn: the parameters of its first trials, as far as they are known before.
     """
-    return START_SECONDS + trials_seconds(spec, task, steps)(trials) / parallel(workers)
+    return START_SECONDS + trials_seconds(spec, task, steps, drawn)(trials) / parallel(workers)
 
 
-def trials_seconds(spec: Spec, task: Task, steps: int) -> Callable[[int], float]:
+def trials_seconds(spec: Spec, task: Task, steps: int, drawn: Sequence[dict[str, Any]] = ()) -> Callable[[int], float]:
     """A function from a number of trials to the seconds that the first so many of a search take, one after another.
 
     Trials that are drawn at random cost the mean. TPE stays near few models later, cheap ones or expensive ones. So the
-    geometric mean stands for its trials: half of the searches have cheaper ones.
+    geometric mean stands for its trials: half of the searches have cheaper ones. The arguments are those of
+    `search_seconds`.
     """
     mean = epoch_seconds(spec, task, steps)
     later = epoch_seconds(spec, task, steps, geometric_mean) if spec.oracle == "tpe" else mean
     fixed, models = fixed_seconds(fmean(whole("--depth", spec.depth))), space_size(spec)
+    known = [
+        fixed_seconds(values["depth"])
+        + candidate_seconds(spec, values, task, steps) * expected_epochs(spec.pruner, spec.epochs, place)
+        for place, values in enumerate(drawn, start=1)
+    ]
 
     def seconds(trials: int) -> float:
-        random = trials if trials == models else min(trials, RANDOM_TRIALS)
-        epochs, first = (all_epochs(spec.pruner, spec.epochs, count) for count in (trials, random))
-        return spec.executions * (fixed * trials + mean * first + later * (epochs - first))
+        sure = min(trials, len(known))
+        random = trials if trials == models else max(sure, min(trials, RANDOM_TRIALS))
+        before, first, all_of_them = (all_epochs(spec.pruner, spec.epochs, count) for count in (sure, random, trials))
+        others = fixed * (trials - sure) + mean * (first - before) + later * (all_of_them - first)
+        return spec.executions * (sum(known[:sure]) + others)
 
     return seconds
 
 
-def trials_within(spec: Spec, task: Task, steps: int, workers: int, seconds: float, most: int) -> int:
+def trials_within(
+    spec: Spec, task: Task, steps: int, workers: int, seconds: float, most: int, drawn: Sequence[dict[str, Any]] = ()
+) -> int:
     """How many trials are likely to end within some seconds: from 1 to `most`. The rest is as in `search_seconds`."""
-    low, high, cost = 1, most, trials_seconds(spec, task, steps)
+    low, high, cost = 1, most, trials_seconds(spec, task, steps, drawn)
     while low < high:
         middle = (low + high + 1) // 2
         if START_SECONDS + cost(middle) / parallel(workers) <= seconds:
@@ -148,6 +161,8 @@ def candidate_seconds(spec: Spec, values: dict[str, Any], task: Task, steps: int
     shape = {"cells": values["cell"].split("+"), "depth": str(values["depth"]), "width": str(values["width"])}
     # The search may open a bias or an initialisation that this cell alone does not have.
     plain = dataclasses.replace(spec, init="default", bias=recipes.OWN)
+    if "bidirectional" in values:
+        plain = dataclasses.replace(plain, bidirectional="yes" if values["bidirectional"] else "no")
     return epoch_seconds(dataclasses.replace(plain, **shape), task, steps, max)
 
 

@@ -1,5 +1,6 @@
 """What a person reads before a search trains."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def announcement(
     trials: int,
     workers: int,
     steps: int,
+    drawn: Sequence[dict[str, Any]] = (),
 ) -> list[str | Text]:
     """The lines of a search, its task, its space and its estimated time.
 
@@ -38,6 +40,7 @@ def announcement(
         size: of the space; None if it is infinite.
         trials, workers: how many there are.
         steps: training steps of an epoch.
+        drawn: the parameters of the first trials, as far as they are known.
     """
     marks = marks_line(described["floors"], described["solved"], task.direction)
     about = f": {find.title(spec.task)}, {', '.join(spec.cells)}; space: {_models(size)}"
@@ -46,7 +49,7 @@ def announcement(
         note(spec.code, Path(spec.task), copy),
         task.about(),
         Text.assemble((spec.name, "bold"), about),
-        _plan(spec, task, trials, workers, steps),
+        _plan(spec, task, trials, workers, steps, drawn),
         _few(spec, trials),
         _finals(spec),
         gpus().line(),
@@ -59,17 +62,17 @@ def _finals(spec: Spec) -> str:
     return f"then finals: the best {spec.finals} of each cell, {SEEDS} fresh seeds each" if spec.finals else ""
 
 
-def _plan(spec: Spec, task: Task, trials: int, workers: int, steps: int) -> str:
+def _plan(spec: Spec, task: Task, trials: int, workers: int, steps: int, drawn: Sequence[dict[str, Any]] = ()) -> str:
     """The line of what is trained, and how long that takes. The arguments are those of `announcement`."""
     each = f"x {spec.executions} execution(s) x {spec.epochs} epochs"
     how = f"{workers} worker(s), oracle {spec.oracle}, seed {spec.seed}"
     if spec.budget:
         time = parse_duration("--budget", spec.budget) or 0.0
         about = spec, task, steps, workers
-        low, high = (estimate.trials_within(*about, seconds, trials) for seconds in (time / RANGE, time * RANGE))
+        low, high = (estimate.trials_within(*about, seconds, trials, drawn) for seconds in (time / RANGE, time * RANGE))
         fit = f"as many trials as fit into {format_duration(time)}, about {low:,} to {high:,},"
         return f"{fit} {each}, {how}"
-    seconds = estimate.search_seconds(spec, task, steps, workers, trials)
+    seconds = estimate.search_seconds(spec, task, steps, workers, trials, drawn)
     return f"{trials} trials {each}, {how}; about {format_range(seconds / RANGE, seconds * RANGE)}"
 
 

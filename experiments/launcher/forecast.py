@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from experiments.config import estimate
 from experiments.config.spec import Spec
@@ -20,11 +21,21 @@ class Forecast:
         steps: training steps of an epoch.
         workers: that run at the same time.
         space: the number of models in the space; None if it is infinite.
+        drawn: the parameters of the first trials, as far as they are known.
     """
 
-    def __init__(self, spec: Spec, task: Task, steps: int, workers: int, progress: Progress, space: int | None) -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        task: Task,
+        steps: int,
+        workers: int,
+        progress: Progress,
+        space: int | None,
+        drawn: Sequence[dict[str, Any]] = (),
+    ) -> None:
         self.spec, self.task, self.steps, self.workers, self.progress = spec, task, steps, workers, progress
-        self.mean = estimate.trials_seconds(spec, task, steps)  # of the first trials, by their number
+        self.mean = estimate.trials_seconds(spec, task, steps, drawn)  # of the first trials, by their number
         self.everything = space == progress.regular  # all models of the space are trained
         self.ended = 0.0  # estimated seconds of the trials that have ended
         self.take([trial for trials in progress.outcomes.values() for trial in trials])

@@ -27,6 +27,7 @@ from experiments.launcher.rehearsal import rehearse, with_code
 from experiments.launcher.reporting import conclude
 from experiments.launcher.settings import free_name
 from experiments.launcher.supervise import NO_SPACE, Supervisor
+from experiments.strategy.draws import first_draws
 from experiments.system.console import say, waiting
 from experiments.system.devices import gpus
 from experiments.system.files import write_json
@@ -101,7 +102,8 @@ class Launch:
             self.workers = min(self.workers, self.planned)
             steps = windows.training_steps(self.task, len(arrays[0][0]), self.spec.batch)
             about = self.spec, self.task, self.folder.code, described, self.space, self.planned
-            for line in announcement(*about, self.workers, steps):
+            self.drawn = first_draws(self.spec, self.task)
+            for line in announcement(*about, self.workers, steps, self.drawn):
                 say(self.console, line)
             ended = self._search(arrays, described, steps, seconds, new)
             if ended != "interrupted" and self.tracked and self.sent:
@@ -192,7 +194,7 @@ class Launch:
         return Parts(
             progress,
             Models(folder, task.direction, preference(spec.prefer)),
-            Forecast(spec, task, steps, count, progress, self.space),
+            Forecast(spec, task, steps, count, progress, self.space, self.drawn),
             Supervisor(folder, count, gpus().used, watch=watch, session=session, warn=self._warn, about=about),
             Opening(self.uri, folder, spec.facts(), described, session, new, *told),
         )

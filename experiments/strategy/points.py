@@ -1,18 +1,26 @@
-"""The points of a space. A point has a value for each Keras Tuner hyperparameter whose conditions hold."""
+"""The points of a space. A point has a value for each hyperparameter whose conditions hold.
+
+A space is Keras Tuner's, or one that was only declared (`search_spaces.size.Declared`), which needs no Keras.
+"""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from keras_tuner.engine import hyperparameters as kt
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search_spaces import size as counting
 from tracking.errors import BadInput
 
+if TYPE_CHECKING:
+    import keras_tuner
+    from keras_tuner.engine import hyperparameters as kt
+
+Space: TypeAlias = "keras_tuner.HyperParameters | counting.Declared"
+Parameter: TypeAlias = "kt.HyperParameter | counting.Parameter"
 Values = dict[str, Any]  # a point: the values by the names of the hyperparameters
 
 
-def walk(space: kt.HyperParameters, choose: Callable[[kt.HyperParameter], Any]) -> Values:
+def walk(space: Space, choose: Callable[[Any], Any]) -> Values:
     """Chooses a value for every hyperparameter whose conditions hold, in the order of declaration."""
     values: Values = {}
     for parameter in space.space:
@@ -21,13 +29,11 @@ def walk(space: kt.HyperParameters, choose: Callable[[kt.HyperParameter], Any]) 
     return values
 
 
-def _active(parameter: kt.HyperParameter, values: Values) -> bool:
+def _active(parameter: Parameter, values: Values) -> bool:
     return all(condition.is_active(values) for condition in parameter.conditions)
 
 
-def points(
-    space: kt.HyperParameters, backwards: bool = False, index: int = 0, values: Values | None = None
-) -> Iterator[Values]:
+def points(space: Space, backwards: bool = False, index: int = 0, values: Values | None = None) -> Iterator[Values]:
     """Every point of a finite space once. Hyperparameters whose conditions do not hold are left out.
 
     Args:
@@ -47,7 +53,7 @@ def points(
         yield from points(space, backwards, index + 1, {**values, parameter.name: value})
 
 
-def size(space: kt.HyperParameters, fixed: Values | None = None) -> float:
+def size(space: Space, fixed: Values | None = None) -> float:
     """The number of points, counted without listing them. It is infinite with a range of real numbers.
 
     Args:
@@ -58,13 +64,13 @@ def size(space: kt.HyperParameters, fixed: Values | None = None) -> float:
         counting.Parameter(
             parameter.name,
             [fixed[parameter.name]] if parameter.name in fixed else domain(parameter),
-            [(condition.name, condition.values) for condition in parameter.conditions],
+            [counting.Condition(condition.name, condition.values) for condition in parameter.conditions],
         )
         for parameter in space.space
     )
 
 
-def domain(parameter: kt.HyperParameter) -> list[Any] | None:
+def domain(parameter: Parameter) -> list[Any] | None:
     """All values that a hyperparameter can take, or None for a range of real numbers."""
     wanted = distribution(parameter)
     if isinstance(wanted, FloatDistribution) and wanted.single():
@@ -79,7 +85,7 @@ def domain(parameter: kt.HyperParameter) -> list[Any] | None:
     return None
 
 
-def finite(space: kt.HyperParameters) -> bool:
+def finite(space: Space) -> bool:
     """True if no hyperparameter is a range of real numbers."""
     return all(domain(parameter) is not None for parameter in space.space)
 
@@ -89,11 +95,15 @@ def key(values: Values) -> frozenset[tuple[str, Any]]:
     return frozenset(values.items())
 
 
-def distribution(parameter: kt.HyperParameter) -> BaseDistribution:
-    """Optuna's distribution over the values of a Keras Tuner hyperparameter.
+def distribution(parameter: Parameter) -> BaseDistribution:
+    """Optuna's distribution over the values of a hyperparameter.
 
     Raises BadInput for reverse_log sampling, and for log sampling with a step.
     """
+    if isinstance(parameter, counting.Parameter):
+        return _declared(parameter)
+    from keras_tuner.engine import hyperparameters as kt
+
     if isinstance(parameter, kt.Choice):
         return CategoricalDistribution(parameter.values)
     if isinstance(parameter, kt.Boolean):
@@ -108,3 +118,14 @@ def distribution(parameter: kt.HyperParameter) -> BaseDistribution:
         high = parameter.min_value + (parameter.max_value - parameter.min_value) // step * step
         return IntDistribution(parameter.min_value, high, log=log, step=step)
     return FloatDistribution(parameter.min_value, parameter.max_value, log=log, step=None if log else parameter.step)
+
+
+def _declared(parameter: counting.Parameter) -> BaseDistribution:
+    """The distribution that Keras Tuner's hyperparameter of the same declaration has."""
+    if parameter.interval:
+        low, high, log = parameter.interval
+        return FloatDistribution(low, high, log=log)
+    values = parameter.values or ()
+    if isinstance(values, range):
+        return IntDistribution(values[0], values[-1], step=values.step)
+    return CategoricalDistribution(values)

@@ -8,7 +8,6 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from keras_tuner.engine import hyperparameters as kt
 from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial
 
@@ -16,7 +15,7 @@ from experiments.config.spec import RANDOM_TRIALS
 from experiments.strategy import tpe
 from experiments.strategy.allocation import SEVERAL, allowed, cell_of
 from experiments.strategy.continuations import CONTINUES
-from experiments.strategy.points import Values, distribution, finite, key, points, size, walk
+from experiments.strategy.points import Space, Values, distribution, domain, finite, key, points, size, walk
 from tracking.errors import BadInput
 
 FEW = 5_000  # in a space with at most 5,000 points TPE compares all untried ones
@@ -37,13 +36,11 @@ class Proposals:
     Raises BadInput for a grid over a range of real numbers.
     """
 
-    def __init__(
-        self, strategy: str, space: kt.HyperParameters, seed: int, minimize: bool = True, allocate: str = "best"
-    ) -> None:
+    def __init__(self, strategy: str, space: Space, seed: int, minimize: bool = True, allocate: str = "best") -> None:
         if strategy == "grid" and not finite(space):
             raise BadInput("oracle: expected lists of values for a grid, got a range of real numbers")
         self.strategy, self.space, self.seed, self.minimize = strategy, space, seed, minimize
-        self.size, self.groups = size(space), tpe.groups(space)
+        self.size, self.groups = size(space), tpe.groups(space) if strategy == "tpe" else []
         self.grid = points(space, backwards=True)
         # Only a grid needs it. With a range of real numbers `points` searches for long and finds none.
         self.next_of_grid = next(self.grid, None) if strategy == "grid" else None
@@ -53,7 +50,7 @@ class Proposals:
         self.tables = [self._table(group) for group in self.groups] if few else []
         self.allocate, self.counts = allocate, Counter[str]()  # the trials of each cell so far
         self.layers = [] if allocate == "best" else [each for each in space.space if each.name.startswith("cell")]
-        self.sizes = {cell: size(space, self._stack(cell)) for layer in self.layers[:1] for cell in layer.values}
+        self.sizes = {cell: size(space, self._stack(cell)) for layer in self.layers[:1] for cell in domain(layer) or []}
         self.cells = [cell_of(values) for values in self.all] if self.layers else []
 
     def _stack(self, cell: str) -> Values:
@@ -117,7 +114,7 @@ class Proposals:
         """A point whose groups are drawn one after another. Hyperparameters without a group are drawn at random."""
         drawn = dict(fixed)
 
-        def choose(parameter: kt.HyperParameter) -> Any:
+        def choose(parameter: Any) -> Any:
             if parameter.name not in drawn:
                 found = [ratio for ratio in ratios if parameter.name in ratio.group]
                 drawn.update(found[0].draw(rng, fixed) if found else {parameter.name: _sample(parameter, sampler)})
@@ -142,6 +139,6 @@ class Proposals:
         return walk(self.space, lambda each: known[each.name] if each.name in known else _sample(each, sampler))
 
 
-def _sample(parameter: kt.HyperParameter, sampler: RandomSampler) -> Any:
+def _sample(parameter: Any, sampler: RandomSampler) -> Any:
     study: Any = None  # Optuna's random sampler does not read the study
     return sampler.sample_independent(study, study, parameter.name, distribution(parameter))

@@ -8,16 +8,18 @@ The numbers of a list are estimated in their order. A trial of width 64 says mor
 """
 
 import heapq
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from keras_tuner.engine import hyperparameters as kt
 from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator, _ParzenEstimatorParameters  # of Optuna 5.0
 from optuna.samplers._tpe.sampler import default_gamma, default_weights
 from optuna.trial import FrozenTrial, TrialState
 
 from experiments.strategy.points import Values, distribution
+
+if TYPE_CHECKING:
+    import keras_tuner
 
 BEST, LATEST = 200, 800  # numbers of trials that `split` reads if there are more than 1,000
 CANDIDATES = 24  # points that are drawn from the better trials' density; the one with the largest ratio is taken
@@ -40,8 +42,10 @@ class OrderedDistribution(IntDistribution):
         return self.numbers[int(param_value_in_internal_repr)]
 
 
-def groups(space: kt.HyperParameters) -> list[Group]:
+def groups(space: "keras_tuner.HyperParameters") -> list[Group]:
     """The hyperparameters with more than one value. Those with the same conditions are one group."""
+    from keras_tuner.engine import hyperparameters as kt
+
     found: dict[Any, Group] = {}
     for parameter in space.space:
         wanted = distribution(parameter)

@@ -8,7 +8,7 @@ from support.spaces import conditions, declared, space
 
 from experiments.strategy.points import domain
 from search_spaces.recipe import Recipe
-from search_spaces.size import Declared, Parameter, size
+from search_spaces.size import Condition, Declared, Parameter, size
 
 RECIPE = Recipe(
     inits=("default", "identity", "chrono"),
@@ -41,18 +41,18 @@ def test_what_is_counted_is_what_keras_tuner_is_told(changes: dict[str, Any]) ->
             [(name, list(values)) for name, values in parameter.conditions],
             None if parameter.values is None else list(parameter.values),
         )
-        for parameter in counted.parameters
+        for parameter in counted.space
     ]
 
 
 def test_points_by_hand() -> None:
     depth, width = Parameter("depth", [1, 2], []), Parameter("width", range(3), [])
-    dropout = Parameter("dropout", [0.0, 0.5], [("depth", [2])])
+    dropout = Parameter("dropout", [0.0, 0.5], [Condition("depth", [2])])
     assert size([]) == 1
     assert size([depth, width]) == 2 * 3
     assert size([depth, width, dropout]) == 3 + 3 * 2
-    assert size([depth, Parameter("lost", None, [("depth", [3])])]) == 2, "it never has a value"
-    assert size([depth, Parameter("rate", None, [("depth", [2])])]) == math.inf
+    assert size([depth, Parameter("lost", None, [Condition("depth", [3])])]) == 2, "it never has a value"
+    assert size([depth, Parameter("rate", None, [Condition("depth", [2])])]) == math.inf
 
 
 def test_a_space_larger_than_any_float() -> None:
