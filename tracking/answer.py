@@ -7,6 +7,7 @@ This leaves open: no spread of seeds is known (one seed for each candidate), so 
 chance.
 """
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -145,20 +146,30 @@ def _plain(value: Any) -> str:
 
 
 def _cheaper(found: dict[str, Any], best: Trial) -> str:
-    """What the best candidate of at most half as many parameters costs; if there is none, the best of the smaller."""
-    size = best["parameters"] or 0
-    smaller = [trial for trial in ranked(found) if trial["parameters"] and trial["parameters"] < size]
+    """What the best candidate of at most half as many parameters costs; if there is none, the best of the smaller.
+
+    A pruned one counts with its last score: it may be far better than all that were trained to the end.
+    """
+    size, sign = best["parameters"] or 0, 1 if found["direction"] == "min" else -1
+    scored = [trial for trial in found["trials"] if trial["outcome"] in ("completed", "pruned") and _last(trial)]
+    smaller = [trial for trial in scored if trial["parameters"] and trial["parameters"] < size]
+    smaller.sort(key=lambda trial: (sign * trial["reached"], trial["parameters"]))
     if not smaller:
         return "No smaller candidate has completed."
     other = next((trial for trial in smaller if trial["parameters"] <= size / 2), smaller[0])
     share = max(1, round(100 * other["parameters"] / size))
     counts = f"{format_count(other['parameters'])} instead of {format_count(size)}"
-    worse = (other["score"] - best["score"]) * (1 if found["direction"] == "min" else -1)
-    name = metric_name(found["metric"])
+    worse, name = sign * (other["reached"] - best["score"]), metric_name(found["metric"])
     price = f"costs {format_number(worse, 2)} {name}" if worse > 0 else "costs nothing"
     where = " of the search" if _finalist(found, best) else ""
     text = f"{other['architecture']} has {share} % of the parameters ({counts}) and {price}{where}"
-    return f"{text} ({format_number(other['score'])}{_at(found, other, ' ')})."
+    pruned = f", pruned after {other['epochs']} epochs" if other["outcome"] == "pruned" else ""
+    return f"{text} ({format_number(other['reached'])}{_at(found, other, ' ')}{pruned})."
+
+
+def _last(trial: Trial) -> bool:
+    """Whether a trial has a score, if only the last one before it was pruned, that is a number."""
+    return trial["reached"] is not None and math.isfinite(trial["reached"])
 
 
 def _open(found: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ between cells is within the spread of seeds, or no spread is known.
 """
 
 import math
+from collections import Counter
 from typing import Any
 
 from tracking.standing import ranked
@@ -37,7 +38,8 @@ def clauses(found: dict[str, Any]) -> list[str]:
     if not best:
         return []
     best = {cell: trial for place, (cell, trial) in enumerate(best.items()) if not place or "+" not in cell}
-    return [*_untrained(found), *_seeds(found, best), *_rates(found, best), *_edges(found, best)]
+    trained = [*_untrained(found), *_hardly_trained(found, best)]
+    return [*trained, *_seeds(found, best), *_rates(found, best), *_edges(found, best)]
 
 
 def best_by_cell(found: dict[str, Any]) -> dict[str, Trial]:
@@ -68,6 +70,14 @@ def listed(words: list[str]) -> str:
 def _untrained(found: dict[str, Any]) -> list[str]:
     missing = [cell["cell"] for cell in found["cells"] if not cell["completed"] and "+" not in cell["cell"]]
     return [f"no {' and no '.join(missing)} was trained to the end"] if missing else []
+
+
+def _hardly_trained(found: dict[str, Any], best: dict[str, Trial]) -> list[str]:
+    """The other cells of which pruning has left a single candidate: it says little about the cell."""
+    few = [row["cell"] for row in found["cells"] if row["completed"] == 1 and row["pruned"] > 1]
+    candidates = Counter(cell_of(trial) for trial in found["trials"] if trial.get("continues") is None)
+    single = [f"one of {candidates[cell]} {cell}" for cell in [*best][1:] if cell in few]
+    return [f"only {listed(single)} candidates {'were' if single[1:] else 'was'} trained to the end"] if single else []
 
 
 def _seeds(found: dict[str, Any], best: dict[str, Trial]) -> list[str]:

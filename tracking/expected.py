@@ -59,7 +59,7 @@ def draws(trials: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
     Args:
         trials: as `results` returns them.
     """
-    continued = {trial.get("continues") for trial in trials if reached(trial) is not None}
+    continued = _continued(trials)
     found: dict[str, list[float]] = {}
     for trial in trials:
         score = reached(trial)
@@ -100,8 +100,14 @@ def _better(one: str, other: str, mine: float, its: float, direction: str) -> st
     return one if (mine < its) == (direction == "min") else other
 
 
+def _continued(trials: Sequence[Mapping[str, Any]]) -> set[str | None]:
+    """The pruned trials that another trial has continued to a score."""
+    return {trial.get("continues") for trial in trials if reached(trial) is not None}
+
+
 def label(oracle: str, trials: Sequence[Mapping[str, Any]]) -> str:
     """What the curves are: exact for trials that were drawn at random, otherwise only as if they had been."""
-    pruned = sum(trial["outcome"] == "pruned" for trial in trials)
+    again = _continued(trials)
+    pruned = sum(trial["outcome"] == "pruned" and trial["trial"] not in again for trial in trials)
     drawn = "trials drawn at random: exact" if oracle == "random" else "as if drawn at random"
     return f"{drawn}; {pruned} pruned counted with their last score" if pruned else drawn

@@ -43,6 +43,20 @@ def test_more_is_better() -> None:
     ]
 
 
+def test_a_pruned_candidate_may_be_the_cheaper_one() -> None:
+    """A useless LSTM was offered in place of a GRU that had been pruned one epoch before the end."""
+    pruned = trial("0002", "gru", None, width=16, reached=0.0003, outcome="pruned", parameters=977, epochs=9)
+    found_ = found(
+        trial("0000", "gru", 0.0001, parameters=4_241), trial("0001", "lstm", 0.17, parameters=2_000), pruned
+    )
+    assert answer(found_)[1] == (
+        "gru-16 has 23 % of the parameters (977 instead of 4,241) and costs 0.0002 MSE"
+        " (0.0003 at learning rate 0.01, pruned after 9 epochs)."
+    )
+    pruned["reached"] = float("nan")
+    assert answer(found_)[1].startswith("lstm-32 has 47 % of the parameters")
+
+
 def test_nothing_was_learnt() -> None:
     found_ = found(trial("0000", "gru", 0.1651), trial("0001", "lstm", 0.17))
     first, second = answer(found_)

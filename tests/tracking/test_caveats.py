@@ -33,6 +33,18 @@ def test_a_search_without_reservations() -> None:
     assert caveats(two()) == []
 
 
+def test_a_cell_of_which_one_candidate_was_trained_to_the_end() -> None:
+    """Of an LSTM that was pruned at the first rung four times, the answer said only that it had learnt nothing."""
+    gone = [trial(f"000{n}", "lstm", None, reached=0.17, outcome="pruned", learning_rate=0.02) for n in (4, 5)]
+    again = trial("0006", "lstm", 0.17, continues="0005", learning_rate=0.02, **SURE)
+    searched = two()
+    searched["trials"] = [one for one in searched["trials"] if one["values"]["cell"] == "gru"] + [*gone, again]
+    searched["trials"].append(trial("0007", "lstm", None, reached=0.2, outcome="pruned"))
+    assert caveats(searched) == ["Only one of 3 lstm candidates was trained to the end."]
+    searched["trials"].append(trial("0008", "lstm", 0.18, **SURE))
+    assert caveats(searched) == []
+
+
 def test_no_completed_trial_has_no_caveats() -> None:
     assert caveats(found(trial("0000", "gru", None))) == []
 

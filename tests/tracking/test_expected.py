@@ -102,3 +102,5 @@ def test_labels() -> None:
     assert label("random", pruned[:1]) == "trials drawn at random: exact"
     assert label("random", pruned) == "trials drawn at random: exact; 1 pruned counted with their last score"
     assert label("tpe", pruned).startswith("as if drawn at random; 1 pruned")
+    again = trial(2, 0.15) | {"continues": pruned[1]["trial"]}
+    assert label("tpe", [*pruned, again]) == "as if drawn at random", "its own score counts"

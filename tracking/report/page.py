@@ -20,6 +20,10 @@ from tracking.text import floors_line, format_number
 
 DIGITS = 6  # significant ones of a number in a figure; a page must stay small
 TOO_FEW = f"Nothing to draw: it takes {study.FEWEST} completed or pruned trials, and values that differ between them."
+TESTED = (
+    "The sentences on differences are of a paired t test, with Holm's correction for every pair of candidates; their"
+    " intervals have the level of that correction, 95 % or more."
+)
 NOTHING = "Nothing to draw: MLflow has no data of this kind for any trial."
 
 
@@ -137,8 +141,11 @@ def _finals(search: Search, chart: Chart | None) -> Section:
     found = search.found["finals"]
     section = _chart("finals", "Finals: how sure", chart, NOTHING)
     section.sentences, section.tables = [one["sentence"] for one in found["comparisons"]], [table]
+    if found["comparisons"]:
+        section.says += f" {TESTED}"
     if found["curse"] is not None:
-        section.says += f" The winner's score in the search minus that in the finals is {found['curse']:.2g}."
+        less = f"{found['curse']:.2g}"
+        section.says += f" On validation the winner's score in the search minus its mean in the finals is {less}."
     section.says += "" if found["complete"] else " They have not ended yet."
     return section
 

@@ -12,7 +12,7 @@ from tracking.verdict import verdict
 
 MOST_ROWS = 25
 MOST_FAILURES = 20
-BRACKETS = "A score in brackets is the last one of a pruned trial."
+BRACKETS = "The score of a trial is that of its best epoch; a score in brackets is the last one of a pruned trial."
 
 
 @dataclass(frozen=True)
