@@ -7,6 +7,8 @@
 
 from typing import Any
 
+EMBEDDING = 64  # features that a token is turned into, or the number of tokens if that is smaller
+
 Values = dict[str, Any]
 
 

@@ -12,7 +12,7 @@ import keras
 import keras_tuner
 
 from search_spaces import cells as known_cells
-from search_spaces.architecture import layers, switched
+from search_spaces.architecture import EMBEDDING, layers, switched
 from search_spaces.dimensions import declare
 from search_spaces.errors import SpaceError
 from search_spaces.kernels import kernel
@@ -20,7 +20,6 @@ from search_spaces.recipe import NO, Recipe, check_inits, check_words
 from search_spaces.residual import add_up
 from search_spaces.values import Real, Whole, check_real
 
-EMBEDDING = 64  # features that a token is turned into, or the number of tokens if that is smaller
 LOSSES = {  # means over everything that is scored; class -1 is not scored
     "mse": lambda: keras.losses.MeanSquaredError(),
     "categorical": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1),

@@ -26,7 +26,7 @@ __all__ = ["exported", "exported_language", "language", "old", "recurrent", "sea
 
 @pytest.fixture(autouse=True)
 def same_environment() -> Iterator[None]:
-    """What the command line sets for its process is taken back, so that the next test does not run with it.
+    """The variables of QUIET and HOME, which a command sets for its process, are taken back after each test.
 
     A test may not leave the name of its store to the tests after it, for example by `mlflow.set_tracking_uri`.
     """

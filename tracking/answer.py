@@ -151,7 +151,8 @@ def _cheaper(found: dict[str, Any], best: Trial) -> str:
     A pruned one counts with its last score: it may be far better than all that were trained to the end.
     """
     size, sign = best["parameters"] or 0, 1 if found["direction"] == "min" else -1
-    scored = [trial for trial in found["trials"] if trial["outcome"] in ("completed", "pruned") and _last(trial)]
+    continued = {trial.get("continues") for trial in found["trials"] if _has_score(trial)}
+    scored = [trial for trial in found["trials"] if _has_score(trial) and trial["trial"] not in continued]
     smaller = [trial for trial in scored if trial["parameters"] and trial["parameters"] < size]
     smaller.sort(key=lambda trial: (sign * trial["reached"], trial["parameters"]))
     if not smaller:
@@ -160,16 +161,20 @@ def _cheaper(found: dict[str, Any], best: Trial) -> str:
     share = max(1, round(100 * other["parameters"] / size))
     counts = f"{format_count(other['parameters'])} instead of {format_count(size)}"
     worse, name = sign * (other["reached"] - best["score"]), metric_name(found["metric"])
-    price = f"costs {format_number(worse, 2)} {name}" if worse > 0 else "costs nothing"
+    gone = other["outcome"] == "pruned"
+    price = f"costs {format_number(worse, 2)} {name}" if worse > 0 else "is better so far" if gone else "costs nothing"
     where = " of the search" if _finalist(found, best) else ""
     text = f"{other['architecture']} has {share} % of the parameters ({counts}) and {price}{where}"
-    pruned = f", pruned after {other['epochs']} epochs" if other["outcome"] == "pruned" else ""
+    epochs = other["epochs"] if gone else None  # a record of an early version may lack them
+    after = f" after {epochs} epoch{'s' * (epochs != 1)}" if epochs else ""
+    pruned = f", pruned{after}" if gone else ""
     return f"{text} ({format_number(other['reached'])}{_at(found, other, ' ')}{pruned})."
 
 
-def _last(trial: Trial) -> bool:
-    """Whether a trial has a score, if only the last one before it was pruned, that is a number."""
-    return trial["reached"] is not None and math.isfinite(trial["reached"])
+def _has_score(trial: Trial) -> bool:
+    """True if the trial has ended with a finite score; that of a pruned trial is its last one."""
+    scored = trial["outcome"] in ("completed", "pruned")
+    return scored and trial["reached"] is not None and math.isfinite(trial["reached"])
 
 
 def _open(found: dict[str, Any]) -> str:

@@ -73,10 +73,13 @@ def _untrained(found: dict[str, Any]) -> list[str]:
 
 
 def _hardly_trained(found: dict[str, Any], best: dict[str, Trial]) -> list[str]:
-    """The other cells of which pruning has left a single candidate: it says little about the cell."""
+    """The cells beside the winner's with a single trained candidate, since the others were pruned: it says little."""
+    won = winner(found)
+    first = cell_of(won) if won else ""
     few = [row["cell"] for row in found["cells"] if row["completed"] == 1 and row["pruned"] > 1]
-    candidates = Counter(cell_of(trial) for trial in found["trials"] if trial.get("continues") is None)
-    single = [f"one of {candidates[cell]} {cell}" for cell in [*best][1:] if cell in few]
+    ended = [trial for trial in found["trials"] if trial["outcome"] and trial.get("continues") is None]
+    candidates = Counter(map(cell_of, ended))
+    single = [f"one of {candidates[cell]} {cell}" for cell in best if cell in few and cell != first]
     return [f"only {listed(single)} candidates {'were' if single[1:] else 'was'} trained to the end"] if single else []
 
 

@@ -13,6 +13,7 @@ from experiments.config.ranges import WIDTH_STEP, whole
 from experiments.config.spec import FIRST, MEDIAN_STARTUP, RANDOM_TRIALS, REDUCTION, Spec
 from experiments.system.resources import usable_cores
 from experiments.tasks.base import Task
+from search_spaces.architecture import EMBEDDING
 from search_spaces.cells import facts
 from search_spaces.dimensions import declare
 from search_spaces.kernels import kernel
@@ -64,7 +65,7 @@ def trials_seconds(spec: Spec, task: Task, steps: int, drawn: Sequence[dict[str,
     """A function from a number of trials to the seconds that the first so many of a search take, one after another.
 
     Trials that are drawn at random cost the mean. TPE stays near few models later, cheap ones or expensive ones. So the
-    geometric mean stands for its trials: half of the searches have cheaper ones. The arguments are those of
+    geometric mean stands for its trials. It lies between the cheap and the expensive ones. The arguments are those of
     `search_seconds`.
     """
     mean = epoch_seconds(spec, task, steps)
@@ -77,8 +78,10 @@ def trials_seconds(spec: Spec, task: Task, steps: int, drawn: Sequence[dict[str,
     ]
 
     def seconds(trials: int) -> float:
+        if trials == models:  # all models of the space: their mean is exact
+            return spec.executions * (fixed * trials + mean * all_epochs(spec.pruner, spec.epochs, trials))
         sure = min(trials, len(known))
-        random = trials if trials == models else max(sure, min(trials, RANDOM_TRIALS))
+        random = max(sure, min(trials, RANDOM_TRIALS))
         before, first, all_of_them = (all_epochs(spec.pruner, spec.epochs, count) for count in (sure, random, trials))
         others = fixed * (trials - sure) + mean * (first - before) + later * (all_of_them - first)
         return spec.executions * (sum(known[:sure]) + others)
@@ -145,36 +148,52 @@ def _halving(rung: int, epochs: int, place: int) -> float:
 
 
 def epoch_seconds(spec: Spec, task: Task, steps: int, pick: Pick = fmean) -> float:
-    """Seconds of an epoch, roughly: the mean of all candidates, or what `pick` makes of their seconds."""
+    """Seconds of an epoch, roughly: the mean of all candidates, or what `pick` makes of their seconds.
+
+    All layers of a candidate are taken to be alike.
+    """
     shapes = product(spec.cells, whole("--depth", spec.depth), whole("--width", spec.width, WIDTH_STEP))
     # A layer that reads from both ends is two layers.
     directions = pick([1 + both for both in recipes.recipe_of(spec).bidirectional])
-    return pick([_model_seconds(spec, task, steps, shape, directions) for shape in shapes])
+    stacks = ([(cell, width)] * depth for cell, depth, width in shapes)
+    return pick([_model_seconds(spec, task, steps, stack, directions) for stack in stacks])
 
 
 def candidate_seconds(spec: Spec, values: dict[str, Any], task: Task, steps: int) -> float:
     """Seconds of an epoch of one candidate, roughly.
 
     Args:
-        values: the parameters in a trial's journal. If the layers differ, all count as the largest one.
+        values: the parameters in a trial's journal.
     """
-    shape = {"cells": values["cell"].split("+"), "depth": str(values["depth"]), "width": str(values["width"])}
-    # The search may open a bias or an initialisation that this cell alone does not have.
+    depth = values["depth"]
+    if "cell_1" in values:
+        stacks = [[(values[f"cell_{layer}"], values[f"width_{layer}"]) for layer in range(1, depth + 1)]]
+    else:  # a summary names all cells: the slowest one counts
+        stacks = [[(cell, values["width"])] * depth for cell in values["cell"].split("+")]
+    # The search may open a bias or an initialisation that some cell does not have.
     plain = dataclasses.replace(spec, init="default", bias=recipes.OWN)
-    if "bidirectional" in values:
-        plain = dataclasses.replace(plain, bidirectional="yes" if values["bidirectional"] else "no")
-    return epoch_seconds(dataclasses.replace(plain, **shape), task, steps, max)
+    both = values.get("bidirectional", max(recipes.recipe_of(plain).bidirectional))
+    return max(_model_seconds(spec, task, steps, stack, 1 + both) for stack in stacks)
 
 
-def _model_seconds(spec: Spec, task: Task, steps: int, shape: tuple[str, int, int], directions: float) -> float:
-    """Seconds of an epoch of a model of (cell, depth, width)."""
-    cell, depth, width = shape
-    first = task.features or (task.tokens if task.one_hot and task.tokens else width)  # an embedding has the width
-    known, inputs = facts(cell), [first] + [width] * (depth - 1)
-    weights = known.gates * width * (sum(inputs) + depth * width)
-    head = width * task.outputs if task.per_step else 0
+def _model_seconds(spec: Spec, task: Task, steps: int, stack: list[tuple[str, int]], directions: float) -> float:
+    """Seconds of an epoch of a model of layers, each (cell, width)."""
+    size = _first_inputs(task)
+    used = [cell for cell, _ in stack]
+    name, _ = kernel(used, 0, spec.epochs * steps * task.steps)
+    weights, loops = 0, 0.0
+    for cell, width in stack:
+        known = facts(cell)
+        weights += known.gates * width * (size + width)
+        loops += known.gates * GATE_SECONDS + (known.xla_saved_seconds if name == "loop" else 0.0)
+        size = width
+    head = size * task.outputs if task.per_step else 0
     products = FORWARD_AND_BACKWARD * 2 * spec.batch * (directions * weights + head) / OPERATIONS_PER_SECOND
-    name, _ = kernel([cell], 0, spec.epochs * steps * task.steps)
-    slower = known.xla_saved_seconds if name == "loop" else 0.0
-    step = products + directions * depth * (known.gates * GATE_SECONDS + slower)
-    return steps * (step * task.steps + directions * depth * STEP_SECONDS)
+    return steps * ((products + directions * loops) * task.steps + directions * len(stack) * STEP_SECONDS)
+
+
+def _first_inputs(task: Task) -> int:
+    """The features that the first layer reads."""
+    if task.tokens is None:
+        return task.features or 0
+    return task.tokens if task.one_hot else min(EMBEDDING, task.tokens)

@@ -27,7 +27,6 @@ from experiments.launcher.rehearsal import rehearse, with_code
 from experiments.launcher.reporting import conclude
 from experiments.launcher.settings import free_name
 from experiments.launcher.supervise import NO_SPACE, Supervisor
-from experiments.strategy.draws import first_draws
 from experiments.system.console import say, waiting
 from experiments.system.devices import gpus
 from experiments.system.files import write_json
@@ -102,6 +101,8 @@ class Launch:
             self.workers = min(self.workers, self.planned)
             steps = windows.training_steps(self.task, len(arrays[0][0]), self.spec.batch)
             about = self.spec, self.task, self.folder.code, described, self.space, self.planned
+            from experiments.strategy.draws import first_draws  # it imports Optuna
+
             self.drawn = first_draws(self.spec, self.task)
             for line in announcement(*about, self.workers, steps, self.drawn):
                 say(self.console, line)

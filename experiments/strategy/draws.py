@@ -17,7 +17,7 @@ MOST = 100  # candidates that are drawn: the mean of the others is known well en
 
 
 def first_draws(spec: Spec, task: Task) -> list[dict[str, Any]]:
-    """The parameters of the first trials, as their journals will have them.
+    """The values of the first trials, with the summary that a journal has: architecture, cell and width.
 
     A search with tpe draws RANDOM_TRIALS of them. A grid draws none.
     """

@@ -83,14 +83,45 @@ def test_trials_that_tpe_has_chosen_cost_the_geometric_mean() -> None:
     assert random(30) == pytest.approx(30 * (1.8 + drawn))
     every = dataclasses.replace(widths, width="16:208", learning_rate="0.01")
     mean = estimate.epoch_seconds(every, task, 100)
-    assert estimate.trials_seconds(every, task, 100)(13) == pytest.approx(13 * (1.8 + 2 * mean)), "all of 13 models"
+    first = [{"cell": "gru", "depth": 1, "width": width} for width in (208, 192)]
+    for drawn in ([], first):
+        all_of_13 = estimate.trials_seconds(every, task, 100, drawn)(13)
+        assert all_of_13 == pytest.approx(13 * (1.8 + 2 * mean)), "the others are those that were not drawn"
 
 
-def test_the_inputs_of_a_layer_are_features_tokens_or_an_embedding_of_its_width() -> None:
+def test_the_first_trials_are_known() -> None:
+    task = find.make("adding", {})
+    spec = dataclasses.replace(SPEC, width="16,64", pruner="none", epochs=2, oracle="random")
+    drawn = [{"cell": "gru", "depth": 1, "width": 16}, {"cell": "gru", "depth": 1, "width": 64}] * 2
+    small, large = (estimate.candidate_seconds(spec, values, task, 100) for values in drawn[:2])
+    cost = estimate.trials_seconds(spec, task, 100, drawn)
+    assert cost(1) == pytest.approx(1.8 + 2 * small)
+    assert cost(3) == pytest.approx(3 * 1.8 + 2 * (2 * small + large))
+    assert cost(6) == pytest.approx(6 * 1.8 + 2 * (2 * (small + large) + (small + large)))
+
+
+def test_layers_that_differ() -> None:
+    """A mixed candidate was taken for one whose layers all are the largest one."""
+    task, spec = find.make("adding", {}), dataclasses.replace(SPEC, cells=["gru", "simple_rnn"], mixed=True)
+    values = {
+        "depth": 2,
+        "cell_1": "gru",
+        "width_1": 64,
+        "cell_2": "simple_rnn",
+        "width_2": 16,
+        "cell": "gru+simple_rnn",
+    }
+    products = 6 * 32 * (3 * 64 * (2 + 64) + 16 * (64 + 16)) / 6.5e10
+    expected = 100 * (task.steps * (products + 4 * 1.3e-5) + 2 * 8e-4)
+    shown = {**values, "cell": "gru+simple_rnn", "width": 64}
+    assert estimate.candidate_seconds(spec, shown, task, 100) == pytest.approx(expected)
+
+
+def test_the_first_layer_reads_features_tokens_or_an_embedding() -> None:
     """Tokens that are read as one-hot vectors were taken for an embedding, and a search for twice as long."""
     for task, inputs in (
         (find.make("delayed_recall", {"lag": "10"}), 8 + 2),
-        (find.make("word_lm", {}), 32),
+        (find.make("word_lm", {}), 64),
     ):
         head = 32 * task.outputs if task.per_step else 0
         products = 6 * 32 * (3 * 32 * (inputs + 32) + head) / 6.5e10

@@ -10,6 +10,7 @@ from experiments.launcher.settings import search_spec
 from experiments.tasks.adding import Adding
 from experiments.tasks.base import Task
 from experiments.tasks.loading import find
+from tracking.errors import DataError
 
 TASK = """
 from dataclasses import dataclass
@@ -59,6 +60,13 @@ def test_a_search_that_goes_on_keeps_its_own(changed: None) -> None:
 def test_a_task_of_the_user_may_have_its_own(here: Path) -> None:
     (here / "short.py").write_text(TASK)
     assert budget(search_spec("short.py", {})[0]) == (7, Adding.default_epochs)
+
+
+@pytest.mark.parametrize("count", ["0", "None", "2.5", "True", "10**9"])
+def test_a_task_whose_own_is_no_number(here: Path, count: str) -> None:
+    (here / "short.py").write_text(TASK.replace("= 7", f"= {count}"))
+    with pytest.raises(DataError, match=r"expected default_trials = a whole number from 1 below 1,000,000,000, got"):
+        search_spec("short.py", {})
 
 
 def test_every_task_states_its_own_and_the_page_shows_it() -> None:

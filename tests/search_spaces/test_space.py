@@ -13,8 +13,8 @@ from support.spaces import at, conditions, declared, named, space
 
 from experiments.strategy.points import points
 from search_spaces import cells
-from search_spaces.architecture import architecture, layers, parameters
-from search_spaces.recurrent import EMBEDDING, RecurrentSpace
+from search_spaces.architecture import EMBEDDING, architecture, layers, parameters
+from search_spaces.recurrent import RecurrentSpace
 
 LAYERS = {"simple_rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 

@@ -53,6 +53,13 @@ def test_a_pruned_candidate_may_be_the_cheaper_one() -> None:
         "gru-16 has 23 % of the parameters (977 instead of 4,241) and costs 0.0002 MSE"
         " (0.0003 at learning rate 0.01, pruned after 9 epochs)."
     )
+    pruned["epochs"] = None
+    assert answer(found_)[1].endswith("(0.0003 at learning rate 0.01, pruned).")
+    pruned |= {"reached": 0.00005, "epochs": 1}
+    assert answer(found_)[1].endswith("and is better so far (5e-05 at learning rate 0.01, pruned after 1 epoch).")
+    found_["trials"].append(trial("0003", "gru", 0.0005, width=16, parameters=977, continues="0002"))
+    assert "costs 0.0004 MSE (0.0005 at" in answer(found_)[1], "it was trained to the end"
+    found_["trials"].pop()
     pruned["reached"] = float("nan")
     assert answer(found_)[1].startswith("lstm-32 has 47 % of the parameters")
 

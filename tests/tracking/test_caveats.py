@@ -40,7 +40,10 @@ def test_a_cell_of_which_one_candidate_was_trained_to_the_end() -> None:
     searched = two()
     searched["trials"] = [one for one in searched["trials"] if one["values"]["cell"] == "gru"] + [*gone, again]
     searched["trials"].append(trial("0007", "lstm", None, reached=0.2, outcome="pruned"))
+    searched["trials"].append(trial("0009", "lstm", None, outcome=None))  # it still runs
     assert caveats(searched) == ["Only one of 3 lstm candidates was trained to the end."]
+    ended = finals("0006", finalist("0006", 0.1), finalist("0000", 0.2))
+    assert caveats(searched | {"finals": ended}) == [], "the winner is the answer"
     searched["trials"].append(trial("0008", "lstm", 0.18, **SURE))
     assert caveats(searched) == []
 

@@ -84,9 +84,9 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
 
 def _training(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--batch", "N", "sequences of a training step", type=whole(1))
-    text = "passes over the training split (default: that of the task, which `recurrent tasks TASK` shows)"
+    text = "passes over the training split (default: as `recurrent tasks TASK` shows; own data: 10)"
     parser.add_argument("--epochs", metavar="N", type=whole(1), help=text)
-    text = "candidates in all (default: that of the task; with --oracle grid the whole space)"
+    text = "candidates in all (default: as `recurrent tasks TASK` shows; own data: 20; --oracle grid: the whole space)"
     parser.add_argument("--trials", metavar="N", type=whole(1), help=text)
     text = (
         "seeded trainings of each candidate; the score is their mean; the model is that of the middle one, best first;"

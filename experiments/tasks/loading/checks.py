@@ -19,6 +19,7 @@ ROOT, PACKAGES = Path(__file__).parents[3], ("experiments", "search_spaces", "tr
 FLOOR = r"[\w :-][\w .:-]{0,199}"  # MLflow takes no other names
 METRIC = r"[A-Za-z0-9_]+"  # the name becomes a part of MLflow's metric names
 LONGEST = 200  # characters of it; MLflow takes 250 in all
+MOST = 10**9  # trials and epochs
 TAKEN = ("epoch", "execution", "model_score")  # `best/epoch` and the others are no scores
 
 
@@ -36,6 +37,10 @@ def check_class(task_type: type[Task], file: str) -> None:
         check_storable(f"{file}: default of {name}", str(field.default))
         if isinstance(field.default, float) and not math.isfinite(field.default):
             raise DataError(f"{file}: expected a finite default of {name}, got {field.default}")
+    for name in ("default_trials", "default_epochs"):
+        count = getattr(task_type, name)
+        if type(count) is not int or not 1 <= count < MOST:
+            raise DataError(f"{file}: expected {name} = a whole number from 1 below {MOST:,}, got {count!r}")
     for name, fits, expected in (
         ("metric", lambda value: isinstance(value, str) and re.fullmatch(METRIC, value), "letters, digits and _"),
         ("direction", lambda value: value in ("min", "max"), "min or max"),
