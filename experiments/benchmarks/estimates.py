@@ -1,6 +1,6 @@
 """How good the estimates of a search's time are: what five searches say of it, and what they take.
 
-    python -m experiments.benchmarks.estimates           about 15 minutes on two cores
+    python -m experiments.benchmarks.estimates           about 25 minutes on two cores
     python -m experiments.benchmarks.estimates --sides single --trials 1
 
 Each search runs alone, in an empty folder and in a terminal of its own, since only a terminal shows how long a search
