@@ -62,7 +62,7 @@ def search_seconds(
 
 
 def trials_seconds(spec: Spec, task: Task, steps: int, drawn: Sequence[dict[str, Any]] = ()) -> Callable[[int], float]:
-    """A function from a number of trials to the seconds that the first so many of a search take, one after another.
+    """Returns a function. Its argument is a number n, its result the seconds that the first n trials take on one core.
 
     Trials that are drawn at random cost the mean. TPE stays near few models later, cheap ones or expensive ones. So the
     geometric mean stands for its trials. It lies between the cheap and the expensive ones. The arguments are those of
@@ -170,9 +170,11 @@ def candidate_seconds(spec: Spec, values: dict[str, Any], task: Task, steps: int
         stacks = [[(values[f"cell_{layer}"], values[f"width_{layer}"]) for layer in range(1, depth + 1)]]
     else:  # a summary names all cells: the slowest one counts
         stacks = [[(cell, values["width"])] * depth for cell in values["cell"].split("+")]
-    # The search may open a bias or an initialisation that some cell does not have.
-    plain = dataclasses.replace(spec, init="default", bias=recipes.OWN)
-    both = values.get("bidirectional", max(recipes.recipe_of(plain).bidirectional))
+    both = values.get("bidirectional")
+    if both is None:
+        # The search may open a bias or an initialisation that some cell does not have.
+        plain = dataclasses.replace(spec, init="default", bias=recipes.OWN)
+        both = max(recipes.recipe_of(plain).bidirectional)
     return max(_model_seconds(spec, task, steps, stack, 1 + both) for stack in stacks)
 
 
