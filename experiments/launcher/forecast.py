@@ -10,6 +10,7 @@ from experiments.config.spec import Spec
 from experiments.config.units import parse_duration
 from experiments.launcher.progress import Progress, TrialState
 from experiments.tasks.base import Task
+from tracking.journal import now
 
 TRUST = 0.05  # the estimate at the start counts as much as this share of a trial
 
@@ -39,7 +40,7 @@ class Forecast:
         self.everything = space == progress.regular  # all models of the space are trained
         self.ended = 0.0  # estimated seconds of the trials that have ended
         self.take([trial for trials in progress.outcomes.values() for trial in trials])
-        self.before, self.started = self._done(), time.monotonic()
+        self.before, self.started, self.created = self._done(), time.monotonic(), now()
         self.limit = parse_duration("--time-limit", spec.time_limit) or math.inf
 
     def take(self, ended: Sequence[TrialState]) -> None:
@@ -51,13 +52,27 @@ class Forecast:
         return min(self._until_done(), max(0.0, self.limit - (time.monotonic() - self.started)))
 
     def _until_done(self) -> float:
-        done = self._done() - self.before
-        left, parallel = self._left(), estimate.parallel(self.workers)
-        seconds = max(0.0, time.monotonic() - self.started - estimate.START_SECONDS)
+        done, left, parallel = self._done() - self.before, self._left(), estimate.parallel(self.workers)
+        seconds = max(0.0, time.monotonic() - self.started - estimate.START_SECONDS) * parallel  # of one core
         if not done:  # the first epochs are not over
-            return max(left / parallel - seconds, 0.0)
-        trust = TRUST * self.mean(1)
-        return (trust + seconds * parallel) / (trust + done) * left / parallel
+            return max(left - seconds, 0.0) / parallel
+        trust, running = TRUST * self.mean(1), [self._running(trial) for trial in self.progress.open]
+        pace = (trust + max(0.0, seconds - sum(running))) / (trust + done)  # seconds for each estimated second
+        nexts = map(self._next, self.progress.open)
+        # A running epoch that takes longer than the others did counts as nearly over, and makes the forecast longer.
+        begun = sum(min(taken / pace, whole) for taken, whole in zip(running, nexts, strict=True))
+        return (trust + seconds) / (trust + done + begun) * (left - begun) / parallel
+
+    def _running(self, trial: TrialState) -> float:
+        """Seconds of one core since the last epoch of a running trial, or since its start."""
+        if trial.advanced < self.created:  # an interrupted trial that no worker has taken up again
+            return 0.0
+        return (now() - trial.advanced) / 1000 * estimate.parallel(self.workers) / self.workers
+
+    def _next(self, trial: TrialState) -> float:
+        """Estimated seconds of the running epoch of a trial, with what comes before its first one."""
+        left = self._estimated(trial) - self._trained(trial)
+        return min(left, self._seconds(trial, trial.epochs + 1) - self._trained(trial))
 
     def _done(self) -> float:
         return self.ended + sum(map(self._trained, self.progress.open))

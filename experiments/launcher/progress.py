@@ -43,6 +43,7 @@ class TrialState:
     ms_per_step: float | None = None
     seconds: float = 0.0
     last: int = 0  # time of the last event, milliseconds since 1970
+    advanced: int = 0  # time of the start or of the end of the last epoch, milliseconds since 1970
     paces: list[float] = field(default_factory=list)  # seconds of each epoch, measured by its worker
 
     @property
@@ -67,6 +68,8 @@ class TrialState:
 
     def _take(self, event: Event) -> None:
         kind = event["event"]
+        if kind in ("start", "epoch"):
+            self.advanced = event["time"]
         if kind == "start":
             self.architecture, self.values = event["parameters"]["architecture"], event["parameters"]
             self.worker, self.pid, self.session = event["worker"], event.get("pid", -1), event["session"]

@@ -25,13 +25,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]
     monkeypatch.setattr(estimate, "START_SECONDS", 0.0)
     monkeypatch.setattr(forecast.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(forecast.time, "time", lambda: now[0])  # of the journals
     monkeypatch.setattr(estimate, "usable_cores", lambda: 1)
     return now
 
 
 def begin(trials: Path, number: int, width: int) -> Journal:
     folder = trials / f"{number:04d}"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     journal = Journal(folder / "journal.jsonl")
     values = {"architecture": f"gru-{width}", "cell": "gru", "depth": 1, "width": width}
     journal.append("start", session="s", worker=0, parameters=values)
@@ -72,6 +73,39 @@ def test_a_single_long_trial_is_forecast_from_its_epochs(tmp_path: Path, clock: 
     clock[0] = SLOWER * total / 4
     progress.update()
     assert ours.seconds_left() == pytest.approx(SLOWER * 0.75 * total, rel=0.3)
+
+
+def test_a_running_epoch_counts_as_far_as_it_should_be(tmp_path: Path, clock: list[float]) -> None:
+    """With four epochs it makes a difference of a sixth whether a running epoch counts."""
+    spec = dataclasses.replace(SPEC, width="64", trials=1)
+    progress = Progress(tmp_path, "min", regular=1, epochs=4)
+    ours = Forecast(spec, find.make("adding", {}), 50, 1, progress, estimate.space_size(spec))
+    fixed, epoch = estimate.fixed_seconds(1), epoch_seconds(64)
+    total = fixed + 4 * epoch
+    journal = begin(tmp_path, 0, 64)
+    clock[0] = fixed + epoch
+    journal.append("epoch", execution=0, epoch=0, metrics={"loss": 1.0, "val_mse": 0.5}, seconds=1.0)
+    progress.update()
+    assert ours.seconds_left() == pytest.approx(3 * epoch)
+    clock[0] = fixed + 1.5 * epoch
+    assert ours.seconds_left() == pytest.approx(total - clock[0], rel=0.01)
+    clock[0] = fixed + 11 * epoch  # the second epoch takes ten times as long as the first one
+    assert ours.seconds_left() > 2 * 2 * epoch, "two epochs, each more than twice as long"
+
+
+def test_an_interrupted_trial_that_waits_does_not_count_as_running(tmp_path: Path, clock: list[float]) -> None:
+    spec = dataclasses.replace(SPEC, width="64", trials=2)
+    fixed, epoch = estimate.fixed_seconds(1), epoch_seconds(64)
+    for number in range(2):
+        begin(tmp_path, number, 64)
+    clock[0] = 1000.0  # the search goes on with the first of them
+    progress = Progress(tmp_path, "min", regular=2, epochs=4)
+    ours = Forecast(spec, find.make("adding", {}), 50, 1, progress, estimate.space_size(spec))
+    journal = begin(tmp_path, 0, 64)
+    clock[0] += fixed + epoch
+    journal.append("epoch", execution=0, epoch=0, metrics={"loss": 1.0, "val_mse": 0.5}, seconds=1.0)
+    progress.update()
+    assert ours.seconds_left() == pytest.approx(fixed + 7 * epoch)
 
 
 def test_small_models_that_come_last_are_known(tmp_path: Path, clock: list[float]) -> None:
