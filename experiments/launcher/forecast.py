@@ -39,13 +39,16 @@ class Forecast:
         self.mean = estimate.trials_seconds(spec, task, steps, drawn)  # of the first trials, by their number
         self.everything = space == progress.regular  # all models of the space are trained
         self.ended = 0.0  # estimated seconds of the trials that have ended
+        self.taken = 0.0  # seconds that those of this launcher took
+        self.started, self.created = time.monotonic(), now()
         self.take([trial for trials in progress.outcomes.values() for trial in trials])
-        self.before, self.started, self.created = self._done(), time.monotonic(), now()
+        self.before = self._done()
         self.limit = parse_duration("--time-limit", spec.time_limit) or math.inf
 
     def take(self, ended: Sequence[TrialState]) -> None:
         """Takes in trials that have ended."""
         self.ended += sum(self._estimated(trial) for trial in ended)
+        self.taken += sum(trial.last - trial.started for trial in ended if trial.started >= self.created) / 1000
 
     def seconds_left(self) -> float:
         """Seconds until all planned trials have ended, or the time is over."""
@@ -53,21 +56,17 @@ class Forecast:
 
     def _until_done(self) -> float:
         done, left, parallel = self._done() - self.before, self._left(), estimate.parallel(self.workers)
-        seconds = max(0.0, time.monotonic() - self.started - estimate.START_SECONDS) * parallel  # of one core
         if not done:  # the first epochs are not over
-            return max(left - seconds, 0.0) / parallel
-        trust, running = TRUST * self.mean(1), [self._running(trial) for trial in self.progress.open]
-        pace = (trust + max(0.0, seconds - sum(running))) / (trust + done)  # seconds for each estimated second
-        nexts = map(self._next, self.progress.open)
+            seconds = max(0.0, time.monotonic() - self.started - estimate.START_SECONDS)
+            return max(left / parallel - seconds, 0.0)
+        trust, share = TRUST * self.mean(1), parallel / self.workers  # seconds of one core in one of a worker
+        here = [trial for trial in self.progress.open if trial.started >= self.created]
+        taken = trust + share * (self.taken + sum(trial.advanced - trial.started for trial in here) / 1000)
+        pace = taken / (trust + done)  # seconds for each estimated second
+        running = [share * (now() - trial.advanced) / 1000 for trial in here]
         # A running epoch that takes longer than the others did counts as nearly over, and makes the forecast longer.
-        begun = sum(min(taken / pace, whole) for taken, whole in zip(running, nexts, strict=True))
-        return (trust + seconds) / (trust + done + begun) * (left - begun) / parallel
-
-    def _running(self, trial: TrialState) -> float:
-        """Seconds of one core since the last epoch of a running trial, or since its start."""
-        if trial.advanced < self.created:  # an interrupted trial that no worker has taken up again
-            return 0.0
-        return (now() - trial.advanced) / 1000 * estimate.parallel(self.workers) / self.workers
+        begun = sum(min(seconds / pace, self._next(trial)) for seconds, trial in zip(running, here, strict=True))
+        return (taken + sum(running)) / (trust + done + begun) * (left - begun) / parallel
 
     def _next(self, trial: TrialState) -> float:
         """Estimated seconds of the running epoch of a trial, with what comes before its first one."""

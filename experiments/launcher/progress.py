@@ -43,7 +43,8 @@ class TrialState:
     ms_per_step: float | None = None
     seconds: float = 0.0
     last: int = 0  # time of the last event, milliseconds since 1970
-    advanced: int = 0  # time of the start or of the end of the last epoch, milliseconds since 1970
+    started: int = 0  # time of the last start
+    advanced: int = 0  # time of the end of the last epoch, or of the start if that is later
     paces: list[float] = field(default_factory=list)  # seconds of each epoch, measured by its worker
 
     @property
@@ -68,9 +69,8 @@ class TrialState:
 
     def _take(self, event: Event) -> None:
         kind = event["event"]
-        if kind in ("start", "epoch"):
-            self.advanced = event["time"]
         if kind == "start":
+            self.started = self.advanced = event["time"]
             self.architecture, self.values = event["parameters"]["architecture"], event["parameters"]
             self.worker, self.pid, self.session = event["worker"], event.get("pid", -1), event["session"]
             self.continues, self.proposed = event.get("continues"), event.get("values", {})
@@ -79,7 +79,7 @@ class TrialState:
         elif kind == "built":
             self.parameters = event["parameters"]
         elif kind == "epoch":
-            spent = event.get("seconds", 0.0)
+            self.advanced, spent = event["time"], event.get("seconds", 0.0)
             self.paces.append(spent - self.spent)
             self.execution, self.epochs, self.begun, self.trained = event["execution"], self.epochs + 1, True, False
             self.epoch, self.spent = event["epoch"] + 1, spent
