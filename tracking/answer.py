@@ -1,7 +1,7 @@
 """The answer of a search in three sentences: which model is best, what a smaller one costs, what is left open.
 
-Best is gru-64x2 (gru, depth 2, width 64): MSE 0.0001331, solved, at learning rate 0.003635; next is lstm-64 (0.02375 at
-learning rate 0.0003704).
+Best is gru-64x2 (gru, depth 2, width 64): MSE 0.0001331, solved, at learning rate 0.003635; best of the other
+cells: lstm-64 (0.02375 at learning rate 0.0003704).
 gru-32x2 has 26 % of the parameters (9,825 instead of 38,081) and costs 9.4e-05 MSE (0.0002271).
 This leaves open: no spread of seeds is known (one seed for each candidate), so the difference between cells may be
 chance.
@@ -67,7 +67,7 @@ def _best(found: dict[str, Any], best: Trial, judged: Verdict | None) -> str:
     text = f"{_lead(found, best)}: {_measured(found, best)}{_worth(found, best, judged)}{_at(found, best)}"
     cells = [trial for cell, trial in best_by_cell(found).items() if cell != cell_of(best)]
     others = [f"{trial['architecture']} ({_score(found, trial)}{_at(found, trial, ' ')})" for trial in cells[:MOST]]
-    return f"{text}; next {'are' if len(others) > 1 else 'is'} {listed(others)}." if others else f"{text}."
+    return f"{text}; best of the other cells: {listed(others)}." if others else f"{text}."
 
 
 def _not_learnt(found: dict[str, Any], best: Trial, floor: str) -> str:

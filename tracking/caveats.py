@@ -2,7 +2,8 @@
 
 Which cell is best depends on the learning rate, on the ranges and on chance. So the answer says where only one learning
 rate was tried, where a best value lies at the edge of its range (a better one may lie beyond), and where the difference
-between cells is within the spread of seeds, or no spread is known.
+between cells is within the spread of seeds, or no spread is known. It also says which cells were still improving when
+their training ended.
 """
 
 import math
@@ -39,7 +40,7 @@ def clauses(found: dict[str, Any]) -> list[str]:
         return []
     best = {cell: trial for place, (cell, trial) in enumerate(best.items()) if not place or "+" not in cell}
     trained = [*_untrained(found), *_hardly_trained(found, best)]
-    return [*trained, *_seeds(found, best), *_rates(found, best), *_edges(found, best)]
+    return [*trained, *_seeds(found, best), *_rates(found, best), *_edges(found, best), *_improving(best)]
 
 
 def best_by_cell(found: dict[str, Any]) -> dict[str, Trial]:
@@ -132,6 +133,17 @@ def _edges(found: dict[str, Any], best: dict[str, Trial]) -> list[str]:
     if len(sizes) > 1:
         return [*said, f"{listed(sizes)} lie at the edges of their ranges"]
     return [*said, *[f"{size} lies at the edge of its range" for size in sizes]]
+
+
+def _improving(best: dict[str, Trial]) -> list[str]:
+    """The cells whose best candidate was still getting better when its training ended."""
+    ends = {cell: (trial.get("epoch"), trial.get("epochs")) for cell, trial in best.items()}
+    cells = [cell for cell, (place, epochs) in ends.items() if place is not None and epochs and place + 1 >= epochs > 1]
+    were = "were" if cells[1:] else "was"
+    longer = (
+        f"the best {listed(cells)} {were} still improving at the last epoch, so longer training may change the scores"
+    )
+    return [longer] if cells else []
 
 
 def _at_edge(name: str, value: float | None, ranges: dict[str, str]) -> bool:

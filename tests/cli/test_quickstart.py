@@ -39,7 +39,9 @@ def test_the_three_command_lines_of_make_quickstart(tmp_path: Path) -> None:
         for cell in ("simple_rnn", "lstm", "gru")
     }
     assert {len(tried) for tried in rates.values()} == {4}, "each cell at its own best learning rate"
-    assert re.search(r"\nBest is gru-128 .*; next are .* at learning rate .* at learning rate", done.stdout)
+    assert re.search(
+        r"\nBest is gru-128 .*; best of the other cells: .* at learning rate .* at learning rate", done.stdout
+    )
     assert "\nThis leaves open: no spread of seeds is known" in done.stdout
     assert "only one learning rate" not in done.stdout
     best = min(trial["score"] for trial in found["trials"] if trial["score"] is not None)

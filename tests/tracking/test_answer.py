@@ -25,7 +25,7 @@ def searched(**more: Any) -> dict[str, Any]:
 def test_the_best_of_three_cells() -> None:
     assert answer(searched()) == [
         "Best is gru-64x2 (gru, depth 2, width 64): MSE 0.0001331 ± 1e-05 over 3 seeds, solved (0.001 or better),"
-        " at learning rate 0.003635; next are lstm-64 (0.02375 at learning rate 0.02) and"
+        " at learning rate 0.003635; best of the other cells: lstm-64 (0.02375 at learning rate 0.02) and"
         " simple_rnn-16 (0.1651 at learning rate 0.01).",
         "gru-32x2 has 26 % of the parameters (9,825 instead of 38,081) and costs 9.4e-05 MSE"
         " (0.0002271 at learning rate 0.002078).",
@@ -38,7 +38,7 @@ def test_more_is_better() -> None:
     found_ = found(trial("0000", "gru", 0.9, parameters=1_000), trial("0001", "lstm", 0.7, parameters=400), **accuracy)
     assert answer(found_)[:2] == [
         "Best is gru-32 (gru, depth 1, width 32): accuracy 0.9, learning, above no memory (0.125), at learning rate"
-        " 0.01; next is lstm-32 (0.7 at learning rate 0.01).",
+        " 0.01; best of the other cells: lstm-32 (0.7 at learning rate 0.01).",
         "lstm-32 has 40 % of the parameters (400 instead of 1,000) and costs 0.2 accuracy (0.7 at learning rate 0.01).",
     ]
 
@@ -144,8 +144,8 @@ def test_finals() -> None:
     )
     assert answer(searched(finals=ended)) == [
         "Best in the finals is gru-32x2 (gru, depth 2, width 32): test MSE 0.0003, 95 % interval 0.0002 to 0.0004 over"
-        " 3 fresh seeds, solved (0.001 or better) by 3 of 3, at learning rate 0.002078; next are lstm-64"
-        " (test 0.03 at learning rate 0.02) and simple_rnn-16 (0.1651 at learning rate 0.01).",
+        " 3 fresh seeds, solved (0.001 or better) by 3 of 3, at learning rate 0.002078; best of the other cells:"
+        " lstm-64 (test 0.03 at learning rate 0.02) and simple_rnn-16 (0.1651 at learning rate 0.01).",
         "lstm-32 has 10 % of the parameters (1,000 instead of 9,825) and costs 0.1 MSE of the search"
         " (0.1 at learning rate 0.01).",
         "This leaves open: the best depth (2) lies at the edge of its range.",

@@ -52,6 +52,24 @@ def test_no_completed_trial_has_no_caveats() -> None:
     assert caveats(found(trial("0000", "gru", None))) == []
 
 
+def test_a_training_that_ends_while_the_score_improves() -> None:
+    """The reader of a report asked whether the trainings had converged, and no sentence said so."""
+    searched = two()
+    gru, lstm, *_ = searched["trials"]
+    gru |= {"epoch": 18, "epochs": 20}  # the best epoch, counted from 0, and the finished ones
+    assert caveats(searched) == []
+    lstm |= {"epoch": 19, "epochs": 20}
+    assert caveats(searched) == [
+        "The best lstm was still improving at the last epoch, so longer training may change the scores."
+    ]
+    gru["epoch"] = 19
+    (said,) = caveats(searched)
+    assert said.startswith("The best gru and lstm were still improving at the last epoch")
+    for one in (gru, lstm):
+        one |= {"epoch": 0, "epochs": 1}
+    assert caveats(searched) == [], "one epoch has nothing to improve on"
+
+
 def test_one_learning_rate() -> None:
     searched = found(
         trial("0000", "gru", 0.002, learning_rate=0.006, **SURE),

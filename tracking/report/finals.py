@@ -1,6 +1,6 @@
 """The figure of the finals: each candidate, trained again from fresh seeds, with its interval."""
 
-from tracking.report.chart import GREY, Chart, Panel, Series, colours
+from tracking.report.chart import GREY, Chart, Panel, Series, colours, logarithmic
 from tracking.report.gather import Search
 from tracking.report.scores import floors
 from tracking.text import format_number, metric_name
@@ -29,5 +29,7 @@ def finals(search: Search) -> Chart | None:
     side = f"test {metric_name(search.found['metric'])}"
     count = len(found["candidates"])
     names = {float(place): one["trial"] for place, one in enumerate(found["candidates"], start=1)}
-    panel = Panel("trial", side, series, lines=floors(search), x_range=(0.5, count + 0.5), x_names=names)
+    ends = [end for one in series for end in (*one.y, *(one.low or ()), *(one.high or ()))]
+    log = logarithmic([*ends, *floors(search).values()])
+    panel = Panel("trial", side, series, log_y=log, lines=floors(search), x_range=(0.5, count + 0.5), x_names=names)
     return Chart("finals", "Finals", says, [panel], height=380)
