@@ -114,20 +114,21 @@ def fixed_seconds(depth: float) -> float:
     return TRIAL_SECONDS + LAYER_SECONDS * depth
 
 
-def expected_epochs(pruner: str, epochs: int, place: int) -> float:
+def expected_epochs(pruner: str, epochs: int, place: int, done: int = 0) -> float:
     """The epochs that a trial is likely to get before it is pruned.
 
     Args:
         place: of the trial, from 1 on. Early trials are compared with few others, and more of them go on.
+        done: epochs that it has finished.
     """
-    if pruner == "none" or epochs <= FIRST:
+    if pruner == "none" or epochs <= max(FIRST, done):
         return epochs
     if pruner == "median":
-        return epochs if place <= MEDIAN_STARTUP else (FIRST + epochs) / 2
+        return epochs if place <= MEDIAN_STARTUP else (max(FIRST, done) + epochs) / 2
     if pruner == "halving":
-        return _halving(FIRST, epochs, place)
+        return _halving(FIRST, epochs, place, done)
     starts = [FIRST * REDUCTION**bracket for bracket in range(epochs) if FIRST * REDUCTION**bracket <= epochs]
-    return fmean(_halving(start, epochs, place) for start in starts)
+    return fmean(_halving(start, epochs, place, done) for start in starts)
 
 
 @functools.cache
@@ -137,9 +138,13 @@ def all_epochs(pruner: str, epochs: int, trials: int) -> float:
     return first + max(0, trials - ALIKE) * expected_epochs(pruner, epochs, ALIKE)
 
 
-def _halving(rung: int, epochs: int, place: int) -> float:
+def _halving(rung: int, epochs: int, place: int, done: int) -> float:
     """The expected epochs with successive halving: at each rung one in REDUCTION trials goes on."""
     expected, share, reached, arrived = 0.0, 1.0, 0, float(place)
+    while rung < done:  # it has passed this rung
+        arrived, rung = max(1.0, arrived / REDUCTION), rung * REDUCTION
+    if rung >= epochs:  # no further one
+        return epochs
     while rung < epochs:
         expected += share * (rung - reached)
         onward = max(1.0, arrived / REDUCTION)

@@ -38,7 +38,8 @@ class Forecast:
         self.spec, self.task, self.steps, self.workers, self.progress = spec, task, steps, workers, progress
         self.mean = estimate.trials_seconds(spec, task, steps, drawn)  # of the first trials, by their number
         self.everything = space == progress.regular  # all models of the space are trained
-        self.ended = 0.0  # estimated seconds of the trials that have ended
+        self.ended = 0.0  # estimated seconds of what the trials have done that have ended
+        self.expected = 0.0  # estimated seconds of these trials, before it was known when they are pruned
         self.taken = 0.0  # seconds that those of this launcher took
         self.started, self.created = time.monotonic(), now()
         self.take([trial for trials in progress.outcomes.values() for trial in trials])
@@ -47,7 +48,8 @@ class Forecast:
 
     def take(self, ended: Sequence[TrialState]) -> None:
         """Takes in trials that have ended."""
-        self.ended += sum(self._estimated(trial) for trial in ended)
+        self.ended += sum(self._trained(trial) for trial in ended)
+        self.expected += sum(self._estimated(trial) for trial in ended)
         self.taken += sum(trial.last - trial.started for trial in ended if trial.started >= self.created) / 1000
 
     def seconds_left(self) -> float:
@@ -70,7 +72,7 @@ class Forecast:
 
     def _next(self, trial: TrialState) -> float:
         """Estimated seconds of the running epoch of a trial, with what comes before its first one."""
-        left = self._estimated(trial) - self._trained(trial)
+        left = self._estimated(trial, trial.epochs) - self._trained(trial)
         return min(left, self._seconds(trial, trial.epochs + 1) - self._trained(trial))
 
     def _done(self) -> float:
@@ -82,16 +84,21 @@ class Forecast:
         begun = len(self.progress.trials) - len(self.progress.continuing())
         fresh = self.mean(planned) - self.mean(min(begun, planned))
         if self.everything and begun < planned:  # the largest models came first, and those that are left are small
-            known = self.ended + sum(map(self._estimated, self.progress.open))
+            known = self.expected + sum(map(self._estimated, self.progress.open))
             fresh = max(0.0, self.mean(planned) - known)
         more = sum(self._whole(trial) - self._seconds(trial, trial.epochs) for trial in self.progress.due())
-        return fresh + more + sum(self._estimated(trial) - self._trained(trial) for trial in self.progress.open)
+        running = sum(self._estimated(trial, trial.epochs) - self._trained(trial) for trial in self.progress.open)
+        return fresh + more + running
 
-    def _estimated(self, trial: TrialState) -> float:
-        """Estimated seconds of a trial, from its architecture and its place."""
+    def _estimated(self, trial: TrialState, done: int = 0) -> float:
+        """Estimated seconds of a trial, from its architecture and its place.
+
+        Args:
+            done: epochs that it has finished. After each of the pruner's looks the trial is likely to get more of them.
+        """
         if trial.continues is not None:
             return self._whole(trial)
-        epochs = estimate.expected_epochs(self.spec.pruner, self.spec.epochs, trial.number + 1)
+        epochs = estimate.expected_epochs(self.spec.pruner, self.spec.epochs, trial.number + 1, done)
         return self.spec.executions * self._seconds(trial, epochs)
 
     def _whole(self, trial: TrialState) -> float:
@@ -99,10 +106,11 @@ class Forecast:
         return self.spec.executions * self._seconds(trial, self.spec.epochs)
 
     def _trained(self, trial: TrialState) -> float:
-        """Estimated seconds of what a running trial has done."""
-        return min(self._estimated(trial), self._seconds(trial, trial.epochs)) if trial.epochs else 0.0
+        """Estimated seconds of what a trial has done."""
+        return self._seconds(trial, trial.epochs) if trial.epochs else 0.0
 
     def _seconds(self, trial: TrialState, epochs: float) -> float:
-        """Estimated seconds of one execution with so many epochs."""
+        """Estimated seconds of so many epochs, which may be those of several executions."""
+        executions = max(1, math.ceil(epochs / self.spec.epochs))
         epoch = estimate.candidate_seconds(self.spec, trial.values, self.task, self.steps)
-        return estimate.fixed_seconds(trial.values["depth"]) + epoch * epochs
+        return executions * estimate.fixed_seconds(trial.values["depth"]) + epoch * epochs

@@ -40,6 +40,16 @@ def begin(trials: Path, number: int, width: int) -> Journal:
     return journal
 
 
+def epoch(journal: Journal, number: int) -> None:
+    journal.append("epoch", execution=0, epoch=number, metrics={"loss": 1.0, "val_mse": 0.5}, seconds=1.0)
+
+
+def complete(journal: Journal) -> None:
+    for number in range(SPEC.epochs):
+        epoch(journal, number)
+    journal.append("end", outcome="completed", score=0.1, seconds=1.0)
+
+
 def epoch_seconds(width: int) -> float:
     values = {"cell": "gru", "depth": 1, "width": width}
     return estimate.candidate_seconds(SPEC, values, find.make("adding", {}), 50)
@@ -55,7 +65,7 @@ def test_a_slow_machine_is_noticed(tmp_path: Path, clock: list[float]) -> None:
     for number, width in enumerate((16, 64)):
         journal = begin(tmp_path, number, width)
         clock[0] += SLOWER * cost[width]
-        journal.append("end", outcome="completed", score=0.1, seconds=1.0)
+        complete(journal)
     ours.take(progress.update())
     assert ours.seconds_left() == pytest.approx(SLOWER * 0.75 * total, rel=0.1)
 
@@ -67,8 +77,8 @@ def test_a_single_long_trial_is_forecast_from_its_epochs(tmp_path: Path, clock: 
     ours = Forecast(spec, task, 50, 1, progress, estimate.space_size(spec))
     total = ours.seconds_left()
     journal = begin(tmp_path, 0, 64)
-    for epoch in range(25):
-        journal.append("epoch", execution=0, epoch=epoch, metrics={"loss": 1.0, "val_mse": 0.5}, seconds=1.0)
+    for number in range(25):
+        epoch(journal, number)
     clock[0] = total / 8
     assert ours.seconds_left() == pytest.approx(7 / 8 * total), "no epoch is over"
     clock[0] = SLOWER * total / 4
@@ -81,32 +91,45 @@ def test_a_running_epoch_counts_as_far_as_it_should_be(tmp_path: Path, clock: li
     spec = dataclasses.replace(SPEC, width="64", trials=1)
     progress = Progress(tmp_path, "min", regular=1, epochs=4)
     ours = Forecast(spec, find.make("adding", {}), 50, 1, progress, estimate.space_size(spec))
-    fixed, epoch = estimate.fixed_seconds(1), epoch_seconds(64)
-    total = fixed + 4 * epoch
+    fixed, whole = estimate.fixed_seconds(1), epoch_seconds(64)
+    total = fixed + 4 * whole
     journal = begin(tmp_path, 0, 64)
-    clock[0] = fixed + epoch
-    journal.append("epoch", execution=0, epoch=0, metrics={"loss": 1.0, "val_mse": 0.5}, seconds=1.0)
+    clock[0] = fixed + whole
+    epoch(journal, 0)
     progress.update()
-    assert ours.seconds_left() == pytest.approx(3 * epoch, rel=MILLISECONDS)
-    clock[0] = fixed + 1.5 * epoch
+    assert ours.seconds_left() == pytest.approx(3 * whole, rel=MILLISECONDS)
+    clock[0] = fixed + 1.5 * whole
     assert ours.seconds_left() == pytest.approx(total - clock[0], rel=0.01)
-    clock[0] = fixed + 11 * epoch  # the second epoch takes ten times as long as the first one
-    assert ours.seconds_left() > 2 * 2 * epoch, "two epochs, each more than twice as long"
+    clock[0] = fixed + 11 * whole  # the second epoch takes ten times as long as the first one
+    assert ours.seconds_left() > 2 * 2 * whole, "two epochs, each more than twice as long"
 
 
 def test_an_interrupted_trial_that_waits_does_not_count_as_running(tmp_path: Path, clock: list[float]) -> None:
     spec = dataclasses.replace(SPEC, width="64", trials=2)
-    fixed, epoch = estimate.fixed_seconds(1), epoch_seconds(64)
+    fixed, whole = estimate.fixed_seconds(1), epoch_seconds(64)
     for number in range(2):
         begin(tmp_path, number, 64)
     clock[0] = 1000.0  # the search goes on with the first of them
     progress = Progress(tmp_path, "min", regular=2, epochs=4)
     ours = Forecast(spec, find.make("adding", {}), 50, 1, progress, estimate.space_size(spec))
     journal = begin(tmp_path, 0, 64)
-    clock[0] += fixed + epoch
-    journal.append("epoch", execution=0, epoch=0, metrics={"loss": 1.0, "val_mse": 0.5}, seconds=1.0)
+    clock[0] += fixed + whole
+    epoch(journal, 0)
     progress.update()
-    assert ours.seconds_left() == pytest.approx(fixed + 7 * epoch, rel=MILLISECONDS)
+    assert ours.seconds_left() == pytest.approx(fixed + 7 * whole, rel=MILLISECONDS)
+
+
+def test_a_trial_that_has_passed_the_pruner_s_look_is_likely_to_go_on(tmp_path: Path, clock: list[float]) -> None:
+    """It was forecast as before it began, so that nothing was left of it long before its end."""
+    spec = dataclasses.replace(SPEC, width="64", trials=1, epochs=20, pruner="halving")
+    progress = Progress(tmp_path, "min", regular=1, epochs=20)
+    ours = Forecast(spec, find.make("adding", {}), 50, 1, progress, estimate.space_size(spec))
+    journal, whole = begin(tmp_path, 0, 64), epoch_seconds(64)
+    for number in range(12):  # the pruner looks after 3 and after 9 epochs
+        clock[0] = estimate.fixed_seconds(1) + (number + 1) * whole
+        epoch(journal, number)
+    progress.update()
+    assert ours.seconds_left() == pytest.approx(8 * whole, rel=MILLISECONDS)
 
 
 def test_small_models_that_come_last_are_known(tmp_path: Path, clock: list[float]) -> None:
@@ -117,7 +140,7 @@ def test_small_models_that_come_last_are_known(tmp_path: Path, clock: list[float
     ours = Forecast(spec, task, 50, 1, progress, estimate.space_size(spec))
     journal = begin(tmp_path, 0, 64)
     clock[0] = estimate.fixed_seconds(1) + 4 * epoch_seconds(64)
-    journal.append("end", outcome="completed", score=0.1, seconds=1.0)
+    complete(journal)
     ours.take(progress.update())
     small = estimate.fixed_seconds(1) + 4 * epoch_seconds(16)
     assert ours.seconds_left() == pytest.approx(small, rel=MILLISECONDS)
