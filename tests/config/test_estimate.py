@@ -48,9 +48,6 @@ def test_epochs_of_many_trials() -> None:
 
 
 @pytest.mark.parametrize(
-    ("workers", "cores", "times"), [(1, 2, 1), (2, 2, 2 / 1.3), (4, 2, 2 / 1.3), (0, 1, 1), (3, 8, 3)]
-)
-@pytest.mark.parametrize(
     ("pruner", "done", "expected"),
     [
         ("none", 5, 20),
@@ -69,6 +66,9 @@ def test_a_trial_that_was_not_pruned_gets_more_epochs(pruner: str, done: int, ex
     assert estimate.expected_epochs(pruner, 20, 81, done) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("workers", "cores", "times"), [(1, 2, 1), (2, 2, 2 / 1.3), (4, 2, 2 / 1.3), (0, 1, 1), (3, 8, 3)]
+)
 def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch, workers: int, cores: int, times: float) -> None:
     monkeypatch.setattr(estimate, "usable_cores", lambda: cores)
     assert estimate.parallel(workers) == pytest.approx(times)
