@@ -27,17 +27,21 @@ class Choice:
         cell: of the model, None for any.
         most: parameters that it may have, None for any number.
         prefer: as `--prefer` is typed; None for that of the search.
+        run: the id of the MLflow run whose model it is, that of a trial or of a final; with it nothing else is asked.
     """
 
     trial: int | None = None
     cell: str | None = None
     most: int | None = None
     prefer: str | None = None
+    run: str | None = None
 
     def __str__(self) -> str:
         """For people, for example "the best one of lstm with at most 20,000 parameters"."""
         if self.trial is not None:
             return f"trial {self.trial:04d}"
+        if self.run is not None:
+            return f"the model of the run {self.run}"
         words = f"the best one{'' if self.prefer in (None, NONE) else f' by --prefer {self.prefer}'}"
         words += f" of {self.cell}" if self.cell else ""
         return words + (f" with at most {format_count(self.most)} parameters" if self.most is not None else "")

@@ -4,21 +4,23 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, Metric, Run
 
-from tracking.as_json import as_json
 from tracking.choosing import BEST, Choice, chosen
+from tracking.deploy.pack import LONGEST, PLAIN, Packing, is_ours, pack
+from tracking.deploy.samples import Samples
 from tracking.errors import BadInput, SearchStateError, StoreError
 from tracking.executions import reason
 from tracking.finals import exported_final
 from tracking.journal import now
 from tracking.model_folder import CARD
-from tracking.models import download, final_model
+from tracking.models import download, final_model, logged_models
+from tracking.report.made import command
 from tracking.results import results
-from tracking.searches import search_name
+from tracking.searches import search_name, spec_of
 from tracking.store import read_only, working
 from tracking.verdict import verdict
 
@@ -27,7 +29,19 @@ KERAS = "model.keras"
 # A score of any size may differ by RELATIVE. A score near zero may differ by ABSOLUTE.
 RELATIVE, ABSOLUTE = 1e-5, 1e-9
 
-Score = Callable[[Path, str, int | None], tuple[float, float]]
+
+class Score(Protocol):
+    """Scores saved models; `SavedScorer` of experiments/training/scoring.py is one.
+
+    Called with a `.keras` file, the name of a split and the seed of the data, None for that of the search, it returns
+    the metric and its grain. The grain is how much rounding alone may change the metric.
+    """
+
+    def __call__(self, file: Path, split: str, seed: int | None = None) -> tuple[float, float]: ...
+
+    def samples(self, most: int, seed: int | None = None) -> Samples: ...
+
+    def answers(self) -> dict[str, Any]: ...
 
 
 def export(
@@ -38,45 +52,62 @@ def export(
     score: Score,
     prepare: Callable[[Path], None],
     warn: Callable[[str], None],
-    choice: Choice = BEST,
+    choice: Choice | None = None,
+    packing: Packing = PLAIN,
 ) -> dict[str, Any]:
     """Copies the model, reloads and re-scores it, scores it on the test split, and only then puts it in place.
 
+    Long because it describes its arguments.
+
     Args:
-        score: the metric of the model in a `.keras` file on a split, "val" or "test", of the data of a seed, None for
-            that of the search; and its grain. The grain is how much rounding alone may change the metric.
+        score: scores the reloaded model.
         prepare: changes the copy of the logged `.keras` file into the file that is exported, before it is scored.
         warn: is told if the store does not take the test score, or if a better model is not kept. The export goes on.
-        choice: which model.
+        choice: which model; None for the best one, or that of complete finals.
+        packing: the formats that are written and checked.
 
     Returns the card, with `test_score`. Raises BadInput if `to` cannot be made or holds something else. Raises
     SearchStateError if there is no model that fits, or if the reloaded model does not score what the record says.
     """
-    name = search_name(parent)
+    name, choice = search_name(parent), choice or BEST
     check_target(to, name)
     to = to.resolve()
-    model, trial = _model(client, parent, choice, warn)
+    model, trial = handed_over(client, parent, choice, warn)
     with _beside(to) as folder:
         file, card = download(client, uri, model, Path(folder))
-        card["search"] = name  # it may have been renamed
-        card["chosen"] = str(choice)
-        card["executions"] = trial["executions"]
-        card |= _worth(card)
-        card["execution_reason"] = reason(trial["executions"], card["direction"], card["execution"])
+        card |= _known(parent, card, choice, trial)
         prepare(file)
         seed = card.get("final", {}).get("data_seed")
         card["rescored"] = _rescored(file, card, score, seed)
         card["test_score"], _ = score(file, "test", seed)
-        _place(file, card, to)
+        card |= score.answers()
+        whole = Path(folder) / name
+        whole.mkdir()
+        file.replace(whole / KERAS)
+        pack(whole, card, packing, lambda: score.samples(LONGEST, seed), warn)
+        _place(whole, to)
     _record_test(client, uri, model, card, warn)
     return card
 
 
-def _worth(card: dict[str, Any]) -> dict[str, Any]:
-    """The score that counts as solved, which an early version did not write down, and the verdict in words."""
+def _known(parent: Run, card: dict[str, Any], choice: Choice, trial: dict[str, Any]) -> dict[str, Any]:
+    """What the record knows of the model besides its logged card.
+
+    An early version did not write down which score counts as solved.
+    """
     solved = card.get("solved")
     judged = verdict(card["model_score"], card["direction"], card["floors"], solved)
-    return {"solved": solved, "verdict": None if judged is None else str(judged)}
+    return {
+        "search": search_name(parent),  # it may have been renamed
+        "chosen": str(choice),
+        "executions": trial["executions"],
+        "solved": solved,
+        "verdict": None if judged is None else str(judged),
+        "execution_reason": reason(trial["executions"], card["direction"], card["execution"]),
+        "interval": trial.get("interval"),
+        "horizon": trial.get("horizon") or {},
+        "command": command(spec_of(parent)),
+    }
 
 
 def _beside(to: Path) -> tempfile.TemporaryDirectory[str]:
@@ -88,11 +119,26 @@ def _beside(to: Path) -> tempfile.TemporaryDirectory[str]:
         raise BadInput(f"--to: expected a folder that can be made, got {str(to)!r}: {error.strerror}") from None
 
 
-def _model(
+def handed_over(
     client: MlflowClient, parent: Run, choice: Choice, warn: Callable[[str], None]
 ) -> tuple[LoggedModel, dict[str, Any]]:
     """The model, and what stands for its trial. If nothing is asked and the finals are complete, it is theirs."""
+    if choice.run is not None:
+        return _of_run(client, parent, choice.run)
     return (_final_model(client, parent) if choice == BEST else None) or chosen(client, parent, choice, warn)
+
+
+def _of_run(client: MlflowClient, parent: Run, run: str) -> tuple[LoggedModel, dict[str, Any]]:
+    """The model of a run of the search. Raises BadInput if the run has none, with those that have one."""
+    models, final = logged_models(client, parent), final_model(client, parent)
+    if final is not None and final.source_run_id == run:
+        score = client.get_run(run).data.metrics.get(f"best/{spec_of(parent)['metric']}")
+        return final, {"executions": [score]}
+    if run not in models:
+        known = [*models, *([final.source_run_id] if final else [])]
+        raise BadInput(f"--run: expected a run with a model ({', '.join(known) or 'there is none'}), got {run!r}")
+    trials = results(client, parent)["trials"]
+    return models[run], next(trial for trial in trials if trial["run_id"] == run)
 
 
 def _final_model(client: MlflowClient, parent: Run) -> tuple[LoggedModel, dict[str, Any]] | None:
@@ -104,12 +150,14 @@ def _final_model(client: MlflowClient, parent: Run) -> tuple[LoggedModel, dict[s
     if not found["finals"] or not found["finals"]["complete"]:
         return None
     final, model = exported_final(found["finals"], found["direction"]), final_model(client, parent)
+    winner = next(one for one in found["finals"]["candidates"] if one["trial"] == found["finals"]["winner"])
     if model is None or model.source_run_id != final["run_id"]:
         expected = f"the model of the finals, of trial {final['candidate']} and seed {final['seed']}, in MLflow"
         raise SearchStateError(
             f"export: expected {expected}, got none; `recurrent sync {search_name(parent)}` sends it"
         )
-    return model, {"executions": [final["score"]]}
+    interval = {key: winner[key] for key in ("mean", "low", "high")} | {"seeds": len(winner["test"])}
+    return model, {"executions": [final["score"]], "interval": interval if winner["mean"] is not None else None}
 
 
 def check_target(to: Path, name: str) -> None:
@@ -127,7 +175,7 @@ def check_target(to: Path, name: str) -> None:
         earlier = json.loads((to / CARD).read_text("utf-8")).get("search")
     except (OSError, ValueError, AttributeError):
         earlier = None
-    if earlier != name or {path.name for path in to.glob("*")} - {KERAS, CARD}:
+    if earlier != name or not all(is_ours(path.name) for path in to.glob("*")):
         raise BadInput(f"--to: expected a new folder, or an earlier export of {name!r}, got {str(to)!r}")
 
 
@@ -157,10 +205,14 @@ def _record_test(
         warn(f"the test score is not in the record: {error}")
 
 
-def _place(file: Path, card: dict[str, Any], to: Path) -> None:
-    """Replaces each file in one step, so an earlier export keeps its file until the new one is there."""
-    described = file.with_name(CARD)
-    described.write_text(as_json(card, ensure_ascii=False) + "\n", "utf-8")
-    to.mkdir(exist_ok=True)
-    file.replace(to / KERAS)
-    described.replace(to / CARD)
+def _place(whole: Path, to: Path) -> None:
+    """Puts the finished folder in place by one rename. An earlier export keeps each file until the new one is there."""
+    if not to.exists():
+        whole.replace(to)
+        return
+    for old in [path for path in to.iterdir() if not (whole / path.name).exists()]:
+        old.replace(whole.with_name(f"old {old.name}"))  # it goes with the temporary folder
+    for new in whole.iterdir():
+        if new.is_dir() and (to / new.name).exists():  # a folder with files cannot be replaced by a rename
+            (to / new.name).replace(whole.with_name(f"old {new.name}"))
+        new.replace(to / new.name)

@@ -1,48 +1,91 @@
-"""The files of a logged model: a folder of MLflow's `keras` flavour around a `.keras` file."""
+"""The files of a logged model: a folder of MLflow around a `.keras` file, with two flavours.
+
+`mlflow.keras.load_model` returns the Keras model. `mlflow.pyfunc.load_model`, and every server of MLflow, reads columns
+and answers in words: `model.py` is the code, a copy of deploy/served.py, and `predict.py` helps it.
+"""
 
 import json
+import platform
 import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mlflow import pyfunc
 from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import Schema, TensorSpec
+from mlflow.types.schema import Array, ColSpec, ParamSchema, ParamSpec, Schema
 
 from tracking.as_json import as_json
 
 CARD = "model.json"
 KERAS_FILE = "data/model.keras"
+CODE, PREDICT = "model.py", "predict.py"
 FLAVOR = {"data": "data", "keras_backend": "tensorflow", "save_exported_model": False}
+LOADER = "mlflow.pyfunc.loaders.code_model"  # of models from code
 EXAMPLE, SERVING = "input_example.json", "serving_input_example.json"  # MLflow's names; a server takes the second one
 EXAMPLE_STEPS = 20
+DEPLOY = Path(__file__).with_name("deploy")
+# How a text is continued. 0 and 1.0 switch top_k and top_p off, since MLflow takes no None.
+PARAMS = {"length": ("long", 200), "temperature": ("double", 1.0), "top_k": ("long", 0), "top_p": ("double", 1.0)}
 
 
 def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, Any]) -> None:
     """An MLflow model folder around a `.keras` file, with its card, its signature and an input example."""
     (folder / KERAS_FILE).parent.mkdir()
     shutil.copyfile(keras_file, folder / KERAS_FILE)
+    shutil.copyfile(DEPLOY / "served.py", folder / CODE)  # by its path: an import would run it
+    shutil.copyfile(DEPLOY / PREDICT, folder / PREDICT)
     (folder / "data" / "keras_module.txt").write_text("keras")
     (folder / CARD).write_text(as_json(card) + "\n", "utf-8")
-    requirements = [f"{name}=={card['versions'][name]}" for name in ("keras", "tensorflow", "numpy")]
-    (folder / "requirements.txt").write_text("\n".join([f"mlflow=={card['versions']['mlflow']}", *requirements]) + "\n")
-    model.signature = ModelSignature(_schema(card["shapes"]["input"]), _schema(card["shapes"]["output"]))
-    _write_example(folder, model, card["shapes"]["input"])
+    _write_environment(folder, card["versions"])
+    model.signature = signature(card)
+    _write_example(folder, model, card)
     model.add_flavor("keras", keras_version=card["versions"]["keras"], **FLAVOR)
-    pyfunc.add_to_model(model, loader_module="mlflow.keras")
+    files = {"keras": KERAS_FILE, "card": CARD, "predict": PREDICT}
+    pyfunc.add_to_model(
+        model,
+        loader_module=LOADER,
+        model_code_path=CODE,
+        python_env="python_env.yaml",
+        artifacts={name: {"path": path, "uri": path} for name, path in files.items()},
+    )
     model.save(str(folder / "MLmodel"))
 
 
-def _schema(shape: dict[str, Any]) -> Schema:
-    """A schema with free batch and time. A schema inferred from data would refuse sequences of another length."""
-    sizes = tuple(-1 if size is None else size for size in shape["shape"])
-    return Schema([TensorSpec(np.dtype(shape["dtype"]), sizes)])
+def signature(card: dict[str, Any]) -> ModelSignature:
+    """The columns that the model reads, and the parameters of a language model.
+
+    A schema of a tensor would refuse lists, float64 and data frames.
+    """
+    if "vocabulary" in card["preprocessing"]:
+        params = [ParamSpec(name, kind, default) for name, (kind, default) in {**PARAMS, "seed": ("long", 0)}.items()]
+        return ModelSignature(Schema([ColSpec("string", "prompt")]), params=ParamSchema(params))
+    step = Array("double") if card["shapes"]["input"]["shape"][2:] else "long"
+    return ModelSignature(Schema([ColSpec(Array(step), "sequence")]))
 
 
-def _write_example(folder: Path, model: Model, shape: dict[str, Any]) -> None:
-    """One sequence of ones. It shows the form of the input; a sample would carry the user's data into the store."""
-    x = np.ones((1, EXAMPLE_STEPS, *shape["shape"][2:]), shape["dtype"])
-    (folder / EXAMPLE).write_text(json.dumps(x.tolist()))
-    (folder / SERVING).write_text(json.dumps({"inputs": x.tolist()}))
-    model.saved_input_example_info = {"artifact_path": EXAMPLE, "type": "ndarray", "serving_input_path": SERVING}
+def _write_environment(folder: Path, versions: dict[str, str]) -> None:
+    """What `mlflow models serve` installs where it makes an environment of its own."""
+    packages = [f"{name}=={versions[name]}" for name in ("mlflow", "keras", "tensorflow", "numpy")]
+    (folder / "requirements.txt").write_text("\n".join(packages) + "\n")
+    lines = [
+        f"python: {versions.get('python', platform.python_version())}",
+        "build_dependencies:",
+        "- pip",
+        "dependencies:",
+        "- -r requirements.txt",
+    ]
+    (folder / "python_env.yaml").write_text("\n".join(lines) + "\n")
+
+
+def _write_example(folder: Path, model: Model, card: dict[str, Any]) -> None:
+    """A short prompt, or one sequence of ones. A sample would carry the user's data into the store."""
+    if "vocabulary" in card["preprocessing"]:
+        example: dict[str, Any] = {"columns": ["prompt"], "data": [["The "]]}
+    else:
+        features = card["shapes"]["input"]["shape"][2:]
+        sequence = [[1.0] * features[0] if features else 1] * EXAMPLE_STEPS
+        example = {"columns": ["sequence"], "data": [[sequence]]}
+    (folder / EXAMPLE).write_text(json.dumps(example))
+    (folder / SERVING).write_text(json.dumps({"dataframe_split": example}))
+    about = {"type": "dataframe", "pandas_orient": "split", "serving_input_path": SERVING}
+    model.saved_input_example_info = {"artifact_path": EXAMPLE, **about}

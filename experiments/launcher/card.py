@@ -4,6 +4,7 @@ from typing import Any
 
 from experiments.config.folders import TrialFolder
 from experiments.tasks.base import Task
+from experiments.training.scoring import answers
 from tracking.journal import Event
 
 
@@ -19,6 +20,7 @@ def describe(task: Task) -> dict[str, Any]:
         "solved": task.solved,
         "shapes": {"input": _input_shape(task.features), "output": _output_shape(task)},
         "preprocessing": task.preprocessing(),
+        **answers(task),
     }
 
 
@@ -45,7 +47,15 @@ def card(facts: dict[str, Any], described: dict[str, Any], events: list[Event], 
         "solved": described.get("solved"),  # an early version did not write it down
         **{key: end[key] for key in ("score", "spread", "model_score", "execution", "epoch")},
         **{key: described[key] for key in ("shapes", "preprocessing")},
+        **_answers(described),
     }
+
+
+def _answers(described: dict[str, Any]) -> dict[str, Any]:
+    """What the outputs are; an early version did not write it down, and had no labels."""
+    if "answer" not in described:
+        return {"answer": "numbers" if described["metric"] == "mse" else "classes"}
+    return {key: described[key] for key in ("answer", "labels") if key in described}
 
 
 def final_card(

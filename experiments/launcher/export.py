@@ -13,8 +13,11 @@ from experiments.training.saved import drop_optimizer
 from experiments.training.scoring import scorer
 from tracking.errors import BadInput
 
+REGISTERED = "models:/"  # so a model of MLflow's registry is named
+
 if TYPE_CHECKING:
     from tracking.choosing import Choice
+    from tracking.deploy.pack import Packing
 
 
 def export_search(
@@ -24,6 +27,7 @@ def export_search(
     warn: Callable[[str], None],
     *,
     choice: "Choice | None" = None,
+    packing: "Packing | None" = None,
     task: str = "",
     options: Mapping[str, str] | None = None,
     with_optimizer: bool = False,
@@ -31,40 +35,72 @@ def export_search(
 ) -> dict[str, Any]:
     """Writes the model, reloaded and re-scored, and returns its card, what `model.json` holds.
 
+    Long because it describes its arguments.
+
     Args:
-        name, uri: of the search and its store.
+        name, uri: of the search, or models:/MODEL@alias, and its store.
         to: a new folder, or an earlier export of this search.
         warn: is told what is not as it should be, and keeps no model from being exported.
         choice: which model; None for the best one, or that of complete finals.
+        packing: the formats; None for Keras' own alone.
         task, options: where the data are now, if not where the search had them: a file, or the text of the task.
         with_optimizer: keep the optimizer with its state.
         trust_task: run the code of a task that comes from a server.
 
     Raises as `tracking.export.export`, `code_to_run` and `existing_search` do.
     """
-    from tracking.choosing import BEST
+    from tracking.deploy.pack import PLAIN, check
     from tracking.export import export
     from tracking.searches import existing_search, spec_of
     from tracking.store import working
 
+    check(packing or PLAIN)
+    if name.startswith(REGISTERED):
+        name, choice = _registered(name, uri)
     client, search = existing_search(name, uri)
     spec = spec_of(search)
     with quiet(), working(uri), TemporaryDirectory() as folder:
-        prepare = _as_logged if with_optimizer else drop_optimizer
         copy = code_to_run(client, search, spec, trust_task, Path(folder))
         score = scorer(spec, _folders(uri), _given(task, options or {}, spec, copy), copy)
-        return export(client, uri, search, to, score, prepare, warn, choice or BEST)
+        prepare = _as_logged if with_optimizer else drop_optimizer
+        return export(client, uri, search, to, score, prepare, warn, choice, packing or PLAIN)
 
 
-def choice_of(trial: int | None, cell: str | None, most: int | None, prefer: str | None) -> "Choice":
-    """Which model is asked for. Raises BadInput for a trial with something else, since a trial has one model."""
+def choice_of(
+    trial: int | None, cell: str | None, most: int | None, prefer: str | None, run: str | None = None
+) -> "Choice":
+    """Which model is asked for. Raises BadInput for a trial or a run with something else, since it has one model."""
     from tracking.choosing import Choice
 
-    others = {"--cell": cell, "--max-parameters": most, "--prefer": prefer}
-    given = [flag for flag, value in others.items() if value is not None]
-    if trial is not None and given:
-        raise BadInput(f"--trial: expected it without {given[0]}, got both: a trial has one model")
-    return Choice(trial, cell, most, prefer)
+    given = {"--run": run, "--trial": trial, "--cell": cell, "--max-parameters": most, "--prefer": prefer}
+    flags = [flag for flag, value in given.items() if value is not None]
+    if len(flags) > 1 and flags[0] in ("--run", "--trial"):
+        raise BadInput(f"{flags[0]}: expected it without {flags[1]}, got both: a {flags[0][2:]} has one model")
+    return Choice(trial, cell, most, prefer, run)
+
+
+def _registered(which: str, uri: str) -> tuple[str, "Choice"]:
+    """(the search, which of its models) of a registered model."""
+    from tracking.choosing import Choice
+    from tracking.registry import find
+    from tracking.store import connect
+    from tracking.tags import ours
+
+    version = find(connect(uri), which)
+    return ours(version.tags)["search_id"], Choice(run=version.run_id)
+
+
+def packing_of(names: str, length: int | None, quantize: str, tolerance: float) -> "Packing":
+    """Which formats are asked for. Raises BadInput for an unknown one, and for options of LiteRT without it."""
+    from tracking import formats
+    from tracking.deploy.pack import Packing
+
+    found = formats.parse(names)
+    if "litert" not in found:
+        given = {"--length": length is not None, "--quantize": quantize != "none"}
+        if wrong := [flag for flag, asked in given.items() if asked]:
+            raise BadInput(f"{wrong[0]}: expected it with --format litert, got --format {names}")
+    return Packing(tuple(found), names == formats.ALL, length or 0, quantize, tolerance)
 
 
 def _folders(uri: str) -> list[Path]:

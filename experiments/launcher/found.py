@@ -85,6 +85,11 @@ class Found:
         options: Mapping[str, Any] | None = None,
         with_optimizer: bool = False,
         trust_task: bool = False,
+        formats: str | Sequence[str] = "keras",
+        length: int | None = None,
+        quantize: str = "none",
+        tolerance: float = 0.01,
+        run: str | None = None,
     ) -> dict[str, Any]:
         """Writes a model as `model.keras` and `model.json`, reloaded, re-scored, and scored on the test split.
 
@@ -93,26 +98,32 @@ class Found:
         Args:
             to: a new folder, or an earlier export of this search, which is then replaced.
             trial: the number of the trial whose model is written; by default the best one.
+            run: the id of the MLflow run whose model is written, that of a trial or of a final.
             cell, max_parameters, prefer: the best model of a cell, with at most so many parameters, or by "small:2%".
             task, options: where the data are now, if not where the search had them.
             with_optimizer: keep the optimizer with its state, to train the model further.
             trust_task: run the code of a task that comes from a server.
+            formats: "keras", "savedmodel", "onnx", "litert", some of them, or "all".
+            length, quantize, tolerance: of LiteRT files; docs/deploy.md describes them.
 
         Returns what `model.json` holds; docs/model-json.md describes it. Raises errors of `experiments.errors`.
         """
-        from experiments.launcher.export import choice_of, export_search
+        from experiments.launcher.export import choice_of, export_search, packing_of
 
         texts = {key: option_text(f"options {key}", value) for key, value in (options or {}).items()}
         place = "" if task is None else os.fspath(task)
         with by_arguments(), environment(), keras_kept():
             number = None if trial is None else as_whole("trial", trial, 0)
             most = None if max_parameters is None else as_whole("max_parameters", max_parameters)
+            steps = None if length is None else as_whole("length", length)
+            names = formats if isinstance(formats, str) else ",".join(formats)
             return export_search(
                 self.name,
                 self.uri,
                 Path(to),
                 warnings.warn,
-                choice=choice_of(number, cell, most, prefer),
+                choice=choice_of(number, cell, most, prefer, run),
+                packing=packing_of(names, steps, quantize, tolerance),
                 task=place,
                 options=texts,
                 with_optimizer=with_optimizer,

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.tasks.base import Arrays, Task
+from experiments.tasks.base import NOT_SCORED, Arrays, Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.checks import check_scored
 from experiments.tasks.loading.copied import Copy
 from experiments.tasks.loading.places import Source, source_of
 from experiments.training.saved import load
 from experiments.training.windows import Rows, rows
+from tracking.deploy.samples import Samples
 
 BATCH = 256
 MAX_ROWS = 16  # the most rows of a long sequence
@@ -134,15 +135,24 @@ def grain(task: Task, y: np.ndarray, judged: np.ndarray) -> float:
     return max(1.0, float(np.ptp(rows))) / len(rows) if np.array_equal(rows, np.round(rows)) else 0.0
 
 
+def answers(task: Task) -> dict[str, Any]:
+    """What the outputs of a model are: numbers, or classes, with a label for each output.
+
+    The labels of a language model are its vocabulary.
+    """
+    if task.loss == "mse":
+        return {"answer": "numbers"}
+    labels = [] if "vocabulary" in task.preprocessing() else [task.answer(label) for label in range(task.outputs)]
+    return {"answer": "classes", "labels": labels}
+
+
 def scorer(
     spec: dict[str, Any],
     folders: Sequence[Path] = (Path(),),
     given: Sequence[Source] = (),
     copy: Copy | None = None,
-) -> Callable[..., tuple[float, float]]:
-    """A function from a `.keras` file and the name of a split to the task's metric and its `grain`.
-
-    Its third argument, which may be left out, is the seed of the data, by default that of the search.
+) -> "SavedScorer":
+    """What scores saved models of a search.
 
     Args:
         spec: the spec of a search, as a dictionary.
@@ -150,12 +160,37 @@ def scorer(
 
     Raises DataError if the data are no longer those of the search.
     """
-    task = find.make(*source_of(spec, folders, given, copy), spec.get("reading", 1), copy)
+    return SavedScorer(find.make(*source_of(spec, folders, given, copy), spec.get("reading", 1), copy), spec["seed"])
 
-    def score(file: Path, split: str, seed: int | None = None) -> tuple[float, float]:
-        arrays = task.split(split, spec["seed"] if seed is None else seed)
-        check_scored(task, split, arrays[1])
-        judged = Scorer(task, load(file), arrays).judged()
-        return float(task.summary(judged)), grain(task, arrays[1], judged)
 
-    return score
+class SavedScorer:
+    """Scores models in files, on the data of a seed. Without a seed they are those of the search.
+
+    Called with a `.keras` file and the name of a split it returns the task's metric and its `grain`.
+    """
+
+    def __init__(self, task: Task, seed: int) -> None:
+        self.task, self.seed = task, seed
+
+    def __call__(self, file: Path, split: str, seed: int | None = None) -> tuple[float, float]:
+        arrays = self._arrays(split, seed)
+        judged = Scorer(self.task, load(file), arrays).judged()
+        return float(self.task.summary(judged)), grain(self.task, arrays[1], judged)
+
+    def samples(self, most: int, seed: int | None = None) -> Samples:
+        """The beginning of the validation split, with about so many numbers in the outputs, for other runtimes."""
+        task, (x, y) = self.task, self._arrays("val", seed)
+        scored = y != NOT_SCORED if task.loss == "categorical" else np.ones(y.shape[:-1], bool)
+        if task.stream:
+            found = Samples(x[None], y[None], scored[None], lambda y, outputs: task.score(y[0], outputs[0]))
+        else:
+            found = Samples(x, y, scored, task.score)
+        return found.first(most // task.outputs * (1 if task.per_step else x.shape[1]))
+
+    def answers(self) -> dict[str, Any]:
+        return answers(self.task)
+
+    def _arrays(self, split: str, seed: int | None) -> Arrays:
+        arrays = self.task.split(split, self.seed if seed is None else seed)
+        check_scored(self.task, split, arrays[1])
+        return arrays

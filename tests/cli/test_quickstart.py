@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.models import EXPORTED
 from support.searching import environment, run
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +51,7 @@ def test_the_three_command_lines_of_make_quickstart(tmp_path: Path) -> None:
     done = run(*export, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     folder = tmp_path / export[export.index("--to") + 1]
-    assert {path.name for path in folder.iterdir()} == {"model.keras", "model.json"}
+    assert {path.name for path in folder.iterdir()} == EXPORTED
     about = json.loads((folder / "model.json").read_text("utf-8"))
     assert about["model_score"] == best
 
@@ -78,7 +79,7 @@ def test_make_quickstart_in_a_clone(tmp_path: Path) -> None:
     commands = [line.split()[1] for line in said if line.startswith(f"{RECURRENT} ")]
     assert commands[:3] == ["search", "export", "sample"]
     assert "all 24 trials are done" in done.stdout and "\nThe " in done.stdout
-    assert {path.name for path in (clone / "quickstart-best").iterdir()} == {"model.keras", "model.json"}
+    assert {path.name for path in (clone / "quickstart-best").iterdir()} == EXPORTED
     results = [clone / RECURRENT, "results", "quickstart", "--json"]
     found = json.loads(subprocess.run(results, cwd=clone, env=outer, capture_output=True, check=True).stdout)
     assert len(found["trials"]) == 24

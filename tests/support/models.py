@@ -8,6 +8,8 @@ from support.searching import Searched
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
 
+EXPORTED = {"model.keras", "model.json", "README.md", "predict.py", "requirements-keras.txt", "mlflow"}
+
 
 def logged(search: Searched) -> "dict[str, LoggedModel]":
     """The models in MLflow, by the numbers of their trials."""

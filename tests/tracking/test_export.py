@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
+from mlflow.exceptions import MlflowException
 from support import models
 from support.searching import Recurrent, Searched, environment, listing, run, text
 
 from experiments.tasks.base import Arrays
 from experiments.tasks.loading.find import make
+from experiments.training.sampling import generate
 
 # Loads and scores the model in a process that has Keras and NumPy, and none of this project.
 ALONE = """
@@ -50,8 +53,8 @@ def card(folder: Path) -> dict[str, Any]:
 
 def check_same(one: dict[str, Any], other: dict[str, Any]) -> None:
     """Two exports of one model; on a loaded machine its outputs were once seen to differ in the last bit."""
-    scored = ("rescored", "test_score")
-    assert {key: one[key] for key in scored} == pytest.approx({key: other[key] for key in scored}, rel=1e-6)
+    scored = ("rescored", "test_score", "formats")  # the last one has the score too, and the size of the file
+    assert {key: one[key] for key in scored[:2]} == pytest.approx({key: other[key] for key in scored[:2]}, rel=1e-6)
     assert {**one, **dict.fromkeys(scored)} == {**other, **dict.fromkeys(scored)}
 
 
@@ -100,9 +103,9 @@ def bits_per_character(logits: np.ndarray, y: np.ndarray) -> float:
 # ---- what is in the folder ----
 
 
-def test_the_folder_holds_the_two_files(exported: Path, exported_language: Path) -> None:
+def test_the_folder_holds_the_model_and_its_pages(exported: Path, exported_language: Path) -> None:
     for folder in (exported, exported_language):
-        assert {path.name for path in folder.iterdir()} == {"model.keras", "model.json"}
+        assert {path.name for path in folder.iterdir()} == models.EXPORTED
         assert not list(folder.parent.glob(".best.*")), "nothing is left of the making"
 
 
@@ -250,7 +253,7 @@ def test_an_export_says_what_it_found(export_again: Export, searched: Searched, 
     done = export_again(searched, "new/folder/best", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     about = card(tmp_path / "new" / "folder" / "best")
-    first, second, third, fourth = done.stdout.splitlines()
+    first, second, third, fourth, fifth = done.stdout.splitlines()
     assert first.startswith(f"exported {about['architecture']} (trial {about['trial']}, {about['parameters']:,} param")
     assert (
         f"{about['rescored']:.7g}, recorded {about['model_score']:.7g};" in second
@@ -258,6 +261,7 @@ def test_an_export_says_what_it_found(export_again: Export, searched: Searched, 
     )
     assert third.endswith("no memory 0.1667, half memory 0.08333; solved: 0.001 or less")
     assert fourth == f"on validation the model is: {about['verdict']}" and about["solved"] == 0.001
+    assert fifth.startswith("keras: model.keras, ")
 
 
 def test_an_export_into_the_current_folder(
@@ -436,22 +440,27 @@ def test_mlflow_loads_and_serves_the_model(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", search.uri)
     keras_model = mlflow.keras.load_model(f"models:/{model.model_id}")
     served = mlflow.pyfunc.load_model(f"models:/{model.model_id}")
-    assert served.predict(served.input_example).shape[0] == 1, "the example can be scored as it is"
+    assert len(served.predict(served.input_example)) == 1, "the example can be scored as it is"
     rng = np.random.default_rng(0)
-    for batch, time in ((2, 9), (5, 30)):
-        if which == "searched":
-            x: np.ndarray = rng.random((batch, time, 2)).astype(np.float32)
-            shape: tuple[int, ...] = (batch, 1)
-        else:
-            x = rng.integers(0, 10, (batch, time)).astype(np.int32)
-            shape = (batch, time, keras_model.output_shape[-1])
-        outputs = served.predict(x)
-        assert outputs.shape == shape
-        assert outputs == pytest.approx(keras_model.predict(x, verbose=0), abs=1e-5)
-    schema = served.metadata.signature.inputs.inputs[0]
-    assert schema.shape == ((-1, -1, 2) if which == "searched" else (-1, -1))
-    with pytest.raises(Exception, match="(?i)schema|shape|type|dimension"):
-        served.predict(np.zeros((2, 3, 4, 5), np.float32))
+    if which == "searched":
+        sequences = [rng.random((time, 2)).tolist() for time in (9, 30, 9)]
+        answers = served.predict(pandas.DataFrame({"sequence": sequences}))
+        for sequence, answer in zip(sequences, answers, strict=True):
+            wanted = keras_model.predict(np.array([sequence], np.float32), verbose=0)[0]
+            assert answer == pytest.approx(wanted, abs=1e-5)
+        with pytest.raises(MlflowException, match="^sequence: expected float32 .time, 2., got the shape"):
+            served.predict(pandas.DataFrame({"sequence": [[[1.0, 2.0, 3.0]]]}))
+    else:
+        frame = pandas.DataFrame({"prompt": ["ab", "b"]})
+        texts = served.predict(frame, params={"length": 12, "seed": 1})
+        assert [len(text) for text in texts] == [12, 12]
+        assert served.predict(frame, params={"length": 12, "seed": 1}) == texts
+        assert served.predict(frame, params={"length": 12, "seed": 2}) != texts
+        vocabulary = card(search.folder / "best")["preprocessing"]["vocabulary"]
+        wanted = generate(keras_model, vocabulary, "ab", 12, seed=1)
+        assert texts[0] == wanted, "as recurrent sample writes it"
+    with pytest.raises(MlflowException, match="(?i)schema"):
+        served.predict(pandas.DataFrame({"other": [1]}))
 
 
 def test_the_models_requirements_are_explicit(searched: Searched) -> None:

@@ -47,6 +47,19 @@ def export(recurrent: Recurrent, search: Searched, to: Path) -> Any:
     return recurrent("export", search.name, "--to", str(to / "best"), "--tracking-uri", search.uri, cwd=to)
 
 
+class Fixed:
+    """A scorer that finds the same score for every model."""
+
+    def __init__(self, found: float) -> None:
+        self.found = found
+
+    def __call__(self, *_: Any) -> tuple[float, float]:
+        return self.found, 0.0
+
+    def answers(self) -> dict[str, Any]:
+        return {"answer": "numbers"}
+
+
 @pytest.mark.parametrize("recorded", [1e-6, 1.0, 1e5, 1e12])
 @pytest.mark.parametrize(("off", "fits"), [(5e-6, True), (-5e-6, True), (1e-2, False)])
 def test_the_size_of_a_score_does_not_matter(
@@ -60,7 +73,7 @@ def test_the_size_of_a_score_does_not_matter(
     fits: bool,
 ) -> None:
     found = recorded * (1 + off)
-    monkeypatch.setattr(launcher_export, "scorer", lambda *_: lambda file, split, seed: (found, 0.0))
+    monkeypatch.setattr(launcher_export, "scorer", lambda *_: Fixed(found))
     spoil(lambda _: recorded)
     done = export(recurrent, searched, tmp_path)
     assert (done.returncode == 0, (tmp_path / "best").exists()) == (fits, fits)
@@ -138,6 +151,6 @@ def test_a_store_that_does_not_take_the_test_score(
         monkeypatch.setattr(MlflowClient, "log_batch", lambda *_, **__: (_ for _ in ()).throw(refuse))
     done = recurrent("export", "old", "--to", "best", cwd=old)
     assert done.returncode == 0 and "validation" in done.stdout
-    assert {path.name for path in (old / "best").iterdir()} == {"model.keras", "model.json"}
+    assert {path.name for path in (old / "best").iterdir()} == models.EXPORTED
     said = "recurrent export: the test score is not in the record: tracking-uri: expected an MLflow store that works"
     assert done.stderr.startswith(said) if how == "refuses" else done.stderr == "", done

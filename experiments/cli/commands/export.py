@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.cli.parsing import add_prefer, add_tracking_uri, task_options, whole
+from experiments.cli.parsing import add_prefer, add_tracking_uri, real, task_options, whole
 from experiments.system.console import console, say, waiting
 
 if TYPE_CHECKING:
@@ -16,10 +16,11 @@ EXAMPLE = "recurrent export add50 --to best"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="the search")
+    parser.add_argument("name", metavar="NAME", help="the search, or models:/MODEL@alias")
     text = "a new folder, or an earlier export of this search, which is then replaced"
     parser.add_argument("--to", metavar="DIR", required=True, help=text)
     _choosing(parser)
+    _formats(parser)
     text = "DATA.npz or TASK.py (default: where the search had it, or beside the search)"
     parser.add_argument("--task", metavar="TASK", help=text)
     text = "corpus=FILE is the text, by default where the search had it, or beside the search"
@@ -31,19 +32,32 @@ def add(parser: argparse.ArgumentParser) -> None:
     add_tracking_uri(parser)
 
 
+def _formats(parser: argparse.ArgumentParser) -> None:
+    text = "keras, savedmodel, onnx, litert, some of them with commas between, or all (default: keras)"
+    parser.add_argument("--format", dest="formats", metavar="NAMES", default="keras", help=text)
+    text = "time steps of a LiteRT file that reads whole sequences (default: only the file that reads one step)"
+    parser.add_argument("--length", metavar="T", type=whole(1), help=text)
+    text = "store the weights of LiteRT files as float16 or int8 (default: none)"
+    parser.add_argument("--quantize", choices=("none", "float16", "int8"), default="none", help=text)
+    text = "how much worse stored weights may score: a share of the way from the weakest floor (default: 0.01)"
+    parser.add_argument("--tolerance", metavar="SHARE", type=real, default=0.01, help=text)
+
+
 def _choosing(parser: argparse.ArgumentParser) -> None:
     text = "the model of this trial; kept are those that no other one beats in both score and size (default: any)"
     parser.add_argument("--trial", metavar="N", type=whole(0), help=text)
     parser.add_argument("--cell", metavar="NAME", help="the best model of this cell (default: any)")
+    parser.add_argument("--run", metavar="RUN", help="the model of this run in MLflow, of a trial or of a final")
     text = "the best model with at most so many parameters (default: any number)"
     parser.add_argument("--max-parameters", metavar="N", type=whole(1), help=text)
     add_prefer(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    from experiments.launcher.export import choice_of, export_search
+    from experiments.launcher.export import choice_of, export_search, packing_of
     from tracking.store import resolve
 
+    packing = packing_of(parsed.formats, parsed.length, parsed.quantize, parsed.tolerance)
     to, warnings, screen = Path(parsed.to), list[str](), console()
     with waiting(screen, "loading and scoring the model ..."):
         card = export_search(
@@ -51,7 +65,8 @@ def run(parsed: argparse.Namespace) -> int:
             resolve(parsed.tracking_uri),
             to,
             warnings.append,
-            choice=choice_of(parsed.trial, parsed.cell, parsed.max_parameters, parsed.prefer),
+            choice=choice_of(parsed.trial, parsed.cell, parsed.max_parameters, parsed.prefer, parsed.run),
+            packing=packing,
             task=parsed.task or "",
             options=task_options(parsed.options),
             with_optimizer=parsed.with_optimizer,
@@ -60,7 +75,8 @@ def run(parsed: argparse.Namespace) -> int:
     for warning in warnings:
         print(f"recurrent export: {warning}", file=sys.stderr)
     _report(screen, card, to)
-    return 0
+    left_out = [name for name in packing.names if name not in card["formats"]]
+    return 1 if left_out and not packing.all else 0
 
 
 def _report(screen: "Console", card: dict[str, Any], to: Path) -> None:
@@ -86,5 +102,10 @@ def _report(screen: "Console", card: dict[str, Any], to: Path) -> None:
     print(f"models with less memory, on validation: {marks}")
     if card["verdict"]:
         say(screen, Text(f"on validation the model is: {card['verdict']}", style(card["verdict"])))
+    for form, found in card["formats"].items():
+        checked = (
+            f"differs from Keras by {found['difference']:.1g} of the largest output" if form != "keras" else "checked"
+        )
+        print(f"{form}: {', '.join(found['files'])}, {found['bytes'] / 1024:,.0f} kB, {checked}")
     if "vocabulary" in card["preprocessing"]:
         print(f'next: recurrent sample {to} --prompt "The " --length 200')

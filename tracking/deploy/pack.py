@@ -1,0 +1,185 @@
+"""Puts a model into a folder in the formats that are asked for, each one checked, with all that its user needs.
+
+model.keras, savedmodel/1/, model.onnx, …   the formats
+model.json                                  what the model is, for programs
+README.md                                   the same for people, and how to run it
+predict.py                                  answers with any of the formats
+requirements-onnx.txt, …                    what a format needs
+"""
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mlflow.models import Model
+
+from tracking import formats
+from tracking.as_json import as_json
+from tracking.deploy import predict
+from tracking.deploy.layers import CannotWrite
+from tracking.deploy.page import page
+from tracking.deploy.samples import Samples
+from tracking.deploy.verify import Run, answered, difference
+from tracking.errors import BadInput, SearchStateError
+from tracking.formats.keras import FILE
+from tracking.model_folder import CARD, write_model
+from tracking.text import format_number
+
+PAGE, PREDICT, SERVED = "README.md", "predict.py", "mlflow"
+LONGEST = 2**24  # numbers in the outputs that are compared; a split with more is cut
+# LiteRT reads one step at a time, so the check of more steps would take longer than a minute.
+STEPS = {"litert": 100_000}
+# Two runtimes add in different orders. In float32 their outputs differ by less than this share of the largest output.
+DIFFERENCE = 1e-5
+QUANTIZED = ("none", "float16", "int8")
+TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Packing:
+    """What is asked of an export.
+
+    Args:
+        names: of the formats, as `formats.parse` returns them.
+        all: all formats were asked for, so one whose package is missing is left out.
+        length: of the sequences of a LiteRT file for whole sequences; 0 for none.
+        quantize: of the weights of LiteRT files: "none", "float16" or "int8".
+        tolerance: how much worse a quantised model may score, as a share of the way from the weakest floor.
+    """
+
+    names: tuple[str, ...] = (formats.FIRST,)
+    all: bool = False
+    length: int = 0
+    quantize: str = "none"
+    tolerance: float = TOLERANCE
+
+
+PLAIN = Packing()
+NAMES = r"model(-\w+)?\.(keras|json|onnx|tflite)|savedmodel|mlflow|README\.md|predict\.py|requirements-\w+\.txt"
+
+
+def is_ours(name: str) -> bool:
+    """True for the name of a file or folder that an export may hold."""
+    return re.fullmatch(NAMES, name) is not None
+
+
+def check(packing: Packing) -> None:
+    """Raises BadInput for a format that was asked for by its name and whose package is missing."""
+    for name in () if packing.all else packing.names:
+        if module := formats.missing(name):
+            raise BadInput(f"--format: expected {module} for {name}, got an installation without it; {_install(name)}")
+
+
+def pack(
+    folder: Path, card: dict[str, Any], packing: Packing, samples: Callable[[], Samples], warn: Callable[[str], None]
+) -> None:
+    """Writes all files beside `model.keras`. `card` gets `formats`, what is known of each.
+
+    Keras' own file has been scored before. It is run and measured again only beside other formats, which are compared
+    with it.
+
+    Args:
+        samples: makes what the formats are compared on.
+        warn: is told, in a line, of a format that is not written.
+
+    Raises SearchStateError if stock Keras cannot run the model.
+    """
+    shutil.copyfile(predict.__file__, folder / PREDICT)
+    _require(folder, formats.FIRST)
+    score, size = card["rescored"], (folder / FILE).stat().st_size
+    own = {"files": [FILE], "bytes": size, "score": score, "score_of_keras": score, "whole_split": True}
+    card["formats"] = {formats.FIRST: {**own, "difference": 0.0, "seconds": None, "steps": None, "peak_bytes": None}}
+    if packing.names != (formats.FIRST,):
+        _others(folder, card, packing, samples(), warn)
+    _write_card(folder, card)
+    (folder / PAGE).write_text(page(card), "utf-8")
+    (folder / SERVED).mkdir()
+    write_model(folder / SERVED, Model(), folder / FILE, card)
+
+
+def _others(
+    folder: Path, card: dict[str, Any], packing: Packing, samples: Samples, warn: Callable[[str], None]
+) -> None:
+    import keras
+
+    _write_card(folder, card)  # predict.py reads it
+    model = keras.models.load_model(folder / FILE, compile=False)
+    first = answered(folder, formats.FIRST, samples)
+    card["formats"][formats.FIRST] |= {"seconds": first.seconds, "steps": first.steps, "peak_bytes": first.peak}
+    for name in packing.names[1:]:
+        try:
+            card["formats"][name] = _packed(folder, name, model, card, packing, samples, first)
+            _require(folder, name)
+        except (CannotWrite, SearchStateError) as error:
+            warn(f"{name} is not written: {str(error).removeprefix(f'{name}: ')}")
+
+
+def _packed(
+    folder: Path, name: str, model: Any, card: dict[str, Any], packing: Packing, samples: Samples, first: Run
+) -> dict[str, Any]:
+    """Writes one format; returns what was measured of it. A format that does not hold leaves no files."""
+    if module := formats.missing(name):
+        raise CannotWrite(f"{module} is not installed; {_install(name)}")
+    form = formats.load(name)
+    files = form.write(model, folder, formats.Wanted(card, packing.length, packing.quantize))
+    try:
+        read = samples.first(STEPS.get(name, samples.x.size))
+        expected = first.outputs[tuple(map(slice, read.scored.shape))]
+        run = answered(folder, name, read)
+        score, wanted = (read.score(read.y, outputs) for outputs in (run.outputs, expected))
+        apart = difference(run.outputs, expected, read)
+        _check(card, packing if name == "litert" else Packing(), apart, score, wanted)
+    except (CannotWrite, SearchStateError):
+        for file in files:
+            path = folder / file
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise
+    size = sum(path.stat().st_size for file in files for path in _files(folder / file))
+    return {
+        "files": files,
+        "bytes": size,
+        "score": score,
+        "score_of_keras": wanted,
+        "whole_split": read.whole,
+        "difference": apart,
+        "seconds": run.seconds,
+        "steps": run.steps,
+        "peak_bytes": run.peak,
+    }
+
+
+def _check(card: dict[str, Any], packing: Packing, apart: float, score: float, wanted: float) -> None:
+    """Raises CannotWrite if outputs, or with quantised weights the score, are not near enough to those of Keras."""
+    if packing.quantize == "none":
+        if not apart <= DIFFERENCE:
+            largest = f"{DIFFERENCE:g} of the largest output at most"
+            raise CannotWrite(f"expected outputs that differ from those of Keras by {largest}, got {apart:.2g}")
+        return
+    sign = 1 if card["direction"] == "min" else -1
+    weakest = sign * max((sign * floor for floor in card["floors"].values()), default=0.0)
+    worse = sign * (score - wanted)
+    if not worse <= packing.tolerance * abs(weakest - wanted):
+        change = f"from {format_number(wanted)} to {format_number(score)}"
+        raise CannotWrite(f"{packing.quantize} weights change the score {change}, more than --tolerance allows")
+
+
+def _require(folder: Path, name: str) -> None:
+    """Writes what a format needs, in the versions that are here."""
+    packages = (*formats.load(name).PACKAGES, "numpy")
+    (folder / f"requirements-{name}.txt").write_text("".join(f"{one}=={version(one)}\n" for one in packages))
+
+
+def _install(name: str) -> str:
+    return f'`pip install "recurrent-search[{formats.load(name).EXTRA}]"` brings it'
+
+
+def _write_card(folder: Path, card: dict[str, Any]) -> None:
+    (folder / CARD).write_text(as_json(card, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()]

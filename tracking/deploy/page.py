@@ -1,0 +1,57 @@
+"""The README.md of an export: what the model is, how good it is, and how to run it. `page.md.j2` is its text."""
+
+from typing import Any
+
+from tracking import formats
+from tracking.text import format_count, format_half_life, format_number, marks_line, metric_name
+
+# How to read x in each runtime. A test runs these lines in an environment that has only this runtime.
+CODE = {
+    "keras": """\
+import keras
+
+model = keras.models.load_model("model.keras", compile=False)
+print(model.predict(x, verbose=0))""",
+    "savedmodel": """\
+import tensorflow as tf
+
+model = tf.saved_model.load("savedmodel/1")
+print(model.serve(tf.constant(x)).numpy())""",
+    "onnx": """\
+import onnxruntime
+
+session = onnxruntime.InferenceSession("model.onnx")
+print(session.run(None, {"x": x})[0])""",
+    "litert": """\
+from ai_edge_litert.interpreter import Interpreter
+
+step = Interpreter("model-step.tflite").get_signature_runner()
+states = {name: np.zeros(one["shape"], np.float32) for name, one in step.get_input_details().items() if name != "x"}
+for now in x[0]:
+    answer = step(x=now[None], **states)
+    states = {name: answer[f"next_{name}"] for name in states}
+print(answer["output"])""",
+}
+
+
+def page(card: dict[str, Any]) -> str:
+    """The page, in Markdown."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    world = Environment(loader=PackageLoader("tracking.deploy", "."), undefined=StrictUndefined)
+    world.filters |= {"number": format_number, "count": format_count, "code": "`{}`".format}
+    horizon = card.get("horizon") or {}
+    return (
+        world.get_template("page.md.j2").render(
+            card={"interval": None, "corpus": None, **card},
+            code=CODE,
+            meant={name: formats.load(name).MEANT for name in card["formats"]},
+            metric=metric_name(card["metric"]),
+            marks=marks_line(card["floors"], card["solved"], card["direction"]) or "none are known",
+            half_life=format_half_life(horizon, "", "_50") if "half_life_50" in horizon else "",
+            steps=card["formats"][formats.FIRST]["steps"],
+            shape=(1, 20, *card["shapes"]["input"]["shape"][2:]),
+            per_step=len(card["shapes"]["output"]["shape"]) == 3,
+        )
+        + "\n"
+    )

@@ -1,0 +1,359 @@
+"""Answers sequences with the exported model beside this file. It needs NumPy and the runtime of one format.
+
+    python predict.py data.npy            an array (samples, time, features), or (samples, time) of tokens
+    python predict.py data.jsonl          one sequence in each line, as JSON; they may differ in length
+    python predict.py - < data.jsonl      the same from standard input
+    python predict.py --text "The "       a language model goes on with the text
+
+Each answer is one line of JSON: {"label": …, "probabilities": {…}} for classes, a list for numbers, and a list of these
+for a model with an answer at every step. A language model writes text. Nothing is read but the files in this folder.
+Long because it is handed over as one file.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Model = Callable[[np.ndarray], np.ndarray]  # x (samples, time, …) -> outputs (samples, …)
+Reader = Callable[[list[int]], np.ndarray]  # the next ids of a text -> the logits of the symbol after them
+BATCH = 64  # sequences that are read at once
+SHOWN = 10  # the classes of an answer whose probabilities are shown
+
+
+class Unfit(ValueError):
+    """Input that the model cannot take. The text says what was expected and what came."""
+
+
+def from_keras(folder: Path) -> Model:
+    import keras
+    import tensorflow as tf
+
+    model = keras.models.load_model(folder / "model.keras", compile=False)
+    spec = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype)  # of any batch and length: it is traced once
+    call = tf.function(lambda x: model(x, training=False), input_signature=[spec], autograph=False)
+    return lambda x: call(x).numpy()
+
+
+def from_savedmodel(folder: Path) -> Model:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(folder / "savedmodel" / "1"))
+    return lambda x: loaded.serve(tf.constant(x)).numpy()
+
+
+def from_onnx(folder: Path) -> Model:
+    session = _session(folder / "model.onnx")
+    return lambda x: session.run(None, {"x": x})[0]
+
+
+def from_litert(folder: Path) -> Model:
+    """The step file, called for one sequence after the other and for each of its steps before the padding."""
+    card, start = read_card(folder), _litert_steps(folder)
+    padding, per_step = card["preprocessing"].get("padding"), len(card["shapes"]["output"]["shape"]) == 3
+
+    def read(sequence: np.ndarray) -> np.ndarray:
+        step = start()
+        return np.stack([step(x[None])[0] for x in sequence])
+
+    def answer(x: np.ndarray) -> np.ndarray:
+        rows = [read(row[: _length(row, padding)]) for row in x]
+        if not per_step:
+            return np.stack([row[-1] for row in rows])
+        # Behind the end of a shorter sequence stand zeros.
+        return np.stack([np.pad(row, ((0, x.shape[1] - len(row)), (0, 0))) for row in rows])
+
+    return answer
+
+
+RUNTIMES = {  # a format, the file by which it is found, and what reads it; the lightest runtime first
+    "onnx": ("model.onnx", from_onnx),
+    "litert": ("model-step.tflite", from_litert),
+    "savedmodel": ("savedmodel/1", from_savedmodel),
+    "keras": ("model.keras", from_keras),
+}
+
+
+def text_keras(folder: Path) -> Callable[[], Reader]:
+    """Reads texts with a copy of the model whose layers keep their state between two calls."""
+    import keras
+    import tensorflow as tf
+
+    model = keras.models.load_model(folder / "model.keras", compile=False)
+    config = model.get_config()
+    for layer in config["layers"]:
+        layer.pop("build_config", None)  # it has the old, free size of the batch
+        if "stateful" in layer["config"]:
+            layer["config"]["stateful"] = True
+        if layer["class_name"] == "InputLayer":
+            layer["config"]["batch_shape"] = (1, None)
+    copy = type(model).from_config(config)
+    copy.set_weights(model.get_weights())
+    spec = tf.TensorSpec((1, None), tf.int32)
+    call = tf.function(lambda ids: copy(ids, training=False)[0, -1], input_signature=[spec], autograph=False)
+
+    def begin() -> Reader:
+        for layer in copy.layers:
+            if getattr(layer, "stateful", False):
+                layer.reset_state()
+        return lambda ids: call(np.array([ids], np.int32)).numpy()
+
+    return begin
+
+
+def text_savedmodel(folder: Path) -> Callable[[], Reader]:
+    """Reads the whole text again for each symbol, since the endpoint keeps no state."""
+    model = from_savedmodel(folder)
+
+    def begin() -> Reader:
+        text: list[int] = []
+
+        def read(ids: list[int]) -> np.ndarray:
+            text.extend(ids)
+            return model(np.array([text], np.int32))[0, -1]
+
+        return read
+
+    return begin
+
+
+def text_onnx(folder: Path) -> Callable[[], Reader]:
+    session = _session(folder / "model-step.onnx")
+    widths = {one.name: one.shape[1] for one in session.get_inputs() if one.name != "x"}
+    names = [one.name for one in session.get_outputs()]
+
+    def start() -> Model:
+        states = {name: np.zeros((1, width), np.float32) for name, width in widths.items()}
+
+        def step(x: np.ndarray) -> np.ndarray:
+            made = dict(zip(names, session.run(None, {"x": x, **states}), strict=True))
+            states.update({name: made[f"next_{name}"] for name in states})
+            return made["output"]
+
+        return step
+
+    return _by_steps(start)
+
+
+def text_litert(folder: Path) -> Callable[[], Reader]:
+    return _by_steps(_litert_steps(folder))
+
+
+TEXTS = {"onnx": text_onnx, "litert": text_litert, "savedmodel": text_savedmodel, "keras": text_keras}
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _litert_steps(folder: Path) -> Callable[[], Model]:
+    """A function that begins a sequence. It returns what reads a step `(1, …)` and keeps the states."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    runner = Interpreter(str(folder / "model-step.tflite"), num_threads=1).get_signature_runner()
+    shapes = {name: about["shape"] for name, about in runner.get_input_details().items() if name != "x"}
+
+    def start() -> Model:
+        states = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+
+        def step(x: np.ndarray) -> np.ndarray:
+            made = runner(x=x, **states)
+            states.update({name: made[f"next_{name}"] for name in states})
+            return made["output"]
+
+        return step
+
+    return start
+
+
+def _by_steps(start: Callable[[], Model]) -> Callable[[], Reader]:
+    """Reads texts step by step."""
+
+    def begin() -> Reader:
+        step = start()
+        return lambda ids: [step(np.array([one], np.int32))[0] for one in ids][-1]
+
+    return begin
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "model.json").read_text("utf-8")))
+
+
+def _length(row: np.ndarray, padding: float | None) -> int:
+    """The number of steps before the padding; at least 1."""
+    if padding is None:
+        return len(row)
+    real = (row != padding).reshape(len(row), -1).any(axis=1)
+    return max(1, int(real.sum()))
+
+
+def sequence(given: Any, card: dict[str, Any]) -> np.ndarray:
+    """One sequence `(time, features)`, or `(time,)` of tokens. Raises Unfit for what the model cannot take."""
+    features, expected = card["shapes"]["input"]["shape"][2:], card["preprocessing"]["input"].replace("(batch, ", "(")
+    try:
+        array = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        raise Unfit(f"sequence: expected {expected}, got {str(given)[:60]!r}") from None
+    if array.ndim != 1 + len(features) or not len(array) or list(array.shape[1:]) != features:
+        raise Unfit(f"sequence: expected {expected}, got the shape {array.shape}")
+    if not np.isfinite(array).all():
+        raise Unfit("sequence: expected finite numbers, got NaN or an infinite one")
+    if not features:
+        known = len(card["preprocessing"].get("vocabulary") or card["preprocessing"]["words"])
+        if (array != np.round(array)).any() or array.min() < 0 or array.max() >= known:
+            raise Unfit(
+                f"sequence: expected whole numbers from 0 to {known - 1}, got {array.min():g} to {array.max():g}"
+            )
+    return array.astype(card["shapes"]["input"]["dtype"])
+
+
+def padded(rows: list[np.ndarray], card: dict[str, Any]) -> np.ndarray:
+    """Sequences as one batch. Behind the end of a shorter one stands the padding."""
+    longest = max(map(len, rows))
+    padding = card["preprocessing"].get("padding")
+    if padding is None and any(len(row) < longest for row in rows):
+        raise Unfit("sequence: expected sequences of one length, since the model knows no padding")
+    x = np.full((len(rows), longest, *rows[0].shape[1:]), padding or 0, rows[0].dtype)
+    for row, one in zip(x, rows, strict=True):
+        row[: len(one)] = one
+    return x
+
+
+def batches(rows: Iterator[np.ndarray], card: dict[str, Any]) -> Iterator[np.ndarray]:
+    """Batches of sequences. Without padding those of one batch have one length."""
+    waiting: list[np.ndarray] = []
+    for row in rows:
+        other = "padding" not in card["preprocessing"] and waiting and len(row) != len(waiting[0])
+        if waiting and (other or len(waiting) == BATCH):
+            yield padded(waiting, card)
+            waiting = []
+        waiting.append(row)
+    if waiting:
+        yield padded(waiting, card)
+
+
+def in_file(path: str, card: dict[str, Any]) -> Iterator[np.ndarray]:
+    """The sequences of a file; a message names the line, counted from 1."""
+    if path.endswith(".npy"):
+        yield from (sequence(one, card) for one in np.load(path, allow_pickle=False))
+        return
+    with sys.stdin if path == "-" else open(path, encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                try:
+                    yield sequence(json.loads(line), card)
+                except (json.JSONDecodeError, Unfit) as error:
+                    raise Unfit(f"line {number}: {error}") from None
+
+
+def answers(outputs: np.ndarray, card: dict[str, Any]) -> Any:
+    """The answer of one sequence, from its outputs `(outputs,)`, or `(time, outputs)` with an answer at every step."""
+    if outputs.ndim == 2:
+        return [answers(step, card) for step in outputs]
+    if card["answer"] == "numbers":
+        return [float(value) for value in outputs]
+    shares = probabilities(outputs)
+    labels = card.get("labels") or card["preprocessing"].get("vocabulary") or range(len(outputs))
+    order = np.argsort(-shares, kind="stable")[:SHOWN]
+    return {"label": str(labels[order[0]]), "probabilities": {str(labels[one]): float(shares[one]) for one in order}}
+
+
+def probabilities(logits: np.ndarray, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> np.ndarray:
+    """The softmax at a temperature, of the `top_k` likeliest (0: all) that together have the share `top_p`."""
+    if temperature == 0:
+        temperature, top_k = 1.0, 1
+    scaled = (logits - logits.max()).astype(np.float64) / temperature
+    shares = np.exp(scaled)
+    order = np.argsort(-shares, kind="stable")
+    if top_k:
+        shares[order[top_k:]] = 0
+    shares /= shares.sum()
+    if top_p < 1:
+        before = np.cumsum(shares[order]) - shares[order]
+        shares[order[before >= top_p]] = 0
+        shares /= shares.sum()
+    return shares
+
+
+def continued(
+    begin: Callable[[], Reader],
+    card: dict[str, Any],
+    text: str,
+    length: int = 200,
+    temperature: float = 1.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    seed: int = 0,
+) -> str:
+    """What follows the text: `length` characters or words. The unknown one, 0, is never written.
+
+    The same seed gives the same text. Raises Unfit for a number that makes no sense.
+    """
+    if not isinstance(text, str):
+        raise Unfit(f"prompt: expected a text, got {text!r}")
+    for name, value, fits in (
+        ("length", length, 0 <= length <= 100_000),
+        ("temperature", temperature, 0 <= temperature < np.inf),
+        ("top_k", top_k, top_k >= 0),
+        ("top_p", top_p, 0 < top_p <= 1),
+        ("seed", seed, seed >= 0),
+    ):
+        if not fits:
+            raise Unfit(f"{name}: expected a number in its range, got {value}")
+    vocabulary, rng, read = card["preprocessing"]["vocabulary"], np.random.default_rng(seed), begin()
+    places, words = {symbol: place for place, symbol in enumerate(vocabulary)}, isinstance(vocabulary, list)
+    if card["preprocessing"].get("lines"):  # each line was a sequence of its own
+        text = "\n" + text.rsplit("\n", 1)[-1]
+    first = "\n" if "\n" in places else vocabulary[1]
+    ids = [places.get(symbol, 0) for symbol in (text.split() or [vocabulary[1]] if words else text or first)]
+    written = []
+    for _ in range(length):
+        logits = np.array(read(ids), np.float64)
+        logits[0] = -np.inf
+        ids = [int(rng.choice(len(logits), p=probabilities(logits, temperature, top_k, top_p)))]
+        written.append(vocabulary[ids[0]])
+        if card["preprocessing"].get("lines") and written[-1] == "\n":
+            read = begin()
+    return " ".join(written) if words else "".join(written)
+
+
+def main() -> None:
+    folder = Path(__file__).resolve().parent
+    there = [name for name, (file, _) in RUNTIMES.items() if (folder / file).exists()]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("input", nargs="?", help="data.npy, data.jsonl, or - for standard input")
+    parser.add_argument("--format", choices=there, default=there[0], help=f"which file answers (default: {there[0]})")
+    parser.add_argument("--text", help="the beginning of a text that a language model continues")
+    parser.add_argument("--length", type=int, default=200, help="characters or words to write (default: 200)")
+    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 is more likely text (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed writes the same text (default: 0)")
+    parsed = parser.parse_args()
+    card = read_card(folder)
+    if (parsed.input is None) == (parsed.text is None):
+        parser.error("expected a file or --text, one of the two")
+    if parsed.text is not None and "vocabulary" not in card["preprocessing"]:
+        parser.error("--text: expected a language model beside this file, got a model of other sequences")
+    try:
+        if parsed.text is not None:
+            sampling = parsed.length, parsed.temperature, 0, 1.0, parsed.seed
+            print(parsed.text + continued(TEXTS[parsed.format](folder), card, parsed.text, *sampling))
+            return
+        model = RUNTIMES[parsed.format][1](folder)
+        for x in batches(in_file(parsed.input, card), card):
+            for outputs in model(x):
+                print(json.dumps(answers(outputs, card), ensure_ascii=False))
+    except (OSError, Unfit) as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()
