@@ -31,6 +31,7 @@ from tracking.store import database, in_a_line
 from tracking.tags import NOTE, filters, named, ours, renewed
 from tracking.values import plain
 
+REGISTERED = "registered"  # the tag of a model that is a version in MLflow's registry
 FINAL = "final"  # the tag of the model of a final, and its part of the card
 OF_A_MODEL = (
     "best/",
@@ -94,7 +95,10 @@ def log_final(client: MlflowClient, parent: Run, one: Wanted) -> None:
 def _log_only(
     client: MlflowClient, wanted: list[tuple[Wanted, dict[str, str]]], parent: Run, before: list[LoggedModel]
 ) -> None:
-    """Logs the models that are not there, each with its tags, and removes the others of `before`."""
+    """Logs the models that are not there, each with its tags, and removes the others of `before`.
+
+    A model in MLflow's registry stays, since a version there names its files.
+    """
     whole, kept = _whole(client, before), set()
     for one, tags in wanted:
         model = whole.get(one.run_id) or _log(client, parent, one, tags)
@@ -105,7 +109,11 @@ def _log_only(
             client.set_logged_model_tags(model.model_id, tags)
         kept.add(model.model_id)
     for model in before:
-        if model.model_id not in kept:
+        if model.model_id in kept:
+            continue
+        if REGISTERED in ours(model.tags):
+            client.set_logged_model_tags(model.model_id, named({"best": "no"}))
+        else:
             _remove(client, model)
 
 

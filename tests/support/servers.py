@@ -58,8 +58,8 @@ def _serve(uri: str, port: int) -> None:
     from mlflow.server import ARTIFACT_ROOT_ENV_VAR, BACKEND_STORE_URI_ENV_VAR
 
     from tracking.root import ARTIFACTS
+    from tracking.server import SETTINGS
     from tracking.store import database
-    from tracking.ui import SETTINGS
 
     folder = database(uri).parent  # type: ignore[union-attr]
     artifacts = (folder / ARTIFACTS).as_uri()

@@ -12,7 +12,7 @@ from mlflow.models import Model
 from mlflow.utils.file_utils import local_file_uri_to_path
 
 from tracking.children import child_tags
-from tracking.models import Wanted, download, log_models, logged_models
+from tracking.models import Wanted, download, log_models, logged_models, whole_models
 from tracking.searches import open_search
 from tracking.store import connect
 from tracking.tags import NOTE
@@ -29,6 +29,7 @@ CALLS = (
 VERSIONS = {"keras": "3", "tensorflow": "2", "numpy": "2", "mlflow": "3"}
 SHAPES = {"input": {"shape": [None, None, 2], "dtype": "float32"}, "output": {"shape": [None, 1], "dtype": "float32"}}
 CARD: dict[str, Any] = {"architecture": "gru-16", "trial": "0000", "parameters": 9, "epoch": 3, "versions": VERSIONS}
+CARD |= {"preprocessing": {"input": "float32 (batch, time, 2)"}, "answer": "numbers"}
 CARD |= {"shapes": SHAPES, "values": {"cell": "gru", "learning_rate": 1e-5}, "task": "/data/adding.py"}
 CARD |= {"metric": "mse", "direction": "min", "floors": {"no_memory": 0.2}, "model_score": 0.01}
 
@@ -138,9 +139,23 @@ def test_a_model_has_an_input_example(shelf: Shelf) -> None:
     place = local_file_uri_to_path(model.artifact_location)
     loaded = Model.load(place)
     example = loaded.load_input_example(place)
-    assert (example.shape, example.dtype) == ((1, 20, 2), np.float32)
+    assert np.shape(example["sequence"][0]) == (20, 2)
     served = json.loads(loaded.get_serving_input(place))
-    assert np.shape(served["inputs"]) == (1, 20, 2)
+    assert np.shape(served["dataframe_split"]["data"]) == (1, 1, 20, 2)
+
+
+def test_a_registered_model_stays(shelf: Shelf) -> None:
+    first, second = shelf.new_runs()
+    shelf.log(first)
+    model = logged_models(shelf.client, shelf.parent)[first]
+    shelf.client.set_logged_model_tags(model.model_id, {"recurrent.registered": "yes"})
+    shelf.log(second)
+    kept = whole_models(shelf.client, shelf.parent)
+    assert set(kept) == {first, second}
+    assert [kept[run].tags["recurrent.best"] for run in (first, second)] == ["no", "yes"]
+    shelf.client.delete_logged_model_tag(model.model_id, "recurrent.registered")
+    shelf.log(second)
+    assert set(whole_models(shelf.client, shelf.parent)) == {second}
 
 
 def test_some_stay_and_others_go(shelf: Shelf) -> None:

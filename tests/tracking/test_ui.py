@@ -134,8 +134,8 @@ def test_a_kill_leaves_no_server(tmp_path: Path) -> None:
     code = f"""
 import time
 from pathlib import Path
-from tracking import ui
-with ui._process({command}, Path("log")) as process:
+from tracking import server
+with server._process({command}, Path("log")) as process:
     print(process.pid, flush=True)
     time.sleep(600)
 """

@@ -24,7 +24,7 @@ def run(parsed: argparse.Namespace) -> int:
 def _optuna(name: str, port: int | None) -> int:
     from experiments.config.folders import SEARCHES, SearchFolder
     from experiments.launcher.dashboard import HOST, dashboard
-    from tracking.ui import free_port
+    from tracking.server import free_port
 
     free, screen = free_port(port), console()
     with waiting(screen, "Optuna's dashboard starts ..."):
