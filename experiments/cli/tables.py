@@ -107,7 +107,7 @@ def show(console: Console, table: Table) -> None:
 
 def _cell_table(console: Console, found: dict[str, Any]) -> Table:
     """For each cell its best candidate, and what became of its trials. LAST marks a score that is only a last one."""
-    table, wide = _new_table("Best by cell", found["metric"]), console.width >= WIDE
+    table, wide = _new_table("Best by cell", found["metric"], "best of the cell"), console.width >= WIDE
     trials = {trial["trial"]: trial for trial in found["trials"]}
     best = [trials.get(cell["best"]) for cell in found["cells"]]
     spread = wide and any(trial and trial["spread"] is not None for trial in best)
@@ -147,11 +147,11 @@ def _room(console: Console, names: list[str], rows: list[dict[str, str]], metric
     return console.width - sum(widths) - 2 * len(widths) - scores - 4
 
 
-def _new_table(title: str, metric: str) -> Table:
+def _new_table(title: str, metric: str, first: str = "architecture") -> Table:
     table = Table(
         title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 2, 0, 0)
     )
-    table.add_column("architecture", overflow="fold")  # in a narrow terminal only this column is wrapped
+    table.add_column(first, overflow="fold")  # in a narrow terminal only this column is wrapped
     table.add_column(metric_name(metric), justify="right", no_wrap=True)
     return table
 

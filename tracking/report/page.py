@@ -8,7 +8,8 @@ from importlib.resources import files
 from typing import Any
 
 from tracking.answer import answer
-from tracking.caveats import caveats
+from tracking.caveats import caveats, winner
+from tracking.ranking import preference, preferred
 from tracking.report import browser, costs, finals, made, scores, study, tables, training, work
 from tracking.report.chart import Chart
 from tracking.report.gather import Search
@@ -16,8 +17,10 @@ from tracking.report.parallel import parallel
 from tracking.report.slices import slices
 from tracking.report.study import Studied
 from tracking.report.tables import Table
-from tracking.text import floors_line, format_number
+from tracking.standing import candidates
+from tracking.text import floors_line, format_count, format_number
 
+SMALLEST = "small:2%"
 DIGITS = 6  # significant ones of a number in a figure; a page must stay small
 TOO_FEW = f"Nothing to draw: it takes {study.FEWEST} completed or pruned trials, and values that differ between them."
 TESTED = (
@@ -116,16 +119,34 @@ def _answer(search: Search) -> Section:
     said = answer(search.found)
     whole = " ".join(said)
     open_questions = [sentence for sentence in caveats(search.found) if sentence[1:-1] not in whole]
-    section = Section("answer", "The answer", sentences=said)
+    section = Section("answer", "The answer", _hand_over(search), sentences=said)
+    section.code = f"recurrent export {search.name} --to DIR --format all" if search.ranked else ""
     if open_questions:
         rows = [[sentence] for sentence in open_questions]
         section.tables = [Table(["What to know before you believe it"], rows)]
     return section
 
 
+def _hand_over(search: Search) -> str:
+    """What somebody asks who wants to use the best model: how small it may be, its test score, how to get it."""
+    best = winner(search.found)
+    if best is None:
+        return ""
+    found = preferred(
+        candidates(search.found["trials"]), search.found["direction"], preference(SMALLEST), search.found["floors"]
+    )
+    small = next(trial for trial in search.found["trials"] if found and int(trial["trial"]) == found.number)
+    size = f"{small['architecture']} ({format_count(small['parameters'])} parameters, {format_number(small['score'])})"
+    text = f"The smallest model within 2 % of the best score (--prefer {SMALLEST}) is {size}."
+    if best["test_score"] is not None:
+        text += f" On the test split {best['architecture']} scores {format_number(best['test_score'])}."
+    return f"{text} This command writes the best model into a folder, verified, with a page that says how to deploy it:"
+
+
 def _leaderboard(search: Search) -> Section:
     solved, better = search.found.get("solved"), "less" if search.minimum else "more"
-    says = f"Floors are what models with less memory score: {floors_line(search.found['floors'])}."
+    floors = floors_line(search.found["floors"])
+    says = f"Floors are what models with less memory score; the first of them has no memory: {floors}."
     says += "" if solved is None else f" Solved is {format_number(solved)} or {better}."
     return Section("leaderboard", "Leaderboard", says, tables=[tables.by_cell(search), tables.leaders(search)])
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 FEWEST = 10  # trials from which on an importance is said
 MOST_WEIGHED = 400  # trials that fANOVA looks at; with 1,000 it would take 10 seconds
 TREES = 32
+LEAST = 0.01  # the smallest share that is said
 MOST_OF_GRID = 30_000  # cells of the grid of a contour
 WARM, COOL = "#e07b39", "#3b8bd9"
 
@@ -130,6 +131,15 @@ def _weighed(made: Studied) -> "list[optuna.trial.FrozenTrial]":
     return trials if len(trials) <= MOST_WEIGHED else Random(0).sample(trials, MOST_WEIGHED)
 
 
+def _said(made: Studied) -> str:
+    """The result of the first method in a sentence."""
+    method, shares = next(iter(made.importances.items()))
+    words = [f"{name.replace('_', ' ')} ({shares[name]:.0%})" for name in made.names if shares.get(name, 0.0) >= LEAST]
+    if not words:
+        return f"By {method} no value matters much."
+    return f"By {method} {words[0]} matters most{', then ' if words[1:] else ''}{' and '.join(words[1:3])}."
+
+
 def importance(made: Studied | None) -> Chart | None:
     """How much of the difference between trials each value explains, by both methods."""
     if made is None:
@@ -144,9 +154,9 @@ def importance(made: Studied | None) -> Chart | None:
     count, some = len(made.study.trials), len(_weighed(made))
     looked = "all trials" if some == count else f"{some} of them"
     says = (
-        f"How much of the difference between the scores of {count} trials each value explains. fANOVA (Hutter et al."
-        f" 2014) looks at {looked}, PED-ANOVA (Watanabe et al. 2023) at what sets the best tenth apart. Few trials make"
-        " it a guess."
+        f"{_said(made)} How much of the difference between the scores of {count} trials each value explains. fANOVA"
+        f" (Hutter et al. 2014) looks at {looked}, PED-ANOVA (Watanabe et al. 2023) at what sets the best tenth apart."
+        " Few trials make it a guess."
     )
     return Chart("importance", "Which values matter", says, panels, columns=2, height=110 + 24 * len(made.names))
 

@@ -105,7 +105,7 @@ def horizons(search: Search) -> Chart | None:
             )
     says = (
         "How much of the gradient of the last state reaches the input so many steps back. It is lost below 1 %."
-        " In each half-life, counted in steps, the gradient shrinks to a half."
+        " The half-life is the mean over the first 50 lags: the gradient shrinks to a half in so many steps."
         " A dashed line is the same model before training."
     )
     panel = Panel(
