@@ -10,7 +10,7 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModel, Metric, Run
 
 from tracking.choosing import BEST, Choice, chosen
-from tracking.deploy.pack import LONGEST, PLAIN, Packing, is_ours, pack
+from tracking.deploy.pack import LONGEST, PLAIN, Packing, contents, pack
 from tracking.deploy.samples import Samples
 from tracking.errors import BadInput, SearchStateError, StoreError
 from tracking.executions import reason
@@ -172,11 +172,14 @@ def check_target(to: Path, name: str) -> None:
     if not to.exists() or (to.is_dir() and not any(to.iterdir())):
         return
     try:
-        earlier = json.loads((to / CARD).read_text("utf-8")).get("search")
+        earlier = json.loads((to / CARD).read_text("utf-8"))
+        ours = earlier.get("search") == name
     except (OSError, ValueError, AttributeError):
-        earlier = None
-    if earlier != name or not all(is_ours(path.name) for path in to.glob("*")):
-        raise BadInput(f"--to: expected a new folder, or an earlier export of {name!r}, got {str(to)!r}")
+        earlier, ours = {}, False
+    foreign = {*contents(to)} - {*(earlier.get("contents") or (KERAS, CARD))} if ours else set()
+    if not ours or foreign:
+        got = f"{str(to)!r}, which also has {min(foreign)}" if foreign else repr(str(to))
+        raise BadInput(f"--to: expected a new folder, or an earlier export of {name!r}, got {got}")
 
 
 def _rescored(file: Path, card: dict[str, Any], score: Score, seed: int | None) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 from mlflow import pyfunc
 from mlflow.models import Model, ModelSignature
-from mlflow.types.schema import Array, ColSpec, ParamSchema, ParamSpec, Schema
+from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema
 
 from tracking.as_json import as_json
 
@@ -30,6 +30,7 @@ PARAMS = {"length": ("long", 200), "temperature": ("double", 1.0), "top_k": ("lo
 
 def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, Any]) -> None:
     """An MLflow model folder around a `.keras` file, with its card, its signature and an input example."""
+    card = completed(card)
     (folder / KERAS_FILE).parent.mkdir()
     shutil.copyfile(keras_file, folder / KERAS_FILE)
     shutil.copyfile(DEPLOY / "served.py", folder / CODE)  # by its path: an import would run it
@@ -51,16 +52,23 @@ def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, An
     model.save(str(folder / "MLmodel"))
 
 
+def completed(card: dict[str, Any]) -> dict[str, Any]:
+    """The card with what an early version did not write down: what the outputs are, and their labels."""
+    numbers = card["metric"] == "mse" or card["shapes"]["output"]["shape"][-1] == 1
+    kind = "numbers" if numbers else "classes"
+    return {"answer": kind, "labels": card["preprocessing"].get("classes", []), **card}
+
+
 def signature(card: dict[str, Any]) -> ModelSignature:
     """The columns that the model reads, and the parameters of a language model.
 
-    A schema of a tensor would refuse lists, float64 and data frames.
+    A schema of a tensor would refuse lists, float64 and data frames. One of lists of doubles would refuse whole
+    numbers, as JavaScript writes 1.0. So any type is let through, and the code of the model says what does not fit.
     """
     if "vocabulary" in card["preprocessing"]:
         params = [ParamSpec(name, kind, default) for name, (kind, default) in {**PARAMS, "seed": ("long", 0)}.items()]
         return ModelSignature(Schema([ColSpec("string", "prompt")]), params=ParamSchema(params))
-    step = Array("double") if card["shapes"]["input"]["shape"][2:] else "long"
-    return ModelSignature(Schema([ColSpec(Array(step), "sequence")]))
+    return ModelSignature(Schema([ColSpec(AnyType(), "sequence")]))
 
 
 def _write_environment(folder: Path, versions: dict[str, str]) -> None:

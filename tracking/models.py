@@ -123,18 +123,18 @@ def final_model(client: MlflowClient, parent: Run) -> LoggedModel | None:
 
 
 def _finals(client: MlflowClient, parent: Run) -> list[LoggedModel]:
-    return [model for model in _all_models(client, parent) if FINAL in ours(model.tags)]
+    return [model for model in all_models(client, parent) if FINAL in ours(model.tags)]
 
 
 def remove_models(client: MlflowClient, parent: Run) -> None:
     """Deletes all models of a search with their files."""
-    for model in _all_models(client, parent):
+    for model in all_models(client, parent):
         _remove(client, model)
 
 
 def rename_models(client: MlflowClient, parent: Run, name: str) -> None:
     """Gives the models of a search to its new name. The names of the models themselves cannot be changed in MLflow."""
-    for model in _all_models(client, parent):
+    for model in all_models(client, parent):
         tags = renewed(model.tags, search_id=name, spec_id=spec_id(parent))
         client.set_logged_model_tags(model.model_id, tags)
 
@@ -155,10 +155,10 @@ def _place(client: MlflowClient, model: LoggedModel) -> str:
 
 def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
     """The models of a search without that of its finals, the newest first. Half-made ones are among them."""
-    return [model for model in _all_models(client, parent) if FINAL not in ours(model.tags)]
+    return [model for model in all_models(client, parent) if FINAL not in ours(model.tags)]
 
 
-def _all_models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
+def all_models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
     """The models of a search and of its finals, the newest first."""
     found = models(client, parent.info.experiment_id, *filters(search_id=search_name(parent)))
     return [model for model in found if _is_of(parent, model)]

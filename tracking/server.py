@@ -48,17 +48,22 @@ class Server:
 
 @contextmanager
 def running(
-    command: list[str], port: int, log: Path, progress: Callable[[float], None] | None = None
+    command: list[str],
+    port: int,
+    log: Path,
+    progress: Callable[[float], None] | None = None,
+    settings: dict[str, str] | None = None,
 ) -> Iterator[Server]:
     """The server that a command starts at a port of this machine. At the end none of its processes is left.
 
     Args:
         log: the file that gets its output.
         progress: called about once a second, with the seconds so far, until the server answers.
+        settings: further variables of its environment.
 
     Raises StoreError if it does not start.
     """
-    with _signals_interrupt(), _process(command, log) as process:
+    with _signals_interrupt(), _process(command, log, settings or {}) as process:
         url = f"http://127.0.0.1:{port}"
         _wait_until_up(process, url, log, progress)
         yield Server(url, log, process)
@@ -91,7 +96,9 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    command: list[str], log: Path, settings: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a separate group. Ctrl-C does not reach it, and its children end with it.
 
     The guard ends all of them if this process is killed.
@@ -102,7 +109,7 @@ def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=_environment(),
+            env=_environment() | (settings or {}),
             start_new_session=True,
         )
     try:

@@ -10,6 +10,9 @@ from typing import Any
 from tracking.model_folder import SERVING
 from tracking.server import Server, running
 
+# Requests wait for each other. MLflow would give up a request after 60 seconds, also one whose turn has not come.
+ANSWER_SECONDS = 3_600
+
 
 @contextmanager
 def scoring_server(
@@ -25,7 +28,9 @@ def scoring_server(
     """
     words = ["models", "serve", "--model-uri", str(model), "--env-manager", "local", "--host", "127.0.0.1"]
     command = [sys.executable, "-m", "mlflow", *words, "--port", str(port), "--workers", str(workers)]
-    with running(command, port, log, progress) as server:
+    with running(
+        command, port, log, progress, {"MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT": str(ANSWER_SECONDS)}
+    ) as server:
         yield server
 
 

@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ def main() -> None:
     one_thread()
     kinds = [kind for kind in FORMATS if not formats.missing(kind)]
     left_out = ", ".join(f"{kind} (no {formats.missing(kind)} here)" for kind in FORMATS if kind not in kinds)
-    packages = {package for kind in kinds for package in formats.load(kind).PACKAGES}
+    names = packages_distributions()
+    packages = {names[module][0] for kind in kinds for module in formats.load(kind).RUNTIME}
     print(setting("keras", *sorted(packages)))
     print(f"width {chosen.width}, {STEPS} steps; milliseconds of a call; left out: {left_out or 'nothing'}\n")
     print_head("cell", "form", "format", "difference", "nodes", "ms, 1 row", "Keras", "ms, 64 rows", "Keras")
@@ -83,7 +85,7 @@ def measure(cell: str, name: str, width: int, kinds: list[str]) -> None:
             except CannotWrite as error:
                 print_row(cell, name, kind, f"not written: {error}", *["-"] * 5)
                 continue
-            run = RUNTIMES[kind][1](folder)
+            run = RUNTIMES[kind][-1](folder)
             apart = np.abs(run(x) - wanted)[scored].max() / np.abs(wanted[scored]).max()
             nodes = str(count_nodes(folder / files[0])) if kind == "onnx" else "-"
             times = [f"{1000 * one:.2f}" for rows in (1, 64) for one in in_turns(run, model.predict_on_batch, x[:rows])]

@@ -95,11 +95,11 @@ def find(folder: SearchFolder, uri: str, purge: bool, force: bool) -> Deletion:
     """What there is of a search. The caller holds the lock of the folder.
 
     Args:
-        force: whatever the store says of a launcher elsewhere, and the folder of another store.
+        force: whatever the store says of a launcher elsewhere, of registered models, and the folder of another store.
 
-    Raises SearchStateError if there is nothing, if the search runs elsewhere, or if folder and store hold different
-    searches of this name. Raises BadInput if the search is recorded in another store, or if the trash of this store
-    cannot be emptied from here.
+    Raises SearchStateError if there is nothing, if the search runs elsewhere, if it has registered models, or if folder
+    and store hold different searches of this name. Raises BadInput if the search is recorded in another store, or if
+    the trash of this store cannot be emptied from here.
     """
     file, name = database(uri), folder.path.name
     if purge and file is None:
@@ -135,6 +135,8 @@ def _look(client: "MlflowClient", folder: SearchFolder, uri: str, force: bool) -
             search = spec.id
             if parent:
                 _check_same(client, parent, folder, spec, uri)
+        if parent and not force:
+            _check_unregistered(client, parent)
         return InStore(client, parent, search, trash(client, name, search))
 
 
@@ -150,6 +152,16 @@ def _check_same(client: "MlflowClient", parent: "Run", folder: SearchFolder, spe
         )
     if shared(folder, uri):
         check_copy(client, name, spec.id, folder)
+
+
+def _check_unregistered(client: "MlflowClient", parent: "Run") -> None:
+    """Raises SearchStateError if a version in MLflow's registry is a model of the search."""
+    from tracking.registry import versions_of
+    from tracking.searches import search_name
+
+    if found := versions_of(client, parent):
+        expected = f"expected a search without registered models, got {search_name(parent)!r}"
+        raise SearchStateError(f"NAME: {expected}, which has {', '.join(found)}; --force deletes their files too")
 
 
 def _check_ended(parent: "Run", uri: str) -> None:

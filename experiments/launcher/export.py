@@ -1,5 +1,6 @@
 """Exports a model of a search: from its name in the record to a folder. Commands and scripts call this."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -49,6 +50,7 @@ def export_search(
 
     Raises as `tracking.export.export`, `code_to_run` and `existing_search` do.
     """
+    from tracking.choosing import BEST
     from tracking.deploy.pack import PLAIN, check
     from tracking.export import export
     from tracking.searches import existing_search, spec_of
@@ -56,6 +58,8 @@ def export_search(
 
     check(packing or PLAIN)
     if name.startswith(REGISTERED):
+        if choice not in (None, BEST):
+            raise BadInput(f"NAME: expected {name!r} alone, got it with {choice}: a registered model is one model")
         name, choice = _registered(name, uri)
     client, search = existing_search(name, uri)
     spec = spec_of(search)
@@ -82,20 +86,25 @@ def choice_of(
 def _registered(which: str, uri: str) -> tuple[str, "Choice"]:
     """(the search, which of its models) of a registered model."""
     from tracking.choosing import Choice
-    from tracking.registry import find
-    from tracking.store import connect
+    from tracking.registry import logged_model
+    from tracking.store import connect, working
     from tracking.tags import ours
 
-    version = find(connect(uri), which)
-    return ours(version.tags)["search_id"], Choice(run=version.run_id)
+    with working(uri):
+        model = logged_model(connect(uri), which)
+    return ours(model.tags)["search_id"], Choice(run=model.source_run_id)  # the search may have been renamed
 
 
 def packing_of(names: str, length: int | None, quantize: str, tolerance: float) -> "Packing":
     """Which formats are asked for. Raises BadInput for an unknown one, and for options of LiteRT without it."""
     from tracking import formats
-    from tracking.deploy.pack import Packing
+    from tracking.deploy.pack import QUANTIZED, Packing
 
     found = formats.parse(names)
+    if quantize not in QUANTIZED:
+        raise BadInput(f"--quantize: expected {', '.join(QUANTIZED)}, got {quantize!r}")
+    if not 0 <= tolerance < math.inf:
+        raise BadInput(f"--tolerance: expected a finite number from 0, got {tolerance}")
     if "litert" not in found:
         given = {"--length": length is not None, "--quantize": quantize != "none"}
         if wrong := [flag for flag, asked in given.items() if asked]:

@@ -1,57 +1,63 @@
 """Which model `recurrent serve` serves: that of a search, of an export, or of MLflow's registry, as a local folder."""
 
 import json
-import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.launcher.export import REGISTERED
 from tracking.errors import BadInput
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
 
-def model_folder(which: str, uri: str, to: Path) -> tuple[Path, dict[str, Any]]:
+
+def model_folder(which: str, uri: str, to: Path, warn: Callable[[str], None]) -> tuple[Path, dict[str, Any]]:
     """The folder of MLflow's model, and its card.
 
     Args:
         which: the name of a search, the folder of an export, or models:/MODEL@alias.
         uri: of the store, for the first and the last.
-        to: an empty folder for what is copied.
+        to: an empty folder for what is made.
+        warn: is told if a better model is not kept.
 
-    Raises BadInput for a folder that holds no export, and as `handed_over` and `registered` do.
+    Raises BadInput for a folder that holds no export, and as `handed_over` and `registry.logged_model` do.
     """
+    from tracking.searches import existing_search
+    from tracking.store import connect, working
+
+    exported = Path(which) / "mlflow"
+    if (exported / "MLmodel").is_file():
+        (to / "model").symlink_to(exported.resolve())  # MLflow reads a % in a path as the beginning of a code
+        return to / "model", json.loads((exported / "model.json").read_text("utf-8"))
+    if "/" in which and not which.startswith(REGISTERED):
+        expected = "MODEL: expected a search, models:/MODEL@alias or the folder of an export"
+        raise BadInput(f"{expected}, got {which!r}, which has no mlflow/MLmodel")
     if which.startswith(REGISTERED):
-        from tracking.registry import download_registered
+        from tracking.registry import logged_model
 
-        folder = download_registered(which, uri, to)
-    elif Path(which).is_dir():
-        folder = Path(which) / "mlflow"
-        if not (folder / "MLmodel").is_file():
-            expected = "serve: expected the name of a search, models:/MODEL@alias or the folder of an export"
-            raise BadInput(f"{expected}, got the folder {which!r}, which has no mlflow/MLmodel")
-    else:
-        folder = _of_search(which, uri, to)
-    return folder, json.loads((folder / "model.json").read_text("utf-8"))
-
-
-def _of_search(name: str, uri: str, to: Path) -> Path:
-    """What an export of the search would take."""
-    from mlflow.models import Model
-
+        client = connect(uri)
+        with working(uri):
+            return _written(client, uri, logged_model(client, which), to)
     from tracking.choosing import BEST
     from tracking.export import handed_over
-    from tracking.model_folder import write_model
-    from tracking.models import download
-    from tracking.searches import existing_search
-    from tracking.store import working
 
-    client, search = existing_search(name, uri)
+    client, search = existing_search(which, uri)
     with working(uri):
-        model, _ = handed_over(client, search, BEST, lambda text: None)
-        (to / "logged").mkdir()
-        file, card = download(client, uri, model, to / "logged")
+        model, _ = handed_over(client, search, BEST, warn)
+        return _written(client, uri, model, to)
+
+
+def _written(client: "MlflowClient", uri: str, model: "LoggedModel", to: Path) -> tuple[Path, dict[str, Any]]:
+    """The folder, made anew: the logged one may be of an earlier version, which reads tensors alone."""
+    from mlflow.models import Model
+
+    from tracking.model_folder import completed, write_model
+    from tracking.models import download
+
+    file, card = download(client, uri, model, to)
     folder = to / "model"
     folder.mkdir()
-    # The logged one may be of an earlier version, which reads tensors alone.
     write_model(folder, Model(model_id=model.model_id), file, card)
-    shutil.rmtree(to / "logged")
-    return folder
+    return folder, completed(card)

@@ -1,5 +1,7 @@
 """Models in MLflow's registry: the better one on validation has the alias."""
 
+import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from mlflow.entities import LoggedModel
 from support.searching import Recurrent, Searched
 from support.warm import fork
 
+from tracking import registry
 from tracking.errors import BadInput
 from tracking.registry import Registered, find, register
 from tracking.store import connect
@@ -105,9 +108,53 @@ def test_of_two_processes_the_better_one_has_the_alias(store: str) -> None:
         assert holder(store, f"pair{pair}") == "0.1"
 
 
+def test_of_two_processes_without_a_lock_the_better_one_has_the_alias(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server has no lock: both have made their versions, the better one sets the alias, and then the worse one."""
+    monkeypatch.setattr(registry, "_alone", lambda _: nullcontext())
+    client = connect(store)
+    late, best = logged(client, "late"), logged(client, "best")
+    registry._version(client, best, card(0.1), "m")
+    found = register(client, late, card(0.2), "m", "champion", False)
+    assert (found.version, found.holder) == ("2", "1"), "the better one has made its version, and not yet set the alias"
+    assert register(client, best, card(0.1), "m", "champion", False).holder == "1"
+
+
+def test_a_model_that_has_seen_the_validation_split_is_not_compared(store: str) -> None:
+    registered(store, 0.2)
+    seen = registered(store, 0.01, final={"validation": [0.3], "data": "train+val"})
+    assert seen.holder == "1"
+    assert "another training split" in seen.why
+
+
+@pytest.mark.parametrize(
+    ("name", "alias", "said"),
+    [
+        ("a/b", "champion", "--as: "),
+        ("it's", "champion", "--as: "),
+        ("m", "latest", "--alias: "),
+        ("m", "v1", "--alias"),
+    ],
+)
+def test_names_that_mlflow_refuses(store: str, name: str, alias: str, said: str) -> None:
+    client = connect(store)
+    with pytest.raises(BadInput, match=said):
+        register(client, logged(client, "one"), card(0.2), name, alias, False)
+    assert not client.search_registered_models()
+
+
+def test_a_version_of_somebody_else(store: str) -> None:
+    client = connect(store)
+    client.create_registered_model("theirs")
+    client.create_model_version("theirs", "/tmp/model", logged(client, "one").source_run_id)
+    with pytest.raises(BadInput, match="got 'models:/theirs/1', which `recurrent register` has not made"):
+        find(client, "models:/theirs/1")
+
+
 def test_an_unknown_model_is_named(store: str) -> None:
     registered(store, 0.2)
-    with pytest.raises(BadInput, match=r"expected a registered model \(m@champion\), got 'models:/n@champion'"):
+    with pytest.raises(BadInput, match="NAME: expected models:/m@champion, got 'models:/n@champion'"):
         find(connect(store), "models:/n@champion")
 
 
@@ -124,3 +171,10 @@ def test_the_model_of_a_search(searched: Searched, recurrent: Recurrent, tmp_pat
     assert float(version.tags["recurrent.score"]) > 0
     again = recurrent(*words, cwd=tmp_path)
     assert again.stdout == done.stdout
+    gone = recurrent("delete", searched.name, "--yes", "--tracking-uri", searched.uri, cwd=searched.folder)
+    assert gone.returncode == 2
+    assert "which has adders version 1; --force deletes their files too" in gone.stderr
+    to = ("--to", str(tmp_path / "champion"), "--tracking-uri", searched.uri)
+    taken = recurrent("export", "models:/adders@champion", *to, cwd=searched.folder)
+    assert taken.returncode == 0, taken.stderr
+    assert json.loads((tmp_path / "champion" / "model.json").read_text("utf-8"))["run_id"] == version.run_id

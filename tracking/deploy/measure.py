@@ -25,14 +25,27 @@ def main() -> None:
     folder, name, blocked, x_file, out_file = sys.argv[1:]
     for module in filter(None, blocked.split(",")):
         sys.modules[module] = None  # type: ignore[assignment]  # an import of it fails
-    runtimes = runpy.run_path(str(Path(folder) / "predict.py"))["RUNTIMES"]
-    model = runtimes[name][1](Path(folder))
+    script = runpy.run_path(str(Path(folder) / "predict.py"))
+    read = script["FURTHER"].get(name) or script["RUNTIMES"][name][-1]
+    model = read(Path(folder))
     x = np.load(x_file)
     seconds = {batch: _seconds(model, np.resize(x[:, :STEPS], (batch, *x[:, :STEPS].shape[1:]))) for batch in BATCHES}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+    peak = _peak()
     parts = [model(x[start : start + BATCHES[-1]]) for start in range(0, len(x), BATCHES[-1])]
     np.save(out_file, np.concatenate(parts))
     print(json.dumps({"seconds": seconds, "peak_bytes": peak, "steps": min(STEPS, x.shape[1])}))
+
+
+def _peak() -> int:
+    """The most memory that this program has had, in bytes.
+
+    Linux keeps the peak of the process before exec in ru_maxrss, and that of the program alone in VmHWM.
+    """
+    file = Path("/proc/self/status")
+    if file.is_file():
+        line = next(line for line in file.read_text().splitlines() if line.startswith("VmHWM"))
+        return 1024 * int(line.split()[1])
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _seconds(model, x: np.ndarray) -> float:  # type: ignore[no-untyped-def]

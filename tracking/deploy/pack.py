@@ -7,11 +7,10 @@ predict.py                                  answers with any of the formats
 requirements-onnx.txt, …                    what a format needs
 """
 
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,9 @@ LONGEST = 2**24  # numbers in the outputs that are compared; a split with more i
 STEPS = {"litert": 100_000}
 # Two runtimes add in different orders. In float32 their outputs differ by less than this share of the largest output.
 DIFFERENCE = 1e-5
+# The second file of a format has the same weights as the first one, whose score is checked. So a rough look is enough.
+QUANTIZED_DIFFERENCE = 0.5
+FURTHER_STEPS = 2_000  # of the check of a second file
 QUANTIZED = ("none", "float16", "int8")
 TOLERANCE = 0.01
 
@@ -59,12 +61,12 @@ class Packing:
 
 
 PLAIN = Packing()
-NAMES = r"model(-\w+)?\.(keras|json|onnx|tflite)|savedmodel|mlflow|README\.md|predict\.py|requirements-\w+\.txt"
 
 
-def is_ours(name: str) -> bool:
-    """True for the name of a file or folder that an export may hold."""
-    return re.fullmatch(NAMES, name) is not None
+def contents(folder: Path) -> list[str]:
+    """All files in a folder, without what Python compiles beside them."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__")
+    return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
 def check(packing: Packing) -> None:
@@ -92,13 +94,24 @@ def pack(
     _require(folder, formats.FIRST)
     score, size = card["rescored"], (folder / FILE).stat().st_size
     own = {"files": [FILE], "bytes": size, "score": score, "score_of_keras": score, "whole_split": True}
-    card["formats"] = {formats.FIRST: {**own, "difference": 0.0, "seconds": None, "steps": None, "peak_bytes": None}}
+    card["formats"] = {
+        formats.FIRST: {
+            **own,
+            "difference": 0.0,
+            "seconds": None,
+            "steps": None,
+            "peak_bytes": None,
+            "quantize": "none",
+        }
+    }
     if packing.names != (formats.FIRST,):
         _others(folder, card, packing, samples(), warn)
     _write_card(folder, card)
     (folder / PAGE).write_text(page(card), "utf-8")
     (folder / SERVED).mkdir()
     write_model(folder / SERVED, Model(), folder / FILE, card)
+    card["contents"] = contents(folder)
+    _write_card(folder, card)
 
 
 def _others(
@@ -116,6 +129,9 @@ def _others(
             _require(folder, name)
         except (CannotWrite, SearchStateError) as error:
             warn(f"{name} is not written: {str(error).removeprefix(f'{name}: ')}")
+        except Exception as error:  # a converter raises many kinds; the other formats are written all the same
+            said = next(iter(str(error).splitlines()), "")
+            warn(f"{name} is not written: {type(error).__name__}: {said}")
 
 
 def _packed(
@@ -124,18 +140,20 @@ def _packed(
     """Writes one format; returns what was measured of it. A format that does not hold leaves no files."""
     if module := formats.missing(name):
         raise CannotWrite(f"{module} is not installed; {_install(name)}")
-    form = formats.load(name)
-    files = form.write(model, folder, formats.Wanted(card, packing.length, packing.quantize))
+    form, before = formats.load(name), {*folder.iterdir()}
     try:
+        files = form.write(model, folder, formats.Wanted(card, packing.length, packing.quantize))
         read = samples.first(STEPS.get(name, samples.x.size))
         expected = first.outputs[tuple(map(slice, read.scored.shape))]
         run = answered(folder, name, read)
         score, wanted = (read.score(read.y, outputs) for outputs in (run.outputs, expected))
         apart = difference(run.outputs, expected, read)
-        _check(card, packing if name == "litert" else Packing(), apart, score, wanted)
-    except (CannotWrite, SearchStateError):
-        for file in files:
-            path = folder / file
+        checked = packing if name == "litert" else PLAIN
+        _check(card, checked, apart, score, wanted)
+        if files[1:]:
+            _check_further(folder, form.FURTHER, card, checked, samples)
+    except BaseException:
+        for path in {*folder.iterdir()} - before:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         raise
     size = sum(path.stat().st_size for file in files for path in _files(folder / file))
@@ -149,7 +167,20 @@ def _packed(
         "seconds": run.seconds,
         "steps": run.steps,
         "peak_bytes": run.peak,
+        "quantize": packing.quantize if name == "litert" else "none",
     }
+
+
+def _check_further(folder: Path, name: str, card: dict[str, Any], packing: Packing, samples: Samples) -> None:
+    """Runs the other file of a format: the step by itself, or sequences of one length. Raises CannotWrite."""
+    read = samples.first(FURTHER_STEPS)
+    if name == "litert-whole":
+        read = samples.of_length(packing.length, card["preprocessing"].get("padding"))
+    expected, run = (answered(folder, one, read) for one in (formats.FIRST, name))
+    apart = difference(run.outputs, expected.outputs, read)
+    most = DIFFERENCE if packing.quantize == "none" else QUANTIZED_DIFFERENCE
+    if not apart <= most:
+        raise CannotWrite(f"{name}: expected outputs within {most:g} of the largest one, got {apart:.2g}")
 
 
 def _check(card: dict[str, Any], packing: Packing, apart: float, score: float, wanted: float) -> None:
@@ -169,7 +200,8 @@ def _check(card: dict[str, Any], packing: Packing, apart: float, score: float, w
 
 def _require(folder: Path, name: str) -> None:
     """Writes what a format needs, in the versions that are here."""
-    packages = (*formats.load(name).PACKAGES, "numpy")
+    names = packages_distributions()  # onnxruntime may have come as onnxruntime-gpu
+    packages = [names[module][0] for module in (*formats.load(name).RUNTIME, "numpy")]
     (folder / f"requirements-{name}.txt").write_text("".join(f"{one}=={version(one)}\n" for one in packages))
 
 

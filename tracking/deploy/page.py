@@ -43,8 +43,9 @@ def page(card: dict[str, Any]) -> str:
     horizon = card.get("horizon") or {}
     return (
         world.get_template("page.md.j2").render(
-            card={"interval": None, "corpus": None, **card},
+            card={"interval": None, **card},
             code=CODE,
+            own=card["task"].endswith((".npz", ".py")) or {"/", "."} & {*str(card["options"].get("corpus", ""))},
             meant={name: formats.load(name).MEANT for name in card["formats"]},
             metric=metric_name(card["metric"]),
             marks=marks_line(card["floors"], card["solved"], card["direction"]) or "none are known",

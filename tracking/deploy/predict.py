@@ -14,6 +14,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ import numpy as np
 Model = Callable[[np.ndarray], np.ndarray]  # x (samples, time, …) -> outputs (samples, …)
 Reader = Callable[[list[int]], np.ndarray]  # the next ids of a text -> the logits of the symbol after them
 BATCH = 64  # sequences that are read at once
+PIECE = 1_000  # symbols of a prompt that are read at once
+LONGEST = 10_000  # symbols that are written for one prompt
+END = "<eos>"  # the end of a line, in a vocabulary of words
 SHOWN = 10  # the classes of an answer whose probabilities are shown
 
 
@@ -52,8 +56,25 @@ def from_onnx(folder: Path) -> Model:
 
 
 def from_litert(folder: Path) -> Model:
-    """The step file, called for one sequence after the other and for each of its steps before the padding."""
-    card, start = read_card(folder), _litert_steps(folder)
+    return _in_steps(folder, _litert_steps(folder))
+
+
+def from_onnx_steps(folder: Path) -> Model:
+    return _in_steps(folder, _onnx_steps(folder))
+
+
+def from_litert_whole(folder: Path) -> Model:
+    """The file for sequences of one length, one after the other."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    (file,) = folder.glob("model-[0-9]*.tflite")
+    runner = Interpreter(str(file), num_threads=1).get_signature_runner()
+    return lambda x: np.concatenate([runner(x=one[None])["output"] for one in x])
+
+
+def _in_steps(folder: Path, start: Callable[[], Model]) -> Model:
+    """Reads one sequence after the other, and each of its steps before the padding."""
+    card = read_card(folder)
     padding, per_step = card["preprocessing"].get("padding"), len(card["shapes"]["output"]["shape"]) == 3
 
     def read(sequence: np.ndarray) -> np.ndarray:
@@ -70,12 +91,14 @@ def from_litert(folder: Path) -> Model:
     return answer
 
 
-RUNTIMES = {  # a format, the file by which it is found, and what reads it; the lightest runtime first
-    "onnx": ("model.onnx", from_onnx),
-    "litert": ("model-step.tflite", from_litert),
-    "savedmodel": ("savedmodel/1", from_savedmodel),
-    "keras": ("model.keras", from_keras),
+RUNTIMES = {  # a format: the file by which it is found, the module of its runtime, what reads it; the lightest first
+    "onnx": ("model.onnx", "onnxruntime", from_onnx),
+    "litert": ("model-step.tflite", "ai_edge_litert", from_litert),
+    "savedmodel": ("savedmodel/1", "tensorflow", from_savedmodel),
+    "keras": ("model.keras", "keras", from_keras),
 }
+
+FURTHER = {"onnx-steps": from_onnx_steps, "litert-whole": from_litert_whole}  # the other file of a format
 
 
 def text_keras(folder: Path) -> Callable[[], Reader]:
@@ -122,21 +145,7 @@ def text_savedmodel(folder: Path) -> Callable[[], Reader]:
 
 
 def text_onnx(folder: Path) -> Callable[[], Reader]:
-    session = _session(folder / "model-step.onnx")
-    widths = {one.name: one.shape[1] for one in session.get_inputs() if one.name != "x"}
-    names = [one.name for one in session.get_outputs()]
-
-    def start() -> Model:
-        states = {name: np.zeros((1, width), np.float32) for name, width in widths.items()}
-
-        def step(x: np.ndarray) -> np.ndarray:
-            made = dict(zip(names, session.run(None, {"x": x, **states}), strict=True))
-            states.update({name: made[f"next_{name}"] for name in states})
-            return made["output"]
-
-        return step
-
-    return _by_steps(start)
+    return _by_steps(_onnx_steps(folder))
 
 
 def text_litert(folder: Path) -> Callable[[], Reader]:
@@ -152,6 +161,25 @@ def _session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _onnx_steps(folder: Path) -> Callable[[], Model]:
+    """A function that begins some sequences. It returns what reads a step of each, and keeps the states."""
+    session = _session(folder / "model-step.onnx")
+    widths = {one.name: one.shape[1] for one in session.get_inputs() if one.name != "x"}
+    names = [one.name for one in session.get_outputs()]
+
+    def start() -> Model:
+        states = {name: np.zeros((1, width), np.float32) for name, width in widths.items()}
+
+        def step(x: np.ndarray) -> np.ndarray:
+            made = dict(zip(names, session.run(None, {"x": x, **states}), strict=True))
+            states.update({name: made[f"next_{name}"] for name in states})
+            return made["output"]
+
+        return step
+
+    return start
 
 
 def _litert_steps(folder: Path) -> Callable[[], Model]:
@@ -198,22 +226,38 @@ def _length(row: np.ndarray, padding: float | None) -> int:
 
 def sequence(given: Any, card: dict[str, Any]) -> np.ndarray:
     """One sequence `(time, features)`, or `(time,)` of tokens. Raises Unfit for what the model cannot take."""
-    features, expected = card["shapes"]["input"]["shape"][2:], card["preprocessing"]["input"].replace("(batch, ", "(")
+    about = card["preprocessing"]
+    features, expected = card["shapes"]["input"]["shape"][2:], about["input"].replace("(batch, ", "(")
     try:
         array = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Unfit(f"sequence: expected {expected}, got {str(given)[:60]!r}") from None
     if array.ndim != 1 + len(features) or not len(array) or list(array.shape[1:]) != features:
         raise Unfit(f"sequence: expected {expected}, got the shape {array.shape}")
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32) if features else array
     if not np.isfinite(array).all():
-        raise Unfit("sequence: expected finite numbers, got NaN or an infinite one")
+        raise Unfit("sequence: expected finite numbers, got NaN or one that is too large")
     if not features:
-        known = len(card["preprocessing"].get("vocabulary") or card["preprocessing"]["words"])
-        if (array != np.round(array)).any() or array.min() < 0 or array.max() >= known:
-            raise Unfit(
-                f"sequence: expected whole numbers from 0 to {known - 1}, got {array.min():g} to {array.max():g}"
-            )
-    return array.astype(card["shapes"]["input"]["dtype"])
+        return _ids(array, about)
+    if "padding" in about and (array == about["padding"]).all(axis=1).any():
+        raise Unfit(f"sequence: expected no step of {about['padding']}, which stands behind the end of a sequence")
+    return array
+
+
+def _ids(array: np.ndarray, about: dict[str, Any]) -> np.ndarray:
+    """The ids of tokens. Tokens of a user's own data are numbered anew; one that is not known gets the unknown id."""
+    names = about.get("vocabulary") or about["words"]
+    if (array != np.round(array)).any():
+        raise Unfit("sequence: expected whole numbers")
+    if "unknown" in about and "words" in about:
+        places = {name: place for place, name in enumerate(names)}
+        return np.array([places.get(str(int(token)), about["unknown"]) for token in array], np.int32)
+    least = 1 if "padding" in about else 0
+    if array.min() < least or array.max() >= len(names):
+        known = f"whole numbers from {least} to {len(names) - 1}"
+        raise Unfit(f"sequence: expected {known}, got {array.min():g} to {array.max():g}")
+    return array.astype(np.int32)
 
 
 def padded(rows: list[np.ndarray], card: dict[str, Any]) -> np.ndarray:
@@ -244,7 +288,8 @@ def batches(rows: Iterator[np.ndarray], card: dict[str, Any]) -> Iterator[np.nda
 def in_file(path: str, card: dict[str, Any]) -> Iterator[np.ndarray]:
     """The sequences of a file; a message names the line, counted from 1."""
     if path.endswith(".npy"):
-        yield from (sequence(one, card) for one in np.load(path, allow_pickle=False))
+        padding = card["preprocessing"].get("padding")
+        yield from (sequence(one[: _length(one, padding)], card) for one in np.load(path, allow_pickle=False))
         return
     with sys.stdin if path == "-" else open(path, encoding="utf-8") as lines:
         for number, line in enumerate(lines, start=1):
@@ -301,7 +346,7 @@ def continued(
     if not isinstance(text, str):
         raise Unfit(f"prompt: expected a text, got {text!r}")
     for name, value, fits in (
-        ("length", length, 0 <= length <= 100_000),
+        ("length", length, 0 <= length <= LONGEST),
         ("temperature", temperature, 0 <= temperature < np.inf),
         ("top_k", top_k, top_k >= 0),
         ("top_p", top_p, 0 < top_p <= 1),
@@ -311,11 +356,10 @@ def continued(
             raise Unfit(f"{name}: expected a number in its range, got {value}")
     vocabulary, rng, read = card["preprocessing"]["vocabulary"], np.random.default_rng(seed), begin()
     places, words = {symbol: place for place, symbol in enumerate(vocabulary)}, isinstance(vocabulary, list)
-    if card["preprocessing"].get("lines"):  # each line was a sequence of its own
-        text = "\n" + text.rsplit("\n", 1)[-1]
-    first = "\n" if "\n" in places else vocabulary[1]
-    ids = [places.get(symbol, 0) for symbol in (text.split() or [vocabulary[1]] if words else text or first)]
-    written = []
+    ids = [places.get(symbol, 0) for symbol in (_words(text) if words else _characters(text, card))]
+    for start in range(0, len(ids) - 1, PIECE):  # a long prompt in one piece would need much memory
+        read(ids[start : min(start + PIECE, len(ids) - 1)])
+    ids, written = ids[-1:], list[str]()
     for _ in range(length):
         logits = np.array(read(ids), np.float64)
         logits[0] = -np.inf
@@ -323,12 +367,30 @@ def continued(
         written.append(vocabulary[ids[0]])
         if card["preprocessing"].get("lines") and written[-1] == "\n":
             read = begin()
-    return " ".join(written) if words else "".join(written)
+    if not words:
+        return "".join(written)
+    return "\n".join(line.strip() for line in " ".join(written).split(END))
+
+
+def _words(text: str) -> list[str]:
+    """The words of a prompt with END behind each line, but not behind a last line without a newline."""
+    found = [word for line in text.splitlines() for word in [*line.split(), END]]
+    return (found if text.endswith("\n") else found[:-1]) or [END]
+
+
+def _characters(text: str, card: dict[str, Any]) -> str:
+    """A prompt of characters. A model of lines begins each one from a newline; an empty prompt becomes a character."""
+    vocabulary = card["preprocessing"]["vocabulary"]
+    if card["preprocessing"].get("lines"):
+        return "\n" + text.split("\n")[-1]
+    return text or next((one for one in "\n " + vocabulary[1:] if one in vocabulary), vocabulary[0])
 
 
 def main() -> None:
     folder = Path(__file__).resolve().parent
-    there = [name for name, (file, _) in RUNTIMES.items() if (folder / file).exists()]
+    there = [name for name, (file, module, _) in RUNTIMES.items() if (folder / file).exists() and find_spec(module)]
+    if not there:
+        sys.exit("predict.py: expected the runtime of one of the formats, got none; see requirements-FORMAT.txt")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("input", nargs="?", help="data.npy, data.jsonl, or - for standard input")
     parser.add_argument("--format", choices=there, default=there[0], help=f"which file answers (default: {there[0]})")
@@ -345,13 +407,15 @@ def main() -> None:
     try:
         if parsed.text is not None:
             sampling = parsed.length, parsed.temperature, 0, 1.0, parsed.seed
-            print(parsed.text + continued(TEXTS[parsed.format](folder), card, parsed.text, *sampling))
+            written = continued(TEXTS[parsed.format](folder), card, parsed.text, *sampling)
+            between = " " if isinstance(card["preprocessing"]["vocabulary"], list) else ""
+            print(f"{parsed.text}{between}{written}")
             return
-        model = RUNTIMES[parsed.format][1](folder)
+        model = RUNTIMES[parsed.format][2](folder)
         for x in batches(in_file(parsed.input, card), card):
             for outputs in model(x):
                 print(json.dumps(answers(outputs, card), ensure_ascii=False))
-    except (OSError, Unfit) as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
 
 

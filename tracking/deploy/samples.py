@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+FEW = 16  # sequences that are read with a file for one length
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -23,6 +25,16 @@ class Samples:
     scored: np.ndarray
     score: Callable[[np.ndarray, np.ndarray], float]
     whole: bool = True
+
+    def of_length(self, steps: int, padding: float | None) -> "Samples":
+        """A few sequences of this length: cut, or filled with padding, or else with their own steps again."""
+        x = self.x[:FEW, :steps]
+        if missing := steps - x.shape[1]:
+            more = np.full_like(x[:, :1], padding or 0).repeat(missing, axis=1)
+            again = x[:, np.arange(missing) % x.shape[1]]
+            x = np.concatenate([x, again if padding is None else more], axis=1)
+        real = np.ones(x.shape[:2], bool) if padding is None else (x != padding).reshape(*x.shape[:2], -1).any(axis=2)
+        return replace(self, x=x, scored=real if self.scored.ndim == 2 else real[:, 0], whole=False)
 
     def first(self, steps: int) -> "Samples":
         """About so many time steps of them: some samples, or the beginning of a long one."""

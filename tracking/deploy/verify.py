@@ -41,8 +41,11 @@ class Run:
 
 
 def answered(folder: Path, name: str, samples: Samples) -> Run:
-    """What the runtime of a format makes of the samples. Raises SearchStateError if it cannot run the files."""
-    blocked = ",".join([*OURS, *formats.load(name).BLOCKED])
+    """What the runtime of a format makes of the samples; "onnx-steps" and "litert-whole" are the format's other file.
+
+    Raises SearchStateError if it cannot run the files.
+    """
+    blocked = ",".join([*OURS, *formats.load(name.split("-")[0]).BLOCKED])
     with tempfile.TemporaryDirectory() as made:
         given, out = Path(made) / "x.npy", Path(made) / "outputs.npy"
         np.save(given, samples.x)

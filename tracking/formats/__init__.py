@@ -1,9 +1,10 @@
 """The formats of an export: one file each, found by its name. A new format is one new file and its test. A file has:
 
 EXTRA     the extra of pip that installs its runtime, for example "onnx"; "" if every installation has it
-PACKAGES  what its runtime is installed as, for requirements-FORMAT.txt; NumPy comes with each
+RUNTIME   the modules with which it is run, for requirements-FORMAT.txt; NumPy comes with each
 MODULES   what is imported to write it and to run it
 BLOCKED   what its runtime does without; the process that checks the files cannot import these modules
+FURTHER   the format's other file as deploy/predict.py names it, for example "onnx-steps"; "" if there is none
 MEANT     where it is used, in a few words
 write(model, folder, wanted) -> files    writes the files; raises CannotWrite with the reason
 

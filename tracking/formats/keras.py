@@ -7,9 +7,10 @@ from typing import Any
 from tracking.formats import Wanted
 
 EXTRA = ""
-PACKAGES = ("keras", "tensorflow")
+RUNTIME = ("keras", "tensorflow")
 MODULES = ("keras", "tensorflow")
 BLOCKED: tuple[str, ...] = ()
+FURTHER = ""
 MEANT = "Python with Keras; training it further"
 FILE = "model.keras"
 

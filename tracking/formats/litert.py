@@ -18,13 +18,13 @@ from tracking.deploy.layers import INPUT, Called, CannotWrite, Weights, called, 
 from tracking.formats import Wanted
 
 EXTRA = "litert"
-PACKAGES = ("ai-edge-litert",)
+RUNTIME = ("ai_edge_litert",)
 MODULES = ("ai_edge_litert", "tensorflow")
 BLOCKED = ("tensorflow", "keras")
+FURTHER = "litert-whole"
 MEANT = "phones and microcontrollers"
 STEP = "model-step.tflite"
 VARIABLES = b"VAR_HANDLE"
-QUANTIZED = ("none", "float16", "int8")
 
 States = list[Any]
 

@@ -19,9 +19,10 @@ from tracking.deploy.onnx_graph import Graph
 from tracking.formats import Wanted
 
 EXTRA = "onnx"
-PACKAGES = ("onnxruntime",)
+RUNTIME = ("onnxruntime",)
 MODULES = ("onnx", "onnxruntime")
 BLOCKED = ("tensorflow", "keras", "onnx")
+FURTHER = "onnx-steps"
 MEANT = "ONNX Runtime, in many languages"
 WHOLE, STEP = "model.onnx", "model-step.onnx"
 OUTPUT, TIME, BATCH = "output", "time", "batch"

@@ -9,9 +9,10 @@ from typing import Any
 from tracking.formats import Wanted
 
 EXTRA = ""
-PACKAGES = ("tensorflow",)
+RUNTIME = ("tensorflow",)
 MODULES = ("tensorflow",)
 BLOCKED = ("keras",)
+FURTHER = ""
 MEANT = "TensorFlow Serving, TensorFlow without Keras"
 FOLDER = "savedmodel/1"
 

@@ -16,7 +16,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     text = "for ever: what MLflow's trash has of the search goes too, and nothing can be restored"
     parser.add_argument("--purge", action="store_true", help=text)
-    text = "also if it runs in another folder as the store says, or if it is recorded in another store"
+    text = "also if it runs in another folder as the store says, is recorded in another store, or has registered models"
     parser.add_argument("--force", action="store_true", help=text)
     add_tracking_uri(parser)
 

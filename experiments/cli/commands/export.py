@@ -107,5 +107,8 @@ def _report(screen: "Console", card: dict[str, Any], to: Path) -> None:
             f"differs from Keras by {found['difference']:.1g} of the largest output" if form != "keras" else "checked"
         )
         print(f"{form}: {', '.join(found['files'])}, {found['bytes'] / 1024:,.0f} kB, {checked}")
+        if found["quantize"] != "none":
+            change = f"{format_number(found['score'], 6)}, of Keras {format_number(found['score_of_keras'], 6)}"
+            print(f"{form}: {found['quantize']} weights, validation {name} {change}")
     if "vocabulary" in card["preprocessing"]:
         print(f'next: recurrent sample {to} --prompt "The " --length 200')

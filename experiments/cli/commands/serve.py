@@ -1,6 +1,7 @@
 """MLflow's scoring server on a model, for programs that ask over HTTP."""
 
 import argparse
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,19 +27,23 @@ def run(parsed: argparse.Namespace) -> int:
     from tracking.serving import curl, example, scoring_server
     from tracking.store import resolve
 
+    def warn(text: str) -> None:
+        print(f"recurrent serve: {text}", file=sys.stderr)
+
     port, screen = free_port(parsed.port), console()
     with ExitStack() as stack:
         made = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         with waiting(screen, "the model is fetched ...") as update:
-            folder, card = model_folder(parsed.which, resolve(parsed.tracking_uri), made)
+            folder, card = model_folder(parsed.which, resolve(parsed.tracking_uri), made, warn)
 
             def progress(seconds: float) -> None:
                 update(f"MLflow's scoring server starts ... {seconds:.0f} s (10 to 30 are usual)")
 
-            serving = scoring_server(folder, port, parsed.workers, made / "serve.log", progress)
+            log = Path(tempfile.gettempdir()) / f"recurrent-serve-{port}.log"  # it stays, for whom the server ends
+            serving = scoring_server(folder, port, parsed.workers, log, progress)
             running = stack.enter_context(serving)
         print(f"{card['architecture']} ({card['search']}, trial {card['trial']}) answers at {running.url}/invocations")
         print(curl(running.url, example(folder, card)))
-        print("Ctrl-C ends the server", flush=True)
+        print(f"its log: {log}\nCtrl-C ends the server", flush=True)
         running.wait()
     return 0

@@ -121,6 +121,24 @@ def test_a_model_of_numbers_writes_no_text(packed: Path) -> None:
     assert "--text: expected a language model beside this file" in done.stderr
 
 
+def test_the_memory_is_that_of_the_runtime(packed: Path) -> None:
+    """Linux counts the program before exec, which has TensorFlow, among the peak of a process."""
+    found = card(packed)["formats"]
+    assert found["onnx"]["peak_bytes"] < 300 * 2**20 < found["keras"]["peak_bytes"]
+
+
+def test_files_of_the_user_stay(packed: Path, searched: Searched, recurrent: Recurrent) -> None:
+    mine = packed / "savedmodel" / "2" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    words = ("export", searched.name, "--to", str(packed), "--tracking-uri", searched.uri)
+    done = recurrent(*words, cwd=searched.folder)
+    assert done.returncode == 2
+    assert "which also has savedmodel/2/mine.txt" in done.stderr
+    assert mine.read_text() == "mine"
+    mine.unlink()
+
+
 def test_an_export_replaces_an_earlier_one(packed: Path, searched: Searched, recurrent: Recurrent) -> None:
     """The formats of the earlier one go, since they may be those of another model."""
     done = recurrent("export", searched.name, "--to", str(packed), "--tracking-uri", searched.uri, cwd=searched.folder)

@@ -17,7 +17,7 @@ def test_each_format_is_complete() -> None:
     assert set(predict.RUNTIMES) == set(CODE) == set(formats.names())
     for name in formats.names():
         form = formats.load(name)
-        assert callable(form.write) and form.PACKAGES and form.MODULES and form.MEANT
+        assert callable(form.write) and form.RUNTIME and form.MODULES and form.MEANT
         assert isinstance(form.EXTRA, str) and isinstance(form.BLOCKED, tuple)
 
 
