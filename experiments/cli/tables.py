@@ -107,7 +107,7 @@ def show(console: Console, table: Table) -> None:
 
 def _cell_table(console: Console, found: dict[str, Any]) -> Table:
     """For each cell its best candidate, and what became of its trials. LAST marks a score that is only a last one."""
-    table, wide = _new_table("Best by cell", found["metric"], "best of the cell"), console.width >= WIDE
+    table, wide = _new_table("Best by cell", found["metric"], "best of cell"), console.width >= WIDE
     trials = {trial["trial"]: trial for trial in found["trials"]}
     best = [trials.get(cell["best"]) for cell in found["cells"]]
     spread = wide and any(trial and trial["spread"] is not None for trial in best)

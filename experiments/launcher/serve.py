@@ -1,6 +1,7 @@
 """Which model `recurrent serve` serves: that of a search, of an export, or of MLflow's registry, as a local folder."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,8 @@ def model_folder(which: str, uri: str, to: Path, warn: Callable[[str], None]) ->
 
     exported = Path(which) / "mlflow"
     if (exported / "MLmodel").is_file():
-        (to / "model").symlink_to(exported.resolve())  # MLflow reads a % in a path as the beginning of a code
+        # MLflow reads a % in a path as the beginning of a code, and follows no link.
+        shutil.copytree(exported, to / "model")
         return to / "model", json.loads((exported / "model.json").read_text("utf-8"))
     if "/" in which and not which.startswith(REGISTERED):
         expected = "MODEL: expected a search, models:/MODEL@alias or the folder of an export"

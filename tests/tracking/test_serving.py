@@ -66,7 +66,7 @@ def test_the_printed_command_line_works(texts: Serving) -> None:
             "sequence: expected float32 (time, 2), got the shape (1, 3)",
         ),
         ({"dataframe_records": [{"sequence": []}]}, "sequence: expected float32 (time, 2), got the shape (0,)"),
-        (b'{"dataframe_records": [{"sequence": [[1, NaN]]}]}', "sequence: expected finite numbers, got NaN or an"),
+        (b'{"dataframe_records": [{"sequence": [[1, NaN]]}]}', "sequence: expected finite numbers, got NaN or one"),
     ],
 )
 def test_a_sequence_that_does_not_fit(numbers: Serving, body: Any, said: str) -> None:

@@ -343,17 +343,7 @@ def continued(
 
     The same seed gives the same text. Raises Unfit for a number that makes no sense.
     """
-    if not isinstance(text, str):
-        raise Unfit(f"prompt: expected a text, got {text!r}")
-    for name, value, fits in (
-        ("length", length, 0 <= length <= LONGEST),
-        ("temperature", temperature, 0 <= temperature < np.inf),
-        ("top_k", top_k, top_k >= 0),
-        ("top_p", top_p, 0 < top_p <= 1),
-        ("seed", seed, seed >= 0),
-    ):
-        if not fits:
-            raise Unfit(f"{name}: expected a number in its range, got {value}")
+    _check(text, length, temperature, top_k, top_p, seed)
     vocabulary, rng, read = card["preprocessing"]["vocabulary"], np.random.default_rng(seed), begin()
     places, words = {symbol: place for place, symbol in enumerate(vocabulary)}, isinstance(vocabulary, list)
     ids = [places.get(symbol, 0) for symbol in (_words(text) if words else _characters(text, card))]
@@ -370,6 +360,21 @@ def continued(
     if not words:
         return "".join(written)
     return "\n".join(line.strip() for line in " ".join(written).split(END))
+
+
+def _check(text: Any, length: int, temperature: float, top_k: int, top_p: float, seed: int) -> None:
+    """Raises Unfit for a number that makes no sense, and for a prompt that is no text."""
+    if not isinstance(text, str):
+        raise Unfit(f"prompt: expected a text, got {text!r}")
+    for name, value, fits in (
+        ("length", length, 0 <= length <= LONGEST),
+        ("temperature", temperature, 0 <= temperature < np.inf),
+        ("top_k", top_k, top_k >= 0),
+        ("top_p", top_p, 0 < top_p <= 1),
+        ("seed", seed, seed >= 0),
+    ):
+        if not fits:
+            raise Unfit(f"{name}: expected a number in its range, got {value}")
 
 
 def _words(text: str) -> list[str]:
