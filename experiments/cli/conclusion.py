@@ -18,18 +18,20 @@ def style(said: str | None) -> str:
 
 
 def verdicts(ranked: list[dict[str, Any]]) -> Table:
-    """Each verdict with the architectures that it is said of, best first."""
+    """Each verdict with the architectures whose best trial has it, best first."""
     named: dict[str, list[str]] = {}
+    best: dict[str, dict[str, Any]] = {}
     for trial in ranked:
+        best.setdefault(trial["architecture"], trial)
+    for name, trial in best.items():
         if said := trial.get("verdict"):
-            named.setdefault(said, []).append(trial["architecture"])
+            named.setdefault(said, []).append(name)
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for said, architectures in named.items():
-        different = list(dict.fromkeys(architectures))
-        more = len(different) - MOST_NAMES
-        shown = ", ".join(different[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+        more = len(architectures) - MOST_NAMES
+        shown = ", ".join(architectures[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
         table.add_row(Text(said, style(said)), shown)
     return table
 

@@ -34,6 +34,14 @@ def test_each_verdict_with_its_architectures() -> None:
     ]
 
 
+def test_an_architecture_stands_at_its_best_verdict() -> None:
+    console, told = screen()
+    trials = [trial("0000", "gru", 0.0005, verdict="solved"), trial("0001", "lstm", 0.0006, verdict="solved")]
+    worse = [trial(f"000{place}", cell, 0.1, verdict="learning") for place, cell in ((2, "lstm"), (3, "gru"))]
+    show(console, verdicts([*trials, *worse]))
+    assert " ".join(told.getvalue().split()) == "solved gru-32, lstm-32"
+
+
 def test_many_architectures_are_counted() -> None:
     console, told = screen()
     show(console, verdicts([trial("0000", "gru", 0.0005, width=number, verdict="solved") for number in range(7)]))

@@ -1,6 +1,7 @@
 """`recurrent serve` in a process, and requests to it."""
 
 import json
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -11,6 +12,11 @@ from typing import Any
 from support.searching import Searched, environment, wait_until
 
 
+def _interruptible() -> None:
+    """A shell starts what runs in its background with Ctrl-C ignored, and the server would inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Serving:
     """A server that runs, and what it printed."""
 
@@ -19,7 +25,12 @@ class Serving:
         words = [sys.executable, "-m", "experiments", "serve", which, "--tracking-uri", search.uri]
         with self.out.open("w") as out:
             self.process = subprocess.Popen(
-                words, cwd=search.folder, env=environment(search.folder), stdout=out, stderr=out
+                words,
+                cwd=search.folder,
+                env=environment(search.folder),
+                stdout=out,
+                stderr=out,
+                preexec_fn=_interruptible,
             )
         wait_until(lambda: "Ctrl-C" in self.out.read_text(), self.process)
         self.lines = self.out.read_text().splitlines()

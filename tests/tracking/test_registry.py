@@ -19,11 +19,20 @@ from tracking.store import connect
 PAIRS = 20
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> str:
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> str:
+    uri = f"sqlite:///{tmp_path_factory.mktemp('registry')}/mlflow.db"
     connect(uri, create=True)
     return uri
+
+
+@pytest.fixture
+def store(made: str) -> str:
+    """A store without registered models. To make one takes seconds, so the tests share it."""
+    client = connect(made)
+    for model in client.search_registered_models():
+        client.delete_registered_model(model.name)
+    return made
 
 
 def logged(client: MlflowClient, name: str) -> LoggedModel:

@@ -87,12 +87,12 @@ def test_a_prompt_that_does_not_fit(texts: Serving, params: dict[str, Any], said
     assert answer["message"].startswith(said)
 
 
-def test_a_signal_ends_all_of_it(language: Searched, tmp_path: Path) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        serving = Serving(language.name, language, tmp_path)
-        began = time.monotonic()
-        serving.process.send_signal(number)
-        assert serving.process.wait(30) == 0
-        assert time.monotonic() - began < STOP_SECONDS
-        with pytest.raises(OSError):
-            urllib.request.urlopen(serving.url, timeout=5)
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+def test_a_signal_ends_all_of_it(language: Searched, tmp_path: Path, number: int) -> None:
+    serving = Serving(language.name, language, tmp_path)
+    began = time.monotonic()
+    serving.process.send_signal(number)
+    assert serving.process.wait(30) == 0
+    assert time.monotonic() - began < STOP_SECONDS
+    with pytest.raises(OSError):
+        urllib.request.urlopen(serving.url, timeout=5)

@@ -91,8 +91,8 @@ def _groups(search: Search) -> list[tuple[str, set[str], str, float]]:
     pruned = {trial["trial"] for trial in search.reached} - set(ranked)
     return [
         ("pruned, by the last score", pruned, GREY, 0.45),
-        ("lower half", set(ranked[half:]), LOWER, 0.45),
-        ("upper half", set(ranked[tenth:half]), UPPER, 0.6),
+        ("worse half", set(ranked[half:]), LOWER, 0.45),
+        ("better half", set(ranked[tenth:half]), UPPER, 0.6),
         ("best tenth", set(ranked[:tenth]), BEST, 0.95),
     ]
 

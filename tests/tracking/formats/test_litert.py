@@ -29,8 +29,13 @@ def by_steps(path: Path, sequence: np.ndarray) -> np.ndarray:
     return np.stack(outputs)
 
 
-@pytest.mark.parametrize("name", SOME)
-@pytest.mark.parametrize("cell", CELLS)
+QUICK = {("gru", "padded, residual"), ("lstm", "per step, padded"), ("simple_rnn", "tokens, padded")}
+EACH = [
+    pytest.param(cell, name, marks=() if (cell, name) in QUICK else pytest.mark.slow) for cell in CELLS for name in SOME
+]
+
+
+@pytest.mark.parametrize(("cell", "name"), EACH)
 def test_the_outputs_are_those_of_keras(tmp_path: Path, cell: str, name: str) -> None:
     form = FORMS[name]
     model, (x, real) = stacks.model(cell, form), stacks.samples(form)
