@@ -24,6 +24,7 @@ Model = Callable[[np.ndarray], np.ndarray]  # x (samples, time, …) -> outputs 
 Reader = Callable[[list[int]], np.ndarray]  # the next ids of a text -> the logits of the symbol after them
 BATCH = 64  # sequences that are read at once
 PIECE = 1_000  # symbols of a prompt that are read at once
+LONGEST_PROMPT = 100_000  # characters; longer ones would keep a server busy for minutes
 LONGEST = 10_000  # symbols that are written for one prompt
 END = "<eos>"  # the end of a line, in a vocabulary of words
 SHOWN = 10  # the classes of an answer whose probabilities are shown
@@ -366,6 +367,8 @@ def _check(text: Any, length: int, temperature: float, top_k: int, top_p: float,
     """Raises Unfit for a number that makes no sense, and for a prompt that is no text."""
     if not isinstance(text, str):
         raise Unfit(f"prompt: expected a text, got {text!r}")
+    if len(text) > LONGEST_PROMPT:
+        raise Unfit(f"prompt: expected {LONGEST_PROMPT:,} characters at most, got {len(text):,}")
     for name, value, fits in (
         ("length", length, 0 <= length <= LONGEST),
         ("temperature", temperature, 0 <= temperature < np.inf),

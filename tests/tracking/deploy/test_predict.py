@@ -79,6 +79,11 @@ def test_probabilities_are_those_of_sampling(asked: tuple[float, int, float]) ->
     np.testing.assert_allclose(probabilities(logits, *asked), sampling.probabilities(logits, *asked), atol=1e-12)
 
 
+def test_a_prompt_of_megabytes_is_refused() -> None:
+    with pytest.raises(Unfit, match="prompt: expected 100,000 characters at most, got 10,000,000"):
+        continued(lambda: pytest.fail("it is not read"), {"preprocessing": {"vocabulary": "?ab"}}, "a" * 10_000_000)
+
+
 def test_a_long_prompt_is_read_in_pieces() -> None:
     seen: list[int] = []
 
