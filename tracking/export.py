@@ -1,4 +1,4 @@
-"""A model of a search as two verified files: `model.keras`, of stock Keras layers, and `model.json`."""
+"""A model of a search as a folder of verified files: `model.keras`, `model.json`, and what deploy/pack.py adds."""
 
 import json
 import tempfile
@@ -15,6 +15,7 @@ from tracking.deploy.samples import Samples
 from tracking.errors import BadInput, SearchStateError, StoreError
 from tracking.executions import reason
 from tracking.finals import exported_final
+from tracking.formats.keras import FILE as KERAS
 from tracking.journal import now
 from tracking.model_folder import CARD
 from tracking.models import download, final_model, logged_models
@@ -24,7 +25,6 @@ from tracking.searches import search_name, spec_of
 from tracking.store import read_only, working
 from tracking.verdict import verdict
 
-KERAS = "model.keras"
 # The recorded score and that of the reloaded model are sums in different orders. Their last digits differ in float32.
 # A score of any size may differ by RELATIVE. A score near zero may differ by ABSOLUTE.
 RELATIVE, ABSOLUTE = 1e-5, 1e-9

@@ -25,7 +25,13 @@ EXAMPLE, SERVING = "input_example.json", "serving_input_example.json"  # MLflow'
 EXAMPLE_STEPS = 20
 DEPLOY = Path(__file__).with_name("deploy")
 # How a text is continued. 0 and 1.0 switch top_k and top_p off, since MLflow takes no None.
-PARAMS = {"length": ("long", 200), "temperature": ("double", 1.0), "top_k": ("long", 0), "top_p": ("double", 1.0)}
+PARAMS = {
+    "length": ("long", 200),
+    "temperature": ("double", 1.0),
+    "top_k": ("long", 0),
+    "top_p": ("double", 1.0),
+    "seed": ("long", 0),
+}
 
 
 def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, Any]) -> None:
@@ -66,7 +72,7 @@ def signature(card: dict[str, Any]) -> ModelSignature:
     numbers, as JavaScript writes 1.0. So any type is let through, and the code of the model says what does not fit.
     """
     if "vocabulary" in card["preprocessing"]:
-        params = [ParamSpec(name, kind, default) for name, (kind, default) in {**PARAMS, "seed": ("long", 0)}.items()]
+        params = [ParamSpec(name, kind, default) for name, (kind, default) in PARAMS.items()]
         return ModelSignature(Schema([ColSpec("string", "prompt")]), params=ParamSchema(params))
     return ModelSignature(Schema([ColSpec(AnyType(), "sequence")]))
 

@@ -14,8 +14,6 @@ from experiments.training.saved import drop_optimizer
 from experiments.training.scoring import scorer
 from tracking.errors import BadInput
 
-REGISTERED = "models:/"  # so a model of MLflow's registry is named
-
 if TYPE_CHECKING:
     from tracking.choosing import Choice
     from tracking.deploy.pack import Packing
@@ -53,11 +51,12 @@ def export_search(
     from tracking.choosing import BEST
     from tracking.deploy.pack import PLAIN, check
     from tracking.export import export
+    from tracking.registry import PREFIX
     from tracking.searches import existing_search, spec_of
     from tracking.store import working
 
     check(packing or PLAIN)
-    if name.startswith(REGISTERED):
+    if name.startswith(PREFIX):
         if choice not in (None, BEST):
             raise BadInput(f"NAME: expected {name!r} alone, got it with {choice}: a registered model is one model")
         name, choice = _registered(name, uri)

@@ -110,7 +110,7 @@ class Forecast:
         return self._seconds(trial, trial.epochs) if trial.epochs else 0.0
 
     def _seconds(self, trial: TrialState, epochs: float) -> float:
-        """Estimated seconds of so many epochs, which may be those of several executions."""
+        """Estimated seconds of so many epochs. They may be the epochs of several executions."""
         executions = max(1, math.ceil(epochs / self.spec.epochs))
         epoch = estimate.candidate_seconds(self.spec, trial.values, self.task, self.steps)
         return executions * estimate.fixed_seconds(trial.values["depth"]) + epoch * epochs

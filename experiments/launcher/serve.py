@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.launcher.export import REGISTERED
 from tracking.errors import BadInput
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ def model_folder(which: str, uri: str, to: Path, warn: Callable[[str], None]) ->
 
     Raises BadInput for a folder that holds no export, and as `handed_over` and `registry.logged_model` do.
     """
+    from tracking.registry import PREFIX
     from tracking.searches import existing_search
     from tracking.store import connect, working
 
@@ -33,10 +33,10 @@ def model_folder(which: str, uri: str, to: Path, warn: Callable[[str], None]) ->
         # MLflow reads a % in a path as the beginning of a code, and follows no link.
         shutil.copytree(exported, to / "model")
         return to / "model", json.loads((exported / "model.json").read_text("utf-8"))
-    if "/" in which and not which.startswith(REGISTERED):
+    if "/" in which and not which.startswith(PREFIX):
         expected = "MODEL: expected a search, models:/MODEL@alias or the folder of an export"
         raise BadInput(f"{expected}, got {which!r}, which has no mlflow/MLmodel")
-    if which.startswith(REGISTERED):
+    if which.startswith(PREFIX):
         from tracking.registry import logged_model
 
         client = connect(uri)
@@ -52,7 +52,7 @@ def model_folder(which: str, uri: str, to: Path, warn: Callable[[str], None]) ->
 
 
 def _written(client: "MlflowClient", uri: str, model: "LoggedModel", to: Path) -> tuple[Path, dict[str, Any]]:
-    """The folder, made anew: the logged one may be of an earlier version, which reads tensors alone."""
+    """Makes the folder anew. The logged one may be of an earlier version, and that one reads only tensors."""
     from mlflow.models import Model
 
     from tracking.model_folder import completed, write_model

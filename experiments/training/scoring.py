@@ -178,7 +178,7 @@ class SavedScorer:
         return float(self.task.summary(judged)), grain(self.task, arrays[1], judged)
 
     def samples(self, most: int, seed: int | None = None) -> Samples:
-        """The beginning of the validation split, with about so many numbers in the outputs, for other runtimes."""
+        """The beginning of the validation split for other runtimes. The outputs have about `most` numbers."""
         task, (x, y) = self.task, self._arrays("val", seed)
         scored = y != NOT_SCORED if task.loss == "categorical" else np.ones(y.shape[:-1], bool)
         if task.stream:

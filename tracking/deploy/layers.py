@@ -41,7 +41,7 @@ class Weights:
         activation: "tanh" or "relu".
         kernel, recurrent: `(gates, inputs, width)` and `(gates, width, width)`, by the name of the gate.
         bias: of the inputs, `(width,)` for each gate.
-        recurrent_bias: of the states; zeros but for a GRU.
+        recurrent_bias: of the states. Only a GRU has one; other cells have zeros here.
     """
 
     kind: str

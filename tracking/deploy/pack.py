@@ -25,10 +25,10 @@ from tracking.deploy.samples import Samples
 from tracking.deploy.verify import Run, answered, difference
 from tracking.errors import BadInput, SearchStateError
 from tracking.formats.keras import FILE
-from tracking.model_folder import CARD, write_model
+from tracking.model_folder import CARD, PREDICT, write_model
 from tracking.text import format_number
 
-PAGE, PREDICT, SERVED = "README.md", "predict.py", "mlflow"
+PAGE, SERVED = "README.md", "mlflow"
 LONGEST = 2**24  # numbers in the outputs that are compared; a split with more is cut
 # LiteRT reads one step at a time, so the check of more steps would take longer than a minute.
 STEPS = {"litert": 100_000}
