@@ -1,6 +1,7 @@
-"""The runs below that of a search in MLflow: its trials, and its finals."""
+"""The runs below that of a search in MLflow: its trials, its finals, and trials that were trained further."""
 
 import re
+from collections.abc import Mapping
 
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
@@ -10,7 +11,8 @@ from tracking.paging import experiments, runs
 from tracking.searches import search_name, spec_id
 from tracking.tags import filters, named, ours
 
-CHILDREN = ("trial", "final")  # the kinds of runs below that of a search
+TRIAL = {"kind": "trial"}
+CHILDREN = ("trial", "final", "trained")  # the kinds of runs below that of a search
 MOST_OF_RUN_NAME = 250  # characters in MLflow's table; a model whose layers all differ has a longer name
 
 
@@ -19,7 +21,7 @@ def all_trials(client: MlflowClient, parent: Run) -> list[Run]:
     return [same[0] for same in trial_runs(client, parent).values()]
 
 
-def trial_runs(client: MlflowClient, parent: Run, kind: str = "trial") -> dict[str, list[Run]]:
+def trial_runs(client: MlflowClient, parent: Run, kind: str = "trial", **tags: str) -> dict[str, list[Run]]:
     """The runs of each trial, by its number. A server that answered too late may have made a second run of a trial.
 
     The run with the most metrics comes first. Trials of an earlier search of this name, whose parent run was deleted,
@@ -27,13 +29,14 @@ def trial_runs(client: MlflowClient, parent: Run, kind: str = "trial") -> dict[s
 
     Args:
         kind: "trial", or "final" for the finals, which are numbered by themselves.
+        tags: that the runs have, without the prefix.
     """
-    children = runs(client, [parent.info.experiment_id], *filters(kind=kind, search_id=search_name(parent)))
+    children = runs(client, [parent.info.experiment_id], *filters(kind=kind, search_id=search_name(parent), **tags))
     return own_trials(parent, children)
 
 
 def child_runs(client: MlflowClient, parent: Run) -> list[Run]:
-    """The runs of all trials and finals of a search, with second runs of them."""
+    """The runs of all trials and finals of a search and of its further trainings, with second runs of them."""
     return [run for kind in CHILDREN for same in trial_runs(client, parent, kind).values() for run in same]
 
 
@@ -58,7 +61,11 @@ def sessions(client: MlflowClient, name: str, own_id: str) -> set[str]:
     return {some["session"] for some in tags if "session" in some and some.get("spec_id") == own_id}
 
 
-def child_tags(parent: Run, trial: str, run_name: str, kind: str = "trial") -> dict[str, str]:
-    """The tags that make a run a trial of a search, or a final."""
-    tags = {"kind": kind, "search_id": search_name(parent), "spec_id": spec_id(parent), "trial": trial}
+def child_tags(parent: Run, trial: str, run_name: str, which: Mapping[str, str] = TRIAL) -> dict[str, str]:
+    """The tags that make a run a trial of a search, or one of its other kinds of runs.
+
+    Args:
+        which: the kind, and what else tells this run from those of other trials with the same number.
+    """
+    tags = {**which, "search_id": search_name(parent), "spec_id": spec_id(parent), "trial": trial}
     return {MLFLOW_RUN_NAME: run_name[:MOST_OF_RUN_NAME], MLFLOW_PARENT_RUN_ID: parent.info.run_id, **named(tags)}

@@ -1,6 +1,6 @@
 """Runs of a search that were deleted in MLflow. MLflow keeps them until its trash is emptied, so they can come back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mlflow import MlflowClient
@@ -9,7 +9,7 @@ from mlflow.entities import Run, ViewType
 from tracking.children import CHILDREN, own_trials, trial_runs
 from tracking.paging import deleted_runs, runs
 from tracking.searches import find_search, is_of
-from tracking.tags import filters
+from tracking.tags import filters, ours
 
 
 def restore(client: MlflowClient, name: str, spec: Mapping[str, Any]) -> int:
@@ -27,10 +27,19 @@ def restore(client: MlflowClient, name: str, spec: Mapping[str, Any]) -> int:
     if parent is None or not is_of(parent, spec):
         return found
     for kind in CHILDREN:
-        gone = own_trials(parent, deleted_runs(client, *filters(kind=kind, search_id=name)))
-        there = trial_runs(client, parent, kind) if gone else {}
-        found += _restore(client, [same[0] for trial, same in gone.items() if trial not in there])
+        for which, some in _by_training(deleted_runs(client, *filters(kind=kind, search_id=name))):
+            gone = own_trials(parent, some)
+            there = trial_runs(client, parent, kind, **which) if gone else {}
+            found += _restore(client, [same[0] for trial, same in gone.items() if trial not in there])
     return found
+
+
+def _by_training(some: list[Run]) -> Iterator[tuple[dict[str, str], list[Run]]]:
+    """The runs with the tag that they share. Only the runs of further trainings have one; each numbers its own."""
+    tags = {run.info.run_id: ours(run.data.tags).get("training") for run in some}
+    for training in sorted({*tags.values()}, key=str):
+        own = [run for run in some if tags[run.info.run_id] == training]
+        yield {} if training is None else {"training": training}, own
 
 
 def _restore(client: MlflowClient, some: list[Run]) -> int:

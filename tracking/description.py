@@ -53,7 +53,8 @@ def model_description(card: Mapping[str, Any]) -> str:
     Args:
         card: the content of its `model.json`.
     """
-    of = f"trial {card['trial']}" if "final" not in card else f"the finals of trial {card['trial']}"
+    of = f"the finals of trial {card['trial']}" if "final" in card else f"trial {card['trial']}"
+    of += ", trained further" if "trained" in card else ""
     judged = verdict(card["model_score"], card["direction"], card["floors"], card.get("solved"))
     worth = "" if judged is None else f": {judged}"
     score = f"{metric_name(card['metric'])} {format_number(card['model_score'])}"

@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Protocol
 
 from mlflow import MlflowClient
@@ -17,8 +18,9 @@ from tracking.executions import reason
 from tracking.finals import exported_final
 from tracking.formats.keras import FILE as KERAS
 from tracking.journal import now
+from tracking.model_files import download
 from tracking.model_folder import CARD
-from tracking.models import download, final_model, logged_models
+from tracking.models import final_model, logged_models, retrained_models
 from tracking.report.made import command
 from tracking.results import results
 from tracking.searches import search_name, spec_of
@@ -28,6 +30,7 @@ from tracking.verdict import verdict
 # The recorded score and that of the reloaded model are sums in different orders. Their last digits differ in float32.
 # A score of any size may differ by RELATIVE. A score near zero may differ by ABSOLUTE.
 RELATIVE, ABSOLUTE = 1e-5, 1e-9
+COSTS = ("seconds", "ms_per_step", "flops_per_token")  # of the training, as the record has them
 
 
 class Score(Protocol):
@@ -41,7 +44,7 @@ class Score(Protocol):
 
     def samples(self, most: int, seed: int | None = None) -> Samples: ...
 
-    def answers(self) -> dict[str, Any]: ...
+    def about(self) -> dict[str, Any]: ...
 
 
 def export(
@@ -75,12 +78,14 @@ def export(
     model, trial = handed_over(client, parent, choice, warn)
     with _beside(to) as folder:
         file, card = download(client, uri, model, Path(folder))
-        card |= _known(parent, card, choice, trial)
+        card |= _known(parent, card, choice, trial) | {"cost": _cost(client, card["run_id"])}
         prepare(file)
         seed = card.get("final", {}).get("data_seed")
         card["rescored"] = _rescored(file, card, score, seed)
         card["test_score"], _ = score(file, "test", seed)
-        card |= score.answers()
+        about = score.about()
+        typed = {name: about["options"].get(name, text) for name, text in card["options"].items()}
+        card |= {**about, "options": typed}
         whole = Path(folder) / name
         whole.mkdir()
         file.replace(whole / KERAS)
@@ -105,9 +110,16 @@ def _known(parent: Run, card: dict[str, Any], choice: Choice, trial: dict[str, A
         "verdict": None if judged is None else str(judged),
         "execution_reason": reason(trial["executions"], card["direction"], card["execution"]),
         "interval": trial.get("interval"),
+        "longer": trial.get("longer", {}),
         "horizon": trial.get("horizon") or {},
         "command": command(spec_of(parent)),
     }
+
+
+def _cost(client: MlflowClient, run_id: str) -> dict[str, float | None]:
+    """What the training of the model has cost; None for what the record does not know."""
+    metrics = client.get_run(run_id).data.metrics
+    return {name: metrics.get(f"cost/{name}") for name in COSTS}
 
 
 def _beside(to: Path) -> tempfile.TemporaryDirectory[str]:
@@ -130,12 +142,12 @@ def handed_over(
 
 def _of_run(client: MlflowClient, parent: Run, run: str) -> tuple[LoggedModel, dict[str, Any]]:
     """The model of a run of the search. Raises BadInput if the run has none, with those that have one."""
-    models, final = logged_models(client, parent), final_model(client, parent)
-    if final is not None and final.source_run_id == run:
-        score = client.get_run(run).data.metrics.get(f"best/{spec_of(parent)['metric']}")
-        return final, {"executions": [score]}
+    models, again = logged_models(client, parent), retrained_models(client, parent)
+    if run in again:
+        score = client.get_run(again[run].source_run_id).data.metrics.get(f"best/{spec_of(parent)['metric']}")
+        return again[run], {"executions": [score]}
     if run not in models:
-        known = [*models, *([final.source_run_id] if final else [])]
+        known = [*models, *again]
         raise BadInput(f"--run: expected a run with a model ({', '.join(known) or 'there is none'}), got {run!r}")
     trials = results(client, parent)["trials"]
     return models[run], next(trial for trial in trials if trial["run_id"] == run)
@@ -157,7 +169,9 @@ def _final_model(client: MlflowClient, parent: Run) -> tuple[LoggedModel, dict[s
             f"export: expected {expected}, got none; `recurrent sync {search_name(parent)}` sends it"
         )
     interval = {key: winner[key] for key in ("mean", "low", "high")} | {"seeds": len(winner["test"])}
-    return model, {"executions": [final["score"]], "interval": interval if winner["mean"] is not None else None}
+    longer = {factor: fmean(scores) for factor, scores in winner["longer"].items()}
+    found = {"interval": interval if winner["mean"] is not None else None, "longer": longer}
+    return model, {"executions": [final["score"]], **found}
 
 
 def check_target(to: Path, name: str) -> None:

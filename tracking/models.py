@@ -4,8 +4,6 @@ It is written only with `MlflowClient`. `mlflow.keras.log_model` needs TensorFlo
 subprocess that imports TensorFlow. MLflow's own `keras` flavour reads the result.
 """
 
-import json
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,26 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
-from mlflow.exceptions import MlflowException
 from mlflow.models import Model
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.utils.file_utils import local_file_uri_to_path
-from mlflow.utils.uri import is_local_uri
 
 from tracking.description import model_description
-from tracking.errors import StoreError
-from tracking.model_folder import CARD, KERAS_FILE, write_model
+from tracking.model_files import has_files, remove, send
+from tracking.model_folder import write_model
 from tracking.paging import models
-from tracking.root import inside, resolved
 from tracking.searches import search_name, spec_id
-from tracking.store import database, in_a_line
 from tracking.tags import NOTE, filters, named, ours, renewed
 from tracking.values import plain
 
 REGISTERED = "registered"  # the tag of a model that is a version in MLflow's registry
-FINAL = "final"  # the tag of the model of a final, and its part of the card
+# The tags of the models of a final and of a trial that was trained further, and their parts of the card.
+FINAL, TRAINED = RETRAINED = ("final", "trained")
 OF_A_MODEL = (
     "best/",
     "test/",
@@ -68,7 +60,7 @@ def whole_models(client: MlflowClient, parent: Run) -> dict[str, LoggedModel]:
 
 
 def _whole(client: MlflowClient, found: list[LoggedModel]) -> dict[str, LoggedModel]:
-    return {model.source_run_id: model for model in reversed(found) if _is_ready(model) and _has_files(client, model)}
+    return {model.source_run_id: model for model in reversed(found) if _is_ready(model) and has_files(client, model)}
 
 
 def log_models(client: MlflowClient, parent: Run, wanted: Sequence[Wanted]) -> None:
@@ -89,7 +81,14 @@ def log_models(client: MlflowClient, parent: Run, wanted: Sequence[Wanted]) -> N
 def log_final(client: MlflowClient, parent: Run, one: Wanted) -> None:
     """Logs the model of a final with its card, and removes those of other finals. The models of trials stay."""
     tags = {**_tags(parent, one.card), **named({FINAL: str(one.card[FINAL]["seed"])})}
-    _log_only(client, [(one, tags)], parent, _finals(client, parent))
+    _log_only(client, [(one, tags)], parent, _retrained(client, parent, FINAL))
+
+
+def log_trained(client: MlflowClient, parent: Run, one: Wanted, training: str) -> None:
+    """Does the same for the model of a training further, whose name is the value of its tag."""
+    tags = {**_tags(parent, one.card), **named({TRAINED: training})}
+    before = [model for model in _retrained(client, parent, TRAINED) if ours(model.tags)[TRAINED] == training]
+    _log_only(client, [(one, tags)], parent, before)
 
 
 def _log_only(
@@ -114,22 +113,29 @@ def _log_only(
         if REGISTERED in ours(model.tags):
             client.set_logged_model_tags(model.model_id, named({"best": "no"}))
         else:
-            _remove(client, model)
+            remove(client, model)
 
 
 def final_model(client: MlflowClient, parent: Run) -> LoggedModel | None:
     """The model that the finals of a search have logged; None if they have none."""
-    return next((model for model in _finals(client, parent) if _is_ready(model)), None)
+    return next((model for model in _retrained(client, parent, FINAL) if _is_ready(model)), None)
 
 
-def _finals(client: MlflowClient, parent: Run) -> list[LoggedModel]:
-    return [model for model in all_models(client, parent) if FINAL in ours(model.tags)]
+def retrained_models(client: MlflowClient, parent: Run) -> dict[str, LoggedModel]:
+    """The models of finals and of further trainings, by their runs, and those of trainings also by their names."""
+    found = [model for kind in RETRAINED for model in _retrained(client, parent, kind) if _is_ready(model)]
+    named_ones = {ours(model.tags)[TRAINED]: model for model in found[::-1] if TRAINED in ours(model.tags)}
+    return {model.source_run_id: model for model in found[::-1]} | named_ones
+
+
+def _retrained(client: MlflowClient, parent: Run, kind: str) -> list[LoggedModel]:
+    return [model for model in all_models(client, parent) if kind in ours(model.tags)]
 
 
 def remove_models(client: MlflowClient, parent: Run) -> None:
     """Deletes all models of a search with their files."""
     for model in all_models(client, parent):
-        _remove(client, model)
+        remove(client, model)
 
 
 def rename_models(client: MlflowClient, parent: Run, name: str) -> None:
@@ -143,23 +149,13 @@ def _is_ready(model: LoggedModel) -> bool:
     return bool(model.status == LoggedModelStatus.READY)
 
 
-def _has_files(client: MlflowClient, model: LoggedModel) -> bool:
-    files = get_artifact_repository(_place(client, model), tracking_uri=client.tracking_uri)
-    return {KERAS_FILE, CARD} <= {file.path for folder in (None, "data") for file in files.list_artifacts(folder)}
-
-
-def _place(client: MlflowClient, model: LoggedModel) -> str:
-    """Where the model's files lie."""
-    return resolved(database(client.tracking_uri), model.artifact_location)
-
-
 def _models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
-    """The models of a search without that of its finals, the newest first. Half-made ones are among them."""
-    return [model for model in all_models(client, parent) if FINAL not in ours(model.tags)]
+    """The models of a search's trials, the newest first. Half-made ones are among them."""
+    return [model for model in all_models(client, parent) if not {*RETRAINED} & ours(model.tags).keys()]
 
 
 def all_models(client: MlflowClient, parent: Run) -> list[LoggedModel]:
-    """The models of a search and of its finals, the newest first."""
+    """The models of a search, and of what was trained again, the newest first."""
     found = models(client, parent.info.experiment_id, *filters(search_id=search_name(parent)))
     return [model for model in found if _is_of(parent, model)]
 
@@ -182,7 +178,8 @@ def _tags(parent: Run, card: dict[str, Any]) -> dict[str, str]:
 
 def _log(client: MlflowClient, parent: Run, one: Wanted, tags: dict[str, str]) -> LoggedModel:
     """Makes a model with the values and the metrics of its run. It is ready when it is whole."""
-    name = _model_name(search_name(parent), one.card["trial"] + ("-final" if FINAL in one.card else ""))
+    kinds = [f"-{kind}" for kind in RETRAINED if kind in one.card]
+    name = _model_name(search_name(parent), one.card["trial"] + "".join(kinds))
     values = {"architecture": one.card["architecture"], **one.card["values"]}
     params = {key: plain(value) for key, value in values.items()}
     about = tags | {NOTE: model_description(one.card)}
@@ -190,7 +187,7 @@ def _log(client: MlflowClient, parent: Run, one: Wanted, tags: dict[str, str]) -
     _log_metrics(client, one.run_id, model.model_id)
     with tempfile.TemporaryDirectory() as folder:
         write_model(Path(folder), Model(model_id=model.model_id, run_id=one.run_id), one.keras_file, one.card)
-        _send(client, model, folder)
+        send(client, model, folder)
     return client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
 
 
@@ -200,47 +197,3 @@ def _log_metrics(client: MlflowClient, run_id: str, model_id: str) -> None:
     points = [client.get_metric_history(run_id, name)[-1] for name in names]
     metrics = [Metric(point.key, point.value, point.timestamp, point.step, model_id) for point in points]
     client.log_batch(run_id, metrics)
-
-
-def _send(client: MlflowClient, model: LoggedModel, folder: str) -> None:
-    """Sends the files of a model to where the store lies now. MLflow itself would take the path that it has stored."""
-    place = _place(client, model)
-    if place == model.artifact_location:
-        client.log_model_artifacts(model.model_id, folder)
-    else:
-        get_artifact_repository(place).log_artifacts(folder)
-
-
-def _remove(client: MlflowClient, model: LoggedModel) -> None:
-    """Deletes a model and its local files, since MLflow only hides the model. A server deletes its files itself.
-
-    Files outside the folder of the store are left alone.
-    """
-    place = _place(client, model)
-    if is_local_uri(place, is_tracking_or_registry_uri=False):
-        folder = Path(local_file_uri_to_path(place)).parent  # …/models/m-…/artifacts
-        if folder.name == model.model_id and _is_own(client, model, place):
-            shutil.rmtree(folder, ignore_errors=True)
-    client.delete_logged_model(model.model_id)
-
-
-def _is_own(client: MlflowClient, model: LoggedModel, place: str) -> bool:
-    """True for a place whose files may be deleted: in the folder of a file store, or of an experiment of a server."""
-    if file := database(client.tracking_uri):
-        return inside(file, place)
-    whole = Path(local_file_uri_to_path(client.get_experiment(model.experiment_id).artifact_location))
-    return Path(local_file_uri_to_path(place)).resolve().is_relative_to(whole.resolve())
-
-
-def download(client: MlflowClient, uri: str, model: LoggedModel, to: Path) -> tuple[Path, dict[str, Any]]:
-    """(the `.keras` file, the card) of a logged model."""
-    place = resolved(database(uri), model.artifact_location)
-    try:
-        folder = Path(download_artifacts(artifact_uri=place, dst_path=str(to), tracking_uri=uri))
-    except (MlflowException, OSError) as error:
-        expected = f"export: expected the model's files at {place}, got none"
-        raise StoreError(f"{expected} ({in_a_line(error)}); `recurrent search … --resume` logs them again") from None
-    except Exception as error:  # a library for the store's files may be missing
-        got = f"{type(error).__name__}: {error}"
-        raise StoreError(f"export: expected the model's files at {place}, got {got}") from None
-    return folder / KERAS_FILE, json.loads((folder / CARD).read_text("utf-8"))

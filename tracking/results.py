@@ -14,6 +14,7 @@ from tracking.ranking import NONE
 from tracking.searches import search_name, spec_of
 from tracking.standing import conclusions, ranked
 from tracking.tags import ours
+from tracking.trained import trained
 from tracking.verdict import verdict
 
 __all__ = ["ranked", "results"]
@@ -48,6 +49,7 @@ def results(
         "ranges": {name: spec[name] for name in RANGES if name in spec},
         "prefer": spec.get("prefer", NONE) if prefer is None else prefer,
         "finals": finals(client, parent, scores),
+        "trained": trained(client, parent),
         "trials": trials,
     }
     # Of a mixed search each combination of cells that was tried counts as one.

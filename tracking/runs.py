@@ -6,7 +6,7 @@ MLflow takes the same value at the same step and time only once.
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from tracking.best_curve import BestCurve
-from tracking.children import child_tags, trial_runs
+from tracking.children import TRIAL, child_tags, trial_runs
 from tracking.journal import Event, TrialsReader, now
 from tracking.marks import Marks
 from tracking.searches import delete_others, spec_id
@@ -39,7 +39,7 @@ class Projection:
         floors, solved: as `verdict` takes them. The floors are logged beside every trial, too.
     """
 
-    kind = "trial"
+    which: Mapping[str, str] = TRIAL  # the tags that tell its runs from others of the search
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Projection:
     def _adopt(self) -> None:
         """Takes over the runs in MLflow, one for each trial. Further runs, which slow servers make, are deleted."""
         parent_id = self.parent.info.run_id
-        for name, runs in trial_runs(self.client, self.parent, self.kind).items():
+        for name, runs in trial_runs(self.client, self.parent, **self.which).items():
             trial = self._trial(name)
             kept = next((run for run in runs if run.info.run_id == trial.run_id), runs[0])
             for run in runs:
@@ -186,7 +186,7 @@ class Projection:
         if trial.run_id is None:
             self.doubtful |= trial.asked  # a slow server may still make the run of the first request
             trial.asked = True
-            tags = child_tags(self.parent, trial.name, self._title(trial.name, trial.pending[0]), self.kind)
+            tags = child_tags(self.parent, trial.name, self._title(trial.name, trial.pending[0]), self.which)
             run = self.client.create_run(self.parent.info.experiment_id, trial.start, tags)
             self.made += 1
             trial.run_id, trial.status = run.info.run_id, "RUNNING"

@@ -2,6 +2,7 @@
 
 They lie in `searches/NAME/finals/`, a folder like that of a search: it has its own spec, journals and locks, and in
 `trials/0000`, `trials/0001`, … the finals by their numbers. `plan.json` says which candidate and seed a number means.
+A trial that is trained further has a folder of the same form, for example `searches/NAME/trained-0003-20-weights/`.
 """
 
 import dataclasses
@@ -17,6 +18,7 @@ from tracking.errors import BadInput, SearchStateError
 FINAL_SEEDS = 3  # spawn key; data have 0, training 1, proposals 2
 WHOLE = "train+val"  # of --data: the training and validation data together
 TOP, SEEDS = 1, 5  # the defaults of --top and --seeds
+WEIGHTS, ANEW = STARTS = "weights", "anew"  # of --from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Plan:
         lengths: factors of the task's length at which the models are scored, too.
         finals: by their numbers. A seed of all candidates comes before the next seed.
         values: of the hyperparameters of each candidate, by its name.
+        start: of a trial that is trained further: "weights", those of its model, or "anew"; "" for finals.
     """
 
     top: int
@@ -53,6 +56,7 @@ class Plan:
     lengths: list[int]
     finals: list[Final]
     values: dict[str, dict[str, Any]]
+    start: str = ""
 
     def grown(self, top: int, seeds: int, values: dict[str, dict[str, Any]]) -> "Plan":
         """The plan with more seeds and candidates. Finals keep their numbers."""
@@ -63,8 +67,8 @@ class Plan:
         return dataclasses.replace(self, top=top, seeds=seeds, finals=[*self.finals, *more], values=everything)
 
     def write(self, folder: SearchFolder) -> None:
-        """Writes the plan into the folder of a search."""
-        folder.finals.path.mkdir(exist_ok=True)
+        """Writes the plan into the folder of the finals."""
+        folder.path.mkdir(exist_ok=True)
         write_json(folder.plan, dataclasses.asdict(self))
 
     @property
@@ -79,7 +83,7 @@ class Plan:
 
     @classmethod
     def read(cls, folder: SearchFolder) -> "Plan | None":
-        """The plan in the folder of a search; None if it has no finals. Raises SearchStateError for a damaged file."""
+        """The plan in the folder of the finals; None if there is none. Raises SearchStateError for a damaged file."""
         if not folder.plan.exists():
             return None
         try:
@@ -99,6 +103,11 @@ def final_seed(seed: int, index: int) -> int:
     return int(np.random.SeedSequence(seed, spawn_key=(FINAL_SEEDS, index)).generate_state(1)[0])
 
 
+def training_name(trial: str, epochs: int, start: str) -> str:
+    """What the training of a trial for more epochs is called, for example "0003-20-weights"."""
+    return f"{trial}-{epochs}-{start}"
+
+
 def plan(before: Plan | None, values: dict[str, dict[str, Any]], epochs: int, wanted: dict[str, Any]) -> Plan:
     """The plan of a call of `recurrent finals`. Finals that are known keep their numbers.
 
@@ -106,19 +115,20 @@ def plan(before: Plan | None, values: dict[str, dict[str, Any]], epochs: int, wa
         before: the plan of earlier calls, or None.
         values: of the candidates, by name.
         epochs: of the search.
-        wanted: top, seeds, epochs and lengths as the user gives them; None for what is not given.
+        wanted: top, seeds, epochs, lengths and start as the user gives them; None for what is not given.
 
     Raises BadInput if the finals have begun with other epochs or lengths, or with more candidates or seeds.
     """
     given = {name: value for name, value in wanted.items() if value is not None}
     if before is None:
         how = {"epochs": given.get("epochs", epochs), "lengths": given.get("lengths", [])}
+        how |= {"start": given.get("start", "")}
         start = Plan(top=0, seeds=0, finals=[], values={}, **how)
         return start.grown(given.get("top", TOP), given.get("seeds", SEEDS), values)
     for name, value in given.items():
         had, grows = getattr(before, name), name in ("top", "seeds")
         if value < had if grows else value != had:
-            expected = f"{had} or more, as these finals have" if grows else f"{_typed(had)}, as these finals have begun"
+            expected = f"{had} or more, as an earlier call had" if grows else f"{_typed(had)}, as an earlier call had"
             raise BadInput(f"--{name}: expected {expected}, got {_typed(value)}")
     return before.grown(given.get("top", before.top), given.get("seeds", before.seeds), values)
 

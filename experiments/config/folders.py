@@ -13,6 +13,7 @@ trials/0003/journal.jsonl     what happened in the trial; MLflow shows the same
 trials/0003/checkpoint.npz    the last epoch; training resumes from it
 trials/0003/model.keras       the model of the best epoch, kept if no other one of its cell is both better and smaller
 finals/                       the finals, a folder like this one (see finals.py); all their models are kept
+trained-0003-20-weights/      trial 0003, trained for 20 more epochs by `recurrent train`; a folder like finals/
 
 The system releases the locks of a process that dies.
 """
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 SEARCHES = Path("searches")
+TRAINED = "trained-"  # begins the name of the folder of a trial that is trained further
 POLL_SECONDS = 0.002  # a process that waits for a lock looks again after this time
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no space, no quota, no larger file
 
@@ -78,7 +80,8 @@ class SearchFolder:
         self.journal = Journal(path / "journal.jsonl")
         self.study = path / "study.journal"
         self.data = path / "data"
-        self.plan = path / "finals" / "plan.json"
+        self.plan = path / "plan.json"  # of finals, and of a trial that is trained further
+        self.start = path / "start.keras"  # the model with whose weights a trial is trained further
         self.study_lock = lock(path / "study.lock")
         self.launcher_lock = lock(path / "launcher.lock")
 
@@ -86,6 +89,15 @@ class SearchFolder:
     def finals(self) -> "SearchFolder":
         """The folder of the search's finals."""
         return SearchFolder(self.path / "finals")
+
+    def trained(self, training: str) -> "SearchFolder":
+        """The folder of a trial that is trained further, by the name that `finals.training_name` gives."""
+        return SearchFolder(self.path / f"{TRAINED}{training}")
+
+    def all_trained(self) -> dict[str, "SearchFolder"]:
+        """The folders of all trials that were trained further, by the names of these trainings."""
+        found = sorted(path.parent for path in self.path.glob(f"{TRAINED}*/plan.json"))
+        return {path.name.removeprefix(TRAINED): SearchFolder(path) for path in found}
 
     def trial(self, number: int) -> TrialFolder:
         return TrialFolder(self.path / "trials" / f"{number:04d}")
@@ -141,7 +153,7 @@ class SearchFolder:
     def wait_for_workers(self, seconds: float) -> None:
         """Waits until no worker of an earlier launcher is alive. Raises filelock.Timeout after `seconds` per worker."""
         # A living worker holds its lock. If the lock can be acquired, the worker is dead.
-        for path in (*self.path.glob("workers/*.lock"), *self.path.glob("finals/workers/*.lock")):
+        for path in (*self.path.glob("workers/*.lock"), *self.path.glob("*/workers/*.lock")):
             lock(path).acquire(timeout=seconds).lock.release()
 
 

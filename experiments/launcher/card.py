@@ -76,6 +76,22 @@ def final_card(
     return {**made, "trial": final["candidate"], "final": {**about, "data_seed": seed}}
 
 
+def trained_card(
+    facts: dict[str, Any], described: dict[str, Any], trial: TrialFolder, kept: dict[str, Any]
+) -> dict[str, Any]:
+    """The card of the model of a trial that was trained further.
+
+    Args:
+        trial: the folder of the training.
+        kept: which of its seeds it is, and why; see `tracking.trained.trained_model`.
+
+    The other arguments are those of `card`.
+    """
+    made = card(facts, described, trial.journal.events(), kept["run_id"])
+    about = {key: kept[key] for key in ("epochs", "start", "seed", "of", "validation", "reason")}
+    return {**made, "trial": kept["candidate"], "trained": about}
+
+
 def _input_shape(features: int | None) -> dict[str, Any]:
     if features is None:
         return {"shape": [None, None], "dtype": "int32"}

@@ -32,13 +32,17 @@ class Remaining:
                 left += (self.made.epochs - (state.epochs if state else 0)) * self.epoch[final.candidate]
         return estimate.START_SECONDS + left / estimate.parallel(self.workers) if left else 0.0
 
-    def announcement(self) -> Text:
-        """The line before the finals begin."""
+    def announcement(self, title: str) -> Text:
+        """The line before the finals begin.
+
+        Args:
+            title: its first word.
+        """
         seconds, names = self.seconds(), ", ".join(self.made.values)
         some = f"{len(self.made.values)} candidate(s) ({names}) x {self.made.seeds} seed(s) x {self.made.epochs} epochs"
         time = format_range(seconds / RANGE, seconds * RANGE)
         about = f"{self.workers} worker(s); about {time}" if seconds else "all done"
-        return Text.assemble(("finals", "bold"), f": {some}, {about}")
+        return Text.assemble((title, "bold"), f": {some}, {about}")
 
 
 def _epoch_seconds(search: SearchFolder, name: str) -> float:

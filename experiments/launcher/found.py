@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.config.given import as_whole, by_arguments, option_text
-from experiments.launcher import settings
-from experiments.launcher.supervise import WorkersDied
-from experiments.system.console import console
+from experiments.launcher.retrained import Retrained
 from experiments.system.environment import environment
 from experiments.system.imports import keras_kept
-from tracking.errors import BadInput, SearchStateError
 from tracking.text import format_number, metric_name
 
 if TYPE_CHECKING:
@@ -24,7 +21,7 @@ ROWS = 12  # of the table that a notebook shows
 FRAME_PIXELS = 800  # height of a report in a notebook
 
 
-class Found:
+class Found(Retrained):
     """What a search has found. It is read from MLflow once; `open_search` reads it again.
 
     Args:
@@ -98,7 +95,7 @@ class Found:
         Args:
             to: a new folder, or an earlier export of this search, which is then replaced.
             trial: the number of the trial whose model is written; by default the best one.
-            run: the id of the MLflow run whose model is written, that of a trial or of a final.
+            run: the id of the MLflow run whose model is written, or the name of a training, like "0003-20-weights".
             cell, max_parameters, prefer: the best model of a cell, with at most so many parameters, or by "small:2%".
             task, options: where the data are now, if not where the search had them.
             with_optimizer: keep the optimizer with its state, to train the model further.
@@ -129,51 +126,6 @@ class Found:
                 with_optimizer=with_optimizer,
                 trust_task=trust_task,
             )
-
-    def finals(
-        self,
-        *,
-        top: int | None = None,
-        seeds: int | None = None,
-        epochs: int | None = None,
-        lengths: Sequence[int] | None = None,
-        data: str = "train",
-        workers: int | str = "auto",
-        time_limit: str | None = None,
-        show: bool = True,
-    ) -> dict[str, Any]:
-        """Trains the best candidates of each cell again from fresh seeds, and says how sure the result is.
-
-        Long because it describes its arguments. `results`, `answer` and `export` use the finals from then on.
-
-        Args:
-            top: candidates of each cell, by default 1.
-            seeds: trainings of each candidate, by default 5.
-            epochs: of a training, by default those of the search.
-            lengths: also score the models at so many times the length, for example [2, 4].
-            data: "train+val": when all are done, train the winner's middle seed on both splits.
-            workers, show: as in `search`.
-            time_limit: time after which the finals stop, like "45m". The same call goes on.
-
-        Returns the finals, which docs/results-json.md describes. Raises as `search` does.
-        """
-        from experiments.launcher.finals import Finals
-
-        with by_arguments(), environment():
-            given = {"top": top, "seeds": seeds, "epochs": epochs}
-            wanted: dict[str, Any] = {key: as_whole(key, value) for key, value in given.items() if value is not None}
-            wanted["lengths"] = None if lengths is None else [as_whole("lengths", length) for length in lengths]
-            if data not in ("train", "train+val"):
-                raise BadInput(f"data: expected train or train+val, got {data!r}")
-            how = settings.workers(str(workers)), time_limit or "none", self.uri, console(quiet=not show)
-            finals = Finals(self.name, wanted, *how, whole=data != "train")
-            try:
-                ended = finals.run()
-            except WorkersDied as error:
-                raise SearchStateError(str(error)) from error
-        check_end(self.name, ended, finals.sent, "the same call goes on with its finals")
-        self.__dict__.pop("results", None)  # it is read again
-        return dict(self.results["finals"])
 
     def report(self, to: str | os.PathLike[str] | None = None) -> "Report":
         """The page of `recurrent report`, which a notebook shows. It is logged on the search's run, too.
@@ -223,21 +175,6 @@ class Report:
 
     def _repr_html_(self) -> str:
         return f'<iframe srcdoc="{escape(self.html)}" width="100%" height="{FRAME_PIXELS}" frameborder="0"></iframe>'
-
-
-def check_end(name: str, ended: str, sent: bool, again: str) -> None:
-    """Raises KeyboardInterrupt after Ctrl-C, and warns of a record that lacks something.
-
-    Args:
-        name: of the search.
-        ended: why it has ended.
-        sent: the record has everything.
-        again: how to go on.
-    """
-    if ended == "interrupted":
-        raise KeyboardInterrupt(f"the search {name!r} has stopped; {again}")
-    if not sent:
-        warnings.warn(f"the record of {name!r} lacks something; `recurrent sync {name}` sends it", stacklevel=3)
 
 
 def _row(trial: Mapping[str, Any]) -> dict[str, Any]:

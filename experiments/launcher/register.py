@@ -24,7 +24,7 @@ def register_search(
     """
     from tracking.choosing import BEST
     from tracking.export import handed_over
-    from tracking.models import download
+    from tracking.model_files import download
     from tracking.registry import register
     from tracking.searches import existing_search
     from tracking.store import working

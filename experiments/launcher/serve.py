@@ -55,8 +55,8 @@ def _written(client: "MlflowClient", uri: str, model: "LoggedModel", to: Path) -
     """Makes the folder anew. The logged one may be of an earlier version, and that one reads only tensors."""
     from mlflow.models import Model
 
+    from tracking.model_files import download
     from tracking.model_folder import completed, write_model
-    from tracking.models import download
 
     file, card = download(client, uri, model, to)
     folder = to / "model"

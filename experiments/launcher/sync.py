@@ -18,6 +18,7 @@ from experiments.launcher.card import describe
 from experiments.launcher.finals_opening import FinalsOpening
 from experiments.launcher.opening import Opening
 from experiments.launcher.progress import Progress
+from experiments.launcher.trained_opening import TrainedOpening
 from experiments.tasks.loading import find
 from experiments.tasks.loading.code import checked
 from experiments.tasks.loading.places import source_of
@@ -60,12 +61,16 @@ def sync(folder: SearchFolder, uri: str, warn: Callable[[str], None]) -> Sent:
         status, why = _end(folder, spec, described["direction"])
         whole = record.finish(status, lambda: opening.log_models(record), why)
         restored, made = opening.restored, record.projection.made
-        if (plan := Plan.read(folder)) is not None and folder.finals.journal.path.exists():
-            finals = FinalsOpening(uri, folder, facts, described, uuid.uuid4().hex, plan, warn)
-            record = finals.record()
+        for place in (folder.finals, *folder.all_trained().values()):
+            if (plan := Plan.read(place)) is None or not place.journal.path.exists():
+                continue
+            again = (TrainedOpening if plan.start else FinalsOpening)(
+                uri, folder, facts, described, uuid.uuid4().hex, plan, warn
+            )
+            record = again.record()
             record.open_now()
-            whole &= record.finish("", partial(finals.log_best, record), last_end(folder.finals))
-            restored, made = restored + finals.restored, made + record.projection.made
+            whole &= record.finish("", partial(again.log_best, record), last_end(place))
+            restored, made = restored + again.restored, made + record.projection.made
         return Sent(whole, restored, made)
     finally:
         folder.launcher_lock.release()

@@ -7,13 +7,17 @@ from experiments.system.imports import import_keras
 from tracking.errors import DataError
 
 
-def load(file: Path) -> Any:
-    """The model in a `.keras` file, not compiled. Raises DataError, in one line, for a file that Keras cannot load."""
+def load(file: Path, compiled: bool = False) -> Any:
+    """The model in a `.keras` file. Raises DataError, in one line, for a file that Keras cannot load.
+
+    Args:
+        compiled: with its optimizer, as it was logged.
+    """
     import_keras()
     import keras
 
     try:
-        return keras.models.load_model(file, compile=False)
+        return keras.models.load_model(file, compile=compiled)
     except Exception as error:  # Keras raises many kinds of errors for broken files
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         expected = f"{file.name}: expected the file of a model of stock Keras layers, as it was logged"

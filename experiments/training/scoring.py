@@ -1,5 +1,6 @@
 """Scores a model on a split. A search and the export of a saved model score in the same way."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -187,8 +188,11 @@ class SavedScorer:
             found = Samples(x, y, scored, task.score)
         return found.first(most // task.outputs * (1 if task.per_step else x.shape[1]))
 
-    def answers(self) -> dict[str, Any]:
-        return answers(self.task)
+    def about(self) -> dict[str, Any]:
+        """What a card says of the task: its answers, its options with their types, and the steps of a sequence."""
+        fields = {field.name: getattr(self.task, field.name) for field in dataclasses.fields(self.task)}
+        typed = {name: value for name, value in fields.items() if isinstance(value, bool | int | float)}
+        return {**answers(self.task), "options": typed, "steps": self.task.steps}
 
     def _arrays(self, split: str, seed: int | None) -> Arrays:
         arrays = self.task.split(split, self.seed if seed is None else seed)

@@ -161,6 +161,22 @@ class Training:
         return [*self.trained.trainable_variables, *self.trained.optimizer.variables]
 
 
+def continue_from(training: Training, model: keras.Model) -> None:
+    """Begins a training with the weights of a model, and with the state of its optimizer if it has one.
+
+    A schedule of the learning rate begins anew: its steps are counted from 0 again.
+    """
+    copy_weights(model, training.model)
+    copy_weights(model, training.trained)
+    optimizer = training.trained.optimizer
+    if model.optimizer is None or len(model.optimizer.variables) != len(optimizer.variables):
+        return
+    scheduled = isinstance(optimizer.get_config()["learning_rate"], dict)
+    for variable, value in zip(optimizer.variables, model.optimizer.variables, strict=True):
+        if not (scheduled and variable is optimizer.iterations):
+            variable.assign(value)
+
+
 def with_weights(model: keras.Model, path: Path) -> keras.Model:
     """Gives `model` the weights of a checkpoint; returns it."""
     _assign(model.trainable_variables, _arrays(path, slice(len(model.trainable_variables))))

@@ -49,10 +49,10 @@ def make_tuner(
 def make_finals_tuner(
     finals: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None = None
 ) -> "SearchTuner":
-    """The tuner of one worker that runs finals.
+    """The tuner of one worker that runs finals, or trains a trial further.
 
     Args:
-        finals: the folder of the finals.
+        finals: the folder of the finals, or of the trial that is trained further.
         spec: of the search, with the epochs of the finals.
 
     The other arguments and the errors are those of `make_tuner`.
@@ -61,15 +61,17 @@ def make_finals_tuner(
     from experiments.strategy.finals import FinalsOracle
     from experiments.worker.finals import FinalsTuner
     from experiments.worker.sharing import load_splits
+    from experiments.worker.trained import TrainedTuner
 
     search = SearchFolder(finals.path.parent)
-    if (plan := Plan.read(search)) is None:
-        raise SearchStateError(f"{search.plan}: expected the plan of finals, got none")
+    if (plan := Plan.read(finals)) is None:
+        raise SearchStateError(f"{finals.plan}: expected the plan of finals, got none")
     task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, search.code))
     train, val = load_splits(finals, session, task, spec.seed, spec.digest if spec.code else "")
     space, hyperparameters, objective = make_space(spec, task, len(train[0]))
     oracle = FinalsOracle(finals, objective, plan, hyperparameters, session)
-    return FinalsTuner(oracle, space, spec, task, train, val, index, memory_limit)
+    make = TrainedTuner if plan.start else FinalsTuner
+    return make(oracle, space, spec, task, train, val, index, memory_limit)
 
 
 def make_space(

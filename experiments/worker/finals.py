@@ -47,7 +47,7 @@ class FinalsTuner(RecurrentTuner):
         epochs = self.oracle.plan.epochs if final.epochs is None else final.epochs
         self.spec = dataclasses.replace(self.spec, seed=final_seed(self.search_seed, final.seed), epochs=epochs)
         data_seed, self.train, self.val = self._data_seed(final.seed), *self.own
-        if not self.task.finite_data:
+        if data_seed != self.search_seed:
             self.train, self.val = self.task.split("train", data_seed), self.task.split("val", data_seed)
         self.training = Training
         if final.epochs is not None:

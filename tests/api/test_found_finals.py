@@ -1,8 +1,10 @@
 """Finals from Python: those of the command."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from support.once import copied
 from support.searching import Searched
 
 from experiments import open_search
@@ -39,3 +41,30 @@ def test_finals_that_cannot_be(
     monkeypatch.chdir(searched.folder)
     with pytest.raises(BadInput, match=f"^{message}"):
         open_search("t").finals(**given)
+
+
+def test_a_trial_is_trained_further(searched: Searched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(copied(searched.folder, (tmp_path / "copy").resolve()))
+    found = open_search("t")
+    training = found.train(1, trial=int(found.ranked[0]["trial"]), start="anew", workers=1, show=False)
+    assert training == found.results["trained"][0] and training["training"] == f"{found.ranked[0]['trial']}-1-anew"
+    card = found.export("longer", run=training["training"])
+    assert card["model_score"] == training["score"] and card["trained"]["start"] == "anew"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"epochs": 0}, "epochs: expected a whole number from 1"),
+        ({"epochs": 1, "trial": -1}, "trial: expected a whole number from 0"),
+        ({"epochs": 1, "start": "scratch"}, "start: expected weights or anew, got 'scratch'"),
+        ({"epochs": 1, "seeds": "x"}, "seeds: expected a whole number"),
+    ],
+    ids=str,
+)
+def test_a_training_that_cannot_be(
+    searched: Searched, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], message: str
+) -> None:
+    monkeypatch.chdir(searched.folder)
+    with pytest.raises(BadInput, match=f"^{message}"):
+        open_search("t").train(**given)

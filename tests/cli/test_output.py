@@ -67,7 +67,7 @@ def test_results_as_json(searched: Searched) -> None:
     found = strict(done.stdout)
     contract = {"search", "task", "metric", "direction", "floors", "trials"}
     concluded = {"prefer", "ranking", "tied", "preferred", "cells"}
-    assert set(found) == contract | concluded | {"status", "stopped", "solved", "ranges", "finals"}
+    assert set(found) == contract | concluded | {"status", "stopped", "solved", "ranges", "finals", "trained"}
     expected = ("t", "adding", "mse", "min")
     assert (found["search"], found["task"], found["metric"], found["direction"]) == expected
     assert found["floors"] == pytest.approx({"no_memory": 1 / 6, "half_memory": 1 / 12})

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.cards import checked_card
 from support.models import EXPORTED
 from support.searching import environment, run
 
@@ -52,7 +53,7 @@ def test_the_three_command_lines_of_make_quickstart(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     folder = tmp_path / export[export.index("--to") + 1]
     assert {path.name for path in folder.iterdir()} == EXPORTED
-    about = json.loads((folder / "model.json").read_text("utf-8"))
+    about = checked_card(folder)
     assert about["model_score"] == best
 
     done = run(*sample, cwd=tmp_path)

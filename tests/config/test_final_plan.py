@@ -36,9 +36,9 @@ def test_later_calls_add_seeds_and_candidates_and_no_final_gets_another_number()
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ({"epochs": 5}, "--epochs: expected 10, as these finals have begun, got 5"),
-        ({"lengths": [2, 4]}, "--lengths: expected none, as these finals have begun, got 2,4"),
-        ({"seeds": 3}, "--seeds: expected 5 or more, as these finals have, got 3"),
+        ({"epochs": 5}, "--epochs: expected 10, as an earlier call had, got 5"),
+        ({"lengths": [2, 4]}, "--lengths: expected none, as an earlier call had, got 2,4"),
+        ({"seeds": 3}, "--seeds: expected 5 or more, as an earlier call had, got 3"),
     ],
 )
 def test_what_does_not_fit_is_refused(wanted: dict[str, Any], message: str) -> None:

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from support.cards import SCHEMA, checked_card
 from support.old_search import OLD, unpacked
 from support.searching import NotRefused, Recurrent, run, text
 
@@ -177,8 +178,19 @@ def test_the_schema_of_results(recurrent: Recurrent, old: Path) -> None:
 def test_the_schema_of_a_card(recurrent: Recurrent, old: Path) -> None:
     done = recurrent("export", "old", "--to", "best", cwd=old)
     assert (done.returncode, done.stderr) == (0, "")
-    card = json.loads((old / "best" / "model.json").read_text("utf-8"))
-    assert described(CARD) - {"vocabulary", "unknown", "classes", "lines", "words", "padding", "final"} == set(card)
+    card = checked_card(old / "best")
+    schema = json.loads(SCHEMA.read_text("utf-8"))
+    assert {*schema["properties"]} - {"final", "trained"} == {*schema["required"]} == set(card)
+    assert described(CARD) - {
+        "vocabulary",
+        "unknown",
+        "classes",
+        "lines",
+        "words",
+        "padding",
+        "final",
+        "trained",
+    } == set(card)
 
 
 def test_the_horizon_is_drawn(recurrent: Recurrent, old: Path) -> None:

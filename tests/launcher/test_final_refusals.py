@@ -62,7 +62,7 @@ def test_a_search_asks_for_no_fewer_candidates_than_earlier_finals_have(
     """`search --finals 1` after `finals --top 3` would be refused otherwise, under a name that nobody typed."""
     monkeypatch.chdir(folder)
     assert at_least("t", 2) == 2
-    Plan(top=3, seeds=5, epochs=2, lengths=[], finals=[], values={}).write(SearchFolder(SEARCHES / "t"))
+    Plan(top=3, seeds=5, epochs=2, lengths=[], finals=[], values={}).write(SearchFolder(SEARCHES / "t").finals)
     assert [at_least("t", top) for top in (1, 3, 4)] == [3, 3, 4]
 
 

@@ -1,6 +1,5 @@
 """Finals as users run them: a search, its finals, what they say, and the model that is exported."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 from scipy import stats
+from support.cards import checked_card
 from support.once import copied
 from support.searching import Searched, run
 
@@ -81,10 +81,13 @@ def test_the_table_and_the_sentences_are_printed(finals: Searched) -> None:
 def test_the_middle_seed_of_the_winner_is_exported(finals: Searched) -> None:
     done = run("export", "t", "--to", "final", cwd=finals.folder)
     assert (done.returncode, done.stderr) == (0, ""), done
-    card = json.loads((finals.folder / "final" / "model.json").read_text("utf-8"))
+    card = checked_card(finals.folder / "final")
     found = summary(finals)["candidates"][0]
     assert card["trial"] == found["trial"] and card["final"]["of"] == SEEDS
     assert card["final"]["validation"] == found["validation"]
+    assert card["longer"] == {"2": pytest.approx(fmean(found["longer"]["2"]))}
+    page = (finals.folder / "final" / "README.md").read_text("utf-8")
+    assert "sequences of up to 50 steps. It was also tested on longer ones: MSE " in page
     assert card["model_score"] == sorted(found["validation"])[SEEDS // 2]
     seed = card["final"]["seed"]
     assert card["model_score"] == found["validation"][seed]
@@ -98,7 +101,7 @@ def test_the_same_command_again_trains_nothing(finals: Searched) -> None:
     assert (done.returncode, done.stderr) == (0, "") and "all done" in done.stdout
     assert {run.info.run_id: run.data.metrics for run in finals.runs("final")} == before
     refused = run("finals", "t", "--seeds", "2", cwd=finals.folder)
-    expected = "--seeds: expected 3 or more, as these finals have, got 2"
+    expected = "--seeds: expected 3 or more, as an earlier call had, got 2"
     assert (refused.returncode, refused.stderr) == (2, f"recurrent finals: {expected}\n")
 
 
@@ -137,5 +140,5 @@ def test_the_winner_is_trained_on_both_splits(language: Searched, tmp_path_facto
     assert whole[0].data.tags["recurrent.data"] == "train+val"
     exported = run("export", "words", "--to", "both", cwd=folder)
     assert (exported.returncode, exported.stderr) == (0, ""), exported
-    card = json.loads((folder / "both" / "model.json").read_text("utf-8"))
+    card = checked_card(folder / "both")
     assert card["final"]["data"] == "train+val" and card["run_id"] == whole[0].info.run_id

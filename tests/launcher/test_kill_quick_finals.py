@@ -50,7 +50,7 @@ def make_finals(
 ) -> FakeFinals:
     space, objective = keras_tuner.HyperParameters(), keras_tuner.Objective("val_mse", "min")
     FakeSpace().declare_hyperparameters(space)
-    made = Plan.read(SearchFolder(finals.path.parent))
+    made = Plan.read(finals)
     assert made is not None
     oracle: Any = FinalsOracle(finals, objective, made, space, session)
     return FakeFinals(oracle, FakeSpace(), 1, index, memory_limit)
@@ -88,7 +88,7 @@ def search(tmp_path: Path) -> tuple[Path, str]:
     spec.write(SearchFolder(folder))
     values = {name: {"cell": "gru", "width": width, "depth": 1} for name, width in WIDTHS.items()}
     made = plan(None, values, EPOCHS, {"seeds": SEEDS})
-    made.write(SearchFolder(folder))
+    made.write(SearchFolder(folder).finals)
     spec.write(SearchFolder(folder).finals)
     client, facts = connect(uri, create=True), {"versions": {}, "commit": "", "metric": "mse", "direction": "min"}
     parent = open_search(client, "fake", "adding", artifacts(uri, "adding"), {**spec.to_json(), **facts}, {})

@@ -182,9 +182,9 @@ def test_a_search_whose_run_was_made_without_an_answer_takes_it_over(
 
 
 def test_a_server_that_answers_slowly_is_no_server_that_is_away(tmp_path: Path, slow: Callable[..., Slow]) -> None:
-    """A new search takes some twenty answers, here of a quarter second each; given up is after three seconds."""
-    words = ("--trials", "1", "--tracking-uri", f"http://127.0.0.1:{slow('', 0.25).server_port}")
-    done = run(*WORDS[:-1], *words, cwd=tmp_path, code=IMPATIENT.replace("= 1.0", "= 3.0"))
+    """A new search takes some twenty answers, here of 0.4 s each; given up is after five seconds."""
+    words = ("--trials", "1", "--tracking-uri", f"http://127.0.0.1:{slow('', 0.4).server_port}")
+    done = run(*WORDS[:-1], *words, cwd=tmp_path, code=IMPATIENT.replace("= 1.0", "= 5.0"))
     assert (done.returncode, done.stderr) == (0, "") and "store failed" not in done.stdout
 
 

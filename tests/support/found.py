@@ -50,6 +50,7 @@ def found(*trials: dict[str, Any], cells: Sequence[str] = (), **more: Any) -> di
         "ranges": RANGES,
         "trials": list(trials),
         "finals": None,
+        "trained": [],
         **more,
     }
     return made | conclusions(made, cells)

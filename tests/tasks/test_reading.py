@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.cards import checked_card
 from support.searching import Recurrent, run
 
 from experiments.launcher.settings import search_spec
@@ -34,7 +35,7 @@ def test_a_class_that_only_the_test_has_gives_no_output(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     exported = run("export", "s", "--to", "best", cwd=tmp_path)
     assert (exported.returncode, exported.stderr) == (0, "")
-    card = json.loads((tmp_path / "best" / "model.json").read_text("utf-8"))
+    card = checked_card(tmp_path / "best")
     assert card["shapes"]["output"]["shape"] == [None, 2]
     assert card["test_score"] in (0, 0.5), "the half of another class is wrong"
     assert json.loads((tmp_path / "searches" / "s" / "spec.json").read_text("utf-8"))["reading"] == 2

@@ -56,8 +56,8 @@ class Fixed:
     def __call__(self, *_: Any) -> tuple[float, float]:
         return self.found, 0.0
 
-    def answers(self) -> dict[str, Any]:
-        return {"answer": "numbers"}
+    def about(self) -> dict[str, Any]:
+        return {"answer": "numbers", "options": {}, "steps": 50}
 
 
 @pytest.mark.parametrize("recorded", [1e-6, 1.0, 1e5, 1e12])

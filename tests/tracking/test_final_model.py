@@ -19,10 +19,8 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 def final_runs(shelf: Shelf) -> list[str]:
-    made: list[Run] = [
-        shelf.client.create_run(shelf.parent.info.experiment_id, tags=child_tags(shelf.parent, name, name, "final"))
-        for name in ("0", "1")
-    ]
+    tags = [child_tags(shelf.parent, name, name, {"kind": "final"}) for name in ("0", "1")]
+    made: list[Run] = [shelf.client.create_run(shelf.parent.info.experiment_id, tags=some) for some in tags]
     return [run.info.run_id for run in made]
 
 

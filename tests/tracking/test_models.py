@@ -12,7 +12,8 @@ from mlflow.models import Model
 from mlflow.utils.file_utils import local_file_uri_to_path
 
 from tracking.children import child_tags
-from tracking.models import Wanted, download, log_models, logged_models, whole_models
+from tracking.model_files import download
+from tracking.models import Wanted, log_models, logged_models, whole_models
 from tracking.searches import open_search
 from tracking.store import connect
 from tracking.tags import NOTE
@@ -203,7 +204,7 @@ def test_a_library_that_is_missing_for_the_files_is_named(shelf: Shelf, monkeypa
     def fails(**words: Any) -> None:
         raise ModuleNotFoundError("No module named 'boto3'")
 
-    monkeypatch.setattr("tracking.models.download_artifacts", fails)
+    monkeypatch.setattr("tracking.model_files.download_artifacts", fails)
     run_id, _ = shelf.new_runs()
     shelf.log(run_id)
     model = logged_models(shelf.client, shelf.parent)[run_id]

@@ -31,7 +31,7 @@ def search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SearchFolder:
     tuner.search()
     folder = tuner.oracle.folder
     (start, *_) = folder.trial(0).journal.events()
-    plan(None, {"0000": start["values"]}, EPOCHS, {"seeds": 2, "lengths": [2]}).write(folder)
+    plan(None, {"0000": start["values"]}, EPOCHS, {"seeds": 2, "lengths": [2]}).write(folder.finals)
     replace(tuner.spec, trials=2).write(folder.finals)
     return folder
 
@@ -112,7 +112,7 @@ def test_two_workers_never_get_the_same_final(search: SearchFolder) -> None:
 
 
 def test_a_plan_is_needed(search: SearchFolder) -> None:
-    search.plan.unlink()
-    assert Plan.read(search) is None
+    search.finals.plan.unlink()
+    assert Plan.read(search.finals) is None
     with pytest.raises(ValueError, match=r"plan\.json: expected the plan of finals, got none"):
         finals_tuner(search)

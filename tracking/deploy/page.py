@@ -3,7 +3,15 @@
 from typing import Any
 
 from tracking import formats
-from tracking.text import format_count, format_half_life, format_number, marks_line, metric_name
+from tracking.text import (
+    format_amount,
+    format_count,
+    format_duration,
+    format_half_life,
+    format_number,
+    marks_line,
+    metric_name,
+)
 
 # How to read x in each runtime. A test runs these lines in an environment that has only this runtime.
 CODE = {
@@ -43,16 +51,38 @@ def page(card: dict[str, Any]) -> str:
     horizon = card.get("horizon") or {}
     return (
         world.get_template("page.md.j2").render(
-            card={"interval": None, **card},
+            card={"interval": None, "trained": None, **card},
             code=CODE,
             own=card["task"].endswith((".npz", ".py")) or {"/", "."} & {*str(card["options"].get("corpus", ""))},
             meant={name: formats.load(name).MEANT for name in card["formats"]},
             metric=metric_name(card["metric"]),
             marks=marks_line(card["floors"], card["solved"], card["direction"]) or "none are known",
+            sequences=_sequences(card),
+            cost=_cost(card["cost"]),
             half_life=format_half_life(horizon, "", "_50") if "half_life_50" in horizon else "",
             steps=card["formats"][formats.FIRST]["steps"],
             shape=(1, 20, *card["shapes"]["input"]["shape"][2:]),
             per_step=len(card["shapes"]["output"]["shape"]) == 3,
         )
         + "\n"
+    )
+
+
+def _sequences(card: dict[str, Any]) -> str:
+    """How long the sequences are that it was trained and tested on."""
+    steps = format_count(card["steps"])
+    if "vocabulary" in card["preprocessing"] and not card["preprocessing"].get("lines"):
+        return f"It was trained on windows of {steps} steps of a text, and its state goes on from one to the next."
+    return f"It was trained and tested on sequences of up to {steps} steps."
+
+
+def _cost(cost: dict[str, float | None]) -> str:
+    """What the training has cost, in words; "" if the record does not know."""
+    if cost["seconds"] is None:
+        return ""
+    text = format_duration(cost["seconds"])
+    if cost["ms_per_step"] is not None:
+        text += f", {format_amount(cost['ms_per_step'])} ms for a training step"
+    return text + (
+        f"; one time step takes {format_amount(cost['flops_per_token'])} operations" if cost["flops_per_token"] else ""
     )

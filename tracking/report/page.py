@@ -152,16 +152,16 @@ def _leaderboard(search: Search) -> Section:
 
 
 def _finals(search: Search, chart: Chart | None) -> Section:
-    table = tables.finals(search)
+    table, further = tables.finals(search), [*filter(None, [tables.trained(search)])]
     if table is None:
         says = (
             "There are no finals yet. They train the best candidates of each cell again from fresh seeds, and say how"
             " sure the differences are:"
         )
-        return Section("finals", "Finals: how sure", says, code=f"recurrent finals {search.name}")
+        return Section("finals", "Finals: how sure", says, [], further, f"recurrent finals {search.name}")
     found = search.found["finals"]
     section = _chart("finals", "Finals: how sure", chart, NOTHING)
-    section.sentences, section.tables = [one["sentence"] for one in found["comparisons"]], [table]
+    section.sentences, section.tables = [one["sentence"] for one in found["comparisons"]], [table, *further]
     if found["comparisons"]:
         section.says += f" {TESTED}"
     if found["curse"] is not None:

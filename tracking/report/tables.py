@@ -119,6 +119,25 @@ def _finalist(one: dict[str, Any]) -> list[str]:
     ]
 
 
+def trained(search: Search) -> Table | None:
+    """The trials that were trained further; None if there are none."""
+    found, scores = search.found.get("trained"), {trial["trial"]: trial["score"] for trial in search.trials}
+    if not found:
+        return None
+    rows = [
+        [one["training"], one["architecture"], one["trial"], str(one["epochs"]), one["start"]]
+        + [f"{len(one['seeds'])} of {one['planned']}", _middle(one, "validation"), _middle(one, "test")]
+        + [format_number(scores.get(one["trial"]))]
+        for one in found
+    ]
+    headings = ["training", "model", "trial", "epochs", "from", "seeds", "validation", "test", "in the search"]
+    return Table(headings, rows, words=2, title="Trained further", note="The scores are those of the middle seed.")
+
+
+def _middle(one: dict[str, Any], split: str) -> str:
+    return format_number(one[split][one["run_ids"].index(one["run"])] if one["run"] else None)
+
+
 def _mean(scores: list[float] | None) -> str:
     return format_number(statistics.fmean(scores)) if scores else "-"
 

@@ -47,9 +47,8 @@ def _choosing(parser: argparse.ArgumentParser) -> None:
     text = "the model of this trial; kept are those that no other one beats in both score and size (default: any)"
     parser.add_argument("--trial", metavar="N", type=whole(0), help=text)
     parser.add_argument("--cell", metavar="NAME", help="the best model of this cell (default: any)")
-    parser.add_argument(
-        "--run", metavar="RUN", help="the model of this run in MLflow, of a trial or of a final (default: any)"
-    )
+    text = "the model of this run in MLflow, or of a training like 0003-20-weights (default: any)"
+    parser.add_argument("--run", metavar="RUN", help=text)
     text = "the best model with at most so many parameters (default: any number)"
     parser.add_argument("--max-parameters", metavar="N", type=whole(1), help=text)
     add_prefer(parser)

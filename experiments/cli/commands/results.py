@@ -97,14 +97,20 @@ def _spec(name: str, uri: str) -> str:
 
 
 def _print(screen: Any, found: dict[str, Any], trials: list[dict[str, Any]] | None = None, whole: bool = False) -> None:
-    """The tables of a search, its finals if there are any, and its answer. The arguments are those of `leaderboard`."""
+    """The tables of a search, its finals and further trainings, and its answer.
+
+    The arguments are those of `leaderboard`.
+    """
     from experiments.cli.conclusion import conclusion
     from experiments.cli.finals import finals_report
     from experiments.cli.tables import leaderboard
+    from experiments.cli.trained import trained_report
 
     leaderboard(screen, found, trials, whole)
     if found["finals"]:
         finals_report(screen, found)
+    if found["trained"]:
+        trained_report(screen, found)
     conclusion(screen, found)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.cards import checked_card as card
 from support.models import EXPORTED
 from support.searching import Recurrent, Searched, environment
 
@@ -41,10 +42,6 @@ def exported(search: Searched, folder: Path) -> Path:
     for name in FORMATS:
         assert re.search(rf"\n{name}: .*, \d+ kB, ", done.stdout)
     return folder / "all"
-
-
-def card(folder: Path) -> dict[str, Any]:
-    return dict(json.loads((folder / "model.json").read_text("utf-8")))
 
 
 def answers(folder: Path, *words: str, given: str = "") -> str:

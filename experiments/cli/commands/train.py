@@ -1,0 +1,52 @@
+"""Train a trial of a search for more epochs, from the weights of its model or anew."""
+
+import argparse
+import shlex
+import sys
+
+from experiments.cli.commands import results
+from experiments.cli.parsing import add_tracking_uri, search_name, whole
+from experiments.system.console import console
+
+EXAMPLE = "recurrent train add50 --epochs 20"
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", type=search_name, help="a search in this folder that is not running")
+    text = "the number of the trial (default: the winner, that of the finals if they have ended)"
+    parser.add_argument("--trial", metavar="N", type=whole(0), help=text)
+    parser.add_argument("--epochs", metavar="M", type=whole(1), required=True, help="epochs of this training")
+    text = "fresh seeds; the model of the middle one is kept (default: 1); later calls may take more"
+    parser.add_argument("--seeds", metavar="K", type=whole(1), help=text)
+    text = "weights: go on from the trial's model; anew: from fresh weights (default: weights)"
+    parser.add_argument("--from", dest="start", choices=("weights", "anew"), default="weights", help=text)
+    text = "processes that train; auto: one per GPU, else one per core, as memory allows (default: auto)"
+    parser.add_argument("--workers", metavar="N", default="auto", help=text)
+    text = "time after which the training stops, like 45m; the same command goes on (default: none)"
+    parser.add_argument("--time-limit", metavar="T", default="none", help=text)
+    add_tracking_uri(parser)
+
+
+def run(parsed: argparse.Namespace) -> int:
+    from experiments.launcher.settings import workers
+    from experiments.launcher.supervise import WorkersDied
+    from experiments.launcher.train import Train
+    from tracking.store import resolve
+
+    uri = resolve(parsed.tracking_uri)
+    what = parsed.name, parsed.trial, parsed.epochs, parsed.seeds, parsed.start
+    training = Train(*what, workers(parsed.workers), parsed.time_limit, uri, console())
+    again = shlex.join(["recurrent", *parsed.words])
+    try:
+        ended = training.run()
+    except WorkersDied as error:
+        print(f"recurrent train: {error}", file=sys.stderr)
+        return 1
+    if ended == "interrupted":
+        print(f"stopped; nothing is lost, to go on:\n  {again}")
+        return 130
+    print(f"the training has ended: {ended}")
+    if not training.done:
+        print(f"to go on with it:\n  {again}")
+    results.show(parsed.name, uri)
+    return 1 if not training.sent or (training.done and not training.completed) else 0
