@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 from support.cards import checked_card as card
+from support.installed import only_with
 from support.models import EXPORTED
 from support.searching import Recurrent, Searched, environment
 
 from tracking.deploy import pack
 from tracking.deploy.layers import CannotWrite
 
-FORMATS = ("keras", "litert", "onnx", "savedmodel")
+RUNTIMES = {"keras": "tensorflow", "litert": "ai-edge-litert", "onnx": "onnxruntime", "savedmodel": "tensorflow"}
+FORMATS = tuple(RUNTIMES)
+SLOW = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +47,17 @@ def exported(search: Searched, folder: Path) -> Path:
     return folder / "all"
 
 
-def answers(folder: Path, *words: str, given: str = "") -> str:
+def code_of(folder: Path, name: str) -> str:
+    """The lines that the page has for a format."""
+    page = (folder / "README.md").read_text("utf-8")
+    (code,) = re.findall(rf"## Run it: {name}\n.*?```python\n(.*?)```", page, re.DOTALL)
+    return str(code)
+
+
+def answers(folder: Path, *words: str, given: str = "", python: str = sys.executable) -> str:
     """What predict.py prints, in a process that cannot import this project."""
     done = subprocess.run(
-        [sys.executable, "-I", str(folder / "predict.py"), *words], input=given, capture_output=True, text=True
+        [python, "-I", str(folder / "predict.py"), *words], input=given, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -79,15 +89,35 @@ def test_the_page_holds_what_was_measured(packed: Path) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_code_on_the_page_runs(packed: Path, name: str) -> None:
-    page = (packed / "README.md").read_text("utf-8")
-    (code,) = re.findall(rf"## Run it: {name}\n.*?```python\n(.*?)```", page, re.DOTALL)
-    done = subprocess.run([sys.executable, "-I", "-c", code], cwd=packed, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code_of(packed, name)], cwd=packed, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     import keras
 
     model = keras.models.load_model(packed / "model.keras", compile=False)
     wanted = np.asarray(model(np.ones((1, 20, 2), np.float32)))
     assert float(done.stdout.strip().strip("[]")) == pytest.approx(wanted.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(one, marks=() if one == "onnx" else pytest.mark.slow) for one in FORMATS]
+)
+def test_the_code_runs_where_only_its_runtime_is(
+    packed: Path, packed_language: Path, tmp_path: Path, name: str
+) -> None:
+    python = only_with(packed / f"requirements-{name}.txt", tmp_path)
+    listed = subprocess.run([python, "-m", "pip", "list", "--format", "json"], capture_output=True, check=True)
+    present = {one["name"] for one in json.loads(listed.stdout)}
+    assert present & {"recurrent-search", "tensorflow", "onnxruntime", "ai-edge-litert"} == {RUNTIMES[name]}
+    here, there = (
+        subprocess.run([one, "-I", "-c", code_of(packed, name)], cwd=packed, capture_output=True, text=True)
+        for one in (sys.executable, python)
+    )
+    assert there.returncode == 0, there.stderr
+    assert float(there.stdout.strip().strip("[]")) == pytest.approx(float(here.stdout.strip().strip("[]")), rel=1e-5)
+    words = ("--text", "ab", "--length", "8", "--seed", "3", "--format", name)
+    assert answers(packed_language, *words, python=python) == answers(packed_language, *words)
 
 
 def test_predictions_of_arrays_and_of_lines(packed: Path, tmp_path: Path) -> None:
