@@ -5,7 +5,8 @@
 
 Each model has random weights and random biases. Keras is asked by `predict_on_batch`, the others as predict.py of an
 export asks them. Keras and each format are timed in turns, with the median of ROUNDS calls. The difference is the
-largest one of an output that is scored, as a share of the largest output.
+largest one of an output that is scored, as a share of the largest output. "Keras, rounding" is the same between Keras
+with 32 bits and with 64: what rounding alone changes.
 """
 
 import json
@@ -54,7 +55,9 @@ def main() -> None:
     packages = {names[module][0] for kind in kinds for module in formats.load(kind).RUNTIME}
     print(setting("keras", *sorted(packages)))
     print(f"width {chosen.width}, {STEPS} steps; milliseconds of a call; left out: {left_out or 'nothing'}\n")
-    print_head("cell", "form", "format", "difference", "nodes", "ms, 1 row", "Keras", "ms, 64 rows", "Keras")
+    print_head(
+        "cell", "form", "format", "difference", "Keras, rounding", "nodes", "ms, 1 row", "Keras", "ms, 64 rows", "Keras"
+    )
     for cell in chosen.cells.split(","):
         for name in chosen.forms.split(";"):
             if name != "chrono" or cell != "simple_rnn":  # which has no gate that keeps
@@ -75,7 +78,12 @@ def measure(cell: str, name: str, width: int, kinds: list[str]) -> None:
     form = FORMS[name]
     model, x, real = build(cell, width, **form)
     scored = real if form.get("per_step") else np.ones(len(x), bool)
-    wanted = model.predict_on_batch(x)
+    wanted, exact = (
+        model.predict_on_batch(x),
+        doubled(model).predict_on_batch(x.astype(np.promote_types(x.dtype, "f8"))),
+    )
+    largest = np.abs(wanted[scored]).max()
+    rounding = f"{np.abs(exact - wanted)[scored].max() / largest:.1e}"
     for kind in kinds:
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
@@ -83,13 +91,13 @@ def measure(cell: str, name: str, width: int, kinds: list[str]) -> None:
             try:
                 files = formats.load(kind).write(model, folder, formats.Wanted({}))
             except CannotWrite as error:
-                print_row(cell, name, kind, f"not written: {error}", *["-"] * 5)
+                print_row(cell, name, kind, f"not written: {error}", *["-"] * 6)
                 continue
             run = RUNTIMES[kind][-1](folder)
-            apart = np.abs(run(x) - wanted)[scored].max() / np.abs(wanted[scored]).max()
+            apart = np.abs(run(x) - wanted)[scored].max() / largest
             nodes = str(count_nodes(folder / files[0])) if kind == "onnx" else "-"
             times = [f"{1000 * one:.2f}" for rows in (1, 64) for one in in_turns(run, model.predict_on_batch, x[:rows])]
-            print_row(cell, name, kind, f"{apart:.1e}", nodes, *times)
+            print_row(cell, name, kind, f"{apart:.1e}", rounding, nodes, *times)
 
 
 def build(
@@ -105,9 +113,12 @@ def build(
     init: str = "default",
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     """(a model of stock layers, 64 samples, the mask of their real steps)."""
+    import keras
+
     from search_spaces.plain import plain
     from search_spaces.recurrent import RecurrentSpace
 
+    keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     padding = (0 if tokens else PADDING) if padded else None
     space = RecurrentSpace(
@@ -132,6 +143,24 @@ def build(
         real = np.arange(STEPS) < rng.integers(1, STEPS + 1, 64)[:, None]
         x[~real] = padding
     return model, x, real
+
+
+def doubled(model: Any) -> Any:
+    """The same model with numbers of 64 bits."""
+    import keras
+
+    def double(layer: Any) -> Any:
+        return type(layer).from_config(_with_double(layer.get_config()))
+
+    copy = keras.models.clone_model(model, clone_function=double)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _with_double(config: dict[str, Any]) -> dict[str, Any]:
+    """A layer's config with "float64" wherever it had "float32", in layers inside it too."""
+    found = {name: _with_double(value) if isinstance(value, dict) else value for name, value in config.items()}
+    return {name: "float64" if value == "float32" else value for name, value in found.items()}
 
 
 def card(model: Any, form: dict[str, Any]) -> dict[str, Any]:

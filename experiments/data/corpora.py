@@ -32,6 +32,7 @@ LIBRARY = "python-library"
 LIBRARY_SIZE = 2_000_000  # characters
 NOT_LIBRARY = {"test", "tests", "idle_test", "site-packages", "dist-packages", "__pycache__"}
 UTF_8 = "utf-8"
+PYTHON = "PSF-2.0, as Python itself"  # https://docs.python.org/3/license.html
 MIN_CHARACTERS = 1_000  # a tenth of fewer is no validation split
 NULS = 4  # more than one in NULS characters is NUL: that is no text
 UNKNOWN = "\ufffd"
@@ -52,6 +53,12 @@ class Corpus:
     def text(self) -> str:
         """The three splits joined. It is made at its first use, since text8 has 100,000,000 characters."""
         return "".join(self.splits)
+
+
+def licence(name: str) -> str:
+    """Under which licence a corpus is; "" for a file of the user's."""
+    known = {dataset.name: dataset.licence for dataset in DATASETS}
+    return {BUNDLED: PYTHON, LIBRARY: PYTHON, **known}.get(name, "")
 
 
 def names() -> tuple[str, ...]:

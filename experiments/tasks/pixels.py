@@ -28,6 +28,11 @@ from tracking.errors import BadInput
 SOURCES = ("digits", "mnist1d", "mnist")
 CLASSES = 10
 SIZES = {"digits": (1_437, 180, 180), "mnist1d": (3_600, 400, 1_000), "mnist": (54_000, 6_000, 10_000)}  # of the splits
+LICENCES = {
+    "digits": "CC BY 4.0: Optical Recognition of Handwritten Digits, UCI",
+    "mnist1d": "Apache-2.0",
+    "mnist": "CC BY-SA 3.0: Yann LeCun and Corinna Cortes",
+}
 MNIST = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
 MNIST_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
 
@@ -56,6 +61,10 @@ class Pixels(Task):
         for name, size in zip(SPLITS, SIZES[self.source], strict=True):
             if (count := getattr(self, name)) > size:
                 raise BadInput(f"{name}: expected at most the {size} images of {self.source}, got {count}")
+
+    @property
+    def licence(self) -> str:
+        return LICENCES[self.source]
 
     @property
     def features(self) -> int:

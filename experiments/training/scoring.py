@@ -189,10 +189,10 @@ class SavedScorer:
         return found.first(most // task.outputs * (1 if task.per_step else x.shape[1]))
 
     def about(self) -> dict[str, Any]:
-        """What a card says of the task: its answers, its options with their types, and the steps of a sequence."""
+        """What a card says of the task: its answers, its typed options, the steps of a sequence, the licence."""
         fields = {field.name: getattr(self.task, field.name) for field in dataclasses.fields(self.task)}
         typed = {name: value for name, value in fields.items() if isinstance(value, bool | int | float)}
-        return {**answers(self.task), "options": typed, "steps": self.task.steps}
+        return {**answers(self.task), "options": typed, "steps": self.task.steps, "licence": self.task.licence}
 
     def _arrays(self, split: str, seed: int | None) -> Arrays:
         arrays = self.task.split(split, self.seed if seed is None else seed)

@@ -83,6 +83,11 @@ def test_what_of_a_python_is_its_library(tmp_path: Path, monkeypatch: pytest.Mon
     )
 
 
+def test_the_licence_of_every_corpus_is_known() -> None:
+    assert all(map(corpora.licence, corpora.names()))
+    assert corpora.licence("names.txt") == "", "that of a file is the user's affair"
+
+
 def test_names() -> None:
     assert corpora.names() == (
         *("python-reference", "python-library", "tinyshakespeare", "ptb", "ptb-char", "text8"),

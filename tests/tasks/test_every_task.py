@@ -97,6 +97,7 @@ def test_the_class_answers_everything(name: str) -> None:
     assert kind.knob in {field.name for field in dataclasses.fields(kind)} - set(SPLITS)
     assert all(isinstance(value, bool) for value in (kind.per_step, kind.one_hot, kind.lengthens, kind().stream))
     assert not kind().stream or kind.per_step
+    assert kind().licence
 
 
 @every_task

@@ -57,7 +57,7 @@ class Fixed:
         return self.found, 0.0
 
     def about(self) -> dict[str, Any]:
-        return {"answer": "numbers", "options": {}, "steps": 50}
+        return {"answer": "numbers", "options": {}, "steps": 50, "licence": ""}
 
 
 @pytest.mark.parametrize("recorded", [1e-6, 1.0, 1e5, 1e12])

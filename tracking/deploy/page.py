@@ -53,7 +53,6 @@ def page(card: dict[str, Any]) -> str:
         world.get_template("page.md.j2").render(
             card={"interval": None, "trained": None, **card},
             code=CODE,
-            own=card["task"].endswith((".npz", ".py")) or {"/", "."} & {*str(card["options"].get("corpus", ""))},
             meant={name: formats.load(name).MEANT for name in card["formats"]},
             metric=metric_name(card["metric"]),
             marks=marks_line(card["floors"], card["solved"], card["direction"]) or "none are known",

@@ -6,7 +6,11 @@ from tracking.report.chart import GREY, Chart, Panel, Series, logarithmic
 from tracking.report.gather import Search, Trial
 from tracking.report.scores import axis, floors, label, points_of, reached_of
 
-COSTS = {"parameters": "parameters", "ms_per_step": "ms per training step", "flops_per_token": "operations per step"}
+COSTS = {
+    "parameters": "parameters",
+    "ms_per_step": "ms per training step",
+    "flops_per_token": "operations per time step",
+}
 
 
 def pareto(search: Search) -> Chart | None:

@@ -50,22 +50,27 @@ def facts(search: Search) -> Table:
         ["commit", spec.get("commit") or tags.get("commit") or "not known"],
         ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())],
         ["machine", machine(spec)],
+        ["workers", str(len({trial["worker"] for trial in search.trials}))],
         ["kernels", ", ".join(sorted({trial["kernel"] for trial in search.trials if trial["kernel"]})) or "-"],
     ]
     return Table(["", ""], rows, words=2)
 
 
 def settings(search: Search) -> Table:
-    """All settings of the search, as its spec has them."""
-    apart = ("versions", "keras", "machine", "code", "digest", "commit")
-    pairs = [[name, _text(value)] for name, value in search.spec.items() if name not in apart]
+    """All settings of the search, by the names of their options."""
+    shown = {name: value for name, value in search.spec.items() if name not in APART or name == "cells"}
+    pairs = [[f"--{name.replace('_', '-')}", _text(value)] for name, value in shown.items()]
     long = -(-len(pairs) // ACROSS)
     rows = [[text for pair in pairs[row::long] for text in pair] for row in range(long)]
     return Table(["setting", "value"] * ACROSS, rows, words=2 * ACROSS)
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "all"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
 
 
 def _time(seconds: float) -> str:

@@ -32,10 +32,12 @@ def parallel(search: Search, names: Sequence[str] | None = None) -> Chart | None
     order = [*(name for name in names or () if name in found), *(name for name in found if name not in (names or ()))]
     if not order:
         return None
+    better = "less" if search.minimum else "more"
     left = [name.replace("_", " ") for name in order[MOST_AXES:]]
     rest = f" Left out, since they matter least: {', '.join(left)}." if left else ""
     says = (
-        "Each line is a trial. A click on a name below hides its lines. Values that a trial does not use are none or 0."
+        f"Each line is a trial. The largest value of an axis is at its top; of the score {better} is better."
+        " A click on a name below hides its lines. Values that a trial does not use are none or 0."
         f"{rest}"
     )
     panel = _panel(search, {name: found[name] for name in order[:MOST_AXES]})

@@ -116,13 +116,15 @@ def budget(search: Search) -> Chart | None:
         return None
     colour, shown = colours(search.cells), axis(search)
     curves = {cell: expected.curve(scores, search.found["direction"]) for cell, scores in sorted(drawn.items())}
+    sign = 1 if search.minimum else -1
+    best = {cell: sign * min(sign * score for score in scores) for cell, scores in drawn.items()}
     series = [
         Series(
             cell,
             [one.trials for one in found],
             [one.mean for one in found],
-            low=[_inside(one.mean - one.sd, shown) for one in found],
-            high=[one.mean + one.sd for one in found],
+            low=[_within(one.mean - one.sd, best[cell], search, shown) for one in found],
+            high=[_within(one.mean + one.sd, best[cell], search, shown) for one in found],
             colour=colour[cell],
             texts=[f"{cell}: {one.trials} trials<br>{one.mean:.4g} ± {one.sd:.2g}" for one in found],
         )
@@ -138,8 +140,9 @@ def budget(search: Search) -> Chart | None:
     return Chart("budget", "Expected best over budget", says, [_with_floors(panel, search)])
 
 
-def _inside(value: float, shown: Range) -> float:
-    """A value that a logarithmic axis can show."""
+def _within(value: float, best: float, search: Search, shown: Range) -> float:
+    """The end of a band: not beyond the best score that there is, and one that a logarithmic axis can show."""
+    value = max(value, best) if search.minimum else min(value, best)
     return max(value, shown.ends[0]) if shown.log else value
 
 

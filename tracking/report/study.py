@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import optuna
 
 FEWEST = 10  # trials from which on an importance is said
+FEWEST_RANKED = 50  # trials from which on PED-ANOVA is asked, whose best tenth has then 5
 MOST_WEIGHED = 400  # trials that fANOVA looks at; with 1,000 it would take 10 seconds
 TREES = 32
 LEAST = 0.01  # the smallest share that is said
@@ -119,10 +120,10 @@ def _importances(made: Studied) -> dict[str, dict[str, float]]:
         some = optuna.create_study(direction=made.study.direction)
         some.add_trials(_weighed(made))
         fanova = FanovaImportanceEvaluator(n_trees=TREES, seed=0)
-        return {
-            "fANOVA": get_param_importances(some, evaluator=fanova, target=made.target),
-            "PED-ANOVA": get_param_importances(made.study, evaluator=PedAnovaImportanceEvaluator()),  # looks at ranks
-        }
+        found = {"fANOVA": get_param_importances(some, evaluator=fanova, target=made.target)}
+        if len(made.study.trials) >= FEWEST_RANKED:
+            found["PED-ANOVA"] = get_param_importances(made.study, evaluator=PedAnovaImportanceEvaluator())
+        return found
 
 
 def _weighed(made: Studied) -> "list[optuna.trial.FrozenTrial]":
@@ -145,7 +146,7 @@ def importance(made: Studied | None) -> Chart | None:
     if made is None:
         return None
     panels = []
-    for (method, shares), colour in zip(made.importances.items(), (COOL, WARM), strict=True):
+    for (method, shares), colour in zip(made.importances.items(), (COOL, WARM), strict=False):
         names = [name for name in reversed(made.names) if name in shares]
         words = [name.replace("_", " ") for name in names]
         values = [shares[name] for name in names]
@@ -153,12 +154,14 @@ def importance(made: Studied | None) -> Chart | None:
         panels.append(Panel("share", "", [Series("", values, words, "bars", colour, texts=texts)], title=method))
     count, some = len(made.study.trials), len(_weighed(made))
     looked = "all trials" if some == count else f"{some} of them"
+    ranks = ", PED-ANOVA (Watanabe et al. 2023) at what sets the best tenth apart" if len(panels) > 1 else ""
     says = (
         f"{_said(made)} How much of the difference between the scores of {count} trials each value explains. fANOVA"
-        f" (Hutter et al. 2014) looks at {looked}, PED-ANOVA (Watanabe et al. 2023) at what sets the best tenth apart."
-        " Few trials make it a guess."
+        f" (Hutter et al. 2014) looks at {looked}{ranks}. Few trials make it a guess."
     )
-    return Chart("importance", "Which values matter", says, panels, columns=2, height=110 + 24 * len(made.names))
+    return Chart(
+        "importance", "Which values matter", says, panels, columns=len(panels), height=110 + 24 * len(made.names)
+    )
 
 
 def contour_says(made: Studied) -> str:

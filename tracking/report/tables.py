@@ -72,7 +72,7 @@ def leaders(search: Search) -> Table:
     """The trials, best first. A pruned one stands where its last score puts it."""
     some = [trial for trial in standing(search.found) if reached(trial) is not None]
     headings = ["trial", "model", metric_name(search.found["metric"]), "± sd", "epochs", "parameters"]
-    headings += ["operations per step", "ms/step", "learning rate", "time"]
+    headings += ["operations per time step", "ms per training step", "learning rate", "time"]
     left = f"The first {MOST_ROWS} of {len(some)} trials." if len(some) > MOST_ROWS else f"All {len(some)} trials."
     rows = [_row(trial) for trial in some[:MOST_ROWS]]
     return Table(headings, rows, words=2, title="Trials, best first", note=f"{left} {BRACKETS}")

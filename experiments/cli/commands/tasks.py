@@ -85,6 +85,7 @@ def _entry(name: str, task: "Task", cached: bool) -> dict[str, Any]:
         "task": name,
         "what": _definition(task).split("\n", 1)[0],
         **about,
+        "licence": task.licence,
         "knob": task.knob,
         "metric": task.metric,
         "direction": task.direction,
@@ -150,6 +151,7 @@ def page(entry: dict[str, Any]) -> str:
     defaults = {name: f"-o {name}={item['default']}" for name, item in entry["options"].items()}
     options = [f"  {defaults[name]:<28} {item['help']}" for name, item in entry["options"].items()]
     data = [entry["data"], ""] if "data" in entry else []
+    licence = [f"licence of the data: {entry['licence']}"] if entry["licence"] else []
     return "\n".join(
         [
             f"{entry['task']}: {entry['definition']}",
@@ -157,6 +159,7 @@ def page(entry: dict[str, Any]) -> str:
             *data,
             _summary(entry),
             _budget(entry),
+            *licence,
             "",
             "options:",
             *options,

@@ -22,5 +22,9 @@ class TextTask(Task):
             raise BadInput("train, val, test: expected 0 for all, or 2 or more, got 1")
 
     @property
+    def licence(self) -> str:
+        return corpora.licence(self.corpus)
+
+    @property
     def _corpus(self) -> corpora.Corpus:
         return corpora.load(self.corpus, self.encoding)
