@@ -9,6 +9,7 @@ State = dict[str, Any]
 
 MOST_LINES = 8  # beside the curves; the tag of a view has 20,000 characters, and a user may name many floors
 
+AXES, MOST_MORE = ["cell", "depth", "width"], 5  # of the parallel coordinates, and how many further values
 HORIZON = ("half_life_50", "half_life", "rate_50", "rate", "g50_g0", "tau_1pct", "tau_eff")
 # Columns and axes show these better. The UI adds a chart for each of them below ours, unless a deleted one is there.
 UNCHARTED = (
@@ -21,18 +22,20 @@ UNCHARTED = (
 )
 
 
-def charts(metric: str, floors: Iterable[str]) -> State:
+def charts(metric: str, floors: Iterable[str], values: Iterable[str] = ()) -> State:
     """One chart of parallel coordinates, and below it, in two columns: cost and score, curves, scores, losses.
 
     Args:
         floors: their names. The first MOST_LINES of them are lines in the chart of the score's curves.
+        values: what the trials differ in. Those that no other axis has are axes of the parallel coordinates, too.
     """
     lines = [f"{FLOOR}{name}" for name in floors][:MOST_LINES]
     best, reached = f"best/{metric}", f"reached/{metric}"
     # The last metric gives the colour. Only the logarithms of learning rates spread out, and the UI has no such axis.
     # The epochs mark the trials that were pruned.
     metrics = ["hp/log10_learning_rate", "reached/epochs", reached]
-    axes = {"selectedParams": ["cell", "depth", "width"], "selectedMetrics": metrics}
+    more = [name for name in values if name not in (*AXES, "learning_rate")][:MOST_MORE]
+    axes = {"selectedParams": [*AXES, *more], "selectedMetrics": metrics}
     plane = {"xaxis": {"key": "cost/parameters", "type": "METRIC"}, "yaxis": {"key": reached, "type": "METRIC"}}
     shown = [
         _chart("PARALLEL", "values", "all", **axes, showAllRuns=True),

@@ -43,7 +43,7 @@ def write_views(
     direction: str,
     search: tuple[str, str] | None = None,
     floors: Iterable[str] = (),
-    values: Iterable[str] = VALUES,
+    values: Iterable[str] = (),
 ) -> bool:
     """Writes the four views into the experiment, and a view of the trials of one search. A second call changes nothing.
 
@@ -51,7 +51,7 @@ def write_views(
         search: its name, and the id of its parent run. The id leaves out the trials of an earlier search of that name,
             whose parent run was deleted.
         floors: their names; the learning curves show them as lines.
-        values: what the candidates of the search differ in, in the order of the columns.
+        values: what the candidates of the search differ in, in the order of columns and axes, if that is known.
 
     Returns False after a failure, which is logged: the record is whole without views.
     Raises BadInput if `direction` is neither min nor max.
@@ -75,7 +75,7 @@ def write_views(
 
 
 def write_search_views(
-    client: MlflowClient, parent: Run, found: Mapping[str, Any], values: Iterable[str] = VALUES
+    client: MlflowClient, parent: Run, found: Mapping[str, Any], values: Iterable[str] = ()
 ) -> None:
     """Writes the views of a search's experiment, and that of the search.
 
@@ -143,8 +143,8 @@ def _tags(
     tags = {KEY + name: _envelope(name, 4 - place, state) for place, (name, state) in enumerate(states.items())}
     if search is not None:
         where = f"{TRIALS} and tags.`{SEARCH}` = '{search[0]}' and tags.`mlflow.parentRunId` = '{search[1]}'"
-        own = _table(where, trials["orderByKey"], ascending, _trial_columns(metric, values))
-        tags[KEY + _digest(search[0])] = _compact(trials | own)
+        own = _table(where, trials["orderByKey"], ascending, _trial_columns(metric, values or VALUES))
+        tags[KEY + _digest(search[0])] = _compact(trials | own | charts(metric, floors, values))
     return tags
 
 

@@ -83,6 +83,7 @@ def _parameters(values: dict[str, Any], recipe: bool) -> dict[str, Any]:
     """What the trial's run has: a value for each name, as the space fills them."""
     filled = {**values, "architecture": architecture(values)}
     if recipe:
+        filled["init"] = values[f"init_{values['cell']}"]
         for cell in CELLS:
             filled.setdefault(f"init_{cell}", "none")
             if cell != "simple_rnn":

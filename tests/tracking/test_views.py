@@ -87,6 +87,17 @@ def test_a_search_has_a_view_of_its_own(experiment: tuple[MlflowClient, str]) ->
     )
 
 
+def test_what_the_trials_differ_in_is_a_column_and_an_axis(experiment: tuple[MlflowClient, str]) -> None:
+    assert write_views(*experiment, "mse", "min", search=("recipes", "abc"), values=["clip", "depth", "learning_rate"])
+    key = dashboard_link("", experiment[1], search="recipes").partition("viewStateShareKey=")[2].partition("&")[0]
+    state = json.loads(tags_of(experiment)[f"mlflow.sharedViewState.{key}"])
+    values = [name for name in state["selectedColumns"] if "recurrent.value." in name]
+    assert values == [f"tags.`recurrent.value.{name}`" for name in ("clip", "depth", "learning_rate")]
+    (parallel,) = [chart for chart in state["compareRunCharts"] if chart["type"] == "PARALLEL"]
+    assert parallel["selectedParams"] == ["cell", "depth", "width", "clip"]
+    assert parallel["selectedMetrics"] == ["hp/log10_learning_rate", "reached/epochs", "reached/mse"]
+
+
 def test_writing_again_changes_nothing(experiment: tuple[MlflowClient, str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert write_views(*experiment, "mse", "min", search=("a", "abc"))
     before = tags_of(experiment)

@@ -1,7 +1,7 @@
 """Writes a report as a file, and among the artifacts of its search's run, where MLflow's UI shows it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -82,9 +82,19 @@ def publish(client: MlflowClient, parent: Run, seconds: float) -> bool:
 
 
 def order_columns(client: MlflowClient, parent: Run, search: Search, made_study: study.Studied | None) -> None:
-    """Gives the search's view in MLflow a column for each value that was searched, the most important ones first."""
+    """Gives the search's view in MLflow a column and an axis for each value, the most important ones first."""
     if made_study:
-        write_search_views(client, parent, search.found, made_study.names)
+        write_search_views(client, parent, search.found, [*_recorded(search, made_study.names)])
+
+
+def _recorded(search: Search, names: Iterable[str]) -> Iterator[str]:
+    """The names in MLflow, which has a value of each cell by itself: `bias_gru` and `bias_lstm` for `bias`.
+
+    A chart of MLflow with a name that no trial has is empty.
+    """
+    known = search.reached[0]["values"]
+    for name in names:
+        yield from [name] if name in known else [key for key in known if key.startswith(f"{name}_")]
 
 
 def draw_figures(search: Search, folder: Path, made_study: study.Studied | None = None) -> list[Path]:

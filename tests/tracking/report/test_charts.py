@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,16 @@ def test_importance_finds_the_value_that_decides(small: Search) -> None:
     made = study.studied(small)
     assert made and made.names[0] == "learning_rate"
     assert made.importances["fANOVA"]["learning_rate"] > 0.7
-    assert set(made.importances) == {"fANOVA", "PED-ANOVA"}
+    assert set(made.importances) == {"fANOVA"} and len(small.reached) < study.FEWEST_RANKED
+
+
+def test_many_trials_are_also_ranked(small: Search) -> None:
+    """Each trial five times, so that its best tenth has five trials and not one."""
+    made = study.studied(replace(small, found={**small.found, "trials": small.trials * 5}))
+    assert made and set(made.importances) == {"fANOVA", "PED-ANOVA"}
+    chart = study.importance(made)
+    assert chart and [panel.title for panel in chart.panels] == ["fANOVA", "PED-ANOVA"]
+    assert "PED-ANOVA (Watanabe et al. 2023)" in chart.says
 
 
 def test_too_few_trials_have_no_importance(twin: Search) -> None:
