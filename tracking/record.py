@@ -19,7 +19,9 @@ HOLD_SECONDS = 10.0  # time that epochs may wait to be sent together; a call cos
 RETRY_SECONDS = 2.0  # pause before a store that did not answer is asked again
 SERVER_SECONDS = 15.0  # longest wait for a server, at the beginning and at the end
 FILE_SECONDS = 60.0  # the same for a file that another process writes; that process will soon be done
-PATIENT_SECONDS = 3.0  # wait for a file after which the user is told about it
+# Wait for a file after which the user is told about it. MLflow needs 4 to 10 seconds to make a new one while workers
+# import TensorFlow.
+PATIENT_SECONDS, NEW_FILE_SECONDS = 3.0, 20.0
 LOOK_SECONDS = 0.05  # between two looks at what the thread has reached
 TUNE_AFTER = 100  # new trials after which the database's statistics are made again
 FAILURES = (MlflowException, SQLAlchemyError, OSError, Unreachable)
@@ -86,14 +88,16 @@ class Record:
         If the record is not open then, the user is told, and the thread keeps asking. Raises what keeps the record from
         being opened: the store's refusal, or a defect of ours.
         """
-        began, said = time.monotonic(), database(self.uri) is None  # a server gets one line, when the wait is over
+        began, file = time.monotonic(), database(self.uri)
+        said = file is None  # a server gets one line, when the wait is over
+        patient = NEW_FILE_SECONDS if file and not file.exists() else PATIENT_SECONDS
         self._become(State.WAITING)
         self.start()
         while self.state is State.WAITING and self.thread.is_alive() and not enough():
             waited = time.monotonic() - began
             if waited > self.patience:
                 break
-            if waited > PATIENT_SECONDS and not said:
+            if waited > patient and not said:
                 said = True
                 self._say(f"waiting up to {self.patience:.0f} s for the tracking store {self.uri}")
             time.sleep(LOOK_SECONDS)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -209,6 +210,22 @@ def test_a_store_that_is_slow_is_named_and_waited_for(desk: Desk, monkeypatch: p
     assert written.record.opened is not None
     assert written.warnings == [f"waiting up to 60 s for the tracking store {desk.uri}"]
     assert written.record.finish("FINISHED") is True
+
+
+def test_a_new_store_is_given_the_time_that_it_takes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    written = recorded(desk, desk.client, monkeypatch)
+    monkeypatch.setattr(tracking.record, "PATIENT_SECONDS", 0.1)
+    written.record.uri, make = f"sqlite:///{tmp_path}/new.db", written.record.make
+
+    def slowly() -> Projection:
+        time.sleep(0.5)
+        return make()
+
+    written.record.make = slowly
+    written.record.wait(lambda: False)
+    assert written.record.opened is not None and written.warnings == []
 
 
 @pytest.mark.parametrize(("uri", "seconds"), [("http://127.0.0.1:9", 15.0), ("sqlite:////x/mlflow.db", 60.0)])
