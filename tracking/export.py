@@ -25,6 +25,7 @@ from tracking.report.made import command
 from tracking.results import results
 from tracking.searches import search_name, spec_of
 from tracking.store import read_only, working
+from tracking.trained import trained
 from tracking.verdict import verdict
 
 # The recorded score and that of the reloaded model are sums in different orders. Their last digits differ in float32.
@@ -136,19 +137,28 @@ def handed_over(
 ) -> tuple[LoggedModel, dict[str, Any]]:
     """The model, and what stands for its trial. If nothing is asked and the finals are complete, it is theirs."""
     if choice.run is not None:
-        return _of_run(client, parent, choice.run)
+        return _of_run(client, parent, choice.run, warn)
     return (_final_model(client, parent) if choice == BEST else None) or chosen(client, parent, choice, warn)
 
 
-def _of_run(client: MlflowClient, parent: Run, run: str) -> tuple[LoggedModel, dict[str, Any]]:
+def _of_run(
+    client: MlflowClient, parent: Run, run: str, warn: Callable[[str], None]
+) -> tuple[LoggedModel, dict[str, Any]]:
     """The model of a run of the search. Raises BadInput if the run has none, with those that have one."""
     models, again = logged_models(client, parent), retrained_models(client, parent)
+    training = next((one for one in trained(client, parent) if one["training"] == run), None)
+    if training and not training["complete"]:
+        got = f"{len(training['seeds'])} of {training['planned']} seeds of the training {run} have a score"
+        if run not in again:
+            raise SearchStateError(f"--run: expected a training that has ended, got {run!r}: {got}")
+        warn(f"{got}; this is the model of an earlier call, which had fewer")
     if run in again:
         score = client.get_run(again[run].source_run_id).data.metrics.get(f"best/{spec_of(parent)['metric']}")
         return again[run], {"executions": [score]}
     if run not in models:
-        known = [*models, *again]
-        raise BadInput(f"--run: expected a run with a model ({', '.join(known) or 'there is none'}), got {run!r}")
+        names = sorted(name for name in again if "-" in name)
+        known = f"the id of one, or a training: {', '.join(names)}" if names else "the id of one"
+        raise BadInput(f"--run: expected a run with a model ({known}), got {run!r}")
     trials = results(client, parent)["trials"]
     return models[run], next(trial for trial in trials if trial["run_id"] == run)
 

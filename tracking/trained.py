@@ -32,26 +32,27 @@ def plan(client: MlflowClient, parent: Run, training: str, seeds: int) -> None:
 
 
 def trained(client: MlflowClient, parent: Run) -> list[Training]:
-    """The trials that were trained further, each with the scores of its seeds; [] if there are none.
+    """The trials that were or are to be trained further, each with the scores of its seeds; [] if there are none.
 
     `run` is the run whose model is exported; None before all seeds have ended.
     """
     spec = spec_of(parent)
     several = {name: trial_runs(client, parent, "trained", training=name) for name in planned(parent)}
     runs = {name: [same[0] for same in some.values()] for name, some in several.items()}
-    return [_training(name, some, planned(parent)[name], spec) for name, some in sorted(runs.items()) if some]
+    return [_training(name, some, planned(parent)[name], spec) for name, some in sorted(runs.items())]
 
 
 def _training(name: str, runs: list[Run], seeds: int, spec: dict[str, Any]) -> Training:
-    metric, tags = spec["metric"], ours(runs[0].data.tags)
+    metric, (trial, epochs, start) = spec["metric"], name.split("-")
+    architectures = [run.data.params["architecture"] for run in runs if "architecture" in run.data.params]
     done = [run for run in runs if run.info.status == "FINISHED" and f"best/{metric}" in run.data.metrics]
     ended = sum(run.info.status in ("FINISHED", "FAILED") for run in runs)
     found: Training = {
         "training": name,
-        "trial": name.partition("-")[0],
-        "architecture": runs[0].data.params.get("architecture", ""),
-        "epochs": int(tags.get("epochs", 0)),  # a run gets its tags after it is made
-        "start": tags.get("start", ""),
+        "trial": trial,
+        "architecture": next(iter(architectures), ""),
+        "epochs": int(epochs),
+        "start": start,
         "complete": ended >= seeds,
         "planned": seeds,
         "seeds": [int(ours(run.data.tags)["seed"]) for run in done],

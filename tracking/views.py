@@ -74,9 +74,7 @@ def write_views(
     return True
 
 
-def write_search_views(
-    client: MlflowClient, parent: Run, found: Mapping[str, Any], values: Iterable[str] = ()
-) -> None:
+def write_search_views(client: MlflowClient, parent: Run, found: Mapping[str, Any], values: Iterable[str] = ()) -> None:
     """Writes the views of a search's experiment, and that of the search.
 
     Args:

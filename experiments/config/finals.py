@@ -18,6 +18,7 @@ from tracking.errors import BadInput, SearchStateError
 FINAL_SEEDS = 3  # spawn key; data have 0, training 1, proposals 2
 WHOLE = "train+val"  # of --data: the training and validation data together
 TOP, SEEDS = 1, 5  # the defaults of --top and --seeds
+MOST_SEEDS = 1_000
 WEIGHTS, ANEW = STARTS = "weights", "anew"  # of --from
 
 
@@ -120,6 +121,8 @@ def plan(before: Plan | None, values: dict[str, dict[str, Any]], epochs: int, wa
     Raises BadInput if the finals have begun with other epochs or lengths, or with more candidates or seeds.
     """
     given = {name: value for name, value in wanted.items() if value is not None}
+    if (seeds := given.get("seeds", 0)) > MOST_SEEDS:
+        raise BadInput(f"--seeds: expected at most {MOST_SEEDS:,}, got {seeds:,}")
     if before is None:
         how = {"epochs": given.get("epochs", epochs), "lengths": given.get("lengths", [])}
         how |= {"start": given.get("start", "")}

@@ -120,7 +120,7 @@ class Retraining:
             shared: train and validation data that are the same for all; [] if each training has its own.
         """
         search, folder, task = Spec.read(self.folder), self.place(), data.task
-        spec = self._spec(search, made, data)
+        spec = self.spec(search, made, data)
         spec.write(folder)
         described = described_in(self.folder, search)
         progress = Progress(folder.path / "trials", task.direction, len(made.finals), spec.epochs)
@@ -144,9 +144,11 @@ class Retraining:
             self.sent = supervisor.sent
             stop_sharing(folder, self.session)
         self.done, self.completed = ended == "done", len(progress.ended("completed"))
-        return ended if not self.done else f"all {len(made.finals)} {self.what} are done"
+        if not self.done:
+            return ended
+        return f"all {len(made.finals)} {self.what} are done" if len(made.finals) > 1 else "the only one is done"
 
-    def _spec(self, search: Spec, made: Plan, data: Data) -> Spec:
+    def spec(self, search: Spec, made: Plan, data: Data) -> Spec:
         """The spec of the trainings, from that of the search."""
         task, options = data.source
         settings: dict[str, Any] = {"task": task, "options": options, "epochs": made.epochs, "executions": 1}

@@ -1,5 +1,6 @@
 """One call of `recurrent train`: a trial of a search, trained for more epochs."""
 
+import dataclasses
 from typing import Any
 
 from rich.console import Console
@@ -9,7 +10,7 @@ from experiments.config.folders import SearchFolder
 from experiments.config.spec import Spec
 from experiments.launcher.finals_opening import FinalsOpening
 from experiments.launcher.progress import Progress
-from experiments.launcher.retraining import Retraining
+from experiments.launcher.retraining import Data, Retraining
 from experiments.launcher.trained_opening import TrainedOpening
 from experiments.system.files import link
 from tracking.caveats import winner
@@ -54,6 +55,10 @@ class Train(Retraining):
     def opening(self, facts: dict[str, Any], described: dict[str, Any], made: Plan) -> FinalsOpening:
         return TrainedOpening(self.uri, self.folder, facts, described, self.session, made, self._warn)
 
+    def spec(self, search: Spec, made: Plan, data: Data) -> Spec:
+        """Without what ends a trial of the search early: the user says how many epochs this training has."""
+        return dataclasses.replace(super().spec(search, made, data), patience=0, trial_time_limit="none")
+
     def train(self, spec: Spec) -> str:
         made = self._plan(spec)
         data = self.data(spec)
@@ -68,7 +73,7 @@ class Train(Retraining):
             known = f"0 to {max(map(int, progress.trials))}" if progress.trials else "it has none"
             raise BadInput(f"--trial: expected a trial of {self.name!r} ({known}), got {self.number}")
         self.training = training_name(name, self.epochs, self.start)
-        before = Plan.read(self.place()) if self.place().plan.exists() else None
+        before = Plan.read(self.place()) if self.place().trials() else None
         wanted = {"seeds": self.seeds or (None if before else 1), "start": self.start}
         made = plan(before, {name: progress.trials[name].proposed}, self.epochs, wanted)
         if self.start == WEIGHTS and not self.place().start.exists():

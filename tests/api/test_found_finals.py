@@ -52,6 +52,14 @@ def test_a_trial_is_trained_further(searched: Searched, monkeypatch: pytest.Monk
     assert card["model_score"] == training["score"] and card["trained"]["start"] == "anew"
 
 
+def test_a_training_that_runs_out_of_time_is_not_complete(
+    searched: Searched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(copied(searched.folder, (tmp_path / "copy").resolve()))
+    found = open_search("t").train(500, start="anew", workers=1, time_limit="1s", show=False)
+    assert (found["complete"], found["run"]) == (False, None)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

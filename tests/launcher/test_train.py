@@ -4,9 +4,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from support.cards import checked_card
 from support.once import copied
 from support.searching import NotRefused, Recurrent, Searched, run
+
+from experiments.config.finals import Plan
+from experiments.config.spec import Spec
+from experiments.launcher.retraining import Data
+from experiments.launcher.train import Train
+from experiments.tasks.adding import Adding
+from tracking.trained import plan
 
 TRAIN_SECONDS = 600  # that two short trainings may take on a busy machine
 
@@ -48,6 +56,8 @@ def test_the_middle_seed_is_exported_by_the_name_of_the_training(trained: Search
     page = " ".join((trained.folder / "longer" / "README.md").read_text("utf-8").split())
     assert "It was trained further, for 3 epochs from the weights of the trial. Of 2 seeds it is seed" in page
     assert f"recurrent train t --trial {int(found['trial'])} --epochs 3 --seeds 2 --from weights" in page
+    seed = f"seed {card['trained']['seed']} of 2, counted from 0, is rank 2 of 2"
+    assert f"trained further for 3 epochs from the weights of the trial\n{seed}" in done.stdout
     plain = run("export", "t", "--to", "plain", cwd=trained.folder)
     assert plain.returncode == 0, "without --run it is the best trial, as before"
     assert "trained" not in checked_card(trained.folder / "plain")
@@ -77,6 +87,33 @@ def test_what_the_store_has_lost_is_sent_again(trained: Searched, tmp_path: Path
     assert run("export", "t", "--run", new["run"], "--to", "longer", cwd=folder).returncode == 0
 
 
+def test_a_training_that_has_got_more_seeds_is_not_whole(
+    trained: Searched, recurrent: Recurrent, tmp_path: Path
+) -> None:
+    folder = copied(trained.folder, (tmp_path / "copy").resolve())
+    again = replace(trained, folder=folder)
+    (found,) = again.results()["trained"]
+    plan(again.client, again.parent, found["training"], 3)
+    plan(again.client, again.parent, "0000-9-anew", 2)
+    (other, more) = again.results()["trained"]
+    assert (other["seeds"], other["complete"], other["run"]) == ([], False, None)
+    assert (more["complete"], more["run"], more["planned"]) == (False, None, 3)
+    done = recurrent("export", "t", "--run", found["training"], "--to", "earlier", cwd=folder)
+    said = f"2 of 3 seeds of the training {found['training']} have a score; this is the model of an earlier call"
+    assert done.returncode == 0 and said in done.stderr
+    refused = recurrent("export", "t", "--run", "0000-9-anew", "--to", "none", cwd=folder)
+    expected = "--run: expected a training that has ended, got '0000-9-anew': 0 of 2 seeds of the training 0000-9-anew"
+    assert (refused.returncode, refused.stderr) == (2, f"recurrent export: {expected} have a score\n")
+
+
+def test_what_ends_a_trial_early_does_not_end_a_training() -> None:
+    spec = Spec(name="t", task="adding", options={}, cells=["gru"], patience=1, trial_time_limit="1s", epochs=3)
+    training = Train("t", 0, 20, 1, "anew", 1, "none", "", Console())
+    made = Plan(top=1, seeds=1, epochs=20, lengths=[], finals=[], values={}, start="anew")
+    found = training.spec(spec, made, Data(("adding", {}), Adding(), [], 0.0))
+    assert (found.patience, found.trial_time_limit, found.epochs, found.executions) == (0, "none", 20, 1)
+
+
 def test_it_leaves_with_the_search(trained: Searched, tmp_path: Path) -> None:
     folder = copied(trained.folder, (tmp_path / "copy").resolve())
     again = replace(trained, folder=folder)
@@ -94,6 +131,7 @@ def test_it_leaves_with_the_search(trained: Searched, tmp_path: Path) -> None:
         (["t", "--epochs", "2", "--trial", "99"], "--trial: expected a trial of 't' (0 to 5), got 99"),
         (["t", "--epochs", "2", "--time-limit", "soon"], "--time-limit: expected"),
         (["t", "--epochs", "2", "--from", "scratch"], "argument --from: "),
+        (["t", "--epochs", "2", "--seeds", "1001"], "--seeds: expected at most 1,000, got 1,001"),
     ],
 )
 def test_a_mistake_is_one_line(recurrent: Recurrent, searched: Searched, words: list[str], message: str) -> None:

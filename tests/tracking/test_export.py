@@ -69,7 +69,7 @@ def check_same_weights(one: Path, other: Path) -> None:
 def split(searched: Searched, name: str) -> Arrays:
     """A split as it is scored, from what model.json says alone; a text in one row, from zero state to its end."""
     about = card(searched.folder / "best")
-    options = dict(about["options"])
+    options = {name: str(value) for name, value in about["options"].items()}
     if "corpus" in options:
         options["corpus"] = str(searched.folder / options["corpus"])
     x, y = make(about["task"], options).split(name, about["seed"])
@@ -170,8 +170,8 @@ def test_the_card_says_all_about_the_model(searched: Searched, exported: Path) -
     best = min(searched.trials(), key=lambda trial: trial.data.metrics["best/mse"])
     spec = json.loads(searched.parent.data.tags["recurrent.spec.0"])
     assert (about["task"], about["metric"], about["direction"], about["seed"]) == ("adding", "mse", "min", 0)
-    sizes = {"length": "50", "train": "256", "val": "128", "test": "128"}
-    assert about["options"] == {**sizes, "online": "False", "variant": "halves"}
+    sizes = {"length": 50, "train": 256, "val": 128, "test": 128}
+    assert about["options"] == {**sizes, "online": False, "variant": "halves"}
     assert (about["trial"], about["run_id"]) == (best.data.tags["recurrent.trial"], best.info.run_id)
     assert about["architecture"] == best.data.params["architecture"]
     assert about["values"]["cell"] == best.data.params["cell"]

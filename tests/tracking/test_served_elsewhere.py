@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 import urllib.request
@@ -58,6 +59,14 @@ def test_a_registered_model_needs_nothing_of_this_project(
         assert [row[0] for row in served] == pytest.approx([row[0] for row in frame], rel=1e-5)
     else:
         assert all(isinstance(text, str) and text for text in served)
+
+
+def test_the_code_on_the_page_runs(exported: Path, python: str) -> None:
+    page = (exported / "README.md").read_text("utf-8")
+    (code,) = re.findall(r"## In MLflow\n.*?```python\n(.*?)```", page, re.DOTALL)
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"PYTHONSAFEPATH": "1"}
+    done = subprocess.run([python, "-c", code], cwd=exported, env=clean, capture_output=True, text=True)
+    assert done.returncode == 0 and re.search(r"\d\.\d+", done.stdout), done.stderr[-2000:]
 
 
 def asked(python: str, model: str, uri: str, environment: dict[str, str], body: dict[str, Any]) -> list[Any]:

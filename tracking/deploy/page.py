@@ -57,6 +57,7 @@ def page(card: dict[str, Any]) -> str:
             metric=metric_name(card["metric"]),
             marks=marks_line(card["floors"], card["solved"], card["direction"]) or "none are known",
             sequences=_sequences(card),
+            stream=_is_stream(card),
             cost=_cost(card["cost"]),
             half_life=format_half_life(horizon, "", "_50") if "half_life_50" in horizon else "",
             steps=card["formats"][formats.FIRST]["steps"],
@@ -67,11 +68,16 @@ def page(card: dict[str, Any]) -> str:
     )
 
 
+def _is_stream(card: dict[str, Any]) -> bool:
+    """True for a model of one long text."""
+    return "vocabulary" in card["preprocessing"] and not card["preprocessing"].get("lines")
+
+
 def _sequences(card: dict[str, Any]) -> str:
     """How long the sequences are that it was trained and tested on."""
     steps = format_count(card["steps"])
-    if "vocabulary" in card["preprocessing"] and not card["preprocessing"].get("lines"):
-        return f"It was trained on windows of {steps} steps of a text, and its state goes on from one to the next."
+    if _is_stream(card):
+        return f"It was trained on windows of {steps} steps of a text and tested on a whole text."
     return f"It was trained and tested on sequences of up to {steps} steps."
 
 

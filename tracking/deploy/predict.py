@@ -95,8 +95,8 @@ def _in_steps(folder: Path, start: Callable[[], Model]) -> Model:
 RUNTIMES = {  # a format: the file by which it is found, the module of its runtime, what reads it; the lightest first
     "onnx": ("model.onnx", "onnxruntime", from_onnx),
     "litert": ("model-step.tflite", "ai_edge_litert", from_litert),
-    "savedmodel": ("savedmodel/1", "tensorflow", from_savedmodel),
     "keras": ("model.keras", "keras", from_keras),
+    "savedmodel": ("savedmodel/1", "tensorflow", from_savedmodel),  # reads a whole text again for each symbol
 }
 
 FURTHER = {"onnx-steps": from_onnx_steps, "litert-whole": from_litert_whole}  # the other file of a format

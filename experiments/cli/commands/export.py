@@ -96,6 +96,11 @@ def _report(screen: "Console", card: dict[str, Any], to: Path) -> None:
         print(f"seed {final['seed']} of {final['of']} in the finals, counted from 0, is {final['reason']} (validation)")
         if final["data"] != "train":
             print(f"trained on {final['data']}: the score on validation below shows only that the file is the model")
+    if "trained" in card:
+        trained = card["trained"]
+        how = "from the weights of the trial" if trained["start"] == "weights" else "anew"
+        print(f"trained further for {trained['epochs']} epochs {how}")
+        print(f"seed {trained['seed']} of {trained['of']}, counted from 0, is {trained['reason']} (validation)")
     if len(card["executions"]) > 1:
         print(f"execution {card['execution']}, counted from 0, is {card['execution_reason']}")
     print(f"validation {name} {val}, recorded {recorded}; test {name} {format_number(card['test_score'])}")

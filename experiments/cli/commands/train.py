@@ -36,12 +36,14 @@ def run(parsed: argparse.Namespace) -> int:
     uri = resolve(parsed.tracking_uri)
     what = parsed.name, parsed.trial, parsed.epochs, parsed.seeds, parsed.start
     training = Train(*what, workers(parsed.workers), parsed.time_limit, uri, console())
-    again = shlex.join(["recurrent", *parsed.words])
     try:
         ended = training.run()
     except WorkersDied as error:
         print(f"recurrent train: {error}", file=sys.stderr)
         return 1
+    # Without --trial another call may take another trial, if there is a new winner.
+    named = [] if parsed.trial is not None else ["--trial", str(int(training.training.partition("-")[0]))]
+    again = shlex.join(["recurrent", *parsed.words, *named])
     if ended == "interrupted":
         print(f"stopped; nothing is lost, to go on:\n  {again}")
         return 130

@@ -120,6 +120,16 @@ def test_the_code_runs_where_only_its_runtime_is(
     assert answers(packed_language, *words, python=python) == answers(packed_language, *words)
 
 
+def test_the_page_says_how_a_text_becomes_ids(packed_language: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (packed_language / "README.md").read_text("utf-8")
+    (code,) = re.findall(r"## Text and ids\n.*?```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(packed_language)
+    names: dict[str, Any] = {"np": np}
+    exec(code.replace('"The "', '"ab"'), names)
+    vocabulary = card(packed_language)["preprocessing"]["vocabulary"]
+    assert [vocabulary[place] for place in names["x"][0]] == ["a", "b"]
+
+
 def test_predictions_of_arrays_and_of_lines(packed: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     x = rng.random((3, 7, 2)).astype(np.float32)
