@@ -75,6 +75,9 @@ def one_thread() -> None:
 
 def measure(cell: str, name: str, width: int, kinds: list[str]) -> None:
     """Prints a row for each format of one model."""
+    import keras
+
+    keras.utils.set_random_seed(0)
     form = FORMS[name]
     model, x, real = build(cell, width, **form)
     scored = real if form.get("per_step") else np.ones(len(x), bool)
@@ -113,12 +116,9 @@ def build(
     init: str = "default",
 ) -> tuple[Any, np.ndarray, np.ndarray]:
     """(a model of stock layers, 64 samples, the mask of their real steps)."""
-    import keras
-
     from search_spaces.plain import plain
     from search_spaces.recurrent import RecurrentSpace
 
-    keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     padding = (0 if tokens else PADDING) if padded else None
     space = RecurrentSpace(
