@@ -24,9 +24,9 @@ import experiments
 from experiments import open_search, search
 from experiments.api import _teller
 from experiments.errors import BadInput, DataError, SearchStateError, StoreError
-from experiments.launcher.found import check_end
 from experiments.launcher.launch import Launch
 from experiments.launcher.progress import TrialState
+from experiments.launcher.retrained import check_end
 from experiments.launcher.supervise import WorkersDied
 
 SMALL: dict[str, Any] = {

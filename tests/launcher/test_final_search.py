@@ -87,7 +87,7 @@ def test_the_middle_seed_of_the_winner_is_exported(finals: Searched) -> None:
     assert card["final"]["validation"] == found["validation"]
     assert card["longer"] == {"2": pytest.approx(fmean(found["longer"]["2"]))}
     page = (finals.folder / "final" / "README.md").read_text("utf-8")
-    assert "sequences of up to 50 steps. It was also tested on longer ones: MSE " in page
+    assert "sequences of up to 50 steps. It was also tested on longer sequences: MSE " in page
     assert card["model_score"] == sorted(found["validation"])[SEEDS // 2]
     seed = card["final"]["seed"]
     assert card["model_score"] == found["validation"][seed]

@@ -145,7 +145,7 @@ def test_the_copy_is_exported_and_sent(recurrent: Recurrent, search: Searched) -
         done = recurrent(*words, cwd=search.folder)
         assert (done.returncode, done.stderr) == (0, ""), done
     about = json.loads((search.folder / "best" / "model.json").read_text("utf-8"))
-    assert about["options"]["length"] == "5"
+    assert about["options"]["length"] == 5
 
 
 def test_another_copy_is_refused(recurrent: Recurrent, search: Searched, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,6 @@ from experiments.training.training import Training
 from experiments.worker import build
 from experiments.worker.build import make_finals_tuner
 from experiments.worker.trained import TrainedTuner
-from tracking.journal import Journal
 
 kill = tuners.kill  # the fixture
 MORE = 3  # epochs
@@ -87,16 +86,10 @@ def test_every_seed_is_trained_on_the_data_of_the_search(search: SearchFolder, s
     assert again < begun or start == "anew", "a trained model begins with a better score"
 
 
-MOMENTS = {
-    "in an epoch": (Training, "run_epoch", lambda self: self.epoch == 1),
-    "before its end": (Journal, "append", lambda self, event, **more: event == "end"),
-}
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_a_kill_changes_nothing(search: SearchFolder, kill: Any, moment: str) -> None:
+def test_a_kill_changes_nothing(search: SearchFolder, kill: Any) -> None:
+    """In an epoch; tests/worker/test_finals_tuner.py has the other moments."""
     place = planned(search, "weights")
-    kill(*MOMENTS[moment])
+    kill(Training, "run_epoch", lambda self: self.epoch == 1)
     tuner = tuner_of(place)
     with pytest.raises(Killed):
         tuner.search()
