@@ -3,6 +3,7 @@
 {"cell": "gru", "depth": 2, "width": 64, …}                           gru-64x2
 {"depth": 2, "cell_1": "lstm", "width_1": 64, "cell_2": "gru", …}     lstm-64+gru-32
 {"cell": "lstm", "depth": 2, …, "init_lstm": "chrono", "residual": 1} lstm-64x2 chrono residual
+{"cell": "gru", "depth": 1, "width": 128, …, "attention": "dot"}      gru-128+att
 """
 
 from typing import Any
@@ -52,7 +53,8 @@ def architecture(values: Values) -> str:
         words = f"{name}{times}{start}"
     else:
         words = "+".join(f"{name}{start}" for name, start in stack)
-    return " ".join([words, *switched(values)])
+    attends = "+att" if values.get("attention", "none") != "none" else ""
+    return " ".join([words + attends, *switched(values)])
 
 
 def _start(values: Values, cell: str, suffix: str) -> str:

@@ -12,6 +12,8 @@ from search_spaces.values import Real, Whole, real, whole
 if TYPE_CHECKING:
     import keras_tuner
 
+NONE = ("none",)  # of the attentions
+
 
 def declare(
     hp: "keras_tuner.HyperParameters",
@@ -22,6 +24,7 @@ def declare(
     learning_rate: Real,
     dropout: Real,
     recipe: Recipe,
+    attention: Sequence[str] = NONE,
 ) -> None:
     """Declares the dimensions of a space to `hp`; the arguments are those of `RecurrentSpace`.
 
@@ -39,6 +42,8 @@ def declare(
         with hp.conditional_scope("depth", [depth for depth in depths if depth > 1]):
             real(hp, "dropout", dropout, "linear")
     recipe.declare(hp, depths)
+    if tuple(attention) != NONE:
+        hp.Choice("attention", list(attention))
 
 
 def _declare_layer(

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from search_spaces.errors import SpaceError
+from search_spaces.halves import ENCODER, SOURCE
 from search_spaces.plain import stock
 
 SAMPLES = 16
@@ -180,6 +181,25 @@ def plot_points(curve: np.ndarray) -> dict[str, list[float]]:
     last = len(curve) - 1
     lags = np.unique([*range(SINGLE_LAGS), *np.geomspace(SINGLE_LAGS, last, GEOMETRIC_LAGS).round().astype(int)])
     return {"lags": lags.tolist(), "log10_gain": ((curve[lags] - curve[0]) / math.log(10)).round(3).tolist()}
+
+
+def of_encoder(model: keras.Model, initial: list[np.ndarray]) -> tuple[keras.Model, list[np.ndarray]]:
+    """The encoder of a model of both halves, with a head that nobody reads, and its first weights.
+
+    Args:
+        initial: the weights that the whole model began with, in the order of `get_weights`.
+    """
+    own = [layer for layer in model.layers if layer.name == SOURCE or isinstance(layer, keras.layers.RNN)]
+    own = [layer for layer in own if layer.name == SOURCE or layer.name.startswith(ENCODER)]
+    copies = [stock(layer) for layer in own]
+    for layer in copies[1:]:
+        layer.return_state, layer.return_sequences = False, layer is not copies[-1]
+    encoder = keras.Sequential([keras.Input((None,), dtype="int32"), *copies, keras.layers.Dense(1)])
+    places = [_place(variable, model.weights) for layer in own for variable in layer.weights]
+    head = encoder.layers[-1].get_weights()
+    whole = model.get_weights()
+    encoder.set_weights([*(whole[place] for place in places), *head])
+    return encoder, [*(initial[place] for place in places), *head]
 
 
 def measure(

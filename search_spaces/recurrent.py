@@ -12,8 +12,9 @@ import keras
 import keras_tuner
 
 from search_spaces import cells as known_cells
+from search_spaces import encoder_decoder, halves
 from search_spaces.architecture import EMBEDDING, layers, switched
-from search_spaces.dimensions import declare
+from search_spaces.dimensions import NONE, declare
 from search_spaces.errors import SpaceError
 from search_spaces.kernels import kernel
 from search_spaces.recipe import NO, Recipe, check_inits, check_words
@@ -44,6 +45,9 @@ class RecurrentSpace(keras_tuner.HyperModel):
         cells: cells to choose from, all by default.
         depths: numbers of recurrent layers.
         widths: units of a layer.
+        source_steps: makes an encoder and a decoder, see encoder_decoder.py; the first so many tokens of a sequence are
+            the source, `tokens` are those of the source, and `outputs` those of the target. It needs `per_step`.
+        attention: with `source_steps` the words of `halves.ATTENTIONS` to choose from.
         mixed: each layer has its own cell and width.
         learning_rate, dropout: a list of values, or the two ends of an interval. The rate is drawn on a log scale.
             Dropout lies between recurrent layers, so a model of depth 1 has none.
@@ -65,6 +69,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
         one_hot: bool = False,
         padding: float | None = None,
         per_step: bool = False,
+        source_steps: int | None = None,
+        attention: Sequence[str] = NONE,
         cells: Sequence[str] | None = None,
         depths: Whole = range(1, 4),
         widths: Whole = range(16, 129, 16),
@@ -86,6 +92,9 @@ class RecurrentSpace(keras_tuner.HyperModel):
             raise SpaceError(
                 "bidirectional: expected 0 with an output at every step, which must not see what follows it"
             )
+        check_words("attention", attention, halves.ATTENTIONS)
+        _check_halves(source_steps, tokens, one_hot, per_step, attention, recipe)
+        self.source_steps, self.attention = source_steps, attention
         self.outputs, self.loss, self.features, self.tokens, self.per_step = outputs, loss, features, tokens, per_step
         self.one_hot, self.padding = one_hot, padding
         self.depths, self.widths, self.mixed = depths, widths, mixed
@@ -94,14 +103,18 @@ class RecurrentSpace(keras_tuner.HyperModel):
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
         """Declares all names, those of the deepest model too; see `dimensions.declare`."""
-        declare(hp, self.cells, self.depths, self.widths, self.mixed, self.learning_rate, self.dropout, self.recipe)
+        real = self.learning_rate, self.dropout
+        declare(hp, self.cells, self.depths, self.widths, self.mixed, *real, self.recipe, self.attention)
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """A compiled model for any batch size and any length; declares the names that `hp` lacks."""
         self.declare_hyperparameters(hp)
         values = hp.values
         on, dropout, starts = switched(values), values.get("dropout", 0.0), self.recipe.starts(values)
-        model = self.stack(layers(values), dropout, starts, "residual" in on, "bidirectional" in on)
+        if self.source_steps:
+            model = self.halves(layers(values), dropout, starts, values.get("attention", "none"))
+        else:
+            model = self.stack(layers(values), dropout, starts, "residual" in on, "bidirectional" in on)
         rate = hp.get("learning_rate")
         schedule = keras.optimizers.schedules.CosineDecay(rate, self.decay_steps) if self.decay_steps else rate
         clip = values.get("clip", 1.0) or None
@@ -111,7 +124,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
 
     def kernel(self, recurrent: list[tuple[str, int]]) -> tuple[str, str]:
         """(kernel, reason) for recurrent layers given as (cell, width)."""
-        return kernel([cell for cell, _ in recurrent], self.gpus, self.work, self.sizes)
+        both = 2 if self.source_steps else 1  # the encoder has a mask and the decoder has none: two programs
+        return kernel([cell for cell, _ in recurrent], self.gpus, self.work, both * self.sizes)
 
     def stack(
         self,
@@ -134,6 +148,20 @@ class RecurrentSpace(keras_tuner.HyperModel):
                 made.append(keras.layers.Dropout(dropout, name=f"dropout_{number}"))
         made.append(keras.layers.Dense(self.outputs, name="head"))
         return keras.Model(first, add_up(first, made)) if residual else keras.Sequential([first, *made])
+
+    def halves(
+        self, recurrent: list[tuple[str, int]], dropout: float, starts: Sequence[dict[str, Any]], attention: str
+    ) -> keras.Model:
+        """The encoder and the decoder of recurrent layers given as (cell, width); see encoder_decoder.py."""
+        kernel_name, _ = self.kernel(recurrent)
+        made: dict[str, list[Any]] = {halves.ENCODER: [], halves.DECODER: []}
+        for half, own in made.items():
+            for number, ((cell, width), start) in enumerate(zip(recurrent, starts, strict=True), start=1):
+                layer = known_cells.load(cell).layer(width, True, f"{half}{number}", kernel_name, **start)
+                layer.return_state = True
+                own.append(layer)
+        sizes = self.source_steps or 0, self.tokens or 0, self.outputs
+        return encoder_decoder.model(*sizes, made[halves.ENCODER], made[halves.DECODER], dropout, attention)
 
     def _input(self) -> list[Any]:
         """The input, and the layer that masks or embeds it where there is one."""
@@ -158,6 +186,25 @@ def _check_data(
         raise SpaceError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
     if decay_steps is not None and decay_steps < 1:
         raise SpaceError(f"decay_steps: expected a whole number from 1, got {decay_steps}")
+
+
+def _check_halves(
+    source_steps: int | None,
+    tokens: int | None,
+    one_hot: bool,
+    per_step: bool,
+    attention: Sequence[str],
+    recipe: Recipe,
+) -> None:
+    if source_steps is None:
+        if tuple(attention) != NONE:
+            raise SpaceError(f"attention: expected none without source_steps, got {','.join(attention)!r}")
+        return
+    if source_steps < 1 or tokens is None or one_hot or not per_step:
+        raise SpaceError("source_steps: expected a whole number from 1, with tokens, per_step and embeddings")
+    for name, values in (("residual", recipe.residual), ("bidirectional", recipe.bidirectional)):
+        if tuple(values) != NO:
+            raise SpaceError(f"{name}: expected 0 with source_steps, got {list(values)}")
 
 
 def _check_dimensions(

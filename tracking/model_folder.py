@@ -74,6 +74,8 @@ def signature(card: dict[str, Any]) -> ModelSignature:
     if "vocabulary" in card["preprocessing"]:
         params = [ParamSpec(name, kind, default) for name, (kind, default) in PARAMS.items()]
         return ModelSignature(Schema([ColSpec("string", "prompt")]), params=ParamSchema(params))
+    if "source_steps" in card["preprocessing"]:
+        return ModelSignature(Schema([ColSpec("string", "source")]))
     return ModelSignature(Schema([ColSpec(AnyType(), "sequence")]))
 
 
@@ -95,6 +97,9 @@ def _write_example(folder: Path, model: Model, card: dict[str, Any]) -> None:
     """A short prompt, or one sequence of ones. A sample would carry the user's data into the store."""
     if "vocabulary" in card["preprocessing"]:
         example: dict[str, Any] = {"columns": ["prompt"], "data": [["The "]]}
+    elif "source_steps" in card["preprocessing"]:
+        symbols = card["preprocessing"]["source_vocabulary"][4:8]  # the first four behind the special ones
+        example = {"columns": ["source"], "data": [["".join(symbols)]]}
     else:
         features = card["shapes"]["input"]["shape"][2:]
         sequence = [[1.0] * features[0] if features else 1] * EXAMPLE_STEPS

@@ -38,6 +38,7 @@ class Options(TypedDict, total=False):
     clip: Choices | None
     optimizer: str | Sequence[str] | None
     residual: str | Sequence[str] | None
+    attention: str | Sequence[str] | None
     bidirectional: str | Sequence[str] | None
     batch: int | None
     epochs: int | None

@@ -9,7 +9,8 @@ from experiments.config.spec import Spec
 from experiments.tasks.base import Task
 from search_spaces import cells as known_cells
 from search_spaces.errors import SpaceError, UnknownName
-from search_spaces.recipe import OPTIMIZERS, Recipe, check_inits
+from search_spaces.halves import ATTENTIONS
+from search_spaces.recipe import OPTIMIZERS, Recipe, check_inits, check_words
 from tracking.errors import BadInput
 from tracking.text import did_you_mean
 
@@ -23,7 +24,9 @@ FLAGS = {  # the flags of the arguments of a space and of a recipe
     "optimizers": "--optimizer",
     "residual": "--residual",
     "bidirectional": "--bidirectional",
+    "attention": "--attention",
 }
+NO_ATTENTION = ATTENTIONS[0]
 SHORTEST_REACH = 2  # the fewest time steps that chrono takes
 
 
@@ -32,6 +35,7 @@ def opened(task: Task, cells: Sequence[str]) -> dict[str, str]:
     both = ",".join(SWITCH)
     inits, optimizers = ",".join(known_cells.all_inits()), ",".join(OPTIMIZERS)
     found = {"init": inits, "clip": "0.25,1,5", "optimizer": optimizers, "residual": both}
+    found = {name: value for name, value in found.items() if name != "residual" or not task.source_steps}
     found |= {"bias": "0,1,2,5,10"} if set(cells) & set(known_cells.with_keep_gate()) else {}
     return found | ({"bidirectional": both} if _answers_at_the_end(task) else {})
 
@@ -52,12 +56,29 @@ def dimensions(spec: Spec) -> dict[str, Any]:
         "mixed": spec.mixed,
         "learning_rate": real("--learning-rate", spec.learning_rate, 0, above=True),
         "dropout": real("--dropout", spec.dropout, 0, 1),
+        "attention": _attention(spec.attention),
     }
+
+
+def attention(task: Task) -> dict[str, str]:
+    """The attention of a new search on a task that has a source."""
+    return {"attention": ",".join(ATTENTIONS)} if task.source_steps else {}
+
+
+def _attention(text: str) -> list[str]:
+    with _named_by_flags():
+        check_words("attention", _names(text), ATTENTIONS)
+    return _names(text)
 
 
 def recipe(spec: Spec, task: Task) -> Recipe:
     """The recipe dimensions of a search. Raises BadInput."""
     found = recipe_of(spec, max(SHORTEST_REACH, task.reach))
+    if spec.attention != NO_ATTENTION and not task.source_steps:
+        expected = f"{NO_ATTENTION} for a task without a source from which a target is written"
+        raise BadInput(f"--attention: expected {expected}, got {spec.attention!r}")
+    if any(found.residual) and task.source_steps:
+        raise BadInput(f"--residual: expected no for an encoder and a decoder, got {spec.residual!r}")
     if any(found.bidirectional) and not _answers_at_the_end(task):
         expected = "no for a task that is answered at every step: it would see what follows"
         raise BadInput(f"--bidirectional: expected {expected}, got {spec.bidirectional!r}")

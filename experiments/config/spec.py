@@ -48,6 +48,7 @@ class Spec:
     optimizer: str = "adam"
     residual: str = "no"
     bidirectional: str = "no"
+    attention: str = "none"  # of an encoder and a decoder; a new search on such a task has "none,dot"
     batch: int = 64
     epochs: int = 10
     trials: int = 20

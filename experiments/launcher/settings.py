@@ -115,7 +115,7 @@ def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
     exact = {"pruner": "none", "allocate": "all"} if named.get("oracle") == "grid" else {"allocate": "fair"}
     opened = recipes.opened(task, chosen) if named.get("recipe") else {}
     budget = {"trials": task.default_trials, "epochs": task.default_epochs}
-    return {"cells": chosen, "reading": READING, **budget, **exact, **opened}
+    return {"cells": chosen, "reading": READING, **budget, **exact, **opened, **recipes.attention(task)}
 
 
 def _copy(before: Spec, task: str, folder: SearchFolder) -> Copy | None:

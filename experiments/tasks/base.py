@@ -116,6 +116,15 @@ class Task:
         return None
 
     @property
+    def source_steps(self) -> int | None:
+        """Steps of a source from which a target is written; None for a task of one sequence.
+
+        x int32 `(count, source_steps + target)` has the source, 0 behind its end, START, and the target, 0 behind it. y
+        int32 `(count, target)` has the target, END, and then -1. `tokens` are ids of the source, `outputs` of the target.
+        """
+        return None
+
+    @property
     def outputs(self) -> int:
         """Size of the model's output layer."""
         raise NotImplementedError
@@ -213,6 +222,9 @@ class Task:
 
     def show(self, x: np.ndarray, y: np.ndarray) -> str:
         """One sample as text."""
+        if self.source_steps:
+            source = " ".join(self.token_names()[token] for token in x[: self.source_steps] if token)
+            return f"x {source}\ny {self._answer(y[y != NOT_SCORED])}"
         if self.tokens is not None:
             shown = " ".join(self.token_names()[token] for token in x)
         else:
@@ -236,12 +248,3 @@ def chance_floors(choices: int) -> dict[str, float]:
     Without memory every answer is a guess. With half of the memory every other answer is known and the rest is guessed.
     """
     return {"no_memory": 1 / choices, "half_memory": 1 / 2 + 1 / (2 * choices)}
-
-
-def cross_entropy(y: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """-ln p of each scored answer, float64 `(scored,)`, from classes y `(…)` and logits `(…, classes)`."""
-    scored = y != NOT_SCORED
-    logits = logits[scored].astype(np.float64)
-    logits -= logits.max(axis=-1, keepdims=True)
-    right = np.take_along_axis(logits, y[scored][:, None], axis=-1)[:, 0]
-    return np.log(np.exp(logits).sum(axis=-1)) - right

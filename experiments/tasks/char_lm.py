@@ -26,8 +26,8 @@ import numpy as np
 
 from experiments.data import corpora, ngrams
 from experiments.data.lines import join_lines, line_quality, pad_lines, split_lines
-from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, Draw, cross_entropy, option
-from experiments.tasks.loading.text import TextTask
+from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, Draw, option
+from experiments.tasks.loading.text import TextTask, cross_entropy
 
 SAMPLED_LINES = 500
 

@@ -22,8 +22,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from experiments.data import ngrams, words
-from experiments.tasks.base import SPLITS, Arrays, cross_entropy, option
-from experiments.tasks.loading.text import TextTask
+from experiments.tasks.base import SPLITS, Arrays, option
+from experiments.tasks.loading.text import TextTask, cross_entropy
 
 
 @dataclass(frozen=True, kw_only=True)

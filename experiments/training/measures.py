@@ -19,10 +19,11 @@ def cost(model: keras.Model, task: Task, batch: int) -> dict[str, float]:
     Args:
         batch: samples of a training step.
     """
+    sizes = task.steps, task.per_step
     return {
         "parameters": sum(math.prod(variable.shape) for variable in model.trainable_variables),
-        "flops_per_token": flops(model, task.steps, task.per_step),
-        "flops_per_step": training_flops(model, task.steps, task.per_step, batch),
+        "flops_per_token": flops(model, *sizes, task.source_steps or 0),
+        "flops_per_step": training_flops(model, *sizes, batch, task.source_steps or 0),
     }
 
 
@@ -47,9 +48,14 @@ def weight_copies(model: keras.Model) -> list[np.ndarray]:
 def measure_horizons(model: keras.Model, initial: list[np.ndarray], task: Task, compiled: int) -> dict[str, Any]:
     """The horizon before and after training (see search_spaces/horizon.py), and the lag of the task's first step.
 
+    Of an encoder and a decoder it is that of the encoder.
+
     Args:
         model: after training.
         initial: the weights before training.
         compiled: for how many samples of the task's length the model's kernel has been compiled, or 0.
     """
-    return {"horizon": {"lag": task.steps - 1, **horizon.measure(model, initial, task.steps, compiled=compiled)}}
+    steps = task.source_steps or task.steps
+    if task.source_steps:
+        (model, initial), compiled = horizon.of_encoder(model, initial), 0
+    return {"horizon": {"lag": steps - 1, **horizon.measure(model, initial, steps, compiled=compiled)}}

@@ -83,24 +83,35 @@ def load(folder: Path) -> tuple["keras.Sequential", dict[str, Any]]:
     Raises:
         BadInput: for a missing folder or file, a broken file and a model that does not write text.
     """
+    about = read_card(folder)
+    preprocessing = about.get("preprocessing")
+    vocabulary = preprocessing.get("vocabulary") if isinstance(preprocessing, dict) else None
+    if not isinstance(vocabulary, str | list):
+        hint = "; `recurrent translate` takes it" if "source_steps" in (preprocessing or {}) else ""
+        raise BadInput(f"{folder}: expected a language model, got one of the task {about.get('task')!r}{hint}")
+    model = read_model(folder)
+    if (symbols := model.output_shape[-1]) != len(vocabulary):
+        raise BadInput(f"{folder}: expected a model of the {len(vocabulary)} symbols in model.json, got {symbols}")
+    return model, about
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """What the model.json of an export says. Raises BadInput for a missing folder or file, and for a broken one."""
     if not folder.is_dir():
         raise BadInput(f"{folder}: expected the folder of an exported model, got no folder")
     for name in FILES:
         if not (folder / name).is_file():
             raise BadInput(f"{folder}: expected {' and '.join(FILES)}, got no {name}")
-    about = _read(folder / "model.json", lambda path: dict(json.loads(path.read_text(encoding="utf-8"))))
-    preprocessing = about.get("preprocessing")
-    vocabulary = preprocessing.get("vocabulary") if isinstance(preprocessing, dict) else None
-    if not isinstance(vocabulary, str | list):
-        raise BadInput(f"{folder}: expected a language model, got one of the task {about.get('task')!r}")
+    return dict(_read(folder / "model.json", lambda path: dict(json.loads(path.read_text(encoding="utf-8")))))
+
+
+def read_model(folder: Path) -> Any:
+    """The model of an export, not compiled. Raises BadInput for a broken file."""
     import_keras()
     import keras
 
     _read(folder / "model.keras", zipfile.ZipFile).close()  # Keras would report a file that is no archive as not found
-    model = _read(folder / "model.keras", lambda path: keras.saving.load_model(path, compile=False))
-    if (symbols := model.output_shape[-1]) != len(vocabulary):
-        raise BadInput(f"{folder}: expected a model of the {len(vocabulary)} symbols in model.json, got {symbols}")
-    return model, about
+    return _read(folder / "model.keras", lambda path: keras.saving.load_model(path, compile=False))
 
 
 def _read(path: Path, read: Callable[[Path], Any]) -> Any:

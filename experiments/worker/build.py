@@ -115,6 +115,7 @@ def space_arguments(spec: Spec, task: Task) -> dict[str, Any]:
         "one_hot": task.one_hot,
         "padding": task.padding,
         "per_step": task.per_step,
+        "source_steps": task.source_steps,
         **dimensions(spec),
         "recipe": recipe(spec, task),
     }

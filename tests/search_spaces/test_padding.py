@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.tasks.base import NOT_SCORED, cross_entropy
+from experiments.tasks.base import NOT_SCORED
+from experiments.tasks.loading.text import cross_entropy
 from search_spaces import cells
 from search_spaces.recurrent import LOSSES, RecurrentSpace
 

@@ -23,7 +23,7 @@ from experiments.tasks.reber import Reber
 TASKS = find.names()
 SIZES = {"train": "400", "val": "160", "test": "150"}
 HEAVY = ("tensorflow", "keras", "keras_tuner", "mlflow", "optuna", "rich", "pandas", "sklearn", "mnist1d")
-SAMPLED = [name for name in TASKS if find.task_class(name).split is Task.split]  # the others cut finite data
+SAMPLED = [name for name in TASKS if not find.task_class(name).finite_data]
 FINITE = sorted(set(TASKS) - set(SAMPLED))
 
 REASONS = {
@@ -138,10 +138,14 @@ def test_shapes_and_types(name: str, split: str) -> None:
         samples, steps = x.shape[:1], x.shape[1:2]
     assert x.shape == (*samples, *steps, *([task.features] if task.features else []))
     assert x.dtype == (np.float32 if task.features else np.int32)
-    answers = (*samples, *(steps if task.per_step else ()))
+    answered = (steps[0] - task.source_steps,) if task.source_steps else steps
+    answers = (*samples, *(answered if task.per_step else ()))
     assert y.shape == (answers if task.loss == "categorical" else (*answers, task.outputs))
     assert y.dtype == (np.int32 if task.loss == "categorical" else np.float32)
     assert np.isfinite(x).all() and np.isfinite(y).all()
+    if task.source_steps:
+        target, x = x[:, task.source_steps :], x[:, : task.source_steps]
+        assert target.min() >= 0 and target.max() < task.outputs
     if task.tokens:
         assert x.min() >= 0 and x.max() < task.tokens
     if task.loss == "categorical":
@@ -254,9 +258,14 @@ def test_right_answers_solve_a_task_and_no_floor_does(name: str) -> None:
 def test_a_model_needs_no_task_to_make_its_input(name: str) -> None:
     task = small(name)
     preprocessing = task.preprocessing()
-    assert preprocessing["input"].startswith("float32 (batch, time, " if task.features else "int32 (batch, time)")
+    read = "source + target" if task.source_steps else "time"
+    assert preprocessing["input"].startswith("float32 (batch, time, " if task.features else f"int32 (batch, {read})")
     if task.tokens:
-        assert len(preprocessing.get("vocabulary") or preprocessing["words"]) == task.tokens
+        names = [preprocessing[key] for key in ("vocabulary", "words", "source_vocabulary") if key in preprocessing]
+        assert len(names[0]) == task.tokens
+    if task.source_steps:
+        assert len(preprocessing["target_vocabulary"]) == task.outputs
+        assert preprocessing["source_steps"] + preprocessing["target_steps"] == task.steps
 
 
 @every_task

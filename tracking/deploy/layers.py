@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 INPUT = "x"
+DECODER = "decoder_"  # begins the names of the layers of a decoder
 KNOWN = ("Masking", "Embedding", "SimpleRNN", "LSTM", "GRU", "Bidirectional", "Dropout", "Dense", "Add", "Concatenate")
 GATES = {"SimpleRNN": "h", "GRU": "zrh", "LSTM": "ifco"}  # the order in which Keras holds the gates' weights
 ACTIVATIONS = {"SimpleRNN": ("tanh", "relu"), "GRU": ("tanh",), "LSTM": ("tanh",)}
@@ -68,6 +69,8 @@ def called(model: Any) -> list[Called]:
     """
     import keras
 
+    if any(layer.name.startswith(DECODER) for layer in model.layers):
+        raise CannotWrite("it has an encoder and a decoder")
     whole = keras.Model(model.inputs, model.outputs)  # a Sequential model has no graph of calls
     names: dict[int, str] = {}
     kept: list[Any] = []  # an id is sure only as long as its tensor lives

@@ -48,7 +48,7 @@ def page(card: dict[str, Any]) -> str:
 
     world = Environment(loader=PackageLoader("tracking.deploy", "."), undefined=StrictUndefined)
     world.filters |= {"number": format_number, "count": format_count, "code": "`{}`".format}
-    horizon = card.get("horizon") or {}
+    horizon, translates = card.get("horizon") or {}, "source_steps" in card["preprocessing"]
     return (
         world.get_template("page.md.j2").render(
             card={"interval": None, "trained": None, **card},
@@ -61,7 +61,8 @@ def page(card: dict[str, Any]) -> str:
             cost=_cost(card["cost"]),
             half_life=format_half_life(horizon, "", "_50") if "half_life_50" in horizon else "",
             steps=card["formats"][formats.FIRST]["steps"],
-            shape=(1, 20, *card["shapes"]["input"]["shape"][2:]),
+            shape=(1, card["steps"] if translates else 20, *card["shapes"]["input"]["shape"][2:]),
+            example="".join(card["preprocessing"].get("source_vocabulary", [])[4:8]),
             per_step=len(card["shapes"]["output"]["shape"]) == 3,
         )
         + "\n"

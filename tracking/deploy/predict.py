@@ -3,7 +3,7 @@
     python predict.py data.npy            an array (samples, time, features), or (samples, time) of tokens
     python predict.py data.jsonl          one sequence in each line, as JSON; they may differ in length
     python predict.py - < data.jsonl      the same from standard input
-    python predict.py --text "The "       a language model goes on with the text
+    python predict.py --text "The "       a language model goes on with the text, a translating model translates it
 
 Each answer is one line of JSON: {"label": …, "probabilities": {…}} for classes, a list for numbers, and a list of these
 for a model with an answer at every step. A language model writes text. Nothing is read but the files in this folder.
@@ -12,6 +12,7 @@ Long because it is handed over as one file.
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -27,6 +28,8 @@ PIECE = 1_000  # symbols of a prompt that are read at once
 LONGEST_PROMPT = 100_000  # characters; longer ones would keep a server busy for minutes
 LONGEST = 10_000  # symbols that are written for one prompt
 END = "<eos>"  # the end of a line, in a vocabulary of words
+START_ID, END_ID, UNKNOWN_ID = 1, 2, 3  # of an encoder and a decoder
+WORD = re.compile(r"[^\W_]+-?|[^\w\s]")  # a word or a sign of a source or a target
 SHOWN = 10  # the classes of an answer whose probabilities are shown
 
 
@@ -301,6 +304,46 @@ def in_file(path: str, card: dict[str, Any]) -> Iterator[np.ndarray]:
                     raise Unfit(f"line {number}: {error}") from None
 
 
+def translated(model: Model, card: dict[str, Any], texts: list[str]) -> list[str]:
+    """What an encoder and a decoder write of each source: the likeliest symbol at each step, up to END."""
+    about = card["preprocessing"]
+    x, names, first = (
+        np.stack([source_ids(text, about) for text in texts]),
+        about["target_vocabulary"],
+        about["source_steps"],
+    )
+    for step in range(about["target_steps"] - 1):
+        x[:, first + step + 1] = model(x)[:, step].argmax(axis=-1)
+    last = model(x)[:, -1].argmax(axis=-1)
+    rows = np.concatenate([x[:, first + 1 :], last[:, None]], axis=1)
+    return [joined([names[one] for one in row[: _until_end(row)]], about) for row in rows.tolist()]
+
+
+def _until_end(row: list[int]) -> int:
+    return row.index(END_ID) if END_ID in row else len(row)
+
+
+def source_ids(text: Any, about: dict[str, Any]) -> np.ndarray:
+    """x `(source + target,)` with the source, from its last symbol to its first, and START."""
+    if not isinstance(text, str):
+        raise Unfit(f"source: expected a text, got {str(text)[:60]!r}")
+    symbols = list(text.lower().strip()) if about["units"][0] == "characters" else WORD.findall(text.lower())
+    steps, places = about["source_steps"], {name: place for place, name in enumerate(about["source_vocabulary"])}
+    if not 0 < len(symbols) <= steps:
+        raise Unfit(f"source: expected 1 to {steps} {about['units'][0]}, got {len(symbols):,}")
+    x = np.zeros(steps + about["target_steps"], np.int32)
+    x[: len(symbols)] = [places.get(one, UNKNOWN_ID) for one in symbols[::-1]]
+    x[steps] = START_ID
+    return x
+
+
+def joined(symbols: list[str], about: dict[str, Any]) -> str:
+    """The text of a target's symbols: "twenty-", "three", "," and "one" are "twenty-three, one"."""
+    if about["units"][1] == "characters":
+        return "".join(symbols)
+    return re.sub(r" ([^\w\s])", r"\1", re.sub(r"- (?=\w)", "-", " ".join(symbols)))
+
+
 def answers(outputs: np.ndarray, card: dict[str, Any]) -> Any:
     """The answer of one sequence, from its outputs `(outputs,)`, or `(time, outputs)` with an answer at every step."""
     if outputs.ndim == 2:
@@ -402,7 +445,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("input", nargs="?", help="data.npy, data.jsonl, or - for standard input")
     parser.add_argument("--format", choices=there, default=there[0], help=f"which file answers (default: {there[0]})")
-    parser.add_argument("--text", help="the beginning of a text that a language model continues")
+    parser.add_argument("--text", help="the beginning of a text that a language model continues, or what is translated")
     parser.add_argument("--length", type=int, default=200, help="characters or words to write (default: 200)")
     parser.add_argument("--temperature", type=float, default=1.0, help="below 1 is more likely text (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="the same seed writes the same text (default: 0)")
@@ -410,9 +453,15 @@ def main() -> None:
     card = read_card(folder)
     if (parsed.input is None) == (parsed.text is None):
         parser.error("expected a file or --text, one of the two")
-    if parsed.text is not None and "vocabulary" not in card["preprocessing"]:
+    translates = "source_steps" in card["preprocessing"]
+    if parsed.text is not None and not translates and "vocabulary" not in card["preprocessing"]:
         parser.error("--text: expected a language model beside this file, got a model of other sequences")
+    if translates and parsed.text is None:
+        parser.error("--text: expected it, since the model beside this file translates, got none")
     try:
+        if translates:
+            print(*translated(RUNTIMES[parsed.format][2](folder), card, [parsed.text]))
+            return
         if parsed.text is not None:
             sampling = parsed.length, parsed.temperature, 0, 1.0, parsed.seed
             written = continued(TEXTS[parsed.format](folder), card, parsed.text, *sampling)

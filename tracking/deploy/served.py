@@ -1,7 +1,8 @@
 """The code of a logged model: MLflow runs a copy of it, `model.py` beside the model. It imports nothing of ours.
 
-A language model reads one column, `prompt`, and writes what follows. Any other model reads one column, `sequence`, a
-list of steps, or of lists of features; it answers classes with their probabilities, or numbers.
+A language model reads one column, `prompt`, and writes what follows. An encoder and a decoder read `source` and answer
+the target. Any other model reads one column, `sequence`, a list of steps, or of lists of features; it answers classes
+with their probabilities, or numbers.
 """
 
 import runpy
@@ -44,7 +45,7 @@ class Recurrent(PythonModel):
         self.tools = runpy.run_path(context.artifacts["predict"])
         self.card = self.tools["read_card"](Path(context.artifacts["card"]).parent)
         self.one_text = threading.Lock()  # a reader of texts keeps the state of one text
-        self.writes = "vocabulary" in self.card["preprocessing"]
+        self.writes, self.translates = (key in self.card["preprocessing"] for key in ("vocabulary", "source_steps"))
         if self.writes:
             self.begin = self.tools["text_keras"](folder)
         else:
@@ -54,6 +55,9 @@ class Recurrent(PythonModel):
         try:
             if self.writes:
                 return [self._text(prompt, params or {}) for prompt in model_input["prompt"]]
+            if self.translates:
+                sources = list(model_input["source"])
+                return self.tools["translated"](self.model, self.card, sources) if sources else []
             rows = [self.tools["sequence"](one, self.card) for one in model_input["sequence"]]
             return self._answers(rows)
         except self.tools["Unfit"] as error:

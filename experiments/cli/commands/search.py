@@ -30,6 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=OPTION)
     _space(parser)
     _recipe(parser)
+    _attention(parser)
     _training(parser)
     _choosing(parser)
     _limits(parser)
@@ -80,6 +81,11 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--residual", "A,B", text)
     text = "read from both ends, only if the task is answered at the end: no, yes, or both as no,yes"
     _add(parser, "--bidirectional", "A,B", text)
+
+
+def _attention(parser: argparse.ArgumentParser) -> None:
+    text = "how a decoder looks at its source: none, dot, or both as none,dot (default: both for a task with a source)"
+    parser.add_argument("--attention", metavar="A,B", help=text)
 
 
 def _training(parser: argparse.ArgumentParser) -> None:

@@ -77,9 +77,14 @@ def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
     _check_shape(
         f"{where}: x", x, (*samples, *steps, *([task.features] if task.features else [])), 1 if task.stream else 2
     )
-    answers = (*samples, *(steps if task.per_step else ()))
+    answered = (steps[0] - task.source_steps,) if task.source_steps and steps else steps
+    answers = (*samples, *(answered if task.per_step else ()))
     _check_shape(f"{where}: y", y, answers if task.loss == "categorical" else (*answers, task.outputs), 1)
-    _check_values(f"{where}: x", x, 0, task.tokens)
+    if task.source_steps:
+        _check_values(f"{where}: x, the source", x[:, : task.source_steps], 0, task.tokens)
+        _check_values(f"{where}: x, the target", x[:, task.source_steps :], 0, task.outputs)
+    else:
+        _check_values(f"{where}: x", x, 0, task.tokens)
     if task.loss == "mse":
         _check_values(f"{where}: y", y, 0, None)
     else:

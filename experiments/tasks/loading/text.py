@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from experiments.data import corpora
-from experiments.tasks.base import Task, option
+from experiments.tasks.base import NOT_SCORED, Task, option
 from tracking.errors import BadInput
 
 
@@ -28,3 +30,12 @@ class TextTask(Task):
     @property
     def _corpus(self) -> corpora.Corpus:
         return corpora.load(self.corpus, self.encoding)
+
+
+def cross_entropy(y: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """-ln p of each scored answer, float64 `(scored,)`, from classes y `(…)` and logits `(…, classes)`."""
+    scored = y != NOT_SCORED
+    logits = logits[scored].astype(np.float64)
+    logits -= logits.max(axis=-1, keepdims=True)
+    right = np.take_along_axis(logits, y[scored][:, None], axis=-1)[:, 0]
+    return np.log(np.exp(logits).sum(axis=-1)) - right

@@ -1,0 +1,128 @@
+"""What tasks share that write a target from a source: how pairs of symbols become arrays, and the score.
+
+Worked example, with a source of at most 3 symbols, which is reversed (Sutskever et al. 2014, arXiv:1409.3215), and a
+target of at most 2:
+
+    source a b, target u     x  5 4 0  1 6 0      y  6 2 -1
+                                b a    START u      u END
+
+Ids of both sides: 0 padding, 1 START, 2 END, 3 unknown, then the symbols. The score is exact match: the share of
+targets that are right at every step. The model reads the right symbols before each step. Where all answers up to a step
+are right, that is what it has written itself, so the score is that of greedy decoding.
+"""
+
+import functools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from experiments.tasks.base import NOT_SCORED, Arrays, Task
+
+START, END, UNKNOWN = 1, 2, 3
+SPECIAL = ("", "<start>", "<end>", "<unk>")  # the names of the ids before those of the symbols
+
+Pair = tuple[Sequence[str], Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairTask(Task):
+    """x int32 `(count, source + target)`, y int32 `(count, target)`; see `Task.source_steps`."""
+
+    metric: ClassVar[str] = "exact"
+    direction: ClassVar[str] = "max"
+    loss: ClassVar[str] = "categorical"
+    per_step: ClassVar[bool] = True
+    units: ClassVar[tuple[str, str]] = ("characters", "words")  # the symbols of a source and of a target
+
+    def pairs(self, name: str, seed: int, epoch: int) -> list[Pair]:
+        """The pairs of a split, as `Task.split` is asked for it."""
+        raise NotImplementedError
+
+    def symbols(self) -> tuple[list[str], list[str]]:
+        """The symbols of sources and of targets, without the special ones, each in order."""
+        raise NotImplementedError
+
+    def longest(self) -> tuple[int, int]:
+        """The most symbols of a source and of a target."""
+        raise NotImplementedError
+
+    @functools.cached_property
+    def _vocabularies(self) -> tuple[list[str], list[str]]:
+        source, target = self.symbols()
+        return [*SPECIAL, *source], [*SPECIAL, *target]
+
+    @functools.cached_property
+    def _longest(self) -> tuple[int, int]:
+        return self.longest()
+
+    @property
+    def padding(self) -> float:
+        return 0
+
+    @property
+    def tokens(self) -> int:
+        return len(self._vocabularies[0])
+
+    @property
+    def outputs(self) -> int:
+        return len(self._vocabularies[1])
+
+    @property
+    def source_steps(self) -> int:
+        return self._longest[0]
+
+    @property
+    def steps(self) -> int:
+        return self.source_steps + self._longest[1] + 1
+
+    def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
+        pairs = self.pairs(name, seed, epoch)
+        x = np.zeros((len(pairs), self.steps), np.int32)
+        y = np.full((len(pairs), self.steps - self.source_steps), NOT_SCORED, np.int32)
+        places = [{symbol: place for place, symbol in enumerate(known)} for known in self._vocabularies]
+        x[:, self.source_steps] = START
+        for row, (source, target) in enumerate(pairs):
+            read, written = (
+                [known.get(symbol, UNKNOWN) for symbol in side]
+                for known, side in zip(places, (source, target), strict=True)
+            )
+            x[row, : len(read)] = read[::-1]
+            x[row, self.source_steps + 1 : self.source_steps + 1 + len(written)] = written
+            y[row, : len(written) + 1] = [*written, END]
+        return x, y
+
+    def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """1 for each sequence that is right at every step."""
+        right = (outputs.argmax(axis=-1) == y) | (y == NOT_SCORED)
+        return right.all(axis=-1).astype(np.float64)
+
+    def preprocessing(self) -> dict[str, Any]:
+        source, target = self._vocabularies
+        return {
+            "input": "int32 (batch, source + target)",
+            "source_steps": self.source_steps,
+            "source_vocabulary": source,
+            "target_vocabulary": target,
+            "target_steps": self.steps - self.source_steps,
+            "units": list(self.units),
+            "padding": 0,
+        }
+
+    def token_names(self) -> Sequence[str]:
+        return self._vocabularies[0]
+
+    def answer(self, label: int) -> str:
+        return self._vocabularies[1][label]
+
+
+def words_of(text: str) -> list[str]:
+    """The words and the signs of a text; "twenty-three, one" is "twenty-", "three", "," and "one"."""
+    return re.findall(r"[^\W_]+-?|[^\w\s]", text)
+
+
+def sorted_symbols(sides: Iterable[Sequence[str]]) -> list[str]:
+    """The different symbols, in order."""
+    return sorted({symbol for side in sides for symbol in side})

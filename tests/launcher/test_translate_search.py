@@ -1,0 +1,81 @@
+"""A search on a task with a source, as users run it: both halves, attention as a hyperparameter, decoding."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from support.cards import checked_card
+from support.searching import Recurrent, Searched, run
+
+SEARCH = (
+    *("search", "translate", "-o", "digits=2", "-o", "train=400", "-o", "val=60", "-o", "test=60", "--cells", "gru"),
+    *("--depth", "1", "--width", "32", "--learning-rate", "0.01", "--batch", "32", "--oracle", "grid"),
+    *("--epochs", "6", "--workers", "1", "--seed", "0", "--name", "numbers"),
+)
+SECONDS = 600  # on a busy machine
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
+    folder = tmp_path_factory.mktemp("numbers").resolve()
+    done = run(*SEARCH, cwd=folder, seconds=SECONDS)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    export = run("export", "numbers", "--to", "best", "--format", "all", cwd=folder, seconds=SECONDS)
+    assert export.returncode == 0, export
+    yield Searched(folder, "numbers", done, export)
+
+
+def test_attention_is_a_hyperparameter_like_others(numbers: Searched) -> None:
+    assert "numbers: translate, gru; space: 2 models" in numbers.done.stdout
+    trials = numbers.results()["trials"]
+    assert {trial["architecture"] for trial in trials} == {"gru-32+att", "gru-32"}
+    assert {trial["values"]["attention"] for trial in trials} == {"dot", "none"}
+    assert all(trial["horizon"]["task_lag"] > 20 for trial in trials), "of the encoder"
+    assert max(trial["score"] for trial in trials) > 0.1
+
+
+def test_the_export_translates_with_and_without_this_project(numbers: Searched, recurrent: Recurrent) -> None:
+    card = checked_card(numbers.folder / "best")
+    assert card["preprocessing"]["units"] == ["characters", "words"] and card["metric"] == "exact"
+    done = recurrent("translate", "best", "elf", cwd=numbers.folder)
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.strip()
+    for form in ("keras", "savedmodel"):
+        words = [sys.executable, "-I", "best/predict.py", "--text", "elf", "--format", form]
+        there = subprocess.run(words, cwd=numbers.folder, capture_output=True, text=True)
+        assert (there.returncode, there.stdout) == (0, done.stdout), there.stderr
+
+
+def test_formats_that_cannot_hold_both_halves_say_so(numbers: Searched) -> None:
+    assert numbers.export and set(checked_card(numbers.folder / "best")["formats"]) == {"keras", "savedmodel"}
+    for form in ("onnx", "litert"):
+        assert f"recurrent export: {form} is not written: it has an encoder and a decoder" in numbers.export.stderr
+
+
+def test_several_translations_of_each_source(numbers: Searched, recurrent: Recurrent) -> None:
+    done = recurrent("translate", "best", "elf", "--beam", "4", "--top", "3", "--json", cwd=numbers.folder)
+    found = json.loads(done.stdout)
+    shares = [one["log_probability"] for one in found["translations"]]
+    assert found["source"] == "elf" and len(shares) == 3 and shares == sorted(shares, reverse=True)
+    best = recurrent("translate", "best", "elf", "--beam", "4", cwd=numbers.folder)
+    assert best.stdout.splitlines() == [found["translations"][0]["text"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["translate", "best", "elf", "--top", "2"], "--top: expected at most --beam, which is 1, got 2"),
+        (["translate", "none", "elf"], "none: expected the folder of an exported model, got no folder"),
+        (["translate", "best", "x" * 99], "source: expected 1 to "),
+        (["sample", "best"], "best: expected a language model, got one of the task 'translate'; `recurrent translate`"),
+        (["search", "adding", "--attention", "dot"], "--attention: expected none for a task without a source"),
+        (["search", "translate", "--attention", "luong"], "--attention: expected some of none, dot, got 'luong'"),
+        (["search", "translate", "--residual", "yes"], "--residual: expected no for an encoder and a decoder"),
+        (["search", "translate", "--bidirectional", "yes"], "--bidirectional: expected no for a task that is answered"),
+    ],
+)
+def test_a_mistake_is_one_line(numbers: Searched, recurrent: Recurrent, words: list[str], message: str) -> None:
+    done = recurrent(*words, cwd=numbers.folder)
+    assert done.returncode == 2 and done.stderr.startswith(f"recurrent {words[0]}: {message}"), done
+    assert done.stderr.count("\n") == 1

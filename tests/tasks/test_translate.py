@@ -1,0 +1,110 @@
+"""Translate: numbers in words, from one language to another."""
+
+import itertools
+import re
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pytest
+from num2words import num2words
+
+from experiments.tasks.base import NOT_SCORED
+from experiments.tasks.loading.pairs import END, START
+from experiments.tasks.translate import Translate
+from tracking.deploy.predict import joined
+
+SMALL = Translate(train=300, val=100, test=100)
+
+
+def pairs_of(task: Translate, split: str) -> list[tuple[str, str]]:
+    """(source, target) of each sample, read back from the arrays by the names of the ids alone."""
+    about = task.preprocessing()
+    x, y = task.split(split, 0)
+    sources = ["".join(about["source_vocabulary"][one] for one in row[: task.source_steps][::-1]) for row in x]
+    targets = [[about["target_vocabulary"][one] for one in row if one not in (NOT_SCORED, END)] for row in y]
+    return [(source, joined(target, about)) for source, target in zip(sources, targets, strict=True)]
+
+
+def number_of(text: str) -> int:
+    """An independent reader of English numbers."""
+    names = {str(num2words(number)): number for number in [*range(100)]}
+    total, part = 0, 0
+    for word in re.split(r"[ ,]+", text):
+        if word == "thousand":
+            total, part = total + 1000 * part, 0
+        elif word == "hundred":
+            part *= 100
+        elif word != "and":
+            part += names[word]
+    return total + part
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_both_sides_are_the_same_number(split: str) -> None:
+    for source, target in pairs_of(SMALL, split):
+        number = number_of(target)
+        assert (source, target) == (num2words(number, lang="de"), num2words(number)) and number < 10**6
+
+
+def test_no_number_is_in_two_splits() -> None:
+    seen = [{target for _, target in pairs_of(SMALL, split)} for split in ("train", "val", "test")]
+    for one, other in itertools.combinations(seen, 2):
+        assert not one & other
+
+
+def test_the_worked_example() -> None:
+    """`split` of pairs.py: a source from its last symbol to its first, START, the target, and what is asked."""
+    task, about = SMALL, SMALL.preprocessing()
+    x, y = task.split("train", 0)
+    row, asked = x[0].tolist(), y[0].tolist()
+    length = row.index(0)
+    assert row[length : task.source_steps] == [0] * (task.source_steps - length)
+    assert row[task.source_steps] == START and asked[asked.index(END) + 1 :] == [NOT_SCORED] * (
+        len(asked) - asked.index(END) - 1
+    )
+    written = row[task.source_steps + 1 :]
+    assert written[: asked.index(END)] == asked[: asked.index(END)]
+    assert about["target_steps"] == len(asked) and about["source_vocabulary"][:4] == ["", "<start>", "<end>", "<unk>"]
+
+
+def test_every_digit_count_is_drawn_alike() -> None:
+    counts = np.bincount([len(str(number_of(target))) for _, target in pairs_of(Translate(train=3_000), "train")])
+    assert len(counts) == 7 and all(380 < count < 650 for count in counts[1:])
+
+
+def test_a_sequence_is_right_if_every_step_is() -> None:
+    y = np.array([[5, 6, 2, -1], [5, 2, -1, -1]])
+    outputs = np.eye(8)[np.where(y < 0, 0, y)]
+    assert SMALL.judge(y, outputs).tolist() == [1, 1]
+    outputs[0, 1] = np.eye(8)[7]
+    assert SMALL.judge(y, outputs).tolist() == [0, 1]
+
+
+def test_the_floors_by_counting() -> None:
+    """With two digits: ten numbers of one digit, ninety of two; half of the memory knows the first of two digits."""
+    floors = Translate(digits=2).floors()
+    assert floors["no_memory"] == pytest.approx(fmean([1 / 10, 1 / 90]))
+    assert floors["half_memory"] == pytest.approx(fmean([1 / 10, 1 / 10]))
+    assert floors["no_memory"] < floors["half_memory"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"languages": "de"}, "languages: expected two languages, like de-en, got 'de'"),
+        ({"languages": "de-xx"}, "languages: expected two that num2words knows, like de-en, got 'xx'"),
+        ({"digits": 7}, "digits: expected at most 6, got 7"),
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Translate(**options).split("train", 0)
+
+
+@pytest.mark.parametrize("languages", ["en-fr", "fr-es"])
+def test_other_languages(languages: str) -> None:
+    task = Translate(languages=languages, train=100, val=20, test=20)
+    about, (x, y) = task.preprocessing(), task.split("train", 0)
+    assert x.max() < max(task.tokens, task.outputs) and not (y == 3).any(), "no unknown word"
+    assert all(re.fullmatch(r"\S+", name) for name in about["target_vocabulary"][1:])

@@ -1,0 +1,99 @@
+"""Decoding: greedy equals teacher forcing and the tools of an export, a beam equals a search of everything."""
+
+import itertools
+from typing import Any
+
+import keras
+import keras_tuner
+import numpy as np
+import pytest
+
+from experiments.tasks.loading.pairs import END, SPECIAL, START
+from experiments.training.translating import Translator
+from search_spaces.plain import plain
+from search_spaces.recurrent import RecurrentSpace
+from tracking.deploy.predict import joined, translated
+from tracking.errors import BadInput
+
+SOURCE, TARGET = 5, 4
+ABOUT = {
+    "source_steps": SOURCE,
+    "target_steps": TARGET,
+    "source_vocabulary": [*SPECIAL, "a", "b", "c"],
+    "target_vocabulary": [*SPECIAL, "u-", "v"],
+    "units": ["characters", "words"],
+}
+CARD: dict[str, Any] = {"preprocessing": ABOUT}
+TEXTS = ["a", "abc", "cabba", "bb"]
+
+
+@pytest.fixture(scope="module", params=[("gru", "dot"), ("lstm", "none"), ("simple_rnn", "dot")])
+def model(request: pytest.FixtureRequest) -> keras.Model:
+    """A model of two layers with large random weights, so that its answers differ from source to source."""
+    cell, attention = request.param
+    space = RecurrentSpace(
+        6,
+        "categorical",
+        tokens=7,
+        padding=0,
+        per_step=True,
+        source_steps=SOURCE,
+        attention=("none", "dot"),
+        cells=[cell],
+        depths=[2],
+        widths=[8],
+        learning_rate=[0.01],
+    )
+    hp = keras_tuner.HyperParameters()
+    space.declare_hyperparameters(hp)
+    hp.values["attention"] = attention
+    made, rng = plain(space.build(hp)), np.random.default_rng(4)
+    made.set_weights([rng.normal(0, 0.7, weight.shape) for weight in made.get_weights()])
+    return made
+
+
+def rows(texts: list[str], targets: list[list[int]]) -> np.ndarray:
+    x = np.zeros((len(texts), SOURCE + TARGET), np.int32)
+    for row, text, target in zip(x, texts, targets, strict=True):
+        row[: len(text)] = [ABOUT["source_vocabulary"].index(one) for one in text[::-1]]  # type: ignore[attr-defined]
+        row[SOURCE] = START
+        row[SOURCE + 1 : SOURCE + 1 + len(target)] = target[: TARGET - 1]
+    return x
+
+
+def test_greedy_is_what_teacher_forcing_scores(model: keras.Model) -> None:
+    """By hand: each symbol is the likeliest one after those before it, read by the whole model."""
+    for text, (found,) in zip(TEXTS, Translator(model, ABOUT).translate(TEXTS), strict=True):
+        target: list[int] = []
+        for step in range(TARGET):
+            target.append(int(model.predict_on_batch(rows([text], [target]))[0, step].argmax()))
+        symbols = target[: target.index(END)] if END in target else target
+        names = [ABOUT["target_vocabulary"][one] for one in symbols]  # type: ignore[index]
+        assert found.text == joined(names, ABOUT)
+
+
+def test_the_tools_of_an_export_write_the_same(model: keras.Model) -> None:
+    """predict.py reads the whole model again at each step, with no part of this project."""
+    found = [one.text for (one,) in Translator(model, ABOUT).translate(TEXTS)]
+    assert translated(model.predict_on_batch, CARD, TEXTS) == found
+
+
+def test_a_wide_beam_finds_the_best_of_all_targets(model: keras.Model) -> None:
+    """All targets of up to TARGET symbols: those that end with END, and those that are cut."""
+    symbols = [one for one in range(6) if one != END]
+    several = [[*some, END] for size in range(TARGET) for some in itertools.product(symbols, repeat=size)]
+    several += [list(some) for some in itertools.product(symbols, repeat=TARGET)]
+    beams = Translator(model, ABOUT).translate(["abc"], beam=1_000)[0]
+    logits = model.predict_on_batch(rows(["abc"] * len(several), several)).astype(np.float64)
+    shares = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    scores = [sum(row[step, one] for step, one in enumerate(some)) for row, some in zip(shares, several, strict=True)]
+    best = sorted(scores, reverse=True)[:5]
+    assert [one.log_probability for one in beams[:5]] == pytest.approx(best, abs=1e-4)
+    one, five = (Translator(model, ABOUT).translate(["abc"], beam=beam)[0][0] for beam in (1, 5))
+    assert five.log_probability >= one.log_probability - 1e-6
+
+
+@pytest.mark.parametrize("text", ["", "abcabc"])
+def test_a_source_that_is_no_source(model: keras.Model, text: str) -> None:
+    with pytest.raises(BadInput, match=f"^source: expected 1 to {SOURCE} characters, got {len(text)}$"):
+        Translator(model, ABOUT).translate([text])
