@@ -120,7 +120,7 @@ class Task:
         """Steps of a source from which a target is written; None for a task of one sequence.
 
         x int32 `(count, source_steps + target)` has the source, 0 behind its end, START, and the target, 0 behind it. y
-        int32 `(count, target)` has the target, END, and then -1. `tokens` are ids of the source, `outputs` of the target.
+        int32 `(count, target)` has the target, END, and -1. `tokens` are ids of the source, `outputs` of the target.
         """
         return None
 
