@@ -52,6 +52,7 @@ def test_a_trial_is_trained_further(searched: Searched, monkeypatch: pytest.Monk
     assert card["model_score"] == training["score"] and card["trained"]["start"] == "anew"
 
 
+@pytest.mark.slow
 def test_a_training_that_runs_out_of_time_is_not_complete(
     searched: Searched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

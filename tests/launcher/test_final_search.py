@@ -115,6 +115,7 @@ def test_what_was_deleted_in_mlflow_comes_back(finals: Searched) -> None:
     assert summary(finals) == before
 
 
+@pytest.mark.slow
 def test_a_store_that_lost_all_gets_all(finals: Searched, tmp_path: Path) -> None:
     folder = copied(finals.folder, (tmp_path / "copy").resolve())
     (folder / "mlflow.db").unlink()
@@ -129,6 +130,7 @@ def test_a_store_that_lost_all_gets_all(finals: Searched, tmp_path: Path) -> Non
     assert run("export", "t", "--to", "final", cwd=folder).returncode == 0
 
 
+@pytest.mark.slow
 def test_the_winner_is_trained_on_both_splits(language: Searched, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = copied(language.folder, tmp_path_factory.mktemp("whole").resolve())
     words = ("finals", "words", "--seeds", "2", "--epochs", "1", "--data", "train+val", "--workers", "1")

@@ -28,6 +28,7 @@ def trained(searched: Searched, tmp_path_factory: pytest.TempPathFactory) -> Sea
     return replace(searched, folder=folder, done=done)
 
 
+@pytest.mark.slow
 def test_the_winner_is_trained_and_the_search_stays(trained: Searched, searched: Searched) -> None:
     best, runs = trained.results()["preferred"], trained.runs("trained")
     assert {run.data.tags["recurrent.candidate"] for run in runs} == {best} and len(runs) == 2
@@ -40,6 +41,7 @@ def test_the_winner_is_trained_and_the_search_stays(trained: Searched, searched:
     assert "Trained further: MSE of the middle seed" in trained.done.stdout
 
 
+@pytest.mark.slow
 def test_the_middle_seed_is_exported_by_the_name_of_the_training(trained: Searched) -> None:
     (found,) = trained.results()["trained"]
     worse = max(found["validation"])
@@ -63,6 +65,7 @@ def test_the_middle_seed_is_exported_by_the_name_of_the_training(trained: Search
     assert "trained" not in checked_card(trained.folder / "plain")
 
 
+@pytest.mark.slow
 def test_the_same_command_again_trains_nothing(trained: Searched) -> None:
     before = {run.info.run_id: run.data.metrics for run in trained.runs("trained")}
     done = run("train", "t", "--epochs", "3", cwd=trained.folder)
@@ -70,6 +73,7 @@ def test_the_same_command_again_trains_nothing(trained: Searched) -> None:
     assert {run.info.run_id: run.data.metrics for run in trained.runs("trained")} == before
 
 
+@pytest.mark.slow
 def test_what_the_store_has_lost_is_sent_again(trained: Searched, tmp_path: Path) -> None:
     folder = copied(trained.folder, (tmp_path / "copy").resolve())
     again = replace(trained, folder=folder)
@@ -87,6 +91,7 @@ def test_what_the_store_has_lost_is_sent_again(trained: Searched, tmp_path: Path
     assert run("export", "t", "--run", new["run"], "--to", "longer", cwd=folder).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_training_that_has_got_more_seeds_is_not_whole(
     trained: Searched, recurrent: Recurrent, tmp_path: Path
 ) -> None:
@@ -114,6 +119,7 @@ def test_what_ends_a_trial_early_does_not_end_a_training() -> None:
     assert (found.patience, found.trial_time_limit, found.epochs, found.executions) == (0, "none", 20, 1)
 
 
+@pytest.mark.slow
 def test_it_leaves_with_the_search(trained: Searched, tmp_path: Path) -> None:
     folder = copied(trained.folder, (tmp_path / "copy").resolve())
     again = replace(trained, folder=folder)

@@ -68,7 +68,7 @@ def test_it_goes_on_from_the_weights_and_the_optimizer_of_the_trial(search: Sear
     assert Scorer(TASK, training.model, tuner.val).score() == pytest.approx(end["score"], rel=1e-6)
 
 
-@pytest.mark.parametrize("start", ["weights", "anew"])
+@pytest.mark.parametrize("start", ["weights", pytest.param("anew", marks=pytest.mark.slow)])
 def test_every_seed_is_trained_on_the_data_of_the_search(search: SearchFolder, start: str) -> None:
     place = planned(search, start)
     tuner_of(place).search()
@@ -86,6 +86,7 @@ def test_every_seed_is_trained_on_the_data_of_the_search(search: SearchFolder, s
     assert again < begun or start == "anew", "a trained model begins with a better score"
 
 
+@pytest.mark.slow
 def test_a_kill_changes_nothing(search: SearchFolder, kill: Any) -> None:
     """In an epoch; tests/worker/test_finals_tuner.py has the other moments."""
     place = planned(search, "weights")

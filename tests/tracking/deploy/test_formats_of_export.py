@@ -63,8 +63,9 @@ def answers(folder: Path, *words: str, given: str = "", python: str = sys.execut
     return done.stdout
 
 
-def test_all_formats_score_as_keras(packed: Path, packed_language: Path) -> None:
-    for folder in (packed, packed_language):
+@pytest.mark.parametrize("which", ["packed", pytest.param("packed_language", marks=pytest.mark.slow)])
+def test_all_formats_score_as_keras(request: pytest.FixtureRequest, which: str) -> None:
+    for folder in [request.getfixturevalue(which)]:
         about = card(folder)
         assert sorted(about["formats"]) == sorted(FORMATS)
         for found in about["formats"].values():
@@ -104,7 +105,7 @@ def test_the_code_on_the_page_runs(packed: Path, name: str) -> None:
     "name", [pytest.param(one, marks=() if one == "onnx" else pytest.mark.slow) for one in FORMATS]
 )
 def test_the_code_runs_where_only_its_runtime_is(
-    packed: Path, packed_language: Path, tmp_path: Path, name: str
+    request: pytest.FixtureRequest, packed: Path, tmp_path: Path, name: str
 ) -> None:
     python = only_with(packed / f"requirements-{name}.txt", tmp_path)
     listed = subprocess.run([python, "-m", "pip", "list", "--format", "json"], capture_output=True, check=True)
@@ -116,10 +117,14 @@ def test_the_code_runs_where_only_its_runtime_is(
     )
     assert there.returncode == 0, there.stderr
     assert float(there.stdout.strip().strip("[]")) == pytest.approx(float(here.stdout.strip().strip("[]")), rel=1e-5)
+    if name == "onnx":  # its test is not slow, and the export of a language model is
+        return
+    packed_language = request.getfixturevalue("packed_language")
     words = ("--text", "ab", "--length", "8", "--seed", "3", "--format", name)
     assert answers(packed_language, *words, python=python) == answers(packed_language, *words)
 
 
+@pytest.mark.slow
 def test_the_page_says_how_a_text_becomes_ids(packed_language: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (packed_language / "README.md").read_text("utf-8")
     (code,) = re.findall(r"## Text and ids\n.*?```python\n(.*?)```", page, re.DOTALL)
@@ -143,6 +148,7 @@ def test_predictions_of_arrays_and_of_lines(packed: Path, tmp_path: Path) -> Non
         np.testing.assert_allclose(rows, numbers["keras"], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_text_goes_on(packed_language: Path) -> None:
     words = ("--text", "ab", "--length", "8", "--seed", "3")
     texts = {name: answers(packed_language, *words, "--format", name) for name in FORMATS}

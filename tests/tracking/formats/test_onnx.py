@@ -36,8 +36,11 @@ def by_steps(path: Path, x: np.ndarray, real: np.ndarray) -> np.ndarray:
     return np.stack(outputs, axis=1)
 
 
-@pytest.mark.parametrize("name", FORMS)
-@pytest.mark.parametrize("cell", CELLS)
+QUICK = ("padded, residual", "bidirectional", "tokens")  # of each cell; the other forms take a minute together
+EACH = [pytest.param(cell, name, marks=() if name in QUICK else pytest.mark.slow) for cell in CELLS for name in FORMS]
+
+
+@pytest.mark.parametrize(("cell", "name"), EACH)
 def test_the_outputs_are_those_of_keras(tmp_path: Path, cell: str, name: str) -> None:
     form = FORMS[name]
     model, (x, real) = stacks.model(cell, form), stacks.samples(form)
