@@ -189,8 +189,8 @@ def of_encoder(model: keras.Model, initial: list[np.ndarray]) -> tuple[keras.Mod
     Args:
         initial: the weights that the whole model began with, in the order of `get_weights`.
     """
-    own = [layer for layer in model.layers if layer.name == SOURCE or isinstance(layer, keras.layers.RNN)]
-    own = [layer for layer in own if layer.name == SOURCE or layer.name.startswith(ENCODER)]
+    cells = [one for one in model.layers if isinstance(one, keras.layers.RNN) and one.name.startswith(ENCODER)]
+    own = [model.get_layer(SOURCE), *cells]
     copies = [stock(layer) for layer in own]
     for layer in copies[1:]:
         layer.return_state, layer.return_sequences = False, layer is not copies[-1]

@@ -36,10 +36,11 @@ def trained(client: MlflowClient, parent: Run) -> list[Training]:
 
     `run` is the run whose model is exported; None before all seeds have ended.
     """
-    spec = spec_of(parent)
-    several = {name: trial_runs(client, parent, "trained", training=name) for name in planned(parent)}
-    runs = {name: [same[0] for same in some.values()] for name, some in several.items()}
-    return [_training(name, some, planned(parent)[name], spec) for name, some in sorted(runs.items())]
+    found = []
+    for name, seeds in sorted(planned(parent).items()):
+        runs = [same[0] for same in trial_runs(client, parent, "trained", training=name).values()]
+        found.append(_training(name, runs, seeds, spec_of(parent)))
+    return found
 
 
 def _training(name: str, runs: list[Run], seeds: int, spec: dict[str, Any]) -> Training:

@@ -34,8 +34,8 @@ def opened(task: Task, cells: Sequence[str]) -> dict[str, str]:
     """The spec's values with `--recipe`: every dimension that the task allows and that one of the cells has."""
     both = ",".join(SWITCH)
     inits, optimizers = ",".join(known_cells.all_inits()), ",".join(OPTIMIZERS)
-    found = {"init": inits, "clip": "0.25,1,5", "optimizer": optimizers, "residual": both}
-    found = {name: value for name, value in found.items() if name != "residual" or not task.source_steps}
+    found = {"init": inits, "clip": "0.25,1,5", "optimizer": optimizers}
+    found |= {} if task.source_steps else {"residual": both}
     found |= {"bias": "0,1,2,5,10"} if set(cells) & set(known_cells.with_keep_gate()) else {}
     return found | ({"bidirectional": both} if _answers_at_the_end(task) else {})
 

@@ -77,6 +77,13 @@ def probabilities(logits: np.ndarray, temperature: float = 1.0, top_k: int = 0, 
     return np.take_along_axis(ranked, order.argsort(axis=-1), axis=-1)
 
 
+def log_probabilities(logits: np.ndarray) -> np.ndarray:
+    """float64 log-probabilities from logits, over the last axis."""
+    logits = logits.astype(np.float64)
+    logits -= logits.max(axis=-1, keepdims=True)
+    return np.asarray(logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True)))
+
+
 def load(folder: Path) -> tuple["keras.Sequential", dict[str, Any]]:
     """The language model that `recurrent export` wrote to `folder`, and what its model.json says.
 
@@ -143,9 +150,7 @@ class StatefulReader:
 
     def batch_log_probabilities(self, ids: np.ndarray) -> np.ndarray:
         """Reads ids `(streams, time)`; returns float64 log-probabilities `(streams, time, symbols)`."""
-        logits = self._logits(ids.astype(np.int32)).numpy().astype(np.float64)
-        logits -= logits.max(axis=-1, keepdims=True)
-        return np.asarray(logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True)))
+        return log_probabilities(self._logits(ids.astype(np.int32)).numpy())
 
     def reset(self) -> None:
         """Sets the state to zero for a new text."""

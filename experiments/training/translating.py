@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.tasks.loading.pairs import END, START
-from experiments.training.sampling import read_card, read_model
+from experiments.training.sampling import log_probabilities, read_card, read_model
 from search_spaces.halves import DECODER, ENCODER, KEYS, SOURCE, TARGET
 from tracking.deploy.predict import Unfit, joined, source_ids
 from tracking.errors import BadInput
@@ -83,7 +83,7 @@ class Translator:
             logits, *states = self.step.predict_on_batch(
                 [last.reshape(-1, 1), *states, *([*memory, rows] if self._attends else [])]
             )
-            shares = _log_softmax(logits.astype(np.float64)).reshape(count, beam, -1)
+            shares = log_probabilities(logits).reshape(count, beam, -1)
             shares[ended] = np.where(np.arange(shares.shape[-1]) == 0, 0.0, -np.inf)  # padding costs nothing
             totals = (scores[..., None] + shares).reshape(count, -1)
             best = np.argsort(-totals, axis=-1, kind="stable")[:, :beam]
@@ -109,11 +109,6 @@ class Translator:
             if np.isfinite(score):
                 found.append(Translation(joined([names[one] for one in symbols], self.about), score))
         return found
-
-
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
 def _encoder(layers: dict[str, Any], depth: int) -> "keras.Model":

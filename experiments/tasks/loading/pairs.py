@@ -12,7 +12,6 @@ are right, that is what it has written itself, so the score is that of greedy de
 """
 
 import functools
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -20,8 +19,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from experiments.tasks.base import NOT_SCORED, Arrays, Task
+from tracking.deploy.predict import END_ID as END  # an export reads and writes the same symbols by itself
+from tracking.deploy.predict import START_ID as START
+from tracking.deploy.predict import UNKNOWN_ID as UNKNOWN
+from tracking.deploy.predict import WORD
 
-START, END, UNKNOWN = 1, 2, 3
 SPECIAL = ("", "<start>", "<end>", "<unk>")  # the names of the ids before those of the symbols
 
 Pair = tuple[Sequence[str], Sequence[str]]
@@ -120,7 +122,7 @@ class PairTask(Task):
 
 def words_of(text: str) -> list[str]:
     """The words and the signs of a text; "twenty-three, one" is "twenty-", "three", "," and "one"."""
-    return re.findall(r"[^\W_]+-?|[^\w\s]", text)
+    return WORD.findall(text)
 
 
 def sorted_symbols(sides: Iterable[Sequence[str]]) -> list[str]:
