@@ -9,7 +9,6 @@ A temperature below 1 sharpens the distribution, one above 1 flattens it. Top-p 
 arXiv:1904.09751.
 """
 
-import inspect
 import json
 import math
 import zipfile
@@ -21,7 +20,6 @@ import numpy as np
 
 from experiments.data import corpora, words
 from experiments.system.imports import import_keras
-from experiments.tasks.base import Task
 from tracking.errors import BadInput
 
 if TYPE_CHECKING:
@@ -75,6 +73,14 @@ def probabilities(logits: np.ndarray, temperature: float = 1.0, top_k: int = 0, 
         ranked[ranked.cumsum(axis=-1) - ranked >= top_p * (1 - TOP_P_TOLERANCE)] = 0
         ranked /= ranked.sum(axis=-1, keepdims=True)
     return np.take_along_axis(ranked, order.argsort(axis=-1), axis=-1)
+
+
+def drawn(
+    logits: np.ndarray, rng: np.random.Generator, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0
+) -> np.ndarray:
+    """Symbols `(...)` that are drawn by `probabilities` from logits `(..., symbols)`."""
+    cumulative = probabilities(logits, temperature, top_k, top_p).cumsum(axis=-1)
+    return np.asarray((cumulative < rng.random((*logits.shape[:-1], 1)) * cumulative[..., -1:]).sum(axis=-1))
 
 
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
@@ -211,34 +217,3 @@ def _prompt(prompt: str, vocabulary: str | list[str], lines: bool) -> np.ndarray
     if lines:  # the state is zero after a newline, so the text before it has no influence
         return corpora.encode("\n" + prompt.split("\n")[-1], vocabulary)
     return corpora.encode(prompt or start_symbol(vocabulary), vocabulary)
-
-
-def sample_shares(task: Task, model: "keras.Sequential", seed: int) -> dict[str, float]:
-    """What the task measures of the text that a trained model writes, by name; see `Task.samples`.
-
-    A share that is not finite is left out. For example, a text without a whole line has no share of lines.
-    """
-    if list(inspect.signature(task.samples).parameters) == ["draw"]:
-        found = task.samples(lambda count, longest: sample_lines(model, _vocabulary(task), count, longest, seed))
-    else:
-        found = task.samples(model, seed)  # type: ignore[call-arg]  # a user's task may take the model
-    return {name: float(share) for name, share in found.items() if math.isfinite(share)}
-
-
-def _vocabulary(task: Task) -> str:
-    return str(task.preprocessing()["vocabulary"])
-
-
-def sample_lines(model: "keras.Sequential", vocabulary: str, count: int, longest: int, seed: int) -> list[str]:
-    """Samples `count` lines in parallel. A line ends with its newline, or after `longest` characters without one."""
-    rng, reader = np.random.default_rng(seed), StatefulReader(model, count)
-    ids = np.full((count, 1), vocabulary.index("\n"), np.int32)
-    written = np.zeros((count, longest), np.int32)
-    for step in range(longest):
-        logits = reader.batch_log_probabilities(ids)[:, -1]
-        logits[:, 0] = -np.inf  # the unknown symbol
-        cumulative = probabilities(logits).cumsum(axis=-1)
-        written[:, step] = (cumulative < rng.random((count, 1)) * cumulative[:, -1:]).sum(axis=-1)
-        ids = written[:, step : step + 1]
-    texts = (corpora.decode(row, vocabulary) for row in written)
-    return [text[: text.find("\n") + 1] or text for text in texts]

@@ -1,11 +1,12 @@
-"""Writes the target of a source with an exported encoder and decoder: greedily, or with a beam.
+"""Writes the targets of sources with an exported encoder and decoder: greedily, with a beam, or by drawing symbols.
 
-Both halves are built once more from the layers of the model: `encode` reads a batch of sources, and `step` writes one
-symbol of each target from the states. A beam keeps the K likeliest beginnings of each target; a score is the sum of the
-log-probabilities of its symbols, END included, without a bonus for length. A beam of 1 is greedy: it writes what the
-score of a search counts (see experiments/tasks/loading/pairs.py).
+The layers of the model are called by themselves: the encoder once for each source, and the decoder once for each symbol
+of a target, in one loop of TensorFlow. A beam keeps the K likeliest beginnings of each target. A score is the sum of
+the log-probabilities of its symbols, END included, without a bonus for length. A beam of 1 is greedy: it writes what
+the score of a search counts (see experiments/tasks/loading/pairs.py).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +14,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.tasks.loading.pairs import END, START
-from experiments.training.sampling import log_probabilities, read_card, read_model
+from experiments.training.sampling import check, drawn, read_card, read_model
 from search_spaces.halves import DECODER, ENCODER, KEYS, SOURCE, TARGET
 from tracking.deploy.predict import Unfit, joined, source_ids
 from tracking.errors import BadInput
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
 BATCH = 64  # sources that are read at once
+Target = tuple[list[int], float]  # the ids of its symbols, without END, and the logarithm of its probability
+
+# From log-probabilities (sources, rows, symbols) and the rows' scores and ends: the row that each new row goes on with,
+# its symbol, and its score.
+Choose = Callable[["tf.Tensor", "tf.Tensor", "tf.Tensor"], tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ def load(folder: Path) -> tuple["keras.Model", dict[str, Any]]:
 
 
 class Translator:
-    """Translates with a model of encoder_decoder.py, as it was exported or trained.
+    """Translates with a model of encoder_decoder.py whose layers are those of Keras.
 
     Args:
         about: `preprocessing` of its card.
@@ -54,94 +61,151 @@ class Translator:
 
     def __init__(self, model: "keras.Model", about: dict[str, Any]) -> None:
         self.about = about
-        layers = {layer.name: layer for layer in model.layers}
-        self.depth = sum(name.startswith(ENCODER) and name[len(ENCODER) :].isdigit() for name in layers)
-        self.encode, self.step = _encoder(layers, self.depth), _step(layers, self.depth)
+        self.layers = {layer.name: layer for layer in model.layers}
+        depth = sum(name.startswith(ENCODER) and name[len(ENCODER) :].isdigit() for name in self.layers)
+        self.encoder, self.decoder = (
+            [self.layers[f"{half}{number}"] for number in range(1, depth + 1)] for half in (ENCODER, DECODER)
+        )
 
     def translate(self, texts: list[str], beam: int = 1) -> list[list[Translation]]:
         """For each source its likeliest targets, at most `beam`, the best one first. Raises BadInput for a bad one."""
+        return self._named(self.write(self._sources(texts), beam))
+
+    def draw(
+        self,
+        texts: list[str],
+        count: int = 1,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int = 0,
+    ) -> list[list[Translation]]:
+        """For each source `count` targets whose symbols are drawn, the likeliest one first.
+
+        Args:
+            temperature, top_k, top_p: see `sampling.probabilities`. The log-probabilities are those of the model.
+
+        Raises BadInput for a bad source and as `sampling.check` does.
+        """
+        check(temperature, top_k, top_p)
+        rng = np.random.default_rng(seed)
+        choose = _by_lot(lambda shares: drawn(shares, rng, temperature, top_k, top_p).astype(np.int32))
+        found = self._named(self._targets(self._sources(texts), [0.0] * count, choose))
+        return [sorted(several, key=lambda one: -one.log_probability) for several in found]
+
+    def write(self, x: np.ndarray, beam: int = 1) -> list[list[Target]]:
+        """The likeliest targets of sources `(count, source)`, at most `beam` of each, the best one first."""
+        return self._targets(x, [0.0, *[-np.inf] * (beam - 1)], _likeliest)  # at first all rows of a beam are the same
+
+    def _sources(self, texts: list[str]) -> np.ndarray:
         try:
-            sources = [source_ids(text, self.about) for text in texts]
+            found = [source_ids(text, self.about)[: self.about["source_steps"]] for text in texts]
         except Unfit as error:
             raise BadInput(str(error)) from None
+        return np.reshape(found, (-1, self.about["source_steps"])).astype(np.int32)
+
+    def _targets(self, x: np.ndarray, first: list[float], choose: Choose) -> list[list[Target]]:
+        """For each source a target for each score in `first`, with which they begin; none whose score is -inf."""
+        import tensorflow as tf
+
+        spec = [tf.TensorSpec((None, self.about["source_steps"]), tf.int32)]  # of any batch: it is traced once
+        write = tf.function(lambda source: self._write(source, first, choose), input_signature=spec, autograph=False)
         found = []
-        for start in range(0, len(sources), BATCH):
-            found += self._batch(np.stack(sources[start : start + BATCH])[:, : self.about["source_steps"]], beam)
+        for start in range(0, len(x), BATCH):
+            written, scores = (part.numpy().tolist() for part in write(x[start : start + BATCH]))
+            found += [_cut(*one) for one in zip(written, scores, strict=True)]
         return found
 
-    def _batch(self, source: np.ndarray, beam: int) -> list[list[Translation]]:
-        """Sources `(count, source)`. All beams of all sources are rows of one batch."""
-        count, steps = len(source), self.about["target_steps"]
-        rows = np.repeat(source, beam, axis=0)
-        states = [np.repeat(part, beam, axis=0) for part in self.encode.predict_on_batch(source)]
-        states, memory = states[: -2 if self._attends else None], states[-2:] if self._attends else []
-        scores = np.full((count, beam), -np.inf)
-        scores[:, 0] = 0.0  # at first all beams of a source are the same
-        written = np.zeros((count, beam, steps), np.int32)
-        last, ended = np.full((count, beam), START, np.int32), np.zeros((count, beam), bool)
-        for step in range(steps):
-            logits, *states = self.step.predict_on_batch(
-                [last.reshape(-1, 1), *states, *([*memory, rows] if self._attends else [])]
-            )
-            shares = log_probabilities(logits).reshape(count, beam, -1)
-            shares[ended] = np.where(np.arange(shares.shape[-1]) == 0, 0.0, -np.inf)  # padding costs nothing
-            totals = (scores[..., None] + shares).reshape(count, -1)
-            best = np.argsort(-totals, axis=-1, kind="stable")[:, :beam]
-            scores = np.take_along_axis(totals, best, axis=-1)
-            parents, last = best // shares.shape[-1], (best % shares.shape[-1]).astype(np.int32)
-            written = np.take_along_axis(written, parents[..., None], axis=1)
-            written[..., step] = last
-            ended = np.take_along_axis(ended, parents, axis=1) | (last == END)
-            places = (parents + beam * np.arange(count)[:, None]).reshape(-1)
-            states = [part[places] for part in states]
-            if ended.all():
-                break
-        return [self._translations(*one) for one in zip(written, scores, strict=True)]
+    def _named(self, found: list[list[Target]]) -> list[list[Translation]]:
+        names = self.about["target_vocabulary"]
+        return [
+            [Translation(joined([names[one] for one in ids], self.about), score) for ids, score in several]
+            for several in found
+        ]
 
-    @property
-    def _attends(self) -> bool:
-        return len(self.step.inputs) > len(self.step.outputs)
+    def _write(self, source: "tf.Tensor", first: list[float], choose: Choose) -> tuple["tf.Tensor", "tf.Tensor"]:
+        """From sources `(count, source)` symbols `(count, rows, target)` and scores `(count, rows)`.
 
-    def _translations(self, written: np.ndarray, scores: np.ndarray) -> list[Translation]:
-        names, found = self.about["target_vocabulary"], []
-        for row, score in zip(written.tolist(), scores.tolist(), strict=True):
-            symbols = row[: row.index(END)] if END in row else row
-            if np.isfinite(score):
-                found.append(Translation(joined([names[one] for one in symbols], self.about), score))
-        return found
+        All rows of all sources are read as one batch.
+        """
+        import tensorflow as tf
+
+        count, rows, steps = tf.shape(source)[0], len(first), self.about["target_steps"]
+        states, memory = tf.nest.map_structure(lambda part: tf.repeat(part, rows, axis=0), self._encode(source))
+
+        def step(
+            now: Any, last: Any, states: Any, scores: Any, ended: Any, written: Any
+        ) -> tuple[Any, Any, Any, Any, Any, Any]:
+            logits, states = self._decode(tf.reshape(last, (-1,)), states, memory)
+            shares = tf.nn.log_softmax(tf.cast(logits, tf.float64))
+            shares = tf.reshape(shares, (count, rows, logits.shape[-1]))
+            ends = tf.where(tf.range(logits.shape[-1]) == 0, tf.zeros((), tf.float64), -np.inf)
+            shares = tf.where(ended[..., None], ends, shares)  # behind END stands padding, which costs nothing
+            parents, last, scores = choose(shares, scores, ended)
+            places = tf.reshape(parents + rows * tf.range(count)[:, None], (-1,))
+            states = tf.nest.map_structure(lambda part: tf.gather(part, places), states)
+            written = tf.gather(written, parents, batch_dims=1)
+            written = tf.where(tf.range(steps) == now, last[..., None], written)
+            ended = tf.gather(ended, parents, batch_dims=1) | (last == END)
+            return now + 1, last, states, scores, ended, written
+
+        begun = (
+            tf.constant(0),
+            tf.fill((count, rows), START),
+            states,
+            tf.tile(tf.constant([first], tf.float64), (count, 1)),
+            tf.zeros((count, rows), tf.bool),
+            tf.zeros((count, rows, steps), tf.int32),
+        )
+        more = lambda now, last, states, scores, ended, written: ~tf.reduce_all(ended)  # noqa: E731
+        *_, scores, _, written = tf.while_loop(more, step, begun, maximum_iterations=steps)
+        return written, scores
+
+    def _encode(self, source: "tf.Tensor") -> tuple[list[Any], list[Any]]:
+        """The last states of each layer, and with attention every step, its key, and whether it is real."""
+        real, states = source != 0, []
+        read = self.layers[SOURCE](source)
+        for layer in self.encoder:
+            read, *state = layer(read, mask=real)
+            states.append(state)
+        return states, [read, self.layers[KEYS](read), real] if KEYS in self.layers else []
+
+    def _decode(self, last: "tf.Tensor", states: list[Any], memory: list[Any]) -> tuple["tf.Tensor", list[Any]]:
+        """From the last symbols `(rows,)`, the states and the memory: logits `(rows, outputs)` and the new states."""
+        written, ends = self.layers[TARGET](last), []
+        for layer, state in zip(self.decoder, states, strict=True):
+            written, state = layer.cell(written, state)
+            ends.append(list(state))
+        written = written[:, None]
+        if memory:
+            read, keys, real = memory
+            seen = self.layers["attention"]([written, read, keys], mask=[None, real])
+            written = self.layers["attention_out"](self.layers["attention_beside"]([written, seen]))
+        return self.layers["head"](written)[:, 0], ends
 
 
-def _encoder(layers: dict[str, Any], depth: int) -> "keras.Model":
-    """From source ids the last states of all layers and, with attention, every step and its keys."""
-    import keras
-
-    source = keras.Input((None,), dtype="int32")
-    read, states = layers[SOURCE](source), []
-    for number in range(1, depth + 1):
-        read, *state = layers[f"{ENCODER}{number}"](read)
-        states += state
-    return keras.Model(source, [*states, *([read, layers[KEYS](read)] if KEYS in layers else [])])
+def _cut(written: list[list[int]], scores: list[float]) -> list[Target]:
+    """Targets in front of their END, with their scores. A beam that is wider than the number of targets has -inf."""
+    cut = [row[: row.index(END)] if END in row else row for row in written]
+    return [one for one in zip(cut, scores, strict=True) if np.isfinite(one[1])]
 
 
-def _step(layers: dict[str, Any], depth: int) -> "keras.Model":
-    """From the last symbol `(batch, 1)`, the states and the memory: logits `(batch, outputs)` and the new states."""
-    import keras
+def _likeliest(shares: Any, scores: Any, ended: Any) -> tuple[Any, Any, Any]:
+    """The rows of a beam that are likeliest with their next symbol."""
+    import tensorflow as tf
 
-    last = keras.Input((1,), dtype="int32")
-    written = layers[TARGET](last)
-    inputs: list[Any] = []
-    ends: list[Any] = []
-    for number in range(1, depth + 1):
-        layer = layers[f"{DECODER}{number}"]
-        sizes = layer.cell.state_size
-        begun = [keras.Input((size,)) for size in (sizes if isinstance(sizes, list | tuple) else [sizes])]
-        written, *state = layer(written, initial_state=begun)
-        inputs, ends = [*inputs, *begun], [*ends, *state]
-    if KEYS in layers:
-        width = layers[KEYS].units
-        read, keys, source = keras.Input((None, width)), keras.Input((None, width)), keras.Input((None,), dtype="int32")
-        seen = layers["attention"]([written, read, keys], mask=[None, keras.ops.not_equal(source, 0)])
-        written = layers["attention_out"](layers["attention_beside"]([written, seen]))
-        inputs += [read, keys, source]
-    logits = layers["head"](written)
-    return keras.Model([last, *inputs], [keras.layers.Reshape((logits.shape[-1],))(logits), *ends])
+    rows, symbols = shares.shape[1:]
+    scores, best = tf.math.top_k(tf.reshape(scores[..., None] + shares, (-1, rows * symbols)), rows)
+    return best // symbols, best % symbols, scores
+
+
+def _by_lot(draw: Callable[[np.ndarray], np.ndarray]) -> Choose:
+    """Each row goes on with a symbol that `draw` chooses by the log-probabilities."""
+    import tensorflow as tf
+
+    def choose(shares: Any, scores: Any, ended: Any) -> tuple[Any, Any, Any]:
+        last = tf.ensure_shape(tf.numpy_function(draw, [shares], tf.int32), shares.shape[:2])
+        parents = tf.zeros_like(last) + tf.range(shares.shape[1])
+        return parents, last, scores + tf.gather(shares, last, batch_dims=2)
+
+    return choose

@@ -15,7 +15,7 @@ from experiments.strategy.oracle import StudyOracle
 from experiments.system.files import link
 from experiments.tasks.base import Arrays, Task
 from experiments.training.measures import cost, measure_horizons, step_time, weight_copies
-from experiments.training.sampling import sample_shares
+from experiments.training.samples import sample_shares
 from experiments.training.tracing import rewrite_graphs
 from experiments.training.training import (
     Training,

@@ -11,7 +11,7 @@ from support.searching import Searched, run
 from experiments.data import lines
 from experiments.tasks.base import SPLITS, Draw
 from experiments.tasks.loading.find import make
-from experiments.training import sampling
+from experiments.training import samples, sampling
 
 NAMES = [first + second for first in ("an", "be", "cor", "du") for second in ("na", "lia", "ro", "tus", "di", "mir")]
 
@@ -84,15 +84,15 @@ def test_the_newline_is_scored(tmp_path: Path) -> None:
 
 
 def test_quality_by_hand() -> None:
-    samples = ["anna\n", "anna\n", "bert\n", "carl\n", "neverending", "\n", "dora\n", "emil\n"]
-    assert lines.line_quality(samples, "\nanna\nemil\n") == {"valid": 6 / 8, "unique": 5 / 6, "novel": 3 / 5}
+    written = ["anna\n", "anna\n", "bert\n", "carl\n", "neverending", "\n", "dora\n", "emil\n"]
+    assert lines.line_quality(written, "\nanna\nemil\n") == {"valid": 6 / 8, "unique": 5 / 6, "novel": 3 / 5}
     assert lines.line_quality(["x", "y"], "") == {"valid": 0.0, "unique": 0.0, "novel": 0.0}
 
 
 def test_sampled_lines_follow_the_model() -> None:
     vocabulary = "\ufffd\nbc"  # the chain's first symbol is the newline
-    drawn = sampling.sample_lines(markov_chain(), vocabulary, 3000, 20, seed=0)
-    assert drawn == sampling.sample_lines(markov_chain(), vocabulary, 3000, 20, seed=0)
+    drawn = samples.sample_lines(markov_chain(), vocabulary, 3000, 20, seed=0)
+    assert drawn == samples.sample_lines(markov_chain(), vocabulary, 3000, 20, seed=0)
     assert all(line.count("\n") <= 1 and line.find("\n") in (-1, len(line) - 1) for line in drawn)
     first = np.array([sum(line[0] == symbol for line in drawn) for symbol in "\nbc"]) / 3000
     assert np.sum(first * np.log(first / CHAIN[0])) < 0.002, "the divergence from p(next | newline)"
@@ -116,13 +116,13 @@ def test_a_task_says_what_the_lines_of_a_model_are_like() -> None:
     class Short:
         def samples(self, draw: Draw) -> dict[str, float]:
             drawn = draw(40, 6)
-            assert drawn == sampling.sample_lines(markov_chain(), "\ufffd\nbc", 40, 6, seed=3)
+            assert drawn == samples.sample_lines(markov_chain(), "\ufffd\nbc", 40, 6, seed=3)
             return {"short": np.mean([len(line) < 4 for line in drawn])}
 
         def preprocessing(self) -> dict[str, Any]:
             return {"vocabulary": "\ufffd\nbc"}
 
-    found = sampling.sample_shares(cast(Any, Short()), markov_chain(), 3)
+    found = samples.sample_shares(cast(Any, Short()), markov_chain(), 3)
     assert 0 < found["short"] < 1 and type(found["short"]) is float
 
 
@@ -131,7 +131,7 @@ def test_a_users_task_may_draw_by_itself() -> None:
         def samples(self, model: Any, seed: int) -> dict[str, float]:
             return {"seed": seed, "symbols": model.output_shape[-1]}
 
-    assert sampling.sample_shares(cast(Any, Own()), markov_chain(), 3) == {"seed": 3.0, "symbols": 4.0}
+    assert samples.sample_shares(cast(Any, Own()), markov_chain(), 3) == {"seed": 3.0, "symbols": 4.0}
 
 
 @pytest.mark.slow

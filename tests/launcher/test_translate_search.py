@@ -33,14 +33,21 @@ def test_attention_is_a_hyperparameter_like_others(numbers: Searched) -> None:
     assert {trial["architecture"] for trial in trials} == {"gru-32+att", "gru-32"}
     assert {trial["values"]["attention"] for trial in trials} == {"dot", "none"}
     assert all(trial["horizon"]["task_lag"] > 20 for trial in trials), "of the encoder"
-    assert max(trial["score"] for trial in trials) > 0.1
+
+
+def test_mlflow_has_what_a_beam_writes(numbers: Searched) -> None:
+    for trial in numbers.trials():
+        measured = {key: value for key, value in trial.data.metrics.items() if key.startswith("samples/")}
+        assert set(measured) == {f"samples/{name}" for name in ("exact_of_beam_5", "right_among_5", "edit_distance")}
+        assert measured["samples/exact_of_beam_5"] <= measured["samples/right_among_5"]
+        assert 0 <= measured["samples/edit_distance"] < 1
 
 
 def test_the_export_translates_with_and_without_this_project(numbers: Searched, recurrent: Recurrent) -> None:
     card = checked_card(numbers.folder / "best")
     assert card["preprocessing"]["units"] == ["characters", "words"] and card["metric"] == "exact"
     done = recurrent("translate", "best", "elf", cwd=numbers.folder)
-    assert (done.returncode, done.stderr) == (0, "") and done.stdout.strip()
+    assert (done.returncode, done.stderr) == (0, "")
     for form in ("keras", "savedmodel"):
         words = [sys.executable, "-I", "best/predict.py", "--text", "elf", "--format", form]
         there = subprocess.run(words, cwd=numbers.folder, capture_output=True, text=True)
@@ -62,10 +69,22 @@ def test_several_translations_of_each_source(numbers: Searched, recurrent: Recur
     assert best.stdout.splitlines() == [found["translations"][0]["text"]]
 
 
+def test_drawn_translations(numbers: Searched, recurrent: Recurrent) -> None:
+    drawing = ("translate", "best", "elf", "--temperature", "2", "--top", "8")
+    several, again, other = (
+        recurrent(*drawing, "--seed", seed, cwd=numbers.folder).stdout.splitlines() for seed in ("1", "1", "2")
+    )
+    assert len(several) == 8 and len(set(several)) > 1 and several == again != other
+    first = recurrent("translate", "best", "elf", cwd=numbers.folder).stdout
+    assert recurrent("translate", "best", "elf", "--temperature", "0", cwd=numbers.folder).stdout == first
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["translate", "best", "elf", "--top", "2"], "--top: expected at most --beam, which is 1, got 2"),
+        (["translate", "best", "elf", "--beam", "2", "--top-k", "3"], "--beam: expected 1, since symbols are drawn,"),
+        (["translate", "best", "elf", "--temperature", "-1"], "temperature: expected a finite number from 0, got -1.0"),
         (["translate", "none", "elf"], "none: expected the folder of an exported model, got no folder"),
         (["translate", "best", "x" * 99], "source: expected 1 to "),
         (["sample", "best"], "best: expected a language model, got one of the task 'translate'; `recurrent translate`"),

@@ -10,7 +10,7 @@ import pytest
 from num2words import num2words
 
 from experiments.tasks.base import NOT_SCORED
-from experiments.tasks.loading.pairs import END, START
+from experiments.tasks.loading.pairs import END, START, distance, error_rate
 from experiments.tasks.translate import Translate
 from tracking.deploy.predict import joined
 
@@ -79,6 +79,21 @@ def test_a_sequence_is_right_if_every_step_is() -> None:
     assert SMALL.judge(y, outputs).tolist() == [1, 1]
     outputs[0, 1] = np.eye(8)[7]
     assert SMALL.judge(y, outputs).tolist() == [0, 1]
+
+
+def test_the_measures_of_what_is_written() -> None:
+    """By hand: of two targets u v and w, the beams are right, and wrong by one symbol with the right one second."""
+    assert (distance("kitten", "sitting"), distance("", "ab"), distance("abc", "abc")) == (3, 2, 0)
+    assert error_rate([("ab", ["ax", "abc"]), ("x", ["xy", "z"])]) == pytest.approx(2 / 3), "to the nearest answer"
+    task = Translate(digits=2, train=50, val=2, test=2)
+    _, y = task.split("val", 0)
+    first, second = (row[: row.tolist().index(END)].tolist() for row in y)
+    found = task.samples(lambda x, beam: [[first, [4]], [[*second, 5], second]], 0)
+    assert found == {
+        "exact_of_beam_5": 0.5,
+        "right_among_5": 1.0,
+        "edit_distance": pytest.approx(1 / (len(first) + len(second))),
+    }
 
 
 def test_the_floors_by_counting() -> None:

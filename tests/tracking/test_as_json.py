@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from experiments.system.files import write_json
-from experiments.training.sampling import sample_shares
+from experiments.training.samples import sample_shares
 from tracking.as_json import as_json
 from tracking.journal import Journal
 from tracking.values import batch

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from experiments.tasks.loading.pairs import END, SPECIAL, START
-from experiments.training.translating import Translator
+from experiments.training.sampling import drawn, log_probabilities
+from experiments.training.translating import Translator, _by_lot
 from search_spaces.plain import plain
 from search_spaces.recurrent import RecurrentSpace
 from tracking.deploy.predict import joined, translated
@@ -24,13 +25,14 @@ ABOUT = {
     "units": ["characters", "words"],
 }
 CARD: dict[str, Any] = {"preprocessing": ABOUT}
+KINDS = [("gru", "dot", 2), ("lstm", "none", 2), ("simple_rnn", "dot", 1), ("gru", "none", 1)]  # cell, attention, depth
 TEXTS = ["a", "abc", "cabba", "bb"]
 
 
-@pytest.fixture(scope="module", params=[("gru", "dot"), ("lstm", "none"), ("simple_rnn", "dot")])
+@pytest.fixture(scope="module", params=KINDS)
 def model(request: pytest.FixtureRequest) -> keras.Model:
-    """A model of two layers with large random weights, so that its answers differ from source to source."""
-    cell, attention = request.param
+    """A model with large random weights, so that its answers differ from source to source."""
+    cell, attention, depth = request.param
     space = RecurrentSpace(
         6,
         "categorical",
@@ -40,7 +42,7 @@ def model(request: pytest.FixtureRequest) -> keras.Model:
         source_steps=SOURCE,
         attention=("none", "dot"),
         cells=[cell],
-        depths=[2],
+        depths=[depth],
         widths=[8],
         learning_rate=[0.01],
     )
@@ -97,3 +99,21 @@ def test_a_wide_beam_finds_the_best_of_all_targets(model: keras.Model) -> None:
 def test_a_source_that_is_no_source(model: keras.Model, text: str) -> None:
     with pytest.raises(BadInput, match=f"^source: expected 1 to {SOURCE} characters, got {len(text)}$"):
         Translator(model, ABOUT).translate([text])
+
+
+def test_drawn_symbols_follow_the_model(model: keras.Model) -> None:
+    """The share of each first symbol among 4,000 targets is its probability; at temperature 0 drawing is greedy."""
+    shares = np.exp(log_probabilities(model.predict_on_batch(rows(["abc"], [[]]))[0, 0]))
+    translator, source = Translator(model, ABOUT), Translator(model, ABOUT)._sources(["abc"])
+    rng = np.random.default_rng(5)
+    choose = _by_lot(lambda given: drawn(given, rng).astype(np.int32))
+    (found,) = translator._targets(source, [0.0] * 4_000, choose)
+    first = [ids[0] if ids else END for ids, _ in found]
+    counts = np.bincount(first, minlength=6) / len(first)
+    assert np.abs(counts - shares).max() < 4 * np.sqrt(0.25 / 4_000)
+    (one,), (best,) = translator.draw(["abc"], temperature=0), translator.translate(["abc"])
+    assert one[0].text == best[0].text and one[0].log_probability == pytest.approx(best[0].log_probability)
+    scores = [share.log_probability for share in translator.draw(["abc"], 20, seed=1)[0]]
+    assert scores == sorted(scores, reverse=True) and scores == [
+        share.log_probability for share in translator.draw(["abc"], 20, seed=1)[0]
+    ]

@@ -4,8 +4,9 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from experiments.cli.parsing import whole
+from experiments.cli.parsing import real, whole
 from experiments.system.console import console, waiting
 from tracking.errors import BadInput
 
@@ -18,20 +19,29 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("text", nargs="*", metavar="TEXT", help=text)
     text = "beginnings of a target that are kept at each step; 1 takes the likeliest symbol (default: 1)"
     parser.add_argument("--beam", metavar="K", type=whole(1, 101), default=1, help=text)
-    text = "targets that are shown of each source, the best one first (default: 1)"
-    parser.add_argument("--top", metavar="N", type=whole(1), default=1, help=text)
+    text = "targets that are shown of each source, the likeliest one first (default: 1)"
+    parser.add_argument("--top", metavar="N", type=whole(1, 101), default=1, help=text)
+    text = "draw the symbols, at this temperature, in place of taking the likeliest (default: none is drawn)"
+    parser.add_argument("--temperature", metavar="T", type=real, help=text)
+    text = "draw only from the K likeliest symbols; 0 is all (default: 0)"
+    parser.add_argument("--top-k", metavar="K", type=whole(0), help=text)
+    text = "draw only from the likeliest symbols, whose probabilities sum to P (default: 1.0)"
+    parser.add_argument("--top-p", metavar="P", type=real, help=text)
+    parser.add_argument("--seed", metavar="S", type=whole(0), help="of the drawing (default: 0)")
     parser.add_argument("--json", action="store_true", help="one JSON object for each source")
 
 
 def run(parsed: argparse.Namespace) -> int:
     from experiments.system.quiet import quiet
+    from experiments.training.sampling import check
     from experiments.training.translating import Translator, load
 
-    if parsed.top > parsed.beam:
-        raise BadInput(f"--top: expected at most --beam, which is {parsed.beam}, got {parsed.top}")
+    drawing = _drawing(parsed)
+    check(**{"temperature": 1.0, "top_k": 0, "top_p": 1.0} | {key: drawing[key] for key in drawing if key != "seed"})
     texts = [" ".join(parsed.text)] if parsed.text else [line for line in sys.stdin.read().splitlines() if line.strip()]
     with quiet(), waiting(console(), "the model translates ..."):
-        found = Translator(*load(Path(parsed.folder))).translate(texts, parsed.beam)
+        translator = Translator(*load(Path(parsed.folder)))
+        found = translator.draw(texts, parsed.top, **drawing) if drawing else translator.translate(texts, parsed.beam)
     for text, several in zip(texts, found, strict=True):
         shown = several[: parsed.top]
         if parsed.json:
@@ -40,3 +50,17 @@ def run(parsed: argparse.Namespace) -> int:
         else:
             print("\n".join(one.text for one in shown))
     return 0
+
+
+def _drawing(parsed: argparse.Namespace) -> dict[str, Any]:
+    """The options of a drawing that were given; {} where the likeliest symbols are taken.
+
+    Raises BadInput for options that contradict each other.
+    """
+    given = {name: getattr(parsed, name) for name in ("temperature", "top_k", "top_p", "seed")}
+    given = {name: value for name, value in given.items() if value is not None}
+    if given and parsed.beam > 1:
+        raise BadInput(f"--beam: expected 1, since symbols are drawn, got {parsed.beam}")
+    if not given and parsed.top > parsed.beam:
+        raise BadInput(f"--top: expected at most --beam, which is {parsed.beam}, got {parsed.top}")
+    return given
