@@ -47,7 +47,7 @@ def search(
     Long because it describes its arguments.
 
     Args:
-        task: a task of `recurrent tasks`, or a file: DATA.npz or TASK.py.
+        task: a task of `recurrent tasks`, or a file: DATA.npz, PAIRS.tsv or TASK.py.
         options: of the task, for example {"length": 50}.
         name: of the search, new in the store. None: the task and a free number.
         resume: go on with the search of this name, or begin it.

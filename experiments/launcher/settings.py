@@ -22,6 +22,7 @@ from experiments.tasks.loading.places import (
     corpus_in,
     corpus_of,
     fitting,
+    is_file,
     portable,
     sources,
     whole,
@@ -146,7 +147,9 @@ def _going_on(before: Spec, task: str, options: dict[str, str], copy: Copy | Non
 
 def _kind(task: str) -> str:
     """What of a task may not change on --resume: the name of a file of code. A file of data may have another name."""
-    return Path(task).name if task.endswith(".py") else ".npz" if task.endswith(".npz") else task
+    if task.endswith(".py"):
+        return Path(task).name
+    return Path(task).suffix if is_file(task) else task
 
 
 def free_name(task: str, uri: str) -> str:

@@ -29,7 +29,9 @@ FINITE = sorted(set(TASKS) - set(SAMPLED))
 REASONS = {
     "char_lm": "a text has only so many characters",
     "word_lm": "a text has only so many words",
+    "g2p": "a dictionary has only so many words",
     "pixels": "there are only so many images",
+    "retrosynthesis": "there are only so many molecules",
 }
 PERFECT = {"perplexity": 1}
 WITHOUT_BOUND = ("listops", "pixels")  # their definitions give no score that counts as solved
@@ -80,7 +82,7 @@ def test_the_tasks_are_the_files() -> None:
 @pytest.mark.parametrize("name", ["addition", "", "base", "__init__", "Adding", "../tasks/adding"])
 def test_an_unknown_task_lists_the_known_ones(name: str) -> None:
     hint = "; did you mean 'adding'?" if name in ("addition", "Adding") else ""
-    line = f"task: expected one of {', '.join(TASKS)}, or a file .npz or .py, got {name!r}{hint}"
+    line = f"task: expected one of {', '.join(TASKS)}, or a file .npz, .tsv, .py, got {name!r}{hint}"
     with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
         find.task_class(name)
     with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
@@ -416,7 +418,7 @@ def test_numpy_is_all_a_task_needs(name: str) -> None:
 import sys
 from experiments.tasks.loading import find
 task = find.make({name!r}, {SIZES!r})
-if {name!r} != "pixels":  # whose sources are packages
+if {name!r} not in ("pixels", "retrosynthesis"):  # whose sources are packages
     task.split("train", 0), task.floors(), task.preprocessing()
 print(sorted(set(sys.modules) & set({HEAVY!r})))
 """

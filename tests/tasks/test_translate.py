@@ -1,18 +1,30 @@
-"""Translate: numbers in words, from one language to another."""
+"""Translate: numbers, dates and captions, from one language to another."""
 
+import datetime
+import gzip
+import hashlib
 import itertools
 import re
+import sys
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 import pytest
 from num2words import num2words
+from support import downloads
+from support.downloads import Server
 
+from experiments.data import dates, multi30k
+from experiments.data.downloads import fetch
 from experiments.tasks.base import NOT_SCORED
-from experiments.tasks.loading.pairs import END, START, distance, error_rate
+from experiments.tasks.loading.pairs import END, START, UNKNOWN, distance, error_rate
 from experiments.tasks.translate import Translate
 from tracking.deploy.predict import joined
+from tracking.errors import BadInput, DataError
+
+server = downloads.server  # the fixture
 
 SMALL = Translate(train=300, val=100, test=100)
 
@@ -26,9 +38,11 @@ def pairs_of(task: Translate, split: str) -> list[tuple[str, str]]:
     return [(source, joined(target, about)) for source, target in zip(sources, targets, strict=True)]
 
 
+NAMES = {str(num2words(number)): number for number in range(100)}
+
+
 def number_of(text: str) -> int:
     """An independent reader of English numbers."""
-    names = {str(num2words(number)): number for number in [*range(100)]}
     total, part = 0, 0
     for word in re.split(r"[ ,]+", text):
         if word == "thousand":
@@ -36,7 +50,7 @@ def number_of(text: str) -> int:
         elif word == "hundred":
             part *= 100
         elif word != "and":
-            part += names[word]
+            part += NAMES[word]
     return total + part
 
 
@@ -115,6 +129,55 @@ def test_the_floors_by_counting() -> None:
 def test_options_that_cannot_be(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}$"):
         Translate(**options).split("train", 0)
+
+
+def test_dates_are_the_same_day() -> None:
+    """The English side is read by Python's own calendar, and the German one by its parts."""
+    pytest.importorskip("babel", reason="the extra dates is not installed")
+    months = "januar februar märz april mai juni juli august september oktober november dezember".split()  # noqa: SIM905
+    weekdays = "montag dienstag mittwoch donnerstag freitag samstag sonntag".split()  # noqa: SIM905
+    task = Translate(source="dates", train=200, val=50, test=50)
+    seen: dict[str, set[str]] = {}
+    for split in ("train", "val", "test"):
+        for source, target in pairs_of(task, split):
+            day = datetime.datetime.strptime(target.title(), "%A, %B %d, %Y")
+            found = f"{weekdays[day.weekday()]}, {day.day}. {months[day.month - 1]} {day.year}"
+            assert source == found and 1900 <= day.year < 2100
+            seen.setdefault(split, set()).add(target)
+    assert not seen["train"] & seen["val"] and not seen["train"] & seen["test"] and not seen["val"] & seen["test"]
+    x, y = task.split("train", 0)
+    assert not (y == UNKNOWN).any() and not (x[:, : task.source_steps] == UNKNOWN).any()
+    floors = task.floors()
+    assert floors["no_memory"] == pytest.approx(1 / 73_049) and floors["half_memory"] == pytest.approx(
+        1 / 28.5, rel=0.01
+    )
+
+
+def test_without_babel_one_line_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "babel", None)
+    dates.say.cache_clear()
+    with pytest.raises(DataError, match=r"^source: dates need Babel; pip install 'recurrent-search\[dates\]'$"):
+        Translate(source="dates")
+
+
+def test_captions_are_downloaded(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path))
+    (tmp_path / "downloads").mkdir()
+    captions = {"de": "Ein Hund läuft.\nZwei Männer!\n", "en": "A dog runs.\nTwo men!\n"}
+    for name in multi30k.NAMES.values():
+        for language, text in captions.items():
+            server.body = gzip.compress(text.encode(), mtime=0)
+            known = hashlib.sha256(server.body).hexdigest()
+            monkeypatch.setitem(multi30k.SHA256, f"{name}.{language}", known)
+            fetch(server.url, known, f"multi30k.{name}.{language}.gz")  # the server has one file at a time
+    task = Translate(source="multi30k-de-en", train=0, val=0, test=0)
+    assert task.units == ("words", "words") and "research" in task.licence and task.solved is None
+    about, (x, y) = task.preprocessing(), task.split("val", 0)
+    assert [about["source_vocabulary"][one] for one in x[0] if one][:4] == [".", "läuft", "hund", "ein"]
+    assert joined([about["target_vocabulary"][one] for one in y[1] if one > END], about) == "two men!"
+    assert task.floors() == {"constant": 0.5, "nearest": 1.0} and "2 train" in task.about()
+    with pytest.raises(BadInput, match=r"^train: expected a number, got online: there are only so many captions$"):
+        Translate(source="multi30k-de-en", online=True)
 
 
 @pytest.mark.parametrize("languages", ["en-fr", "fr-es"])

@@ -29,7 +29,12 @@ LONGEST_PROMPT = 100_000  # characters; longer ones would keep a server busy for
 LONGEST = 10_000  # symbols that are written for one prompt
 END = "<eos>"  # the end of a line, in a vocabulary of words
 START_ID, END_ID, UNKNOWN_ID = 1, 2, 3  # of an encoder and a decoder
-WORD = re.compile(r"[^\W_]+-?|[^\w\s]")  # a word or a sign of a source or a target
+UNITS: dict[str, Callable[[str], list[str]]] = {  # how a source or a target is cut into symbols
+    "characters": list,
+    "words": re.compile(r"[^\W_]+-?|[^\w\s]|_").findall,  # words and signs: "twenty-", "three", ","
+    "tokens": str.split,  # what stands between spaces
+    "smiles": re.compile(r"<[^>]+>|\[[^\]]+\]|Br|Cl|.").findall,  # atoms and signs of a molecule, or a mark in <>
+}
 SHOWN = 10  # the classes of an answer whose probabilities are shown
 
 
@@ -327,7 +332,7 @@ def source_ids(text: Any, about: dict[str, Any]) -> np.ndarray:
     """x `(source + target,)` with the source, from its last symbol to its first, and START."""
     if not isinstance(text, str):
         raise Unfit(f"source: expected a text, got {str(text)[:60]!r}")
-    symbols = list(text.lower().strip()) if about["units"][0] == "characters" else WORD.findall(text.lower())
+    symbols = UNITS[about["units"][0]](text.strip().lower() if about["lower"] else text.strip())
     steps, places = about["source_steps"], {name: place for place, name in enumerate(about["source_vocabulary"])}
     if not 0 < len(symbols) <= steps:
         raise Unfit(f"source: expected 1 to {steps} {about['units'][0]}, got {len(symbols):,}")
@@ -339,8 +344,8 @@ def source_ids(text: Any, about: dict[str, Any]) -> np.ndarray:
 
 def joined(symbols: list[str], about: dict[str, Any]) -> str:
     """The text of a target's symbols: "twenty-", "three", "," and "one" are "twenty-three, one"."""
-    if about["units"][1] == "characters":
-        return "".join(symbols)
+    if about["units"][1] != "words":
+        return (" " if about["units"][1] == "tokens" else "").join(symbols)
     return re.sub(r" ([^\w\s])", r"\1", re.sub(r"- (?=\w)", "-", " ".join(symbols)))
 
 

@@ -21,7 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", metavar="DIR", required=True, help=text)
     _choosing(parser)
     _formats(parser)
-    text = "DATA.npz or TASK.py (default: where the search had it, or beside the search)"
+    text = "DATA.npz, PAIRS.tsv or TASK.py (default: where the search had it, or beside the search)"
     parser.add_argument("--task", metavar="TASK", help=text)
     text = "corpus=FILE is the text, by default where the search had it, or beside the search"
     parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=text)

@@ -25,7 +25,7 @@ RESUME = (
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    text = "a task of `recurrent tasks`, or a file: DATA.npz or TASK.py; may be left out if --spec names it"
+    text = "a task of `recurrent tasks`, or a file: DATA.npz, PAIRS.tsv or TASK.py; may be left out if --spec names it"
     parser.add_argument("task", nargs="?", metavar="TASK", help=text)
     parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=OPTION)
     _space(parser)
@@ -135,7 +135,7 @@ def run(parsed: argparse.Namespace) -> int:
     parsed, blamed = _with_file(parsed)
     uri = resolve(parsed.tracking_uri)
     if not parsed.task:
-        raise BadInput("TASK: expected a task of `recurrent tasks`, or a file DATA.npz or TASK.py, got none")
+        raise BadInput("TASK: expected a task of `recurrent tasks`, or a file DATA.npz, PAIRS.tsv or TASK.py, got none")
     with blamed:
         options, given = task_options(parsed.options), _given(parsed)
         spec, task = search_spec(parsed.task, options, parsed.name, parsed.resume, uri, **given)

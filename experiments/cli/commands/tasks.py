@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.cli.parsing import task_options, whole
 from tracking.as_json import as_json
-from tracking.errors import BadInput
+from tracking.errors import BadInput, DataError
 from tracking.text import marks_line
 
 if TYPE_CHECKING:  # tasks import NumPy, which takes time; help texts do without it
@@ -80,16 +80,14 @@ def entries(names: list[str] | None = None, options: dict[str, str] | None = Non
 
 
 def _entry(name: str, task: "Task", cached: bool) -> dict[str, Any]:
-    about = {"data": task.about()} if task.about() else {}
     return {
         "task": name,
         "what": _definition(task).split("\n", 1)[0],
-        **about,
         "licence": task.licence,
         "knob": task.knob,
         "metric": task.metric,
         "direction": task.direction,
-        **(_cached_marks(task) if cached else _marks(task)),
+        **(_own_marks(task) if cached else _marks(task)),
         "trials": task.default_trials,
         "epochs": task.default_epochs,
         "options": {
@@ -101,17 +99,24 @@ def _entry(name: str, task: "Task", cached: bool) -> dict[str, Any]:
 
 
 def _marks(task: "Task") -> dict[str, Any]:
-    """What a score is compared with."""
-    return {"floors": task.floors(), "solved": task.solved}
+    """What the data are like, and what a score is compared with."""
+    about = {"data": task.about()} if task.about() else {}
+    return {**about, "floors": task.floors(), "solved": task.solved}
 
 
-def _cached_marks(task: "Task") -> dict[str, Any]:
-    """The same, kept in the cache, because some floors take long to count."""
+def _own_marks(task: "Task") -> dict[str, Any]:
+    """The same of a task of the project, kept in the cache, because some floors take long to count.
+
+    If its data cannot be had, for example because a package is missing, the task has no floors, and `missing` says why.
+    """
     from experiments.data.cache import cached
 
     code = Path(inspect.getfile(type(task))).read_bytes()
     key = f"{task!r} Python {platform.python_version()} {hashlib.sha256(code).hexdigest()}"
-    return dict(cached("marks", key, lambda: _marks(task)))
+    try:
+        return dict(cached("marks", key, lambda: _marks(task)))
+    except DataError as error:
+        return {"floors": {}, "solved": task.solved, "missing": str(error)}
 
 
 def _definition(task: "Task") -> str:
@@ -138,6 +143,8 @@ def table(listed: list[dict[str, Any]]) -> str:
 
 def _summary(entry: dict[str, Any]) -> str:
     knob = entry["options"][entry["knob"]]
+    if "missing" in entry:
+        return f"knob: -o {entry['knob']}={knob['default']}   {entry['metric']}; {entry['missing']}"
     marks = marks_line(entry["floors"], entry["solved"], entry["direction"])
     return f"knob: -o {entry['knob']}={knob['default']}   {entry['metric']}, floors: {marks}"
 

@@ -10,13 +10,15 @@ from typing import Any
 
 from experiments.tasks import base
 from experiments.tasks.base import READING, Task
-from experiments.tasks.loading import modules, npz
+from experiments.tasks.loading import modules, npz, tsv
 from experiments.tasks.loading.checks import check_class
 from experiments.tasks.loading.copied import Copy
 from tracking.errors import BadInput
 from tracking.text import did_you_mean
 
 TASKS = Path(base.__file__).parent
+DATA = {".npz": npz.task, ".tsv": tsv.task}  # what makes a task of a user's file of data, by its suffix
+FILES = (*DATA, ".py")
 ONLINE = "online"  # -o train=online, -o train=online:5000
 MAX_WHOLE = 2**31  # larger than every sensible value, and too large for the shape of an array
 BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -28,20 +30,20 @@ def names() -> list[str]:
 
 
 def task_class(name: str, copy: Copy | None = None) -> type[Task]:
-    """The class of a task: one of `names()`, or a user's file PATH.npz (data) or PATH.py (a task).
+    """The class of a task: one of `names()`, or a user's file PATH.npz, PATH.tsv (data) or PATH.py (a task).
 
     Args:
         copy: that of a search, which is run in place of PATH.py.
     """
-    if name.endswith(".npz"):
-        return npz.task(name)
+    if (suffix := Path(name).suffix) in DATA:
+        return DATA[suffix](name)
     if name.endswith(".py"):
         module = modules.run(Path(name).absolute(), copy)
         task_type = _in_module(module, f"{name}: expected a class that extends experiments.tasks.base.Task")
         check_class(task_type, name)
         return task_type
     if name not in names():
-        expected = f"one of {', '.join(names())}, or a file .npz or .py"
+        expected = f"one of {', '.join(names())}, or a file {', '.join(FILES)}"
         raise BadInput(f"task: expected {expected}, got {name!r}{did_you_mean(name, names())}")
     return _in_module(importlib.import_module(f"experiments.tasks.{name}"), name)
 
@@ -72,7 +74,7 @@ def choice(task_type: type[Task]) -> str:
 
 def title(name: str) -> str:
     """A short name for a task: the name of a file without its folder and suffix."""
-    return Path(name).stem if name.endswith((".npz", ".py")) else name
+    return Path(name).stem if name.endswith(FILES) else name
 
 
 def make(name: str, options: dict[str, str], reading: int = READING, copy: Copy | None = None) -> Task:

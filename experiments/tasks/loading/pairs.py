@@ -22,8 +22,8 @@ import numpy as np
 from experiments.tasks.base import NOT_SCORED, Arrays, Task
 from tracking.deploy.predict import END_ID as END  # an export reads and writes the same symbols by itself
 from tracking.deploy.predict import START_ID as START
+from tracking.deploy.predict import UNITS
 from tracking.deploy.predict import UNKNOWN_ID as UNKNOWN
-from tracking.deploy.predict import WORD
 
 DECODED, BEAM = 500, 5  # sources of the validation split that `samples` writes targets for, and with which beam
 SPECIAL = ("", "<start>", "<end>", "<unk>")  # the names of the ids before those of the symbols
@@ -40,7 +40,8 @@ class PairTask(Task):
     direction: ClassVar[str] = "max"
     loss: ClassVar[str] = "categorical"
     per_step: ClassVar[bool] = True
-    units: ClassVar[tuple[str, str]] = ("characters", "words")  # the symbols of a source and of a target
+    units: ClassVar[tuple[str, str]] = ("characters", "words")  # of a source and of a target: see predict.UNITS
+    lower: ClassVar[bool] = True  # an exported model reads a source in lower case
 
     def pairs(self, name: str, seed: int, epoch: int) -> list[Pair]:
         """The pairs of a split, as `Task.split` is asked for it."""
@@ -50,7 +51,7 @@ class PairTask(Task):
         """The symbols of sources and of targets, without the special ones, each in order."""
         raise NotImplementedError
 
-    def longest(self) -> tuple[int, int]:
+    def most_symbols(self) -> tuple[int, int]:
         """The most symbols of a source and of a target."""
         raise NotImplementedError
 
@@ -60,8 +61,13 @@ class PairTask(Task):
         return [*SPECIAL, *source], [*SPECIAL, *target]
 
     @functools.cached_property
-    def _longest(self) -> tuple[int, int]:
-        return self.longest()
+    def _places(self) -> list[dict[str, int]]:
+        """The ids of the symbols of both sides."""
+        return [{symbol: place for place, symbol in enumerate(known)} for known in self._vocabularies]
+
+    @functools.cached_property
+    def _most(self) -> tuple[int, int]:
+        return self.most_symbols()
 
     @property
     def padding(self) -> float:
@@ -77,22 +83,21 @@ class PairTask(Task):
 
     @property
     def source_steps(self) -> int:
-        return self._longest[0]
+        return self._most[0]
 
     @property
     def steps(self) -> int:
-        return self.source_steps + self._longest[1] + 1
+        return self.source_steps + self._most[1] + 1
 
     def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
         pairs = self.pairs(name, seed, epoch)
         x = np.zeros((len(pairs), self.steps), np.int32)
         y = np.full((len(pairs), self.steps - self.source_steps), NOT_SCORED, np.int32)
-        places = [{symbol: place for place, symbol in enumerate(known)} for known in self._vocabularies]
         x[:, self.source_steps] = START
         for row, (source, target) in enumerate(pairs):
             read, written = (
                 [known.get(symbol, UNKNOWN) for symbol in side]
-                for known, side in zip(places, (source, target), strict=True)
+                for known, side in zip(self._places, (source, target), strict=True)
             )
             x[row, : len(read)] = read[::-1]
             x[row, self.source_steps + 1 : self.source_steps + 1 + len(written)] = written
@@ -100,8 +105,8 @@ class PairTask(Task):
         return x, y
 
     def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-        """1 for each sequence that is right at every step."""
-        right = (outputs.argmax(axis=-1) == y) | (y == NOT_SCORED)
+        """1 for each sequence that is right at every step. The unknown symbol is never right."""
+        right = ((outputs.argmax(axis=-1) == y) & (y != UNKNOWN)) | (y == NOT_SCORED)
         return right.all(axis=-1).astype(np.float64)
 
     def samples(self, write: Write, seed: int) -> dict[str, float]:  # type: ignore[override]
@@ -110,14 +115,21 @@ class PairTask(Task):
         The best of the five is right (`exact_of_beam_5`), one of the five is right (`right_among_5`), and the edit
         distance of the best one for each symbol of the targets (`edit_distance`).
         """
-        x, y = (part[:DECODED] for part in self.split("val", seed))
-        targets = [row[(row != NOT_SCORED) & (row != END)].tolist() for row in y]
-        answered = list(zip(write(x[:, : self.source_steps], BEAM), targets, strict=True))
+        x, _ = self.split("val", seed)
+        written = write(x[:DECODED, : self.source_steps], BEAM)
+        answered = list(zip(written, self.answers("val", seed)[:DECODED], strict=True))
         return {
-            f"exact_of_beam_{BEAM}": fmean(several[0] == target for several, target in answered),
-            f"right_among_{BEAM}": fmean(target in several for several, target in answered),
-            "edit_distance": error_rate([(several[0], [target]) for several, target in answered]),
+            f"exact_of_beam_{BEAM}": fmean(several[0] in right for several, right in answered),
+            f"right_among_{BEAM}": fmean(any(one in right for one in several) for several, right in answered),
+            "edit_distance": error_rate([(several[0], right) for several, right in answered]),
         }
+
+    def answers(self, name: str, seed: int) -> list[list[list[int]]]:
+        """The right targets of each source of a split, as ids without END. By default each has one."""
+        return [[self.ids_of_target(target)] for _, target in self.pairs(name, seed, 0)]
+
+    def ids_of_target(self, target: Sequence[str]) -> list[int]:
+        return [self._places[1].get(symbol, UNKNOWN) for symbol in target]
 
     def preprocessing(self) -> dict[str, Any]:
         source, target = self._vocabularies
@@ -128,6 +140,7 @@ class PairTask(Task):
             "target_vocabulary": target,
             "target_steps": self.steps - self.source_steps,
             "units": list(self.units),
+            "lower": self.lower,
             "padding": 0,
         }
 
@@ -140,7 +153,7 @@ class PairTask(Task):
 
 def words_of(text: str) -> list[str]:
     """The words and the signs of a text; "twenty-three, one" is "twenty-", "three", "," and "one"."""
-    return WORD.findall(text)
+    return UNITS["words"](text)
 
 
 def sorted_symbols(sides: Iterable[Sequence[str]]) -> list[str]:

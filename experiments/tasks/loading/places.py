@@ -25,7 +25,7 @@ Source = tuple[str, dict[str, str]]  # a task and its options, as `find.make` ta
 
 def is_file(name: str) -> bool:
     """True for a user's file, False for a task that comes with the project."""
-    return name.endswith((".npz", ".py"))
+    return name.endswith(find.FILES)
 
 
 def corpus_in(task_type: type[Task]) -> str:
@@ -40,7 +40,7 @@ def corpus_of(task: str, copy: Copy | None = None) -> str:
         copy: the search's copy of a task's file, which is run in its place.
     """
     with suppress(RecurrentError):
-        return "" if task.endswith(".npz") else corpus_in(find.task_class(task, copy))
+        return "" if Path(task).suffix in find.DATA else corpus_in(find.task_class(task, copy))
     return ""
 
 
