@@ -1,5 +1,6 @@
 """What README.md and the pages in docs/ show works: commands, Python, links, pictures, names."""
 
+import itertools
 import json
 import re
 import shlex
@@ -122,6 +123,8 @@ def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     (folder / "my.txt").write_text("The " + text(3_000, seed=0), "utf-8")
     (folder / "names.txt").write_text("\n".join(NAMES * 40), "utf-8")
+    rows = [" ".join(symbols) for symbols in itertools.permutations("abcdef", 4)]
+    (folder / "sorting.tsv").write_text("\n".join(f"{row}\t{' '.join(sorted(row.split()))}" for row in rows), "utf-8")
     data, _, task = python("docs/own-data.md")
     exec(compile(data, "docs/own-data.md", "exec"), {})
     (folder / "my_task.py").write_text(task, "utf-8")
