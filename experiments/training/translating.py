@@ -93,6 +93,29 @@ class Translator:
         found = self._named(self._targets(self._sources(texts), [0.0] * count, choose))
         return [sorted(several, key=lambda one: -one.log_probability) for several in found]
 
+    def looked_at(self, text: str) -> tuple[list[str], list[str], np.ndarray]:
+        """What the decoder looks at: the symbols of a source, those of its likeliest target, and the weights.
+
+        Weights `(target, source)` of one step of the target sum to 1. The last step is END.
+
+        Raises BadInput for a bad source, and for a model without attention.
+        """
+        import tensorflow as tf
+
+        x = self._sources([text])
+        ((ids, _),) = self.write(x)[0]
+        states, memory = self._encode(tf.constant(x))
+        if not memory:
+            raise BadInput("--plot: expected a model with attention, whose name ends with +att, got one without")
+        rows = []
+        for last in (START, *ids):
+            written, states = self._advance(tf.constant([last]), states)
+            rows.append(np.asarray(self._look(written, memory)[1])[0, 0])
+        count = int((x != 0).sum())
+        source = [self.about["source_vocabulary"][one] for one in x[0, :count]]
+        target = [self.about["target_vocabulary"][one] for one in (*ids, END)]
+        return source[::-1], target, np.array(rows)[:, :count][:, ::-1]
+
     def write(self, x: np.ndarray, beam: int = 1) -> list[list[Target]]:
         """The likeliest targets of sources `(count, source)`, at most `beam` of each, the best one first."""
         return self._targets(x, [0.0, *[-np.inf] * (beam - 1)], _likeliest)  # at first all rows of a beam are the same
@@ -172,16 +195,26 @@ class Translator:
 
     def _decode(self, last: "tf.Tensor", states: list[Any], memory: list[Any]) -> tuple["tf.Tensor", list[Any]]:
         """From the last symbols `(rows,)`, the states and the memory: logits `(rows, outputs)` and the new states."""
+        written, states = self._advance(last, states)
+        if memory:
+            seen, _ = self._look(written, memory)
+            written = self.layers["attention_out"](self.layers["attention_beside"]([written, seen]))
+        return self.layers["head"](written)[:, 0], states
+
+    def _advance(self, last: "tf.Tensor", states: list[Any]) -> tuple["tf.Tensor", list[Any]]:
+        """The recurrent layers of the decoder read the last symbols: their outputs `(rows, 1, width)` and new states."""
         written, ends = self.layers[TARGET](last), []
         for layer, state in zip(self.decoder, states, strict=True):
             written, state = layer.cell(written, state)
             ends.append(list(state))
-        written = written[:, None]
-        if memory:
-            read, keys, real = memory
-            seen = self.layers["attention"]([written, read, keys], mask=[None, real])
-            written = self.layers["attention_out"](self.layers["attention_beside"]([written, seen]))
-        return self.layers["head"](written)[:, 0], ends
+        return written[:, None], ends
+
+    def _look(self, written: "tf.Tensor", memory: list[Any]) -> tuple["tf.Tensor", "tf.Tensor"]:
+        """What is seen in the source, `(rows, 1, width)`, and the weight of each of its steps, `(rows, 1, source)`."""
+        read, keys, real = memory
+        scored: Any = self.layers["attention"]
+        seen, weights = scored([written, read, keys], mask=[None, real], return_attention_scores=True)
+        return seen, weights
 
 
 def _cut(written: list[list[int]], scores: list[float]) -> list[Target]:

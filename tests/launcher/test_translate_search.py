@@ -69,6 +69,13 @@ def test_several_translations_of_each_source(numbers: Searched, recurrent: Recur
     assert best.stdout.splitlines() == [found["translations"][0]["text"]]
 
 
+def test_a_figure_of_what_is_looked_at(numbers: Searched, recurrent: Recurrent) -> None:
+    attends = numbers.results()["best"]["architecture"].endswith("+att")
+    done = recurrent("translate", "best", "elf", "--plot", "seen.png", cwd=numbers.folder)
+    assert done.returncode == (0 if attends else 2)
+    assert attends == ((numbers.folder / "seen.png").exists() and (numbers.folder / "seen.png").stat().st_size > 5_000)
+
+
 def test_drawn_translations(numbers: Searched, recurrent: Recurrent) -> None:
     drawing = ("translate", "best", "elf", "--temperature", "2", "--top", "8")
     several, again, other = (
@@ -85,6 +92,7 @@ def test_drawn_translations(numbers: Searched, recurrent: Recurrent) -> None:
         (["translate", "best", "elf", "--top", "2"], "--top: expected at most --beam, which is 1, got 2"),
         (["translate", "best", "elf", "--beam", "2", "--top-k", "3"], "--beam: expected 1, since symbols are drawn,"),
         (["translate", "best", "elf", "--temperature", "-1"], "temperature: expected a finite number from 0, got -1.0"),
+        (["translate", "best", "--plot", "a.png"], "--plot: expected TEXT with it, got none"),
         (["translate", "none", "elf"], "none: expected the folder of an exported model, got no folder"),
         (["translate", "best", "x" * 99], "source: expected 1 to "),
         (["sample", "best"], "best: expected a language model, got one of the task 'translate'; `recurrent translate`"),

@@ -98,7 +98,8 @@ def operations(model: keras.Model) -> list[str]:
     """The types of all operations of a training step, those of functions that it calls included."""
     model.optimizer.build(model.trainable_variables)
     x = tf.TensorSpec(model.input_shape, model.inputs[0].dtype)
-    y = tf.TensorSpec(model.output_shape)
+    logits = isinstance(model.loss, keras.losses.SparseCategoricalCrossentropy)
+    y = tf.TensorSpec(model.output_shape[:-1], tf.int32) if logits else tf.TensorSpec(model.output_shape)
     step = tf.function(lambda x, y: model.train_step((x, y)), autograph=False)
     graph = step.get_concrete_function(x, y).graph.as_graph_def()
     inner = [node for function in graph.library.function for node in function.node_def]
@@ -140,6 +141,15 @@ def test_every_initialisation_uses_cudnn(as_if_on_gpu: None, cell: str, init: st
 def test_every_recipe_uses_cudnn(as_if_on_gpu: None, cell: str, depth: int, more: dict[str, Any]) -> None:
     space = RecurrentSpace(outputs=2, loss="mse", features=2, padding=-1.0, recipe=RECIPE, dropout=[0.0, 0.5], gpus=1)
     check_all_is_cudnn(space.build(point(cell, depth, **more)), depth * (1 + ("bidirectional" in more)))
+
+
+@every_cell
+@every_depth
+@pytest.mark.parametrize("attention", ["none", "dot"])
+def test_an_encoder_and_a_decoder_use_cudnn(as_if_on_gpu: None, cell: str, depth: int, attention: str) -> None:
+    sizes: dict[str, Any] = {"tokens": 7, "padding": 0, "per_step": True, "source_steps": 5}
+    space = RecurrentSpace(6, "categorical", attention=("none", "dot"), dropout=[0.0, 0.5], gpus=1, **sizes)
+    check_all_is_cudnn(space.build(point(cell, depth, attention=attention, dropout=0.5)), 2 * depth)
 
 
 @every_cell

@@ -23,6 +23,7 @@ ABOUT = {
     "source_vocabulary": [*SPECIAL, "a", "b", "c"],
     "target_vocabulary": [*SPECIAL, "u-", "v"],
     "units": ["characters", "words"],
+    "lower": True,
 }
 CARD: dict[str, Any] = {"preprocessing": ABOUT}
 KINDS = [("gru", "dot", 2), ("lstm", "none", 2), ("simple_rnn", "dot", 1), ("gru", "none", 1)]  # cell, attention, depth
@@ -101,6 +102,26 @@ def test_a_source_that_is_no_source(model: keras.Model, text: str) -> None:
         Translator(model, ABOUT).translate([text])
 
 
+def test_what_is_looked_at(model: keras.Model) -> None:
+    """The weights are those that the whole model has over the finished target, by Keras' own attention."""
+    translator = Translator(model, ABOUT)
+    if "attention" not in translator.layers:
+        with pytest.raises(BadInput, match=r"^--plot: expected a model with attention, whose name ends with \+att,"):
+            translator.looked_at("abc")
+        return
+    source, target, weights = translator.looked_at("abc")
+    assert source == ["a", "b", "c"] and target[-1] == "<end>" and weights.shape == (len(target), 3)
+    assert weights.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    layers = {layer.name: layer for layer in model.layers}
+    ids = [ABOUT["target_vocabulary"].index(name) for name in target[:-1]]  # type: ignore[attr-defined]
+    inputs = layers["attention"]._inbound_nodes[0].input_tensors[:3]
+    written, read, keys = keras.Model(model.inputs, inputs).predict_on_batch(rows(["abc"], [ids]))
+    scores = np.einsum("td,sd->ts", written[0], keys[0])[: len(target), :3]
+    expected = np.exp(scores - scores.max(axis=1, keepdims=True))
+    assert weights[:, ::-1] == pytest.approx(expected / expected.sum(axis=1, keepdims=True), abs=1e-5)
+    assert read.shape == keys.shape
+
+
 def test_drawn_symbols_follow_the_model(model: keras.Model) -> None:
     """The share of each first symbol among 4,000 targets is its probability; at temperature 0 drawing is greedy."""
     shares = np.exp(log_probabilities(model.predict_on_batch(rows(["abc"], [[]]))[0, 0]))
@@ -114,6 +135,4 @@ def test_drawn_symbols_follow_the_model(model: keras.Model) -> None:
     (one,), (best,) = translator.draw(["abc"], temperature=0), translator.translate(["abc"])
     assert one[0].text == best[0].text and one[0].log_probability == pytest.approx(best[0].log_probability)
     scores = [share.log_probability for share in translator.draw(["abc"], 20, seed=1)[0]]
-    assert scores == sorted(scores, reverse=True) and scores == [
-        share.log_probability for share in translator.draw(["abc"], 20, seed=1)[0]
-    ]
+    assert scores == sorted(scores, reverse=True)

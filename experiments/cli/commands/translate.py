@@ -8,6 +8,7 @@ from typing import Any
 
 from experiments.cli.parsing import real, whole
 from experiments.system.console import console, waiting
+from tracking.attention import draw
 from tracking.errors import BadInput
 
 EXAMPLE = "recurrent translate best dreiundzwanzig --beam 5"
@@ -29,6 +30,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-p", metavar="P", type=real, help=text)
     parser.add_argument("--seed", metavar="S", type=whole(0), help="of the drawing (default: 0)")
     parser.add_argument("--json", action="store_true", help="one JSON object for each source")
+    text = "a figure of what a model with attention looks at while it writes TEXT's target (default: none)"
+    parser.add_argument("--plot", metavar="FILE", help=text)
 
 
 def run(parsed: argparse.Namespace) -> int:
@@ -36,11 +39,15 @@ def run(parsed: argparse.Namespace) -> int:
     from experiments.training.sampling import check
     from experiments.training.translating import Translator, load
 
+    if parsed.plot and not parsed.text:
+        raise BadInput("--plot: expected TEXT with it, got none")
     drawing = _drawing(parsed)
     check(**{"temperature": 1.0, "top_k": 0, "top_p": 1.0} | {key: drawing[key] for key in drawing if key != "seed"})
     texts = [" ".join(parsed.text)] if parsed.text else [line for line in sys.stdin.read().splitlines() if line.strip()]
     with quiet(), waiting(console(), "the model translates ..."):
         translator = Translator(*load(Path(parsed.folder)))
+        if parsed.plot:
+            draw(*translator.looked_at(texts[0]), Path(parsed.plot))
         found = translator.draw(texts, parsed.top, **drawing) if drawing else translator.translate(texts, parsed.beam)
     for text, several in zip(texts, found, strict=True):
         shown = several[: parsed.top]
