@@ -96,7 +96,7 @@ class Translator:
     def looked_at(self, text: str) -> tuple[list[str], list[str], np.ndarray]:
         """What the decoder looks at: the symbols of a source, those of its likeliest target, and the weights.
 
-        Weights `(target, source)` of one step of the target sum to 1. The last step is END.
+        Weights `(target, source)` of one step of the target sum to 1. The last step is END, if the target has an end.
 
         Raises BadInput for a bad source, and for a model without attention.
         """
@@ -108,12 +108,12 @@ class Translator:
         if not memory:
             raise BadInput("--plot: expected a model with attention, whose name ends with +att, got one without")
         rows = []
-        for last in (START, *ids):
+        for last in (START, *ids)[: self.about["target_steps"]]:
             written, states = self._advance(tf.constant([last]), states)
             rows.append(np.asarray(self._look(written, memory)[1])[0, 0])
         count = int((x != 0).sum())
         source = [self.about["source_vocabulary"][one] for one in x[0, :count]]
-        target = [self.about["target_vocabulary"][one] for one in (*ids, END)]
+        target = [self.about["target_vocabulary"][one] for one in (*ids, END)[: len(rows)]]
         return source[::-1], target, np.array(rows)[:, :count][:, ::-1]
 
     def write(self, x: np.ndarray, beam: int = 1) -> list[list[Target]]:
@@ -202,7 +202,7 @@ class Translator:
         return self.layers["head"](written)[:, 0], states
 
     def _advance(self, last: "tf.Tensor", states: list[Any]) -> tuple["tf.Tensor", list[Any]]:
-        """The recurrent layers of the decoder read the last symbols: their outputs `(rows, 1, width)` and new states."""
+        """The outputs `(rows, 1, width)` and new states of the recurrent layers that read the last symbols."""
         written, ends = self.layers[TARGET](last), []
         for layer, state in zip(self.decoder, states, strict=True):
             written, state = layer.cell(written, state)
