@@ -1,4 +1,4 @@
-"""A model that anybody can load: it has only stock Keras layers and initialisers."""
+"""A model that anybody can load: it has only stock Keras layers, initialisers and losses."""
 
 from typing import Any
 
@@ -13,7 +13,10 @@ def plain(model: keras.Model) -> keras.Model:
     copy = keras.models.clone_model(model, clone_function=stock)
     copy.set_weights(model.get_weights())
     if model.compiled:
-        copy.compile_from_config(model.get_compile_config())
+        config = model.get_compile_config()
+        if isinstance(model.loss, keras.losses.Loss):
+            config["loss"] = keras.saving.serialize_keras_object(_stock_loss(model.loss))
+        copy.compile_from_config(config)
     return copy
 
 
@@ -22,7 +25,15 @@ def stock(layer: keras.layers.Layer) -> keras.layers.Layer:
     if isinstance(layer, keras.layers.Bidirectional):
         inner, back = stock(layer.forward_layer), stock(layer.backward_layer)
         return keras.layers.Bidirectional(inner, layer.merge_mode, backward_layer=back, name=layer.name)
-    kind: Any = next(base for base in type(layer).__mro__ if base.__module__.startswith("keras."))
     config = layer.get_config()
     ours = {name for name in STOCK if name in config and not config[name]["module"].startswith("keras.")}
-    return kind.from_config({**config, **{name: STOCK[name] for name in ours}})
+    return _keras_type(layer).from_config({**config, **{name: STOCK[name] for name in ours}})
+
+
+def _stock_loss(loss: keras.losses.Loss) -> keras.losses.Loss:
+    """A stock loss. That of a loss of ours weighs every answer alike, unless `fit` is given weights."""
+    return _keras_type(loss).from_config(loss.get_config())
+
+
+def _keras_type(one: Any) -> Any:
+    return next(base for base in type(one).__mro__ if base.__module__.startswith("keras."))

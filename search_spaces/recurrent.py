@@ -17,13 +17,15 @@ from search_spaces.architecture import EMBEDDING, layers, switched
 from search_spaces.dimensions import NONE, declare
 from search_spaces.errors import SpaceError
 from search_spaces.kernels import kernel
+from search_spaces.losses import masked_binary
 from search_spaces.recipe import NO, Recipe, check_inits, check_words
 from search_spaces.residual import add_up
 from search_spaces.values import Real, Whole, check_real
 
-LOSSES = {  # means over everything that is scored; class -1 is not scored
+LOSSES = {  # means over everything that is scored; class -1 and bit -1 are not scored
     "mse": lambda: keras.losses.MeanSquaredError(),
     "categorical": lambda: keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1),
+    "binary": masked_binary,
 }
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
 NO_DROPOUT = [0.0]
@@ -34,8 +36,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
     """Models with recurrent layers and a linear head; cuDNN can compute every layer whose cell it knows.
 
     Args:
-        outputs: size of the head; for the categorical loss the number of classes.
-        loss: "mse" or "categorical" (logits against integer classes).
+        outputs: size of the head; for the categorical loss the number of classes, for the binary one that of bits.
+        loss: "mse", "categorical" (logits against integer classes) or "binary" (logits against floats 0 and 1).
         features: the input has shape `(batch, time, features)` and holds floats. Either this or `tokens` is given.
         tokens: the input has shape `(batch, time)` and holds integers below `tokens`, which are embedded.
         one_hot: tokens are read as one-hot vectors, without weights, instead of trained embeddings.

@@ -34,7 +34,7 @@ Draw = Callable[[int, int], list[str]]
 SPLITS = ("train", "val", "test")
 DATA_SEEDS = 0  # spawn key of the data; training has 1, proposals have 2
 NOT_SCORED = -1
-LOSSES = ("mse", "categorical")
+LOSSES = ("mse", "categorical", "binary")
 # How a user's data and lines of text are read. With reading 1, that of earlier versions, all splits say which tokens
 # and classes there are and how long a line is. Since reading 2 the training split says it.
 READING = 2
@@ -61,7 +61,7 @@ class Task:
     metric: ClassVar[str]  # the name of the score
     direction: ClassVar[str] = "min"  # "min" or "max": which scores are better
     knob: ClassVar[str]  # the option that makes the task harder
-    loss: ClassVar[str]  # "mse", or "categorical" over logits
+    loss: ClassVar[str]  # "mse", "categorical" over logits of classes, or "binary" over logits of bits
     per_step: ClassVar[bool] = False  # an output at every step; otherwise only at the last one
     one_hot: ClassVar[bool] = False  # tokens are read as one-hot vectors instead of trained embeddings
     lengthens: ClassVar[bool] = False  # the knob is a length or a lag: see `longer`
@@ -99,10 +99,7 @@ class Task:
 
     @property
     def padding(self) -> float | None:
-        """The value of x behind the end of a shorter sequence; None if no sequence is shorter.
-
-        The model's answer is read at the last step in front of the padding.
-        """
+        """The value of x behind the end of a shorter sequence, or None. The answer is read at the last step before."""
         return None
 
     @property
@@ -142,16 +139,14 @@ class Task:
     def sample(self, rng: np.random.Generator, count: int) -> Arrays:
         """x and y of `count` samples. They depend on nothing but the options and the generator's state.
 
-        x is float32 `(count, steps, features)` or int32 `(count, steps)` of tokens. y is float32 `(count, outputs)` for
-        "mse", int32 `(count,)` of classes for "categorical"; with `per_step` it has the axis of steps behind `count`.
+        x is float32 `(count, steps, features)` or int32 `(count, steps)` of tokens. y is int32 `(count,)` of classes
+        for "categorical", else float32 `(count, outputs)`, of 0, 1 and -1 (not scored) for "binary"; with `per_step` it
+        has the axis of steps behind `count`.
         """
         raise NotImplementedError
 
     def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
-        """x and y of the split "train", "val" or "test"; an online task draws another "train" for every epoch.
-
-        Each split and each epoch has its own random stream, spawned from `seed`.
-        """
+        """x and y of "train", "val" or "test". Each has its own random stream; so has every epoch of online data."""
         key = (DATA_SEEDS, SPLITS.index(name), *([epoch] if epoch else []))
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
         return self.sample(rng, getattr(self, name))
@@ -165,10 +160,14 @@ class Task:
     def judge(self, y: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         """One row for each answer of a batch. `summary` makes one score from the rows of all batches.
 
-        By default a row is the squared error for "mse". For "categorical" it is 1 where the likeliest class is right.
+        By default a row is the squared error for "mse", 1 where the likeliest class is right for "categorical", and
+        for "binary" the bits that a sequence costs: the sum of -log2 p over what is scored.
         """
         if self.loss == "mse":
             return np.square(np.subtract(y, outputs, dtype=np.float64)).reshape(len(y), -1).mean(axis=1)
+        if self.loss == "binary":
+            nats = np.logaddexp(0, np.where(y == 1, -1.0, 1.0) * outputs) * (y != NOT_SCORED)
+            return nats.reshape(len(y), -1).sum(axis=1) / np.log(2)
         return (outputs.argmax(axis=-1) == y)[y != NOT_SCORED].astype(np.float64)
 
     def summary(self, judged: np.ndarray) -> float:
@@ -181,10 +180,7 @@ class Task:
 
     @property
     def solved(self) -> float | None:
-        """The validation score from which on the task counts as solved, that score included.
-
-        None, the default, if the task's definition gives no such score.
-        """
+        """The validation score from which on the task counts as solved; None, the default, if there is none."""
         return None
 
     def floors(self, split: str = "val") -> dict[str, float]:
@@ -235,6 +231,8 @@ class Task:
     def _answer(self, y: np.ndarray) -> str:
         if self.loss == "mse":
             return " ".join(f"{value:.4g}" for value in np.ravel(y))
+        if self.loss == "binary":  # a line for each output, as for each channel of x
+            return "\n  ".join(" ".join("-01"[int(bit) + 1] for bit in row) for row in np.atleast_2d(y.T))
         return " ".join("-" if value == NOT_SCORED else self.answer(int(value)) for value in np.ravel(y))
 
     def answer(self, label: int) -> str:

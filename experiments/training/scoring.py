@@ -27,6 +27,7 @@ MAX_OUTPUTS = 2**24  # the most numbers in the outputs that are in memory at onc
 STATE_TOLERANCE = 1e-6
 # Two kernels, or two sizes of batch, add in different orders. Their outputs differ by up to this share of the largest.
 ROUNDING = 2.0**-21  # 4 rounding errors of float32
+MAX_LOGIT = 64.0  # larger ones of bits are rare
 
 
 class Scorer:
@@ -123,8 +124,9 @@ def _by_batches(model: Any, batch: int) -> Callable[[np.ndarray], np.ndarray]:
 def grain(task: Task, y: np.ndarray, judged: np.ndarray) -> float:
     """How much rounding alone may change a score, besides the part that is proportional to the score.
 
-    Rounding moves the outputs, which changes a mean squared error. If every answer is right or wrong, rounding may turn
-    one answer.
+    Rounding moves the outputs, which changes a mean squared error. A logit that moves by d changes the bits that an
+    answer costs by less than the share d, since 1 - p < -ln p. If every answer is right or wrong, rounding may turn one
+    answer.
 
     Args:
         judged: what the task says of the answers; see `Task.judge`.
@@ -133,16 +135,18 @@ def grain(task: Task, y: np.ndarray, judged: np.ndarray) -> float:
     if task.loss == "mse" and type(task).judge is Task.judge:
         moved = ROUNDING * float(np.abs(y).max())
         return moved * (2 * math.sqrt(rows.mean()) + moved)
+    if task.loss == "binary" and type(task).judge is Task.judge:
+        return ROUNDING * MAX_LOGIT * float(rows.mean())
     return max(1.0, float(np.ptp(rows))) / len(rows) if np.array_equal(rows, np.round(rows)) else 0.0
 
 
 def answers(task: Task) -> dict[str, Any]:
-    """What the outputs of a model are: numbers, or classes, with a label for each output.
+    """What the outputs of a model are: numbers, bits, or classes with a label for each output.
 
     The labels of a language model are its vocabulary.
     """
-    if task.loss == "mse":
-        return {"answer": "numbers"}
+    if task.loss != "categorical":
+        return {"answer": "numbers" if task.loss == "mse" else "bits"}
     labels = [] if "vocabulary" in task.preprocessing() else [task.answer(label) for label in range(task.outputs)]
     return {"answer": "classes", "labels": labels}
 
@@ -181,7 +185,8 @@ class SavedScorer:
     def samples(self, most: int, seed: int | None = None) -> Samples:
         """The beginning of the validation split for other runtimes. The outputs have about `most` numbers."""
         task, (x, y) = self.task, self._arrays("val", seed)
-        scored = y != NOT_SCORED if task.loss == "categorical" else np.ones(y.shape[:-1], bool)
+        given = np.not_equal(y, NOT_SCORED) if task.loss != "mse" else np.ones_like(y, bool)
+        scored = np.asarray(given if task.loss == "categorical" else given.any(axis=-1))
         if task.stream:
             found = Samples(x[None], y[None], scored[None], lambda y, outputs: task.score(y[0], outputs[0]))
         else:

@@ -1,6 +1,7 @@
 """A task in a user's file: whatever is wrong with it is one line, before anything is trained or written."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ WRONG = {
     "no option": ('option(5, "letters", 1)', "5", "expected length = option(…), got no option"),
     "metric": ('"accuracy"', '"my metric %"', "metric: expected letters, digits and _, got 'my metric %'"),
     "direction": ('"max"', '"up"', "direction: expected min or max, got 'up'"),
-    "loss": ('"categorical"', '"hinge"', "loss: expected one of mse, categorical, got 'hinge'"),
+    "loss": ('"categorical"', '"hinge"', "loss: expected one of mse, categorical, binary, got 'hinge'"),
     "knob": (
         '"length"',
         '"size"',
@@ -228,6 +229,26 @@ def test_what_cannot_count_as_solved(value: object) -> None:
         check_solved(value, "my.py")
     check_solved(None, "my.py")
     check_solved(np.float64(0.5), "my.py")
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (lambda y: y, ""),
+        (lambda y: y.astype(np.int32), "train: y: expected floats, got int32"),
+        (lambda y: np.where(y == 1, 2, y), "train: y: expected 0, 1 and -1, got -1 to 2"),
+        (lambda y: np.where(y == 1, 0.5, y), "train: y: expected 0, 1 and -1, got -1 to 0.5"),
+        (lambda y: np.full_like(y, -1), "train: y: expected a step that is scored, got none"),
+        (lambda y: y[..., 0], "train: y: expected shape (20, 41, 8), no side of it 0, got (20, 41)"),
+    ],
+)
+def test_bits_are_zero_one_or_not_scored(change: Callable[[np.ndarray], np.ndarray], line: str) -> None:
+    task = find.make("ntm_copy", {"train": "20"})
+    x, y = task.split("train", 0)
+    if not line:
+        return check_data(task, "mine.py", "train", (x, change(y)))
+    with pytest.raises(DataError, match=f"^mine.py: {re.escape(line)}"):
+        check_data(task, "mine.py", "train", (x, change(y)))
 
 
 @pytest.mark.parametrize("name", find.names())

@@ -69,6 +69,8 @@ def perfect(task: Task, y: np.ndarray) -> np.ndarray:
     """A model's outputs that are right everywhere."""
     if isinstance(task, Reber):
         return task.legal(y).astype(np.float32)
+    if task.loss == "binary":
+        return 50 * (2 * y - 1)
     return y if task.loss == "mse" else 50 * np.eye(task.outputs, dtype=np.float32)[y]
 
 
@@ -94,7 +96,7 @@ def test_the_class_answers_everything(name: str) -> None:
     kind = find.task_class(name)
     assert issubclass(kind, Task) and kind.__module__ == f"experiments.tasks.{name}"
     assert kind.direction in ("min", "max")
-    assert kind.loss in ("mse", "categorical")
+    assert kind.loss in base.LOSSES
     assert re.fullmatch(r"[a-z0-9_]+", kind.metric)  # a part of MLflow's metric names
     assert kind.knob in {field.name for field in dataclasses.fields(kind)} - set(SPLITS)
     assert all(isinstance(value, bool) for value in (kind.per_step, kind.one_hot, kind.lengthens, kind().stream))
@@ -152,7 +154,9 @@ def test_shapes_and_types(name: str, split: str) -> None:
         assert x.min() >= 0 and x.max() < task.tokens
     if task.loss == "categorical":
         assert y.min() >= (NOT_SCORED if task.per_step else 0) and y.max() < task.outputs
-        assert (y != NOT_SCORED).any()
+    if task.loss == "binary":
+        assert set(np.unique(y)) <= {NOT_SCORED, 0, 1}
+    assert (y != NOT_SCORED).any()
 
 
 @every_task

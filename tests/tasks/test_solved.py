@@ -27,6 +27,10 @@ TASKS = Path(__file__).parents[2] / "experiments" / "tasks"
         ("temporal_order", 2557 / 2560, "at most 3 wrong of 2560"),
         ("reber", 1.0, "every string right, a score of 1"),
         ("dyck", 0.99375, "0.8 or more at every distance"),
+        ("ntm_copy", 0.1, "less than 0.1 bits a sequence"),
+        ("repeat_copy", 0.1, "less than 0.1 bits a sequence"),
+        ("associative_recall", 0.1, "less than 0.1 bits a sequence"),
+        ("priority_sort", 5.0, "less than 5 bits a sequence"),
     ],
 )
 def test_the_score_is_that_of_the_definition(name: str, solved: float, said: str) -> None:

@@ -137,6 +137,17 @@ def test_the_grain_of_a_score() -> None:
     assert scoring.grain(make("char_lm", {}), y, np.array([0.5, 2.5])) == 0
 
 
+@pytest.mark.parametrize("size", [1.0, 8.0, 40.0])
+def test_the_grain_of_bits_covers_what_rounding_changes(size: float) -> None:
+    """Every logit moves by four rounding errors, all of them in the same direction."""
+    task, rng = make("ntm_copy", {"length": "3"}), np.random.default_rng(0)
+    _, y = task.split("val", 0)
+    logits = (rng.normal(size, size / 10, y.shape) * np.where(y == 1, 1, -1)).astype(np.float32)
+    before = task.judge(y, logits)
+    moved = abs(task.score(y, logits * (1 - scoring.ROUNDING)) - before.mean())
+    assert 0 < moved < scoring.grain(task, y, before) < 1e-4 * before.mean()
+
+
 @pytest.mark.parametrize("how", ["read only", "refuses"])
 def test_a_store_that_does_not_take_the_test_score(
     recurrent: Recurrent, old: Path, monkeypatch: pytest.MonkeyPatch, how: str

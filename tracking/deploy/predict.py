@@ -5,8 +5,9 @@
     python predict.py - < data.jsonl      the same from standard input
     python predict.py --text "The "       a language model goes on with the text, a translating model translates it
 
-Each answer is one line of JSON: {"label": …, "probabilities": {…}} for classes, a list for numbers, and a list of these
-for a model with an answer at every step. A language model writes text. Nothing is read but the files in this folder.
+Each answer is one line of JSON: {"label": …, "probabilities": {…}} for classes, a list for numbers, a list of the
+probabilities that it is 1 for bits, and a list of these for a model with an answer at every step. A language model
+writes text. Nothing is read but the files in this folder.
 Long because it is handed over as one file.
 """
 
@@ -355,6 +356,8 @@ def answers(outputs: np.ndarray, card: dict[str, Any]) -> Any:
         return [answers(step, card) for step in outputs]
     if card["answer"] == "numbers":
         return [float(value) for value in outputs]
+    if card["answer"] == "bits":
+        return [float(value) for value in np.exp(-np.logaddexp(0, -outputs.astype(np.float64)))]
     shares = probabilities(outputs)
     labels = card.get("labels") or card["preprocessing"].get("vocabulary") or range(len(outputs))
     order = np.argsort(-shares, kind="stable")[:SHOWN]

@@ -2,7 +2,7 @@
 
 A language model reads one column, `prompt`, and writes what follows. An encoder and a decoder read `source` and answer
 the target. Any other model reads one column, `sequence`, a list of steps, or of lists of features; it answers classes
-with their probabilities, or numbers.
+with their probabilities, the probabilities of bits, or numbers.
 """
 
 import runpy

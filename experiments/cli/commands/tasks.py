@@ -138,7 +138,9 @@ def shown_samples(name: str, count: int, options: dict[str, str] | None = None) 
 
 def table(listed: list[dict[str, Any]]) -> str:
     """One paragraph for each task."""
-    return "\n".join(f"{entry['task']:<14} {entry['what']}\n{'':<14} {_summary(entry)}\n" for entry in listed).rstrip()
+    width = max(len(entry["task"]) for entry in listed)
+    lines = (f"{entry['task']:<{width}} {entry['what']}\n{'':<{width}} {_summary(entry)}\n" for entry in listed)
+    return "\n".join(lines).rstrip()
 
 
 def _summary(entry: dict[str, Any]) -> str:

@@ -85,16 +85,18 @@ def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
         _check_values(f"{where}: x, the target", x[:, task.source_steps :], 0, task.outputs)
     else:
         _check_values(f"{where}: x", x, 0, task.tokens)
-    if task.loss == "mse":
+    if task.loss != "categorical":
         _check_values(f"{where}: y", y, 0, None)
     else:
         _check_values(f"{where}: y", y, NOT_SCORED if task.per_step else 0, task.outputs)
-        check_scored(task, where, y)
+    if task.loss == "binary" and not np.isin(y, (NOT_SCORED, 0, 1)).all():
+        raise DataError(f"{where}: y: expected 0, 1 and {NOT_SCORED}, got {y.min():g} to {y.max():g}")
+    check_scored(task, where, y)
 
 
 def check_scored(task: Task, where: str, y: np.ndarray) -> None:
     """Raises DataError if no answer of a split is scored. Its score would be that of nothing."""
-    if task.loss == "categorical" and not (y != NOT_SCORED).any():
+    if task.loss != "mse" and not (y != NOT_SCORED).any():
         raise DataError(f"{where}: y: expected a step that is scored, got none; are there too few samples?")
 
 

@@ -107,10 +107,10 @@ def _read_as(reading: int, task_type: type[Task]) -> type[Task]:
 
 
 def _expand_online(options: dict[str, str]) -> dict[str, str]:
-    """Turns -o train=online:N into train=N and online=true."""
+    """Turns -o train=online:N into train=N and online=true. With -o train=N the samples stay the same."""
     word, _, count = options.get("train", "").partition(":")
     if word != ONLINE:
-        return options
+        return {"online": "false", **options} if word else options
     rest = {key: value for key, value in options.items() if key != "train"}
     return {**rest, "online": "true", **({"train": count} if count else {})}
 

@@ -7,7 +7,7 @@ import pytest
 
 from experiments.data import words
 from experiments.training import sampling
-from tracking.deploy.predict import Unfit, _words, continued, padded, probabilities, sequence
+from tracking.deploy.predict import Unfit, _words, answers, continued, padded, probabilities, sequence
 
 FEATURES = {"shapes": {"input": {"shape": [None, None, 2], "dtype": "float32"}}}
 TOKENS = {"shapes": {"input": {"shape": [None, None], "dtype": "int32"}}}
@@ -97,3 +97,9 @@ def test_a_long_prompt_is_read_in_pieces() -> None:
     card = {"preprocessing": {"vocabulary": "?ab"}}
     assert len(continued(begin, card, "a" * 2_500, length=3, seed=0)) == 3
     assert seen == [1_000, 1_000, 499, 1, 1, 1]
+
+
+def test_bits_are_answered_by_their_probabilities() -> None:
+    card = {"answer": "bits", "labels": [], "preprocessing": {}}
+    found = answers(np.array([[0, np.log(3)], [-800, 800]], np.float32), card)
+    assert found[0] == pytest.approx([0.5, 0.75], abs=1e-6) and found[1] == [0, 1]
