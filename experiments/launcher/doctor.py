@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from experiments.data import espeak
 from experiments.system.devices import VISIBLE, Gpus, gpus
 from experiments.system.imports import import_keras
 from experiments.system.resources import automatic_workers, total_memory, usable_cores
@@ -36,6 +37,7 @@ def findings(uri: str) -> list[Finding]:
         _machine(),
         _disk(Path.cwd()),
         *importable("kernels", _accelerator),
+        _speech(espeak.version()),
         *importable("tracking", lambda: [_store(uri)]),
     ]
 
@@ -93,6 +95,16 @@ def gpu(found: Gpus, build: str) -> Finding:
     why = f": {found.why}" if found.why else ""
     text = f"{found.cards} NVIDIA card(s){kept}, {len(found.used)} used by TensorFlow (built for {build}){why}"
     return Finding("gpu", text, advice=f"for cuDNN: {INSTALL}" if found.why else "")
+
+
+def _speech(version: str) -> Finding:
+    """The program that speaks for a task. No other task needs it.
+
+    Args:
+        version: "" if it is not installed.
+    """
+    needed = f"for -o source=espeak of spoken_digits: {espeak.INSTALL}"
+    return Finding("speech", version or f"no {espeak.PROGRAM}", advice="" if version else needed)
 
 
 def _store(uri: str) -> Finding:

@@ -136,7 +136,7 @@ def _going_on(before: Spec, task: str, options: dict[str, str], copy: Copy | Non
     The data are compared with those of the search later, together with all other values that the user has typed.
     """
     merged, corpus = {**before.options, **options}, corpus_of(task, copy)
-    typed = [name for name in (task, options.get(corpus, "")) if Path(name).is_file()]
+    typed = [name for name in (task, options.get(corpus, "")) if name and Path(name).exists()]
     places = sources(task if typed[:1] == [task] else before.task, merged, (Path(),), copy)
     known = [place for place in places if all(name in (place[0], place[1].get(corpus)) for name in typed)]
     if len(known) > 1:

@@ -48,7 +48,7 @@ def option(
     Args:
         text: for the help.
         minimum, choices: its least value, or its possible values.
-        corpus: it names a text, which may be a file of the user's. A search finds the file again.
+        corpus: it names a text, which may be a file or a folder of the user's. A search finds it again.
     """
     metadata = {"help": text, "minimum": minimum, "choices": choices, "corpus": corpus}
     return dataclasses.field(default=default, metadata=metadata)

@@ -14,8 +14,9 @@ from experiments.system.devices import Gpus
 def test_nothing_is_missing(recurrent: Recurrent, tmp_path: Path) -> None:
     done = recurrent("doctor", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
-    assert [line.split()[1] for line in lines] == ["versions", "machine", "disk", "gpu", "kernels", "tracking"]
+    lines = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
+    looked_at = ["versions", "machine", "disk", "gpu", "kernels", "speech", "tracking"]
+    assert [line.split()[1] for line in lines] == looked_at
     assert f"python {sys.version.split()[0]}, tensorflow 2.21" in lines[0]
     assert lines[-1] == f"ok  tracking  sqlite:///{tmp_path}/mlflow.db: none yet, the first search makes it"
     assert not (tmp_path / "mlflow.db").exists()
@@ -58,6 +59,13 @@ def test_a_card_without_its_libraries() -> None:
     assert missing.advice == f"for cuDNN: {doctor.INSTALL}" and "[gpu]" in missing.advice
     assert (whole.advice, doctor.gpu(Gpus(), "no CUDA").advice) == ("", "")
     assert missing.found == "1 NVIDIA card(s), 0 used by TensorFlow (built for CUDA 12.5.1): no driver"
+
+
+def test_the_program_that_speaks() -> None:
+    there, missing = doctor._speech("eSpeak NG text-to-speech: 1.51"), doctor._speech("")
+    assert (there.fit, there.found, there.advice) == (True, "eSpeak NG text-to-speech: 1.51", "")
+    assert (missing.fit, missing.found) == (True, "no espeak-ng")
+    assert missing.advice == "for -o source=espeak of spoken_digits: apt-get install espeak-ng"
 
 
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:

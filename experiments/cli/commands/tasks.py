@@ -25,7 +25,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="one task with its definition and options")
     text = "an option of the task NAME, for its floors and samples"
     parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=text)
-    text = "N samples as text, with --json in the field samples (default: none)"
+    text = "N samples as text, with --json in the field samples; sounds also as pictures NAME-0.png, … (default: none)"
     parser.add_argument("--show", metavar="N", type=whole(1), help=text)
     parser.add_argument("--json", action="store_true", help="JSON instead of text")
 
@@ -41,13 +41,16 @@ def run(parsed: argparse.Namespace) -> int:
             _check(parsed.name, options)
         listed = entries(None if parsed.name is None else [parsed.name], options)
         samples = shown_samples(parsed.name, parsed.show, options) if parsed.show else []
+        pictures = drawn_samples(parsed.name, parsed.show, options) if parsed.show else []
     if parsed.json:
-        more = {"samples": samples} if parsed.show else {}
+        more = {"samples": samples, **({"pictures": pictures} if pictures else {})} if parsed.show else {}
         print(as_json({**listed[0], **more} if parsed.name else listed))
     else:
         print(_chosen(parsed.name) + page(listed[0]) if parsed.name else table(listed))
         if samples:
             print("\n" + "\n\n".join(samples))
+        if pictures:
+            print(f"\nwritten: {', '.join(pictures)}")
     return 0
 
 
@@ -134,6 +137,24 @@ def shown_samples(name: str, count: int, options: dict[str, str] | None = None) 
     if task.stream:
         x, y = (windows(array[None, : count * task.steps], task.steps) for array in (x, y))
     return [task.show(*sample) for sample in zip(x[:count], y[:count], strict=True)]
+
+
+def drawn_samples(name: str, count: int, options: dict[str, str] | None = None) -> list[str]:
+    """Draws the first training samples of a task that has pictures. Returns the files, which lie in this folder."""
+    from experiments.tasks.loading import find
+    from experiments.tasks.loading.pictures import Pictured
+
+    task = find.make(name, options or {})
+    if not isinstance(task, Pictured):
+        return []
+    files = [Path(f"{find.title(name)}-{number}.png") for number in range(count)]
+    drawn = list(zip(files, *task.split("train", 0), strict=False))
+    try:
+        for file, x, y in drawn:
+            task.draw(x, y, file)
+    except OSError as error:
+        raise BadInput(f"--show: expected to write {file} in this folder, got {error.strerror}") from None
+    return [str(file) for file, _, _ in drawn]
 
 
 def table(listed: list[dict[str, Any]]) -> str:

@@ -62,6 +62,21 @@ def nearest(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:
     return answers
 
 
+def discriminant(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:
+    """The classes of a linear discriminant (Fisher 1936): the nearest mean, measured by the spread within the classes.
+
+    A share of the average variance is added to the variance of every feature, since few samples of many features seem
+    to have directions without any spread (Friedman 1989). The share is the number of features for each sample. The
+    arguments are those of `nearest`.
+    """
+    labels, centres = _centres(x, y)
+    within = x - centres[np.searchsorted(labels, y)]
+    spread = within.T @ within / len(x)
+    spread += np.eye(len(spread)) * np.trace(spread) / len(x)
+    weights = np.linalg.solve(spread, centres.T)
+    return np.asarray(labels[(scored @ weights - (centres.T * weights).sum(axis=0) / 2).argmax(axis=1)])
+
+
 def _centres(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The classes that occur `(classes,)`, and the mean of each `(classes, features)`."""
     labels, counts = np.unique(y, return_counts=True)

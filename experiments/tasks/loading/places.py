@@ -1,4 +1,4 @@
-"""Where the data of a search lie: a user's file, or a text.
+"""Where the data of a search lie: a user's file, a text, or a folder of sounds.
 
 A search keeps a path relative to its folder, so that it stays right when the folder is copied or moved. Its data are
 known by their digest: they may lie at the recorded place, beside the search, or where the user says. Another file under
@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from experiments.data import corpora
+from experiments.data import corpora, speech
 from experiments.tasks.base import Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.checks import fault
@@ -23,13 +23,18 @@ from tracking.errors import DataError, RecurrentError
 Source = tuple[str, dict[str, str]]  # a task and its options, as `find.make` takes them
 
 
+def known() -> tuple[str, ...]:
+    """Texts and sounds that are known by name, and are no path."""
+    return *corpora.names(), *speech.SOURCES
+
+
 def is_file(name: str) -> bool:
     """True for a user's file, False for a task that comes with the project."""
     return name.endswith(find.FILES)
 
 
 def corpus_in(task_type: type[Task]) -> str:
-    """The option of a task that names a text; "" if it has none."""
+    """The option of a task that names a text or a folder of sounds; "" if it has none."""
     return next((field.name for field in dataclasses.fields(task_type) if field.metadata.get("corpus")), "")
 
 
@@ -45,8 +50,8 @@ def corpus_of(task: str, copy: Copy | None = None) -> str:
 
 
 def has_file(options: dict[str, str], corpus: str) -> bool:
-    """True if the option `corpus` names a text of the user's."""
-    return corpus in options and options[corpus] not in corpora.names()
+    """True if the option `corpus` names a text or a folder of the user's."""
+    return corpus in options and options[corpus] not in known()
 
 
 def whole(task: str) -> str:
@@ -77,7 +82,7 @@ def _relative(path: str) -> str:
     if not place.is_relative_to(here):
         return path
     short = str(place.relative_to(here))
-    return f"./{short}" if short in corpora.names() else short  # a text that has the name of a known one
+    return f"./{short}" if short in known() else short  # a text that has the name of a known one
 
 
 def sources(task: str, options: dict[str, str], folders: Sequence[Path], copy: Copy | None = None) -> list[Source]:
@@ -101,10 +106,10 @@ def _with_texts(options: dict[str, str], corpus: str, folders: Sequence[Path]) -
 
 
 def _found(path: str, folders: Sequence[Path]) -> list[str]:
-    """The files that `path` may mean, each once."""
+    """The files and folders that `path` may mean, each once."""
     found: list[Path] = []
     for place in _candidates(Path(path), folders):
-        if place.is_file() and not any(place.samefile(other) for other in found):
+        if place.exists() and not any(place.samefile(other) for other in found):
             found.append(place)
     return [str(place) for place in found]
 
@@ -150,6 +155,7 @@ def fitting(spec: dict[str, Any], places: Sequence[Source], copy: Copy | None = 
             first = first or DataError(line)
         else:
             return source
-    missing = spec["task"] if is_file(spec["task"]) else spec["options"].get(corpus_of(spec["task"]))
+    corpus = corpus_of(spec["task"])
+    missing = spec["task"] if is_file(spec["task"]) else spec["options"].get(corpus)
     expected = f"data: expected {missing!r} there or beside the search, got none"
-    raise first or DataError(f"{expected}; `export` takes another place with --task or -o corpus=")
+    raise first or DataError(f"{expected}; `export` takes another place with --task or -o {corpus or 'corpus'}=")
