@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-METRIC_NAMES = {"bits_per_character": "bits/char", "mse": "MSE"}
+METRIC_NAMES = {"bits_per_character": "bits/char", "mase": "MASE", "mse": "MSE"}
 UNITS = ("", "k", "M", "G", "T")
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from experiments.data import corpora
+from experiments.data import corpora, series
 from experiments.tasks.base import Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.checks import fault
@@ -46,7 +46,12 @@ def corpus_of(task: str, copy: Copy | None = None) -> str:
 
 def has_file(options: dict[str, str], corpus: str) -> bool:
     """True if the option `corpus` names a text of the user's."""
-    return corpus in options and options[corpus] not in corpora.names()
+    return corpus in options and options[corpus] not in _known()
+
+
+def _known() -> tuple[str, ...]:
+    """The texts and series that have names."""
+    return *corpora.names(), *series.SOURCES
 
 
 def whole(task: str) -> str:
@@ -77,7 +82,7 @@ def _relative(path: str) -> str:
     if not place.is_relative_to(here):
         return path
     short = str(place.relative_to(here))
-    return f"./{short}" if short in corpora.names() else short  # a text that has the name of a known one
+    return f"./{short}" if short in _known() else short  # a file that has the name of a known one
 
 
 def sources(task: str, options: dict[str, str], folders: Sequence[Path], copy: Copy | None = None) -> list[Source]:
@@ -150,6 +155,7 @@ def fitting(spec: dict[str, Any], places: Sequence[Source], copy: Copy | None = 
             first = first or DataError(line)
         else:
             return source
-    missing = spec["task"] if is_file(spec["task"]) else spec["options"].get(corpus_of(spec["task"]))
+    corpus = corpus_of(spec["task"])
+    missing = spec["task"] if is_file(spec["task"]) else spec["options"].get(corpus)
     expected = f"data: expected {missing!r} there or beside the search, got none"
-    raise first or DataError(f"{expected}; `export` takes another place with --task or -o corpus=")
+    raise first or DataError(f"{expected}; `export` takes another place with --task or -o {corpus or 'corpus'}=")
