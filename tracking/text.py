@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-METRIC_NAMES = {"bits_per_character": "bits/char", "bits_per_sequence": "bits/sequence", "mse": "MSE"}
+METRIC_NAMES = {"bits_per_character": "bits/char", "bits_per_sequence": "bits/sequence", "mase": "MASE", "mse": "MSE"}
 UNITS = ("", "k", "M", "G", "T")
 
 

@@ -26,6 +26,7 @@ FEW = shlex.split("-o train=64 -o val=16 -o test=16")
 # What a card has of some tasks or models only.
 SOMETIMES = {"vocabulary", "unknown", "classes", "lines", "words", "padding", "final", "trained", "units", "lower"}
 SOMETIMES |= {"mean", "deviation", "source_vocabulary", "target_vocabulary", "source_steps", "target_steps"}
+SOMETIMES |= {"context", "season", "columns", "time", "series_by", "scales", "anchor"}
 NAMES = [
     f"{first}{last}" for first in ("An", "Be", "Ka", "Lo", "Mi") for last in ("bel", "den", "lia", "ra", "ron", "to")
 ]
@@ -127,6 +128,7 @@ def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "sorting.tsv").write_text("\n".join(f"{row}\t{' '.join(sorted(row.split()))}" for row in rows), "utf-8")
     data, _, task = python("docs/own-data.md")
     exec(compile(data, "docs/own-data.md", "exec"), {})
+    exec(compile(python("docs/tasks.md")[0], "docs/tasks.md", "exec"), {})
     (folder / "my_task.py").write_text(task, "utf-8")
     (study,) = re.findall(r"^```toml\n(.*?)^```", PAGES[OPTIONS], re.DOTALL | re.MULTILINE)
     (folder / "study.toml").write_text(study, "utf-8")

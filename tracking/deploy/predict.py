@@ -4,18 +4,21 @@
     python predict.py data.jsonl          one sequence in each line, as JSON; they may differ in length
     python predict.py - < data.jsonl      the same from standard input
     python predict.py --text "The "       a language model goes on with the text, a translating model translates it
+    python predict.py series.csv          a forecasting model says the next values of the series
 
 Each answer is one line of JSON: {"label": …, "probabilities": {…}} for classes, a list for numbers, a list of the
 probabilities that it is 1 for bits, and a list of these for a model with an answer at every step. A language model
-writes text. Nothing is read but the files in this folder.
+writes text. A forecast is one number a line, in the units of the series. Nothing is read but the files in this folder.
 Long because it is handed over as one file.
 """
 
 import argparse
+import csv
 import json
 import re
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -45,9 +48,14 @@ class Unfit(ValueError):
 
 def from_keras(folder: Path) -> Model:
     import keras
+
+    return reading(keras.models.load_model(folder / "model.keras", compile=False))
+
+
+def reading(model: Any) -> Model:
+    """What reads x with a Keras model."""
     import tensorflow as tf
 
-    model = keras.models.load_model(folder / "model.keras", compile=False)
     spec = tf.TensorSpec(model.inputs[0].shape, model.inputs[0].dtype)  # of any batch and length: it is traced once
     call = tf.function(lambda x: model(x, training=False), input_signature=[spec], autograph=False)
     return lambda x: call(x).numpy()
@@ -350,6 +358,127 @@ def joined(symbols: list[str], about: dict[str, Any]) -> str:
     return re.sub(r" ([^\w\s])", r"\1", re.sub(r"- (?=\w)", "-", " ".join(symbols)))
 
 
+def header(path: str) -> tuple[list[str], str]:
+    """The names of the columns of a file .csv, and what stands between them: a comma, a semicolon or a tab."""
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        first = file.readline()
+    between = max(",;\t", key=first.count)
+    return next(csv.reader([first], delimiter=between), []), between
+
+
+def read_series(path: str, about: dict[str, Any], last: int = 0) -> dict[str, np.ndarray]:
+    """The series in a file .csv by their names, float64 `(time, columns)`; "" is the name of an only one.
+
+    Args:
+        about: `columns`, `time` (the column by which the rows are ordered; "" for a file in order) and `series_by` (the
+            column that says of which series a row is; "" for one series).
+        last: only so many rows at the end of each series are read; 0 for all.
+
+    Raises Unfit, with the line, for a column that is missing, rows that are not in order, and what is no number.
+    """
+    names, between = header(path)
+    for name in filter(None, [*about["columns"], about["time"], about["series_by"]]):
+        if name not in names:
+            raise Unfit(f"{path}: expected the column {name!r}, got {', '.join(names) or 'an empty file'}")
+    found: dict[str, list[tuple[int, dict[str, str]]]] = {}
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file, delimiter=between, restval="")
+        for row in rows:
+            found.setdefault(row[about["series_by"]] if about["series_by"] else "", []).append((rows.line_num, row))
+    if not found:
+        raise Unfit(f"{path}: expected rows below the names of the columns, got none")
+    if about["time"]:
+        for several in found.values():
+            _check_order(path, about["time"], several)
+    return {
+        name: np.array(
+            [[_number(path, line, row, column) for column in about["columns"]] for line, row in rows[-last:]]
+        )
+        for name, rows in found.items()
+    }
+
+
+def _number(path: str, line: int, row: dict[str, str], column: str) -> float:
+    try:
+        value = float(row[column])
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise Unfit(f"{path}, line {line}: expected a number in the column {column}, got {row[column]!r}")
+    return value
+
+
+def _check_order(path: str, column: str, rows: list[tuple[int, dict[str, str]]]) -> None:
+    """Times are numbers, or dates like 2024-01, 2024-01-31 or 2024-01-31 12:00."""
+    before: float | datetime | None = None
+    for line, row in rows:
+        try:
+            numbers = row[column].replace(".", "", 1).lstrip("-").isdigit()
+            month = len(row[column]) == len("2024-01")
+            now = float(row[column]) if numbers else datetime.fromisoformat(row[column] + month * "-01")
+            late = before is not None and now <= before  # type: ignore[operator]
+        except (ValueError, TypeError):
+            raise Unfit(
+                f"{path}, line {line}: expected a date or a number as the others, got {row[column]!r}"
+            ) from None
+        if late:
+            raise Unfit(f"{path}, line {line}: expected a time after {before}, got {row[column]!r}")
+        before = now
+
+
+def forecasts(
+    model: Model, card: dict[str, Any], path: str, horizon: int = 0, column: str = ""
+) -> dict[str, list[float]]:
+    """The next values of each series in a file .csv, in the units of the file, by the names of the series.
+
+    Args:
+        horizon: values that are forecast, 0 for as many as the model says at once. Further ones go on from its own.
+        column: the one that is forecast, if it has another name than in training.
+
+    Raises Unfit as `read_series` does, and for a series that is too short or not known.
+    """
+    about = card["preprocessing"]
+    columns = [column or about["columns"][0], *about["columns"][1:]]
+    steps, horizon = about["context"], horizon or about["horizon"]
+    if horizon < 0:
+        raise Unfit(f"horizon: expected a number from 1, got {horizon}")
+    if horizon > about["horizon"] and columns[1:]:
+        reason = f"the next values of {', '.join(columns[1:])} are not known"
+        raise Unfit(f"horizon: expected at most {about['horizon']}, since {reason}, got {horizon}")
+    found = read_series(path, {**about, "columns": columns}, steps)
+    for name, values in found.items():
+        if name not in about["scales"]:
+            raise Unfit(f"{path}: expected series out of {', '.join(about['scales'])}, got {name!r}")
+        if len(values) < steps:
+            of = f" of {name}" if name else ""
+            raise Unfit(f"{path}: expected at least {steps} rows{of}, which the model reads, got {len(values)}")
+    while len(next(iter(found.values()))) < steps + horizon:
+        windows = {name: scaled(values[None, -steps:], about["scales"][name], about) for name, values in found.items()}
+        outputs = model(np.concatenate([x for x, _ in windows.values()]).astype(np.float32))
+        for (name, (_, last)), output in zip(windows.items(), outputs, strict=True):
+            scale = about["scales"][name]
+            values = (output + last[0]) * scale["deviation"][0] + scale["mean"][0]
+            more = np.repeat(values[:, None], len(columns), axis=1)  # covariates are not read again
+            found[name] = np.concatenate([found[name], more])
+    return {name: values[steps : steps + horizon, 0].tolist() for name, values in found.items()}
+
+
+def shown_forecasts(found: dict[str, list[float]]) -> list[str]:
+    """A value in each line, with what 32 bits hold, behind the name of its series where there are several."""
+    return [f"{name}\t{value:.7g}" if name else f"{value:.7g}" for name, values in found.items() for value in values]
+
+
+def scaled(values: np.ndarray, scale: dict[str, Any], about: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Windows `(windows, context, columns)` of a series as a model reads them, and what its outputs are relative to.
+
+    Each column is less its mean, divided by its deviation. With the anchor `last` the first column is then less its
+    value at the last step of the window. It is this value `(windows, 1)` that the outputs are relative to, else 0.
+    """
+    x = (values - scale["mean"]) / scale["deviation"]
+    last = x[:, -1:, 0] if about["anchor"] == "last" else np.zeros((len(x), 1))
+    return np.concatenate([x[..., :1] - last[..., None], x[..., 1:]], axis=-1), last
+
+
 def answers(outputs: np.ndarray, card: dict[str, Any]) -> Any:
     """The answer of one sequence, from its outputs `(outputs,)`, or `(time, outputs)` with an answer at every step."""
     if outputs.ndim == 2:
@@ -450,15 +579,8 @@ def main() -> None:
     there = [name for name, (file, module, _) in RUNTIMES.items() if (folder / file).exists() and find_spec(module)]
     if not there:
         sys.exit("predict.py: expected the runtime of one of the formats, got none; see requirements-FORMAT.txt")
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("input", nargs="?", help="data.npy, data.jsonl, or - for standard input")
-    parser.add_argument("--format", choices=there, default=there[0], help=f"which file answers (default: {there[0]})")
-    parser.add_argument("--text", help="the beginning of a text that a language model continues, or what is translated")
-    parser.add_argument("--length", type=int, default=200, help="characters or words to write (default: 200)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 is more likely text (default: 1)")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed writes the same text (default: 0)")
-    parsed = parser.parse_args()
-    card = read_card(folder)
+    parser = _parser(there)
+    parsed, card = parser.parse_args(), read_card(folder)
     if (parsed.input is None) == (parsed.text is None):
         parser.error("expected a file or --text, one of the two")
     translates = "source_steps" in card["preprocessing"]
@@ -466,22 +588,44 @@ def main() -> None:
         parser.error("--text: expected a language model beside this file, got a model of other sequences")
     if translates and parsed.text is None:
         parser.error("--text: expected it, since the model beside this file translates, got none")
+    if (parsed.input or "").endswith(".csv") and "context" not in card["preprocessing"]:
+        parser.error(f"{parsed.input}: expected a forecasting model beside this file, got one of other sequences")
     try:
-        if translates:
-            print(*translated(RUNTIMES[parsed.format][2](folder), card, [parsed.text]))
-            return
-        if parsed.text is not None:
-            sampling = parsed.length, parsed.temperature, 0, 1.0, parsed.seed
-            written = continued(TEXTS[parsed.format](folder), card, parsed.text, *sampling)
-            between = " " if isinstance(card["preprocessing"]["vocabulary"], list) else ""
-            print(f"{parsed.text}{between}{written}")
-            return
-        model = RUNTIMES[parsed.format][2](folder)
-        for x in batches(in_file(parsed.input, card), card):
-            for outputs in model(x):
-                print(json.dumps(answers(outputs, card), ensure_ascii=False))
-    except (OSError, ValueError) as error:
+        for line in _answered(folder, card, parsed, translates):
+            print(line)
+    except (OSError, ValueError, csv.Error) as error:
         parser.error(str(error))
+
+
+def _parser(there: list[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("input", nargs="?", help="data.npy, data.jsonl, series.csv, or - for standard input")
+    parser.add_argument("--format", choices=there, default=there[0], help=f"which file answers (default: {there[0]})")
+    parser.add_argument("--text", help="the beginning of a text that a language model continues, or what is translated")
+    parser.add_argument("--length", type=int, default=200, help="characters or words to write (default: 200)")
+    parser.add_argument("--horizon", type=int, default=0, help="values of a forecast (default: those of the model)")
+    parser.add_argument("--column", default="", help="the column of series.csv that is forecast, if it is another one")
+    parser.add_argument("--temperature", type=float, default=1.0, help="below 1 is more likely text (default: 1)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed writes the same text (default: 0)")
+    return parser
+
+
+def _answered(folder: Path, card: dict[str, Any], parsed: argparse.Namespace, translates: bool) -> Iterator[str]:
+    """The lines of the answer."""
+    if parsed.text is not None and not translates:
+        sampling = parsed.length, parsed.temperature, 0, 1.0, parsed.seed
+        written = continued(TEXTS[parsed.format](folder), card, parsed.text, *sampling)
+        between = " " if isinstance(card["preprocessing"]["vocabulary"], list) else ""
+        yield f"{parsed.text}{between}{written}"
+        return
+    model = RUNTIMES[parsed.format][2](folder)
+    if translates:
+        yield from translated(model, card, [parsed.text])
+    elif parsed.input.endswith(".csv"):
+        yield from shown_forecasts(forecasts(model, card, parsed.input, parsed.horizon, parsed.column))
+    else:
+        for x in batches(in_file(parsed.input, card), card):
+            yield from (json.dumps(answers(outputs, card), ensure_ascii=False) for outputs in model(x))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     _formats(parser)
     text = "DATA.npz, PAIRS.tsv or TASK.py (default: where the search had it, or beside the search)"
     parser.add_argument("--task", metavar="TASK", help=text)
-    text = "corpus=FILE is the text, by default where the search had it, or beside the search"
+    text = "corpus=FILE is the text, source=FILE the series, by default where the search had it, or beside the search"
     parser.add_argument("-o", dest="options", action="append", default=[], metavar="KEY=VALUE", help=text)
     text = "keep the optimizer with its state in model.keras, three times the size, to train the model further"
     parser.add_argument("--with-optimizer", action="store_true", help=text)
@@ -118,3 +118,5 @@ def _report(screen: "Console", card: dict[str, Any], to: Path) -> None:
             print(f"{form}: {found['quantize']} weights, validation {name} {change}")
     if "vocabulary" in card["preprocessing"]:
         print(f'next: recurrent sample {to} --prompt "The " --length 200')
+    if "scales" in card["preprocessing"]:
+        print(f"next: recurrent forecast {to} SERIES.csv")

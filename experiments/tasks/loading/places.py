@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from experiments.data import corpora, speech
+from experiments.data import corpora, series, speech
 from experiments.tasks.base import Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.checks import fault
@@ -24,8 +24,8 @@ Source = tuple[str, dict[str, str]]  # a task and its options, as `find.make` ta
 
 
 def known() -> tuple[str, ...]:
-    """Texts and sounds that are known by name, and are no path."""
-    return *corpora.names(), *speech.SOURCES
+    """Texts, sounds and series that are known by name, and are no path."""
+    return *corpora.names(), *speech.SOURCES, *series.SOURCES
 
 
 def is_file(name: str) -> bool:
