@@ -58,6 +58,13 @@ class Retrosynthesis(FinitePairs):
         found = _library(name, getattr(self, name)) if library else uspto.reactions(name, self.classes)
         return [(UNITS["smiles"](product), UNITS["smiles"](reactants)) for product, reactants in found]
 
+    def symbols(self) -> tuple[list[str], list[str]]:
+        """Of the library also those of the building blocks that no molecule used for training has."""
+        found = super().symbols()
+        some = _blocks("train") if self.source == "library" else ()
+        more = {symbol for blocks in some for block in blocks for symbol in UNITS["smiles"](block)}
+        return sorted({*found[0], *more}), sorted({*found[1], *more})
+
     def floors(self, split: str = "val") -> dict[str, float]:
         """Of the library: a guess among all pairs of blocks, and among all acids, with the other block known.
 
