@@ -34,7 +34,7 @@ LONGEST = 10_000  # symbols that are written for one prompt
 END = "<eos>"  # the end of a line, in a vocabulary of words
 START_ID, END_ID, UNKNOWN_ID = 1, 2, 3  # of an encoder and a decoder
 WORD = re.compile(r"[^\W_]+-?|[^\w\s]")  # a word or a sign of a source or a target
-SHOWN = 10  # the classes of an answer whose probabilities are shown
+SHOWN = 10  # the classes of an answer whose probabilities are shown, and the names of series in a message
 
 
 class Unfit(ValueError):
@@ -443,7 +443,8 @@ def forecasts(
     found = read_series(path, {**about, "columns": columns}, steps)
     for name, values in found.items():
         if name not in about["scales"]:
-            raise Unfit(f"{path}: expected series out of {', '.join(about['scales'])}, got {name!r}")
+            known = ", ".join([*about["scales"]][:SHOWN]) + (", …" if len(about["scales"]) > SHOWN else "")
+            raise Unfit(f"{path}: expected series out of {known}, got {name or 'one without a name'}")
         if len(values) < steps:
             of = f" of {name}" if name else ""
             raise Unfit(f"{path}: expected at least {steps} rows{of}, which the model reads, got {len(values)}")

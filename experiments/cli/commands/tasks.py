@@ -80,11 +80,9 @@ def entries(names: list[str] | None = None, options: dict[str, str] | None = Non
 
 
 def _entry(name: str, task: "Task", cached: bool) -> dict[str, Any]:
-    about = {"data": task.about()} if task.about() else {}
     return {
         "task": name,
         "what": _definition(task).split("\n", 1)[0],
-        **about,
         "licence": task.licence,
         "knob": task.knob,
         "metric": task.metric,
@@ -101,12 +99,13 @@ def _entry(name: str, task: "Task", cached: bool) -> dict[str, Any]:
 
 
 def _marks(task: "Task") -> dict[str, Any]:
-    """What a score is compared with."""
-    return {"floors": task.floors(), "solved": task.solved}
+    """What a score is compared with, and what the data are."""
+    about = task.about()
+    return {"floors": task.floors(), "solved": task.solved, **({"data": about} if about else {})}
 
 
 def _cached_marks(task: "Task") -> dict[str, Any]:
-    """The same, kept in the cache, because some floors take long to count."""
+    """The same, kept in the cache, because some floors take long to count, and some data to make."""
     from experiments.data.cache import cached
 
     code = Path(inspect.getfile(type(task))).read_bytes()
