@@ -81,11 +81,13 @@ class Series:
     Args:
         columns: their names; the first one is forecast.
         cut: from the length of a series to the ends of its training, validation and test part.
+        by: the column of a file that says of which series a row is; "" for one series.
     """
 
     values: dict[str, np.ndarray]
     columns: tuple[str, ...]
     cut: Callable[[int], tuple[int, int, int]]
+    by: str = ""
 
 
 def known(name: str) -> Source:
@@ -127,7 +129,7 @@ def load(name: str, columns: tuple[str, ...] = ("",), time: str = "", by: str = 
     found = readers.get(name, lambda: {"": _packaged(name)})()
     cuts = {"etth1": lambda length: ETTH1_HOURS, "m4-hourly": _m4_cut}
     values = {one: np.reshape(series, (len(series), -1)) for one, series in found.items()}
-    return Series(values, columns, cuts.get(name, in_time))
+    return Series(values, columns, cuts.get(name, in_time), "series" if len(values) > 1 else "")
 
 
 def _file(name: str, columns: tuple[str, ...], time: str, by: str) -> Series:
@@ -136,7 +138,7 @@ def _file(name: str, columns: tuple[str, ...], time: str, by: str) -> Series:
         raise DataError(f"source: expected {', '.join(SOURCES)}, or a file .csv, got {name!r}, which does not exist")
     if not columns[0]:
         columns = (_only(path, {*columns, time, by}), *columns[1:])
-    return Series(read(path, columns, time, by), columns, in_time)
+    return Series(read(path, columns, time, by), columns, in_time, by)
 
 
 def _only(path: Path, others: set[str]) -> str:

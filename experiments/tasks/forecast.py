@@ -153,5 +153,5 @@ class Forecast(Task):
 
     def preprocessing(self) -> dict[str, Any]:
         shape = {"context": self.context, "horizon": self.horizon, "season": self.season, "anchor": self.anchor}
-        columns = {"columns": list(self._series.columns), "time": self.time, "series_by": self.series}
+        columns = {"columns": list(self._series.columns), "time": self.time, "series_by": self._series.by}
         return {**super().preprocessing(), **shape, **columns, "scales": self._scales[0]}

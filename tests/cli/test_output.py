@@ -38,7 +38,7 @@ def test_tasks_as_json(recurrent: Recurrent, tmp_path: Path) -> None:
     assert [entry["task"] for entry in found] == find.names()
     for entry in found:
         known = {"task", "what", "knob", "metric", "direction", "floors", "solved", "trials", "epochs", "options"}
-        assert set(entry) == known | {"definition", "licence"}
+        assert set(entry) - {"data"} == known | {"definition", "licence"}
         assert entry["knob"] in entry["options"]
         assert {"train", "val", "test"} <= set(entry["options"])
         assert all(set(option) == {"default", "help"} and option["help"] for option in entry["options"].values())

@@ -248,7 +248,8 @@ def test_m4_is_tested_on_the_hours_of_the_competition(served: Server, monkeypatc
         naive = fmean(abs(row[t] - row[t - 24]) for t in range(24, len(row) - 96))
         by_hand.append(fmean(abs(row[-48 + k] - row[-48 - 24 + k % 24]) for k in range(48)) / naive)
     assert task.score(windows.y, answers) == pytest.approx(fmean(by_hand))
-    assert set(task.preprocessing()["scales"]) == {"H1", "H2"}
+    about = task.preprocessing()  # a file for `recurrent forecast` has the columns series and value
+    assert (set(about["scales"]), about["series_by"], about["columns"]) == ({"H1", "H2"}, "series", ["value"])
     with pytest.raises(BadInput, match="^context, horizon: expected windows that fit into the val part of H1, which"):
         Forecast(source="m4-hourly", horizon=49).split("val", 0)
 

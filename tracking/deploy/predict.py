@@ -39,7 +39,7 @@ UNITS: dict[str, Callable[[str], list[str]]] = {  # how a source or a target is 
     "tokens": str.split,  # what stands between spaces
     "smiles": re.compile(r"<[^>]+>|\[[^\]]+\]|Br|Cl|.").findall,  # atoms and signs of a molecule, or a mark in <>
 }
-SHOWN = 10  # the classes of an answer whose probabilities are shown
+SHOWN = 10  # the classes of an answer whose probabilities are shown, and the names of series in a message
 
 
 class Unfit(ValueError):
@@ -448,7 +448,8 @@ def forecasts(
     found = read_series(path, {**about, "columns": columns}, steps)
     for name, values in found.items():
         if name not in about["scales"]:
-            raise Unfit(f"{path}: expected series out of {', '.join(about['scales'])}, got {name!r}")
+            known = ", ".join([*about["scales"]][:SHOWN]) + (", …" if len(about["scales"]) > SHOWN else "")
+            raise Unfit(f"{path}: expected series out of {known}, got {name or 'one without a name'}")
         if len(values) < steps:
             of = f" of {name}" if name else ""
             raise Unfit(f"{path}: expected at least {steps} rows{of}, which the model reads, got {len(values)}")

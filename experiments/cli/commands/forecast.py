@@ -19,7 +19,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--column", metavar="NAME", default="", help=text)
     text = "values that are forecast; behind the horizon of the model it goes on from its own forecasts, which"
     text += " are less sure (default: the horizon of the model)"
-    parser.add_argument("--horizon", metavar="N", type=whole(1, MOST + 1), default=0, help=text)
+    parser.add_argument("--horizon", metavar="N", type=whole(1, MOST + 1), help=text)
     text = "draw what was read and the forecast as .png, .svg or .pdf (default: none)"
     parser.add_argument("--plot", metavar="FILE", type=Path, help=text)
     parser.add_argument("--json", action="store_true", help="one JSON object for each series")
@@ -33,7 +33,7 @@ def run(parsed: argparse.Namespace) -> int:
     file = Path(parsed.file)
     with quiet(), waiting(console(), "the model forecasts ..."):
         model, card = load(Path(parsed.folder))
-        found = forecast(model, card, file, parsed.horizon, parsed.column)
+        found = forecast(model, card, file, parsed.horizon or 0, parsed.column)
         if parsed.plot:
             draw(found, card, file, parsed.column, parsed.plot)
     if parsed.json:
