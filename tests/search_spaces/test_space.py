@@ -260,7 +260,7 @@ def test_stock_random_search(mixed: bool, tmp_path: Path) -> None:
     [
         ({"tokens": 4}, "features, tokens: expected one of the two, got 3 and 4"),
         ({"features": None}, "features, tokens: expected one of the two, got None and None"),
-        ({"loss": "mae"}, "loss: expected one of mse, categorical, got 'mae'"),
+        ({"loss": "mae"}, "loss: expected one of mse, categorical, binary, got 'mae'"),
         ({"cells": ["lstm", "rnn"]}, f"cells: expected some of {', '.join(cells.names())}, got 'rnn'"),
         ({"depths": []}, "depths: expected whole numbers from 1, got []"),
         ({"depths": [0, 1]}, "depths: expected whole numbers from 1, got [0, 1]"),
