@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.data import espeak, formants, japanese_vowels, recordings
-from experiments.data.spectrograms import log_mel
 from tracking.errors import DataError
 from tracking.text import did_you_mean
 
@@ -50,11 +48,16 @@ def load(source: str, voices: int) -> dict[str, list[Clip]]:
         got = "is no folder" if folder.exists() else "does not exist"
         expected = f"{', '.join(SOURCES)}, or a folder of files LABEL_….wav"
         raise DataError(f"source: expected {expected}, got {source!r}, which {got}{did_you_mean(source, SOURCES)}")
+    from experiments.data import recordings  # the list of tasks does not wait for what reads sounds
+
     return _by_voice([Clip(*clip) for clip in recordings.of_folder(folder)], voices)
 
 
 @functools.lru_cache(maxsize=4)
 def _known(source: str, voices: int) -> dict[str, list[Clip]]:
+    from experiments.data import espeak, formants, japanese_vowels, recordings
+    from experiments.data.spectrograms import log_mel
+
     takes = max(1, CLIPS // voices)
     if source == VOWELS:
         found = [(part, Clip(frames, label, label)) for frames, label, part in japanese_vowels.clips()]

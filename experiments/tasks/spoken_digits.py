@@ -58,16 +58,19 @@ class SpokenDigits(Task):
     test: int = option(0, "the same for the test, read by finals and export alone", 0)
 
     @functools.cached_property
+    def _loaded(self) -> dict[str, list[speech.Clip]]:
+        return speech.load(self.source, self.voices)
+
+    @functools.cached_property
     def _clips(self) -> dict[str, list[speech.Clip]]:
-        found = speech.load(self.source, self.voices)
-        for name, clips in found.items():
+        for name, clips in self._loaded.items():
             if (count := getattr(self, name)) > len(clips):
                 raise BadInput(f"{name}: expected at most the {len(clips)} clips of {self.source}, got {count}")
-        return {name: clips[: getattr(self, name) or None] for name, clips in found.items()}
+        return {name: clips[: getattr(self, name) or None] for name, clips in self._loaded.items()}
 
     @functools.cached_property
     def _labels(self) -> list[str]:
-        return sorted({clip.label for clip in speech.load(self.source, self.voices)["train"]})
+        return sorted({clip.label for clip in self._loaded["train"]})
 
     @functools.cached_property
     def _scale(self) -> Arrays:
@@ -135,7 +138,7 @@ class SpokenDigits(Task):
         return {**super().preprocessing(), "classes": self._labels, "mean": mean, "deviation": deviation}
 
     def show(self, x: np.ndarray, y: np.ndarray) -> str:
-        """The spectrogram with the highest band at the top. The mean is "+", and "@" stands for the loudest."""
+        """The spectrogram with the highest band at the top. The mean is "=", and "@" stands for the loudest."""
         levels = np.clip((_real(x) + 2) * len(SHADES) / 5, 0, len(SHADES) - 1).astype(int)
         lines = ("".join(SHADES[level] for level in band).rstrip() for band in levels.T[::-1])
         return "x " + "\n  ".join(lines) + f"\ny {self._answer(y)}"

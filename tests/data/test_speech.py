@@ -203,7 +203,8 @@ def test_no_package_has_japanese_vowels(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_real_japanese_vowels() -> None:
     splits = speech.load("japanese-vowels", 30)
     assert [len(splits[part]) for part in speech.PARTS] == [216, 54, 370]
-    assert {len(clip.frames) for clips in splits.values() for clip in clips} == set(range(7, 30))
+    lengths = [len(clip.frames) for clips in splits.values() for clip in clips]
+    assert (min(lengths), max(lengths)) == (7, 29)
 
 
 SCRIPT = """#!/bin/sh
