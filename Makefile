@@ -28,14 +28,15 @@ test test-all:
 	.venv/bin/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(SELECTED)
 
 benchmarks: BENCHMARKS = throughput "throughput --epochs 20 --only untracked" tracking scale regret kernels generators \
-	estimates coverage formats serving
+	estimates coverage formats serving "turing --seeds 12"
 benchmarks: .venv/.installed ## every benchmark in full; takes hours, on a machine that does nothing else
 	$(MEASURE)
 
 benchmarks-short: BENCHMARKS = "throughput --rounds 1 --epochs 1" "tracking --rounds 1 --epochs 1 --trials 4" \
 	"scale --rounds 1 --trials 100" "regret --seeds 1" "kernels --cells gru --lengths 30 --steps 64" \
 	"generators --rounds 1 --steps 100000" "estimates --sides single --trials 1" "coverage --repetitions 200" \
-	"formats --cells gru --forms padded --width 8" "serving --sides sequence --seconds 1 --clients 1"
+	"formats --cells gru --forms padded --width 8" "serving --sides sequence --seconds 1 --clients 1" \
+	"turing --seeds 1 --sequences 1000"
 benchmarks-short: .venv/.installed ## every benchmark at its shortest; takes minutes and shows only that each one runs
 	$(MEASURE)
 
