@@ -22,11 +22,11 @@ def draw(source: Sequence[str], target: Sequence[str], weights: Any, file: Path)
     size = 2 + INCHES * len(source), 1.5 + INCHES * len(target)
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     axes = figure.subplots()
-    if file.suffix.removeprefix(".") not in figure.canvas.get_supported_filetypes():
+    if file.suffix.lower().removeprefix(".") not in figure.canvas.get_supported_filetypes():
         raise BadInput(f"--plot: expected a file like attention.png, .svg or .pdf, got {str(file)!r}")
     picture = axes.imshow(weights, cmap="viridis", vmin=0, vmax=1, aspect="auto")
-    axes.set_xticks(range(len(source)), source)
-    axes.set_yticks(range(len(target)), target)
+    axes.set_xticks(range(len(source)), source, parse_math=False)  # "$" is a symbol like others
+    axes.set_yticks(range(len(target)), target, parse_math=False)
     axes.tick_params(length=0)
     axes.set(xlabel="source", ylabel="target")
     figure.colorbar(picture, label="weight of the step")

@@ -15,6 +15,7 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types.schema import AnyType, ColSpec, ParamSchema, ParamSpec, Schema
 
 from tracking.as_json import as_json
+from tracking.deploy.page import example_source
 
 CARD = "model.json"
 KERAS_FILE = "data/model.keras"
@@ -98,8 +99,7 @@ def _write_example(folder: Path, model: Model, card: dict[str, Any]) -> None:
     if "vocabulary" in card["preprocessing"]:
         example: dict[str, Any] = {"columns": ["prompt"], "data": [["The "]]}
     elif "source_steps" in card["preprocessing"]:
-        symbols = card["preprocessing"]["source_vocabulary"][4:8]  # the first four behind the special ones
-        example = {"columns": ["source"], "data": [["".join(symbols)]]}
+        example = {"columns": ["source"], "data": [[example_source(card["preprocessing"])]]}
     else:
         features = card["shapes"]["input"]["shape"][2:]
         sequence = [[1.0] * features[0] if features else 1] * EXAMPLE_STEPS

@@ -6,6 +6,7 @@
 
 import datetime
 import functools
+from unicodedata import normalize
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def say(day: int, language: str) -> str:
     except ModuleNotFoundError:
         raise DataError("source: dates need Babel; pip install 'recurrent-search[dates]'") from None
     try:
-        return format_date(datetime.date.fromordinal(day), "full", language.replace("-", "_")).lower()
+        return normalize("NFC", format_date(datetime.date.fromordinal(day), "full", language).lower())
     except (UnknownLocaleError, ValueError):
         raise BadInput(f"languages: expected two that {NAME} knows, like de-en, got {language!r}") from None
 

@@ -7,6 +7,7 @@ The files are downloaded at the first use. The repository has no licence file; t
 """
 
 import gzip
+from unicodedata import normalize
 
 from experiments.data.downloads import fetch
 from tracking.errors import DataError
@@ -35,6 +36,6 @@ def sentences(split: str, language: str) -> list[str]:
     name = f"{NAMES[split]}.{language}"
     path = fetch(f"{ADDRESS}/{name}.gz", SHA256[name], f"multi30k.{name}.gz")
     try:
-        return gzip.decompress(path.read_bytes()).decode("utf-8").lower().splitlines()
+        return normalize("NFC", gzip.decompress(path.read_bytes()).decode("utf-8").lower()).splitlines()
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise DataError(f"source: expected the captions of Multi30k in {path}, got: {error}") from None

@@ -27,12 +27,17 @@ def say(number: int, language: str) -> str:
 
     try:
         return str(num2words(number, lang=language)).lower()
-    except NotImplementedError:
+    except (
+        Exception
+    ):  # NotImplementedError for a language that is not known, and any other for one that is not finished
         raise BadInput(f"languages: expected two that {NAME} knows, like de-en, got {language!r}") from None
 
 
 def examples() -> list[int]:
-    """These have all symbols of the numbers below a million, with what stands between thousands and hundreds."""
+    """These have all symbols of the numbers below a million, with what stands between thousands and hundreds.
+
+    In some languages a number is one word, and then its letters are the symbols.
+    """
     return [*range(1_000), *range(1_000, 1_000_000, 1_000), 1_001, 1_234, 21_300]
 
 

@@ -6,7 +6,9 @@
 `source=numbers`: 1 to `digits` digits; first the number of digits is drawn uniformly, then the number. `source=dates`:
 the days from 1900 to 2099. Both are read letter by letter, from the end (Sutskever et al. 2014), and the target is
 written word by word. A number or day belongs to one split for ever, by its checksum, so none of validation or test is
-ever trained on. num2words writes the numbers, Babel the dates. `source=multi30k-…` has 29,000 captions of pictures,
+ever trained on. In some languages, for example Italian, a long number is one word: then the target is written letter by
+letter. A number may come several times: with 2 digits only 11 belong to validation. num2words writes the numbers, Babel
+the dates. `source=multi30k-…` has 29,000 captions of pictures,
 downloaded at the first use, in words and with their own splits.
 
 Scored by exact match: the share of targets that are written without a mistake. No memory: a guess among all numbers of
@@ -29,13 +31,15 @@ from experiments.data import dates, multi30k, numbers
 from experiments.tasks.base import DATA_SEEDS, SPLITS, option
 from experiments.tasks.loading.finite_pairs import FinitePairs
 from experiments.tasks.loading.pairs import Pair, sorted_symbols, words_of
+from tracking.deploy.predict import UNITS
 from tracking.errors import BadInput
 
 GENERATED: dict[str, ModuleType] = {"numbers": numbers, "dates": dates}
 CAPTIONS = ("multi30k-de-en", "multi30k-en-de", "multi30k-en-fr")
 DEFAULT = "de-en"
 SHARES = 12  # one share of the numbers is for validation, one for the test, the others for training
-BETWEEN = (5, 2)  # letters and words: "and", spaces and a comma may stand between the parts of a number
+BETWEEN = {"characters": 5, "words": 2}  # "and", spaces and a comma may stand between the parts of a number
+CHECKED = 1_000  # numbers or days whose words are looked for among those of the examples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,12 +66,25 @@ class Translate(FinitePairs):
             object.__setattr__(self, "units", ("words", "words"))
             if self.online:
                 raise BadInput("train: expected a number, got online: there are only so many captions")
+            if self.languages != DEFAULT:
+                raise BadInput(f"languages: expected them with numbers or dates, got source={self.source}")
             return
         if not (self.train and self.val and self.test):
             raise BadInput("train, val, test: expected 1 or more, got 0, which are all captions")
         if (self.source, self.languages) != ("numbers", DEFAULT):  # num2words takes long to import
-            for language in self._languages:
-                self._generated.say(self._generated.examples()[0], language)
+            object.__setattr__(self, "units", ("characters", self._unit_of_target(self._generated)))
+
+    def _unit_of_target(self, made: ModuleType) -> str:
+        """Words, or characters where the examples do not have all words. In some languages a number is one word."""
+        source, target = self._languages
+        made.say(made.examples()[0], source)  # raises BadInput for a language that is not known
+        known = {word for item in made.examples() for word in words_of(made.say(item, target))}
+        rng = np.random.default_rng(0)
+        drawn = (made.say(made.draw(rng, self.digits), target) for _ in range(CHECKED))
+        return "words" if all(word in known for text in drawn for word in words_of(text)) else "characters"
+
+    def _symbols_of_target(self, text: str) -> list[str]:
+        return UNITS[self.units[1]](text)
 
     @property
     def _generated(self) -> ModuleType | None:
@@ -96,7 +113,7 @@ class Translate(FinitePairs):
         while len(found) < getattr(self, name):
             item = made.draw(rng, self.digits)
             if _split_of(item) == name:
-                found.append((made.say(item, source), words_of(made.say(item, target))))
+                found.append((made.say(item, source), self._symbols_of_target(made.say(item, target))))
         return found
 
     def symbols(self) -> tuple[list[str], list[str]]:
@@ -105,7 +122,7 @@ class Translate(FinitePairs):
             return super().symbols()
         source, target = self._languages
         letters = sorted_symbols(made.say(item, source) for item in made.examples())
-        return letters, sorted_symbols(words_of(made.say(item, target)) for item in made.examples())
+        return letters, sorted_symbols(self._symbols_of_target(made.say(item, target)) for item in made.examples())
 
     def most_symbols(self) -> tuple[int, int]:
         made = self._generated
@@ -114,8 +131,8 @@ class Translate(FinitePairs):
         source, target = self._languages
         parts = made.parts(self.digits)
         letters = sum(max(len(made.say(item, source)) for item in part) for part in parts)
-        words = sum(max(len(words_of(made.say(item, target))) for item in part) for part in parts)
-        return letters + BETWEEN[0], words + BETWEEN[1]
+        written = sum(max(len(self._symbols_of_target(made.say(item, target))) for item in part) for part in parts)
+        return letters + BETWEEN["characters"], written + BETWEEN[self.units[1]]
 
     @property
     def solved(self) -> float | None:

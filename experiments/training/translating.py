@@ -16,7 +16,7 @@ import numpy as np
 from experiments.tasks.loading.pairs import END, START
 from experiments.training.sampling import check, drawn, read_card, read_model
 from search_spaces.halves import DECODER, ENCODER, KEYS, SOURCE, TARGET
-from tracking.deploy.predict import Unfit, joined, source_ids
+from tracking.deploy.predict import NEVER_WRITTEN, Unfit, joined, source_ids
 from tracking.errors import BadInput
 
 if TYPE_CHECKING:
@@ -33,10 +33,11 @@ Choose = Callable[["tf.Tensor", "tf.Tensor", "tf.Tensor"], tuple["tf.Tensor", "t
 
 @dataclass(frozen=True)
 class Translation:
-    """A target, and the logarithm of its probability."""
+    """A target, the logarithm of its probability, and the ids of its symbols, without END."""
 
     text: str
     log_probability: float
+    ids: list[int]
 
 
 def load(folder: Path) -> tuple["keras.Model", dict[str, Any]]:
@@ -69,7 +70,7 @@ class Translator:
 
     def translate(self, texts: list[str], beam: int = 1) -> list[list[Translation]]:
         """For each source its likeliest targets, at most `beam`, the best one first. Raises BadInput for a bad one."""
-        return self._named(self.write(self._sources(texts), beam))
+        return self._named(self.write(self.sources(texts), beam))
 
     def draw(
         self,
@@ -90,11 +91,11 @@ class Translator:
         check(temperature, top_k, top_p)
         rng = np.random.default_rng(seed)
         choose = _by_lot(lambda shares: drawn(shares, rng, temperature, top_k, top_p).astype(np.int32))
-        found = self._named(self._targets(self._sources(texts), [0.0] * count, choose))
+        found = self._named(self._targets(self.sources(texts), [0.0] * count, choose))
         return [sorted(several, key=lambda one: -one.log_probability) for several in found]
 
-    def looked_at(self, text: str) -> tuple[list[str], list[str], np.ndarray]:
-        """What the decoder looks at: the symbols of a source, those of its likeliest target, and the weights.
+    def looked_at(self, text: str, ids: list[int]) -> tuple[list[str], list[str], np.ndarray]:
+        """What the decoder looks at while it writes a target: the symbols of both sides, and the weights.
 
         Weights `(target, source)` of one step of the target sum to 1. The last step is END, if the target has an end.
 
@@ -102,8 +103,7 @@ class Translator:
         """
         import tensorflow as tf
 
-        x = self._sources([text])
-        ((ids, _),) = self.write(x)[0]
+        x = self.sources([text])
         states, memory = self._encode(tf.constant(x))
         if not memory:
             raise BadInput("--plot: expected a model with attention, whose name ends with +att, got one without")
@@ -120,7 +120,8 @@ class Translator:
         """The likeliest targets of sources `(count, source)`, at most `beam` of each, the best one first."""
         return self._targets(x, [0.0, *[-np.inf] * (beam - 1)], _likeliest)  # at first all rows of a beam are the same
 
-    def _sources(self, texts: list[str]) -> np.ndarray:
+    def sources(self, texts: list[str]) -> np.ndarray:
+        """The ids of sources `(count, source)`. Raises BadInput for one that the model cannot read."""
         try:
             found = [source_ids(text, self.about)[: self.about["source_steps"]] for text in texts]
         except Unfit as error:
@@ -142,7 +143,7 @@ class Translator:
     def _named(self, found: list[list[Target]]) -> list[list[Translation]]:
         names = self.about["target_vocabulary"]
         return [
-            [Translation(joined([names[one] for one in ids], self.about), score) for ids, score in several]
+            [Translation(joined([names[one] for one in ids], self.about), score, ids) for ids, score in several]
             for several in found
         ]
 
@@ -154,13 +155,14 @@ class Translator:
         import tensorflow as tf
 
         count, rows, steps = tf.shape(source)[0], len(first), self.about["target_steps"]
+        allowed = np.isin(np.arange(len(self.about["target_vocabulary"])), NEVER_WRITTEN, invert=True)
         states, memory = tf.nest.map_structure(lambda part: tf.repeat(part, rows, axis=0), self._encode(source))
 
         def step(
             now: Any, last: Any, states: Any, scores: Any, ended: Any, written: Any
         ) -> tuple[Any, Any, Any, Any, Any, Any]:
             logits, states = self._decode(tf.reshape(last, (-1,)), states, memory)
-            shares = tf.nn.log_softmax(tf.cast(logits, tf.float64))
+            shares = tf.where(allowed, tf.nn.log_softmax(tf.cast(logits, tf.float64)), -np.inf)
             shares = tf.reshape(shares, (count, rows, logits.shape[-1]))
             ends = tf.where(tf.range(logits.shape[-1]) == 0, tf.zeros((), tf.float64), -np.inf)
             shares = tf.where(ended[..., None], ends, shares)  # behind END stands padding, which costs nothing

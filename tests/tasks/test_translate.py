@@ -19,7 +19,7 @@ from support.downloads import Server
 from experiments.data import dates, multi30k
 from experiments.data.downloads import fetch
 from experiments.tasks.base import NOT_SCORED
-from experiments.tasks.loading.pairs import END, START, UNKNOWN, distance, error_rate
+from experiments.tasks.loading.pairs import END, START, UNKNOWN, distance, error_rate, words_of
 from experiments.tasks.translate import Translate
 from tracking.deploy.predict import joined
 from tracking.errors import BadInput, DataError
@@ -123,6 +123,11 @@ def test_the_floors_by_counting() -> None:
     [
         ({"languages": "de"}, "languages: expected two languages, like de-en, got 'de'"),
         ({"languages": "de-xx"}, "languages: expected two that num2words knows, like de-en, got 'xx'"),
+        ({"languages": "am-en"}, "languages: expected two that num2words knows, like de-en, got 'am'"),
+        (
+            {"languages": "de-fr", "source": "multi30k-de-en"},
+            "languages: expected them with numbers or dates, got source=multi30k-de-en",
+        ),
         ({"digits": 7}, "digits: expected at most 6, got 7"),
     ],
 )
@@ -178,6 +183,26 @@ def test_captions_are_downloaded(server: Server, tmp_path: Path, monkeypatch: py
     assert task.floors() == {"constant": 0.5, "nearest": 1.0} and "2 train" in task.about()
     with pytest.raises(BadInput, match=r"^train: expected a number, got online: there are only so many captions$"):
         Translate(source="multi30k-de-en", online=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "unit"),
+    [("fr", "words"), ("ru", "words"), ("it", "characters"), ("ja", "characters"), ("th", "characters")],
+)
+def test_no_language_has_symbols_that_training_lacks(target: str, unit: str) -> None:
+    task = Translate(languages=f"en-{target}", train=300, val=100, test=100)
+    assert task.units == ("characters", unit)
+    for split in ("train", "val", "test"):
+        x, y = task.split(split, 1)
+        assert not (y == UNKNOWN).any() and not (x[:, : task.source_steps] == UNKNOWN).any()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["don't", "3.5 or 1,000 (and more)", "дев'ять тисяч", "twenty-three, one", "สามแสนเจ็ด", "¿qué? ¡sí!", "e\u0301a b"],
+)
+def test_words_are_cut_and_joined(text: str) -> None:
+    assert joined(words_of(text), {"units": ["words", "words"]}) == text
 
 
 @pytest.mark.parametrize("languages", ["en-fr", "fr-es"])

@@ -62,11 +62,17 @@ def page(card: dict[str, Any]) -> str:
             half_life=format_half_life(horizon, "", "_50") if "half_life_50" in horizon else "",
             steps=card["formats"][formats.FIRST]["steps"],
             shape=(1, card["steps"] if translates else 20, *card["shapes"]["input"]["shape"][2:]),
-            example="".join(card["preprocessing"].get("source_vocabulary", [])[4:8]),
+            example=example_source(card["preprocessing"]) if translates else "",
             per_step=len(card["shapes"]["output"]["shape"]) == 3,
         )
         + "\n"
     )
+
+
+def example_source(about: dict[str, Any]) -> str:
+    """The first symbols of a source's vocabulary behind the special ones. A sample would hand on the user's data."""
+    between = "" if about["units"][0] in ("characters", "smiles") else " "
+    return between.join(about["source_vocabulary"][4:8])
 
 
 def _is_stream(card: dict[str, Any]) -> bool:

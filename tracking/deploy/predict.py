@@ -22,6 +22,7 @@ from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 
@@ -33,9 +34,16 @@ LONGEST_PROMPT = 100_000  # characters; longer ones would keep a server busy for
 LONGEST = 10_000  # symbols that are written for one prompt
 END = "<eos>"  # the end of a line, in a vocabulary of words
 START_ID, END_ID, UNKNOWN_ID = 1, 2, 3  # of an encoder and a decoder
+NEVER_WRITTEN = [0, START_ID, UNKNOWN_ID]  # padding, the start and the unknown symbol
+# Accents that are characters of their own, and the scripts of South Asia and Thailand, whose vowels are.
+MARK = r"\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u0670\u06d6-\u06ed\u200c\u200d"
+MARK += r"\u0900-\u0963\u0966-\u109f\u1780-\u17ff"
+LETTERS = rf"(?:[^\W_]|[{MARK}])+"
+# A number with a point or a comma inside, a word with an apostrophe or a hyphen behind it, or a sign.
+WORD = re.compile(rf"\d+(?:[.,]\d+)+|{LETTERS}(?:['’]{LETTERS})*-?|\S")
 UNITS: dict[str, Callable[[str], list[str]]] = {  # how a source or a target is cut into symbols
     "characters": list,
-    "words": re.compile(r"[^\W_]+-?|[^\w\s]|_").findall,  # words and signs: "twenty-", "three", ","
+    "words": WORD.findall,  # words and signs: "twenty-", "three", ","
     "tokens": str.split,  # what stands between spaces
     "smiles": re.compile(r"<[^>]+>|\[[^\]]+\]|Br|Cl|.").findall,  # atoms and signs of a molecule, or a mark in <>
 }
@@ -321,15 +329,14 @@ def in_file(path: str, card: dict[str, Any]) -> Iterator[np.ndarray]:
 def translated(model: Model, card: dict[str, Any], texts: list[str]) -> list[str]:
     """What an encoder and a decoder write of each source: the likeliest symbol at each step, up to END."""
     about = card["preprocessing"]
-    x, names, first = (
-        np.stack([source_ids(text, about) for text in texts]),
-        about["target_vocabulary"],
-        about["source_steps"],
-    )
-    for step in range(about["target_steps"] - 1):
-        x[:, first + step + 1] = model(x)[:, step].argmax(axis=-1)
-    last = model(x)[:, -1].argmax(axis=-1)
-    rows = np.concatenate([x[:, first + 1 :], last[:, None]], axis=1)
+    x, names = np.stack([source_ids(text, about) for text in texts]), about["target_vocabulary"]
+    rows = np.full((len(texts), about["target_steps"]), END_ID, np.int32)
+    for step in range(rows.shape[1]):
+        logits = np.array(model(x)[:, step])
+        logits[:, NEVER_WRITTEN] = -np.inf
+        rows[:, step] = logits.argmax(axis=-1)
+        if step + 1 < rows.shape[1]:
+            x[:, about["source_steps"] + step + 1] = rows[:, step]
     return [joined([names[one] for one in row[: _until_end(row)]], about) for row in rows.tolist()]
 
 
@@ -341,7 +348,7 @@ def source_ids(text: Any, about: dict[str, Any]) -> np.ndarray:
     """x `(source + target,)` with the source, from its last symbol to its first, and START."""
     if not isinstance(text, str):
         raise Unfit(f"source: expected a text, got {str(text)[:60]!r}")
-    symbols = UNITS[about["units"][0]](text.strip().lower() if about["lower"] else text.strip())
+    symbols = UNITS[about["units"][0]](normalize("NFC", text.strip().lower() if about["lower"] else text.strip()))
     steps, places = about["source_steps"], {name: place for place, name in enumerate(about["source_vocabulary"])}
     if not 0 < len(symbols) <= steps:
         raise Unfit(f"source: expected 1 to {steps} {about['units'][0]}, got {len(symbols):,}")
@@ -355,7 +362,8 @@ def joined(symbols: list[str], about: dict[str, Any]) -> str:
     """The text of a target's symbols: "twenty-", "three", "," and "one" are "twenty-three, one"."""
     if about["units"][1] != "words":
         return (" " if about["units"][1] == "tokens" else "").join(symbols)
-    return re.sub(r" ([^\w\s])", r"\1", re.sub(r"- (?=\w)", "-", " ".join(symbols)))
+    text = re.sub(r"- (?=\w)", "-", " ".join(symbols))
+    return re.sub(r"([(\[{¿¡„“]) ", r"\1", re.sub(rf" ([^\w\s({{\[¿¡„“{MARK}])", r"\1", text))
 
 
 def header(path: str) -> tuple[list[str], str]:

@@ -4,19 +4,22 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.cli.parsing import real, whole
 from experiments.system.console import console, waiting
 from tracking.attention import draw
 from tracking.errors import BadInput
 
+if TYPE_CHECKING:
+    from experiments.training.translating import Translator
+
 EXAMPLE = "recurrent translate best dreiundzwanzig --beam 5"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="the folder that `recurrent export` has written")
-    text = "the source; without one, each line of standard input is a source"
+    text = "the source; without one, each line of standard input is a source, and a blank line is answered by one"
     parser.add_argument("text", nargs="*", metavar="TEXT", help=text)
     text = "beginnings of a target that are kept at each step; 1 takes the likeliest symbol (default: 1)"
     parser.add_argument("--beam", metavar="K", type=whole(1, 101), default=1, help=text)
@@ -39,24 +42,46 @@ def run(parsed: argparse.Namespace) -> int:
     from experiments.training.sampling import check
     from experiments.training.translating import Translator, load
 
-    if parsed.plot and not parsed.text:
+    if parsed.plot is not None and not parsed.text:
         raise BadInput("--plot: expected TEXT with it, got none")
     drawing = _drawing(parsed)
     check(**{"temperature": 1.0, "top_k": 0, "top_p": 1.0} | {key: drawing[key] for key in drawing if key != "seed"})
-    texts = [" ".join(parsed.text)] if parsed.text else [line for line in sys.stdin.read().splitlines() if line.strip()]
+    texts = [" ".join(parsed.text)] if parsed.text else _lines()
     with quiet(), waiting(console(), "the model translates ..."):
         translator = Translator(*load(Path(parsed.folder)))
-        if parsed.plot:
-            draw(*translator.looked_at(texts[0]), Path(parsed.plot))
-        found = translator.draw(texts, parsed.top, **drawing) if drawing else translator.translate(texts, parsed.beam)
-    for text, several in zip(texts, found, strict=True):
-        shown = several[: parsed.top]
+        asked = [text for number, text in enumerate(texts, start=1) if _fits(translator, text, number, len(texts))]
+        found = translator.draw(asked, parsed.top, **drawing) if drawing else translator.translate(asked, parsed.beam)
+        if parsed.plot is not None:
+            draw(*translator.looked_at(asked[0], found[0][0].ids), Path(parsed.plot))
+    answers = iter(found)
+    for text in texts:
+        shown = next(answers)[: parsed.top] if text.strip() else []
         if parsed.json:
             translations = [{"text": one.text, "log_probability": one.log_probability} for one in shown]
             print(json.dumps({"source": text, "translations": translations}, ensure_ascii=False))
         else:
             print("\n".join(one.text for one in shown))
     return 0
+
+
+def _lines() -> list[str]:
+    """The lines of standard input. Raises BadInput for another encoding."""
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8-sig") if sys.stdin else ""  # a service may have none
+    except UnicodeDecodeError as error:
+        raise BadInput(f"standard input: expected lines in UTF-8, got: {error}") from None
+    return [line.rstrip("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+def _fits(translator: "Translator", text: str, number: int, count: int) -> bool:
+    """True for a source, False for a blank line among others. Raises BadInput for what the model cannot read."""
+    if not text.strip() and count > 1:
+        return False
+    try:
+        translator.sources([text])
+    except BadInput as error:
+        raise BadInput(f"line {number}: {error}" if count > 1 else str(error)) from None
+    return True
 
 
 def _drawing(parsed: argparse.Namespace) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def check_digest(arrays: list[Arrays], expected: str) -> None:
     if digest != expected:
         raise DataError(
             f"data: expected those of the search, digest {expected[:12]}, got {digest[:12]};"
-            " another corpus, or another Python's language reference?"
+            " has the file changed, or is it another corpus, or another Python's language reference?"
         )
 
 

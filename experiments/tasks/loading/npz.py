@@ -234,10 +234,10 @@ class OwnData(Task):
 
 def task(name: str) -> type[OwnData]:
     """The task class of the file with this path. Raises DataError, in one line, for a missing or wrong file."""
-    path = Path(name).expanduser().absolute()
     try:
+        path = Path(name).expanduser().absolute()
         status = path.stat()
-    except OSError:
+    except (OSError, RuntimeError):  # a user who is not known
         raise DataError(f"task: expected a file, got {name!r}, which does not exist") from None
     return _task(path, status.st_mtime_ns, status.st_size)
 

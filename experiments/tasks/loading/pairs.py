@@ -129,7 +129,8 @@ class PairTask(Task):
         return [[self.ids_of_target(target)] for _, target in self.pairs(name, seed, 0)]
 
     def ids_of_target(self, target: Sequence[str]) -> list[int]:
-        return [self._places[1].get(symbol, UNKNOWN) for symbol in target]
+        """-1 for a symbol that no model writes."""
+        return [self._places[1].get(symbol, -1) for symbol in target]
 
     def preprocessing(self) -> dict[str, Any]:
         source, target = self._vocabularies

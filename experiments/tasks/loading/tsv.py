@@ -1,8 +1,8 @@
 """A user's own pairs as a task: `recurrent search pairs.tsv`.
 
 Each line of the file, in UTF-8, is a source, a tab and its target. A third column may say the split: train, val, test.
-Without it each pair belongs to a split by the checksum of its source: 80 % train, 10 % val, 10 % test. So a source with
-several targets is in one split, and a pair stays in its split when lines are added.
+Without it each pair belongs to a split by the checksum of its source, as the model reads it: 80 % train, 10 % val, 10 %
+test. So a source with several targets is in one split, and a pair stays in its split when lines are added.
 """
 
 import functools
@@ -10,6 +10,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
+from unicodedata import normalize
 
 from experiments.tasks.base import SPLITS, option
 from experiments.tasks.loading.finite_pairs import FinitePairs
@@ -17,7 +18,7 @@ from experiments.tasks.loading.pairs import Pair
 from tracking.deploy.predict import UNITS
 from tracking.errors import DataError
 
-Rows = list[tuple[str, str, str]]  # source, target, split
+Rows = list[tuple[str, str, str]]  # source, target, split; "" where the file says none
 SAME = "same"
 ABOUT_UNITS = "what a symbol is: characters, words (and signs), tokens (between spaces) or smiles (atoms)"
 SHARES = (*["train"] * 8, "val", "test")
@@ -41,6 +42,11 @@ class OwnPairs(FinitePairs):
         target = self.unit if self.target_unit == SAME else self.target_unit
         object.__setattr__(self, "units", (self.unit, target))
         object.__setattr__(self, "lower", self.lowercase)
+        for name, pairs in self._read.items():
+            if not pairs:
+                raise DataError(
+                    f"{self.file}: expected pairs of the split {name}, got none of {len(self.rows):,} pairs"
+                )
 
     def read(self, name: str) -> list[Pair]:
         return self._read[name]
@@ -49,9 +55,10 @@ class OwnPairs(FinitePairs):
     def _read(self) -> dict[str, list[Pair]]:
         found: dict[str, list[Pair]] = {name: [] for name in SPLITS}
         for source, target, split in self.rows:
-            sides = (side.lower() if self.lower else side for side in (source, target))
+            sides = (normalize("NFC", side.lower() if self.lower else side) for side in (source, target))
             read, written = (UNITS[unit](side) for unit, side in zip(self.units, sides, strict=True))
-            found[split].append((read, written))
+            place = zlib.crc32("\t".join(read).encode()) % len(SHARES)
+            found[split or SHARES[place]].append((read, written))
         return found
 
     @property
@@ -64,10 +71,10 @@ class OwnPairs(FinitePairs):
 
 def task(name: str) -> type[OwnPairs]:
     """The task class of the file with this path. Raises DataError, in one line, for a missing or wrong file."""
-    path = Path(name).expanduser().absolute()
     try:
+        path = Path(name).expanduser().absolute()
         status = path.stat()
-    except OSError:
+    except (OSError, RuntimeError):  # a user who is not known
         raise DataError(f"task: expected a file, got {name!r}, which does not exist") from None
     return _task(path, status.st_mtime_ns, status.st_size)
 
@@ -88,20 +95,19 @@ def read(path: Path) -> Rows:
     found: Rows = []
     for number, line in enumerate(text.split("\n"), start=1):
         columns = [column.strip() for column in line.rstrip("\r").split("\t")]
-        if columns == [""]:
+        if not any(columns):
             continue
         where = f"{path.name}, line {number}"
         if len(columns) not in (2, 3):
             raise DataError(f"{where}: expected a source, a tab and a target, got {_columns(len(columns))}")
         if empty := [side for side, text in zip(("source", "target"), columns, strict=False) if not text]:
             raise DataError(f"{where}: expected a source and a target, got an empty {empty[0]}")
-        split = columns[2] if len(columns) == 3 else SHARES[zlib.crc32(columns[0].encode()) % len(SHARES)]
-        if split not in SPLITS:
-            raise DataError(f"{where}: expected the split in column 3, one of {', '.join(SPLITS)}, got {split!r}")
+        split = columns[2].lower() if len(columns) == 3 else ""
+        if split not in (*SPLITS, ""):
+            hint = "; the file needs no header" if number == 1 else ""
+            expected = f"the split in column 3, one of {', '.join(SPLITS)}"
+            raise DataError(f"{where}: expected {expected}, got {columns[2]!r}{hint}")
         found.append((columns[0], columns[1], split))
-    for name in SPLITS:
-        if not any(split == name for *_, split in found):
-            raise DataError(f"{path.name}: expected pairs of the split {name}, got none of {len(found):,} pairs")
     return found
 
 

@@ -55,6 +55,37 @@ def test_a_source_with_two_targets_is_in_one_split(tmp_path: Path) -> None:
     assert not where["train"] & where["val"] and not where["train"] & where["test"]
 
 
+@pytest.mark.parametrize(
+    ("twins", "options"),
+    [
+        (("abc{}", "ABC{}"), {"lowercase": "true"}),
+        (("a b {}", "a  b {}"), {"unit": "tokens"}),
+        (("\u00e9{}", "e\u0301{}"), {}),
+    ],
+)
+def test_sources_that_are_read_alike_are_in_one_split(
+    tmp_path: Path, twins: tuple[str, str], options: dict[str, str]
+) -> None:
+    task = saved(tmp_path, [f"{twin.format(number)}\tx" for number in range(60) for twin in twins], **options)
+    where = {name: {source for source, _ in read_back(task, name)} for name in SPLITS}
+    assert not where["train"] & where["val"] and not where["train"] & where["test"]
+    assert sum(len(task.split(name, 0)[0]) for name in SPLITS) == 120
+
+
+def test_sources_of_training_in_other_splits_are_counted(tmp_path: Path) -> None:
+    task = saved(tmp_path, ["a\tu\ttrain", "b\tu\tTrain", "a\tv\tval", "c\tu\tval", "b\tu\ttest", "\t", "d\tu\t"])
+    assert "2 val (1 with a source that train has, 1 with an unknown symbol in the source" in task.about()
+    assert "1 test (1 with a source that train has)" in task.about()
+
+
+def test_what_is_measured_of_a_beam_knows_no_unknown_symbol(tmp_path: Path) -> None:
+    task = saved(tmp_path, ["ab\tu v\ttrain", "ba\tv u\ttrain", "ab\tu w\tval", "b\tu\ttest"], longest="3")
+    _, y = task.split("val", 0)
+    written = [[[int(one) for one in row if one > END]] for row in y]
+    found = task.samples(lambda x, beam: written, 0)  # type: ignore[call-arg, arg-type, misc]
+    assert found["exact_of_beam_5"] == 0 < found["edit_distance"]
+
+
 def test_the_third_column_says_the_split(tmp_path: Path) -> None:
     task = saved(tmp_path, ["a b\tu\ttrain", "b a\tv\ttrain", "a a\tu\tval", "b b\tv\ttest"], unit="tokens")
     assert {name: read_back(task, name) for name in SPLITS} == {
@@ -108,7 +139,12 @@ def test_the_floors_by_hand(tmp_path: Path) -> None:
         ("a\tb\tval\tx\n", "pairs.tsv, line 1: expected a source, a tab and a target, got 4 columns"),
         ("a\tb\n\n\tb\n", "pairs.tsv, line 3: expected a source and a target, got an empty source"),
         ("a\t\n", "pairs.tsv, line 1: expected a source and a target, got an empty target"),
-        ("a\tb\tdev\n", "pairs.tsv, line 1: expected the split in column 3, one of train, val, test, got 'dev'"),
+        ("a\tb\nc\td\tdev\n", "pairs.tsv, line 2: expected the split in column 3, one of train, val, test, got 'dev'"),
+        (
+            "source\ttarget\tsplit\n",
+            "pairs.tsv, line 1: expected the split in column 3, one of train, val, test, got 'split';"
+            " the file needs no header",
+        ),
         ("a\tb\ttrain\n", "pairs.tsv: expected pairs of the split val, got none of 1 pairs"),
         ("", "pairs.tsv: expected pairs of the split train, got none of 0 pairs"),
     ],
