@@ -21,11 +21,13 @@ quickstart: .venv/.installed ## a search over 24 models of text, its best model 
 test: .venv/.installed-test ## linter, types and all tests but the slow ones
 test-all: .venv/.installed-test ## the slow tests too
 test-all: SELECTED = -m ""
+# A third of the tests' time is spent waiting for other processes, so there is one more worker than cores.
+test test-all: WORKERS = $$(.venv/bin/python -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
 test test-all:
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .
 	.venv/bin/python -m mypy
-	.venv/bin/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(SELECTED)
+	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile $(SELECTED)
 
 benchmarks: BENCHMARKS = throughput "throughput --epochs 20 --only untracked" tracking scale regret kernels generators \
 	estimates coverage formats serving "turing --seeds 12"

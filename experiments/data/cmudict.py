@@ -15,7 +15,6 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from experiments.data.downloads import fetch
 from experiments.data.published import File
 from tracking.errors import DataError
 
@@ -51,6 +50,8 @@ def parse(text: str) -> dict[str, list[list[str]]]:
 
 
 def _file() -> Path:
+    from experiments.data.downloads import fetch  # imported here: urllib and filelock take 0.1 s
+
     try:
         return fetch(DICTIONARY.url, DICTIONARY.sha256, DICTIONARY.name, DICTIONARY.size)
     except DataError as error:

@@ -9,7 +9,6 @@ The files are downloaded at the first use. The repository has no licence file; t
 import gzip
 from unicodedata import normalize
 
-from experiments.data.downloads import fetch
 from tracking.errors import DataError
 
 ADDRESS = "https://raw.githubusercontent.com/multi30k/dataset/a3d2e0d26b56f3846f66a952536ffed4e401d05a/data/task1/raw"
@@ -33,6 +32,8 @@ def sentences(split: str, language: str) -> list[str]:
 
     Raises DataError, in one line, for a file that cannot be downloaded or is broken.
     """
+    from experiments.data.downloads import fetch  # imported here: urllib and filelock take 0.1 s
+
     name = f"{NAMES[split]}.{language}"
     path = fetch(f"{ADDRESS}/{name}.gz", SHA256[name], f"multi30k.{name}.gz")
     try:

@@ -6,6 +6,7 @@
 Sounds have their names in ARPAbet. At each place of a word the first rule of RULES that fits is used.
 """
 
+import functools
 import re
 
 import numpy as np
@@ -46,7 +47,11 @@ RULES: list[tuple[str, str]] = [  # (a pattern behind the letters that are read,
     (r"s", "S"),
     *[(rf"{letter}{letter}?", sound) for letter, sound in SINGLE.items()],
 ]
-PATTERNS = [(re.compile(pattern), sounds.split()) for pattern, sounds in RULES]
+
+
+@functools.cache
+def _patterns() -> list[tuple[re.Pattern[str], list[str]]]:
+    return [(re.compile(pattern), sounds.split()) for pattern, sounds in RULES]
 
 
 def pronounce(word: str) -> list[str]:
@@ -54,7 +59,7 @@ def pronounce(word: str) -> list[str]:
     found: list[str] = []
     place = 0
     while place < len(word):
-        end, sounds = next((match.end(), sounds) for rule, sounds in PATTERNS if (match := rule.match(word, place)))
+        end, sounds = next((match.end(), sounds) for rule, sounds in _patterns() if (match := rule.match(word, place)))
         found += sounds
         place = end
     return found

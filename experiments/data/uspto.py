@@ -6,7 +6,6 @@
 The files are downloaded at the first use. 46 products of the test split are in training, too, with other reactants.
 """
 
-from experiments.data.downloads import fetch
 from experiments.data.published import File
 from tracking.errors import DataError
 
@@ -42,4 +41,6 @@ def reactions(split: str, classes: bool) -> list[tuple[str, str]]:
 
 
 def _lines(file: File) -> list[str]:
+    from experiments.data.downloads import fetch  # imported here: urllib and filelock take 0.1 s
+
     return fetch(file.url, file.sha256, file.name, file.size).read_text("utf-8").replace(" ", "").splitlines()

@@ -10,7 +10,7 @@ from support.searching import Recurrent, listing, run
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("nonsense",), ("expected one of adding, char_lm", "'nonsense'")),
+        (("nonsense",), ("expected one of adding, associative_recall, char_lm", "'nonsense'")),
         (("adding", "-o", "lenght=50"), ("-o", "expected one of", "length", "'lenght'")),
         (("adding", "-o", "length=many"), ("length", "whole number", "'many'")),
         (("adding", "-o", "length=1.5"), ("length", "whole number", "'1.5'")),
@@ -147,8 +147,8 @@ def test_a_corpus_too_short_for_one_batch(recurrent: Recurrent, folder: Path) ->
     [
         ((), ("COMMAND",)),
         (("serach",), ("'serach'", "search")),
-        (("tasks", "nonsense"), ("adding, char_lm", "'nonsense'")),
-        (("tasks", ""), ("task", "adding, char_lm", "''")),
+        (("tasks", "nonsense"), ("adding, associative_recall, char_lm", "'nonsense'")),
+        (("tasks", ""), ("task", "adding, associative_recall, char_lm", "''")),
         (("tasks", "", "--show", "1"), ("task", "''")),
         (("export", "t"), ("--to",)),
         (("export",), ("NAME",)),

@@ -262,6 +262,7 @@ def telling(cell: str) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", cells.names())
 def test_every_recipe_trains_a_step_and_needs_nothing_of_this_project(
     cell: str, data: tuple[np.ndarray, np.ndarray], tmp_path: Path
@@ -331,6 +332,7 @@ def test_both_kernels_compute_the_same(cell: str, data: tuple[np.ndarray, np.nda
         assert output(loop, x[::2, :2]) == pytest.approx(expected[::2], abs=1e-5), "padding is not read"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", cells_with("cudnn"))
 def test_every_point_can_use_cudnn(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cuDNN asks for stands in every layer's configuration, and its op in the graph for each."""
@@ -428,6 +430,7 @@ def test_a_stream_is_carried_through_every_recipe(cell: str, init: str) -> None:
             assert np.concatenate(parts, axis=1) == pytest.approx(np.asarray(model(x)), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_under_stock_keras_tuner(data: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
     x, y = data
     tuner = keras_tuner.RandomSearch(small(), objective="val_loss", max_trials=4, seed=1, directory=str(tmp_path))

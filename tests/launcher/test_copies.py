@@ -19,6 +19,8 @@ from tracking.root import follow
 from tracking.searches import find_search
 from tracking.tags import PREFIX
 
+pytestmark = pytest.mark.slow  # many searches
+
 
 @dataclass
 class Shared:

@@ -16,6 +16,8 @@ from experiments.config.folders import SearchFolder
 from experiments.launcher.launch import Launch
 from tracking.searches import find_search, spec_of
 
+pytestmark = pytest.mark.slow  # many searches
+
 
 def begin(recurrent: Recurrent, folder: Path, *words: str) -> list[str]:
     """Begins a search without --name; returns the names of the searches in the folder."""

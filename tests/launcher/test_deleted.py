@@ -7,6 +7,8 @@ from support.once import copied
 from support.refusals import refused
 from support.searching import Recurrent, Searched
 
+pytestmark = pytest.mark.slow  # many searches
+
 
 @pytest.fixture
 def copy(searched: Searched, tmp_path: Path) -> Searched:

@@ -127,6 +127,7 @@ sys.exit(process._run_trials(begin))
 """
 
 
+@pytest.mark.slow
 def test_a_worker_whose_log_is_full_too_says_so_by_its_exit_code() -> None:
     assert subprocess.run([sys.executable, "-c", FULL_LOG]).returncode == FULL
 
@@ -159,6 +160,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_a_small_disk_from_the_command_line(small_disk: Path, tmp_path: Path) -> None:
     words = (
         *("search", "adding", "-o", "length=5", "-o", "train=32", "-o", "val=16", "-o", "test=16", "--oracle", "grid"),

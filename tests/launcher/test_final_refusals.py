@@ -44,6 +44,7 @@ def test_a_search_without_a_completed_trial_has_no_finals(recurrent: Recurrent, 
     assert (done.returncode, done.stderr) == (2, f"recurrent finals: {expected}\n")
 
 
+@pytest.mark.slow
 def test_a_task_without_a_length_has_no_longer_lengths(recurrent: Recurrent, language: Searched) -> None:
     done = recurrent("finals", "words", "--lengths", "2", cwd=language.folder)
     expected = "--lengths: expected none for a task whose knob is no length or lag, got window"

@@ -28,11 +28,11 @@ from tracking.store import connect
 
 pytestmark = pytest.mark.usefixtures("before_fork")
 
-KILLS = 100
+KILLS = 40
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds workers through /proc")
-def test_100_random_kills_lose_and_double_nothing(tmp_path: Path) -> None:
+def test_random_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     folder, uri, rng = tmp_path / "searches" / "fake", f"sqlite:///{tmp_path}/mlflow.db", random.Random(0)
     folder.mkdir(parents=True)
     make_spec().write(SearchFolder(folder))

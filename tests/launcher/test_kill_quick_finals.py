@@ -27,7 +27,7 @@ from tracking.results import results
 from tracking.searches import find_search, open_search
 from tracking.store import artifacts, connect
 
-pytestmark = pytest.mark.usefixtures("before_fork")
+pytestmark = [pytest.mark.usefixtures("before_fork"), pytest.mark.slow]
 
 KILLS, SEEDS = 40, 50
 WIDTHS = {"0000": 7, "0001": 11}  # of the candidates

@@ -314,6 +314,7 @@ def test_memory(tmp_path: Path) -> None:
     assert offence(watch(tmp_path, Limits(memory=1)), pid=2**22 - 1) == "", "it has just ended"
 
 
+@pytest.mark.slow
 def test_a_trial_that_has_shown_no_epoch_is_estimated_by_itself(tmp_path: Path, clock: dict[str, int]) -> None:
     spec = Spec(name="s", task="adding", options={}, cells=["simple_rnn", "lstm"], depth="1:3", width="16:512")
     task = make("adding", {})

@@ -15,6 +15,8 @@ from support.once import copied
 from support.refusals import refused
 from support.searching import LANGUAGE, SEARCH, NotRefused, Recurrent, Searched, listing, run, text
 
+pytestmark = pytest.mark.slow  # many searches
+
 
 def worsen(folder: Path) -> None:
     """Makes the scores of all trials bad in their journals, so that the next trial is the best one."""

@@ -9,6 +9,8 @@ import keras
 import pytest
 from support.searching import Searched, events, run
 
+pytestmark = pytest.mark.slow  # a search goes on
+
 SEARCH = (
     *("search", "data.npz", "--cells", "gru,lstm", "--depth", "1", "--width", "8", "--learning-rate", "0.01"),
     *("--batch", "2", "--oracle", "grid", "--trials", "2", "--epochs", "6", "--workers", "1", "--seed", "0"),

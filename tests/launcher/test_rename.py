@@ -13,6 +13,8 @@ from support.searching import Recurrent, listing
 
 from experiments.config.folders import SearchFolder
 
+pytestmark = pytest.mark.slow  # many searches
+
 CALLS = [("log_batch", 1), ("log_batch", 2), ("log_batch", 3), ("update_run", 1), ("set_logged_model_tags", 1)]
 
 

@@ -53,7 +53,10 @@ INPUTS: dict[str, dict[str, Any]] = {
 UNITS, FEATURES, LENGTHS = 5, 2, [7, 4, 1]
 
 every_kind = pytest.mark.parametrize(("name", "more"), KINDS, ids=["lstm", "gru", "tanh", "relu"])
-every_depth = pytest.mark.parametrize("depth", RecurrentSpace(1, "mse", 1).depths)
+DEPTHS = [
+    pytest.param(depth, marks=pytest.mark.slow) if depth > 2 else depth for depth in RecurrentSpace(1, "mse", 1).depths
+]
+every_depth = pytest.mark.parametrize("depth", DEPTHS)
 every_cell = pytest.mark.parametrize("cell", cells_with("cudnn"))
 
 

@@ -133,6 +133,7 @@ def test_both_kernels_give_the_same_curve(cell: str, depth: int) -> None:
     assert probe.curve()[:30] == pytest.approx(by_xla[:30], abs=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stack", "more", "how"),
     [

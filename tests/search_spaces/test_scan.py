@@ -78,6 +78,7 @@ def test_gradients_are_finite_differences(name: str, more: dict[str, Any]) -> No
         assert found[place] == pytest.approx((up - down) / 2e-2, rel=0.02, abs=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", cells_with("xla"))
 @pytest.mark.parametrize("depth", [1, 2])
 def test_a_model_trains_alike_and_is_saved_as_stock_keras(cell: str, depth: int, tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def test_doctor_does_not_advise_to_install_again(tmp_path: Path) -> None:
     assert "install again" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "settings"),
     [("", {"floatx": "nonsense", "epsilon": 1}), ("import keras  # as a user's task does", {"floatx": "float16"})],

@@ -161,6 +161,7 @@ def test_settings_that_somebody_has_changed(recurrent: Recurrent, tmp_path: Path
     assert listed(recurrent, tmp_path) == (["b", "a"], "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"id": 1}'])
 def test_a_damaged_folder(recurrent: Recurrent, tmp_path: Path, content: str) -> None:
     for name in ("a", "b"):

@@ -78,6 +78,7 @@ MOMENTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_final_ends_as_if_nothing_had_been(search: SearchFolder, kill: Any, moment: str) -> None:
     kill(*MOMENTS[moment])

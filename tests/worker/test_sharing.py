@@ -107,6 +107,7 @@ sys.exit(main())
 """
 
 
+@pytest.mark.slow
 def test_a_search_over_large_data(tmp_path: Path) -> None:
     words = ("search", "adding", "-o", "length=5", "-o", "train=64", "-o", "val=16", "-o", "test=16")
     more = ("--oracle", "grid", "--cells", "simple_rnn", "--width", "16,32", "--depth", "1", "--learning-rate", "0.01")

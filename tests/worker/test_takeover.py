@@ -65,6 +65,7 @@ def test_without_the_checkpoint_it_is_trained_again(tmp_path: Path, kill: Any, w
     check(tmp_path, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("owner", "name", "when"),
     [

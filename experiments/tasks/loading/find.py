@@ -10,14 +10,14 @@ from typing import Any
 
 from experiments.tasks import base
 from experiments.tasks.base import READING, Task
-from experiments.tasks.loading import modules, npz, tsv
+from experiments.tasks.loading import modules
 from experiments.tasks.loading.checks import check_class
 from experiments.tasks.loading.copied import Copy
 from tracking.errors import BadInput
 from tracking.text import did_you_mean
 
 TASKS = Path(base.__file__).parent
-DATA = {".npz": npz.task, ".tsv": tsv.task}  # what makes a task of a user's file of data, by its suffix
+DATA = {".npz": "npz", ".tsv": "tsv"}  # the module beside this one that makes a task of a user's file, by its suffix
 FILES = (*DATA, ".py")
 ONLINE = "online"  # -o train=online, -o train=online:5000
 MAX_WHOLE = 2**31  # larger than every sensible value, and too large for the shape of an array
@@ -36,7 +36,8 @@ def task_class(name: str, copy: Copy | None = None) -> type[Task]:
         copy: that of a search, which is run in place of PATH.py.
     """
     if (suffix := Path(name).suffix) in DATA:
-        return DATA[suffix](name)
+        kind: type[Task] = importlib.import_module(f"experiments.tasks.loading.{DATA[suffix]}").task(name)
+        return kind
     if name.endswith(".py"):
         module = modules.run(Path(name).absolute(), copy)
         task_type = _in_module(module, f"{name}: expected a class that extends experiments.tasks.base.Task")
