@@ -101,7 +101,6 @@ def test_the_code_on_the_page_runs(packed: Path, name: str) -> None:
     assert float(done.stdout.strip().strip("[]")) == pytest.approx(wanted.item(), rel=1e-4)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(one, marks=() if one == "onnx" else pytest.mark.slow) for one in FORMATS]
 )
