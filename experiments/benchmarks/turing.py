@@ -69,7 +69,7 @@ def train(model: Any, seed: int, batch: int, sequences: int) -> tuple[int, float
 
 
 def copied(model: Any, seed: int, length: int) -> tuple[float, float]:
-    """The bits that a sequence of so many vectors costs, and its wrong bits."""
+    """The cost in bits of a sequence of `length` vectors, and the number of its wrong bits."""
     task = NtmCopy(length=length, shortest=length, test=TESTED)
     x, y = task.split("test", seed)
     outputs = np.asarray(model.predict_on_batch(x))

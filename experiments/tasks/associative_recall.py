@@ -20,7 +20,6 @@ feed-forward controller is near 0 after 30,000 sequences, with an LSTM controlle
 Source: Graves, Wayne & Danihelka 2014, arXiv:1410.5401, section 4.3.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from statistics import fmean
 from typing import ClassVar
@@ -37,6 +36,7 @@ class AssociativeRecall(BitTask):
     """x float32 `(count, steps, bits + 2)`, y float32 `(count, steps, bits)`; steps = items (v + 1) + 2 v + 2."""
 
     knob: ClassVar[str] = "items"
+    least: ClassVar[str] = "fewest"
     lengthens: ClassVar[bool] = True
     default_trials: ClassVar[int] = 12
     default_epochs: ClassVar[int] = 20
@@ -48,7 +48,6 @@ class AssociativeRecall(BitTask):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.at_most("fewest", "items")
         if not self.items**2 <= 2 ** (self.vectors * self.bits) <= 2**60:  # so that items which differ are soon drawn
             got = f"{self.vectors * self.bits} bits for {self.items} items"
             raise BadInput(f"bits: expected items of at most 60 bits, 2^bits from items^2 on, got {got}")
@@ -64,10 +63,6 @@ class AssociativeRecall(BitTask):
     @property
     def steps(self) -> int:
         return self.items * (self.vectors + 1) + 2 * self.vectors + 2
-
-    def longer(self, factor: int) -> "AssociativeRecall":
-        """All lists have `factor` times as many items."""
-        return dataclasses.replace(self, items=factor * self.items, fewest=factor * self.items)
 
     def sample(self, rng: np.random.Generator, count: int) -> Arrays:
         (x, y), rows, places = self.blank(count), np.arange(count)[:, None], np.arange(self.vectors)

@@ -19,13 +19,12 @@ Source: Yao & Zweig 2015, arXiv:1506.00196.
 """
 
 import functools
-import hashlib
 from dataclasses import dataclass
 from typing import ClassVar
 
 from experiments.data import cmudict, spelling
 from experiments.tasks.base import SPLITS, option
-from experiments.tasks.loading.finite_pairs import FinitePairs
+from experiments.tasks.loading.finite_pairs import FinitePairs, sha256, split_of
 from experiments.tasks.loading.pairs import Pair
 
 SHARES = (*["train"] * 18, "val", "test")
@@ -68,10 +67,7 @@ class G2p(FinitePairs):
 def _split(source: str) -> dict[str, list[tuple[str, list[list[str]]]]]:
     """The words of each split, each with the sounds it may have, in an order that nothing decides but the words."""
     found: dict[str, list[tuple[str, list[list[str]]]]] = {name: [] for name in SPLITS}
-    for digest, word, several in sorted((_digest(word), word, several) for word, several in WORDS[source]().items()):
-        found[SHARES[int(digest[:12], 16) % len(SHARES)]].append((word, several))
+    words = WORDS[source]()
+    for word in sorted(words, key=sha256):
+        found[split_of(word, SHARES)].append((word, words[word]))
     return found
-
-
-def _digest(word: str) -> str:
-    return hashlib.sha256(word.encode()).hexdigest()

@@ -16,7 +16,6 @@ layers of 256 (learning rate 3e-5) is not at 0 after 1,000,000, and fails beyond
 Source: Graves, Wayne & Danihelka 2014, arXiv:1410.5401, section 4.1.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -31,6 +30,7 @@ class NtmCopy(BitTask):
     """x float32 `(count, 2 length + 1, bits + 1)`, y float32 `(count, 2 length + 1, bits)` of 0, 1 and -1."""
 
     knob: ClassVar[str] = "length"
+    least: ClassVar[str] = "shortest"
     lengthens: ClassVar[bool] = True
     default_trials: ClassVar[int] = 12
     default_epochs: ClassVar[int] = 20
@@ -38,10 +38,6 @@ class NtmCopy(BitTask):
     length: int = option(20, "vectors of the longest sequence: 5 is easy, 50 hard", 1)
     shortest: int = option(1, "vectors of the shortest sequence", 1)
     bits: int = option(8, "bits of a vector", 1)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.at_most("shortest", "length")
 
     @property
     def features(self) -> int:
@@ -54,10 +50,6 @@ class NtmCopy(BitTask):
     @property
     def steps(self) -> int:
         return 2 * self.length + 1
-
-    def longer(self, factor: int) -> "NtmCopy":
-        """All sequences have `factor` times the length."""
-        return dataclasses.replace(self, length=factor * self.length, shortest=factor * self.length)
 
     def sample(self, rng: np.random.Generator, count: int) -> Arrays:
         x, y = self.blank(count)

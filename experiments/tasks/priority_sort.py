@@ -30,16 +30,13 @@ class PrioritySort(BitTask):
     """x float32 `(count, vectors + highest, bits + 1)`, y float32 `(count, vectors + highest, bits)`."""
 
     knob: ClassVar[str] = "vectors"
+    least: ClassVar[str] = "highest"
     default_trials: ClassVar[int] = 12
     default_epochs: ClassVar[int] = 20
 
     vectors: int = option(20, "vectors to sort: 6 (with highest=4) is easy, 40 hard", 1)
     highest: int = option(16, "vectors that are asked for", 1)
     bits: int = option(8, "bits of a vector", 1)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.at_most("highest", "vectors")
 
     @property
     def features(self) -> int:

@@ -20,7 +20,6 @@ fails, and the machine goes on copying, but does not see the end.
 Source: Graves, Wayne & Danihelka 2014, arXiv:1410.5401, section 4.2.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -35,6 +34,7 @@ class RepeatCopy(BitTask):
     """x float32 `(count, steps, bits + 2)`, y float32 `(count, steps, bits + 1)`; steps = length (1 + repeats) + 2."""
 
     knob: ClassVar[str] = "length"
+    least: ClassVar[str] = "shortest"
     lengthens: ClassVar[bool] = True
     default_trials: ClassVar[int] = 12
     default_epochs: ClassVar[int] = 10
@@ -43,10 +43,6 @@ class RepeatCopy(BitTask):
     shortest: int = option(1, "vectors of the shortest sequence", 1)
     repeats: int = option(10, "the most repeats", 1)
     bits: int = option(8, "bits of a vector", 1)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.at_most("shortest", "length")
 
     @property
     def features(self) -> int:
@@ -59,10 +55,6 @@ class RepeatCopy(BitTask):
     @property
     def steps(self) -> int:
         return self.length * (1 + self.repeats) + 2
-
-    def longer(self, factor: int) -> "RepeatCopy":
-        """All sequences have `factor` times the length; the repeats stay."""
-        return dataclasses.replace(self, length=factor * self.length, shortest=factor * self.length)
 
     def sample(self, rng: np.random.Generator, count: int) -> Arrays:
         (x, y), every = self.blank(count), np.arange(count)

@@ -20,7 +20,6 @@ Source: Liu et al. 2017.
 """
 
 import functools
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -30,7 +29,7 @@ import numpy as np
 
 from experiments.data import cache, reactions, uspto
 from experiments.tasks.base import SPLITS, option
-from experiments.tasks.loading.finite_pairs import FinitePairs
+from experiments.tasks.loading.finite_pairs import FinitePairs, split_of
 from experiments.tasks.loading.pairs import BEAM, DECODED, Pair, Write
 from tracking.deploy.predict import UNITS
 
@@ -116,9 +115,5 @@ def _library(name: str, count: int) -> list[list[str]]:
 
 def _blocks(name: str) -> tuple[list[str], list[str]]:
     """The acids of a split, and its amines and alcohols."""
-    own = {kind: [one for one in some if _split(one) == name] for kind, some in reactions.blocks().items()}
+    own = {kind: [one for one in some if split_of(one, SHARES) == name] for kind, some in reactions.blocks().items()}
     return own["acid"], own["amine"] + own["alcohol"]
-
-
-def _split(block: str) -> str:
-    return SHARES[int(hashlib.sha256(block.encode()).hexdigest()[:12], 16) % len(SHARES)]

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 BATCH = 64  # sources that are read at once
 Target = tuple[list[int], float]  # the ids of its symbols, without END, and the logarithm of its probability
 
-# From log-probabilities (sources, rows, symbols) and the rows' scores and ends: the row that each new row goes on with,
-# its symbol, and its score.
-Choose = Callable[["tf.Tensor", "tf.Tensor", "tf.Tensor"], tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]]
+# From log-probabilities (sources, rows, symbols) and the rows' scores: the row that each new row goes on with, its
+# symbol, and its score.
+Choose = Callable[["tf.Tensor", "tf.Tensor"], tuple["tf.Tensor", "tf.Tensor", "tf.Tensor"]]
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Translator:
             shares = tf.reshape(shares, (count, rows, logits.shape[-1]))
             ends = tf.where(tf.range(logits.shape[-1]) == 0, tf.zeros((), tf.float64), -np.inf)
             shares = tf.where(ended[..., None], ends, shares)  # behind END stands padding, which costs nothing
-            parents, last, scores = choose(shares, scores, ended)
+            parents, last, scores = choose(shares, scores)
             places = tf.reshape(parents + rows * tf.range(count)[:, None], (-1,))
             states = tf.nest.map_structure(lambda part: tf.gather(part, places), states)
             written = tf.gather(written, parents, batch_dims=1)
@@ -225,7 +225,7 @@ def _cut(written: list[list[int]], scores: list[float]) -> list[Target]:
     return [one for one in zip(cut, scores, strict=True) if np.isfinite(one[1])]
 
 
-def _likeliest(shares: Any, scores: Any, ended: Any) -> tuple[Any, Any, Any]:
+def _likeliest(shares: Any, scores: Any) -> tuple[Any, Any, Any]:
     """The rows of a beam that are likeliest with their next symbol."""
     import tensorflow as tf
 
@@ -238,7 +238,7 @@ def _by_lot(draw: Callable[[np.ndarray], np.ndarray]) -> Choose:
     """Each row goes on with a symbol that `draw` chooses by the log-probabilities."""
     import tensorflow as tf
 
-    def choose(shares: Any, scores: Any, ended: Any) -> tuple[Any, Any, Any]:
+    def choose(shares: Any, scores: Any) -> tuple[Any, Any, Any]:
         last = tf.ensure_shape(tf.numpy_function(draw, [shares], tf.int32), shares.shape[:2])
         parents = tf.zeros_like(last) + tf.range(shares.shape[1])
         return parents, last, scores + tf.gather(shares, last, batch_dims=2)

@@ -103,8 +103,8 @@ def _entry(name: str, task: "Task", cached: bool) -> dict[str, Any]:
 
 def _marks(task: "Task") -> dict[str, Any]:
     """What the data are like, and what a score is compared with."""
-    about = {"data": task.about()} if task.about() else {}
-    return {**about, "floors": task.floors(), "solved": task.solved}
+    about = task.about()
+    return {**({"data": about} if about else {}), "floors": task.floors(), "solved": task.solved}
 
 
 def _own_marks(task: "Task") -> dict[str, Any]:

@@ -5,6 +5,7 @@ sequences. A model without memory pays 1 for each bit of a random vector. A mode
 does not read what it has answered, so each bit is paid for alone.
 """
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -26,14 +27,19 @@ class BitTask(Task):
     direction: ClassVar[str] = "min"
     loss: ClassVar[str] = "binary"
     per_step: ClassVar[bool] = True
+    least: ClassVar[str] = ""  # the option that is at most the knob; with `lengthens` it is the shortest length
 
     online: bool = option(True, "fresh training samples in every epoch; -o train=N keeps the same N")
 
-    def at_most(self, smaller: str, larger: str) -> None:
-        """Raises BadInput if an option is larger than the one that it must not exceed."""
-        least, most = getattr(self, smaller), getattr(self, larger)
-        if least > most:
-            raise BadInput(f"{smaller}: expected at most {larger}={most}, got {least}")
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.least and (least := getattr(self, self.least)) > (most := getattr(self, self.knob)):
+            raise BadInput(f"{self.least}: expected at most {self.knob}={most}, got {least}")
+
+    def longer(self, factor: int) -> Task:
+        """All sequences have `factor` times the length; none is shorter."""
+        longer = super().longer(factor)
+        return dataclasses.replace(longer, **{self.least: getattr(longer, self.knob)})
 
     def blank(self, count: int) -> Arrays:
         """x of zeros, and y in which nothing is scored."""

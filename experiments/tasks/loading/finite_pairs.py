@@ -6,6 +6,7 @@ left out, and the first line of a search counts them.
 """
 
 import functools
+import hashlib
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -42,6 +43,10 @@ class FinitePairs(PairTask):
         raise NotImplementedError
 
     @functools.cached_property
+    def _all(self) -> dict[str, list[Pair]]:
+        return {name: self.read(name) for name in SPLITS}
+
+    @functools.cached_property
     def _splits(self) -> dict[str, list[Pair]]:
         return {name: pairs[: getattr(self, name) or None] for name, pairs in self._fitting.items()}
 
@@ -49,8 +54,8 @@ class FinitePairs(PairTask):
     def _fitting(self) -> dict[str, list[Pair]]:
         """The pairs of each split that are short enough. No side is longer than the longest one of training."""
         found, most = {}, (self.longest, self.longest)
-        for name in SPLITS:
-            found[name] = [pair for pair in self.read(name) if len(pair[0]) <= most[0] and len(pair[1]) <= most[1]]
+        for name, pairs in self._all.items():
+            found[name] = [pair for pair in pairs if len(pair[0]) <= most[0] and len(pair[1]) <= most[1]]
             if not found[name]:
                 raise DataError(f"{name}: expected a pair of at most {most[0]} and {most[1]} symbols, got none")
             if name == "train":
@@ -93,7 +98,7 @@ class FinitePairs(PairTask):
     def _notes(self, name: str) -> str:
         x, y = self.split(name, 0)
         counts = {
-            "too long, left out": len(self.read(name)) - len(self._fitting[name]),
+            "too long, left out": len(self._all[name]) - len(self._fitting[name]),
             "with a source that train has": self._repeated(name),
             "with an unknown symbol in the source": int((x[:, : self.source_steps] == UNKNOWN).any(axis=1).sum()),
             "with one in the target, scored as wrong": int((y == UNKNOWN).any(axis=1).sum()),
@@ -107,15 +112,23 @@ class FinitePairs(PairTask):
         return sum(tuple(source) in known for source, _ in self._splits[name])
 
 
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def split_of(text: str, shares: Sequence[str]) -> str:
+    """The split that a text belongs to for ever, one of `shares`, by its sha256."""
+    return shares[int(sha256(text)[:12], 16) % len(shares)]
+
+
 def _nearest(train: list[Pair], scored: list[Pair]) -> list[Sequence[str]]:
     """For each pair the target of the training source that is most alike; of equals the first one."""
     places = defaultdict[tuple[str, ...], list[tuple[int, int]]](list)
     for row, (source, _) in enumerate(train):
         for part, count in Counter(_parts(source)).items():
             places[part].append((row, count))
-    having = {
-        part: np.array(some).T for part, some in places.items()
-    }  # the rows of training, and how often they have it
+    # The rows of training that have a part, and how often.
+    having = {part: np.array(some).T for part, some in places.items()}
     weights = {part: 1 + math.log((1 + len(train)) / (1 + len(some))) for part, some in places.items()}
     norms = np.zeros(len(train))
     for part, (rows, counts) in having.items():

@@ -24,6 +24,7 @@ import numpy as np
 from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, Task, option
 from experiments.tasks.loading import answers, description, memoryless
 from experiments.tasks.loading.arrays import SUFFIXES, Split, ids, read
+from experiments.tasks.loading.own_file import stamp
 from tracking.errors import BadInput, DataError
 
 UNKNOWN = "?"  # where a sample is shown: a token or a class that the training split lacks
@@ -234,12 +235,7 @@ class OwnData(Task):
 
 def task(name: str) -> type[OwnData]:
     """The task class of the file with this path. Raises DataError, in one line, for a missing or wrong file."""
-    try:
-        path = Path(name).expanduser().absolute()
-        status = path.stat()
-    except (OSError, RuntimeError):  # a user who is not known
-        raise DataError(f"task: expected a file, got {name!r}, which does not exist") from None
-    return _task(path, status.st_mtime_ns, status.st_size)
+    return _task(*stamp(name))
 
 
 @functools.lru_cache(maxsize=2)

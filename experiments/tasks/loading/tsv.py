@@ -14,6 +14,7 @@ from unicodedata import normalize
 
 from experiments.tasks.base import SPLITS, option
 from experiments.tasks.loading.finite_pairs import FinitePairs
+from experiments.tasks.loading.own_file import stamp
 from experiments.tasks.loading.pairs import Pair
 from tracking.deploy.predict import UNITS
 from tracking.errors import DataError
@@ -26,9 +27,7 @@ SHARES = (*["train"] * 8, "val", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class OwnPairs(FinitePairs):
-    """Scored by exact match: the share of targets that are right at every step."""
-
-    __doc__ = FinitePairs.__doc__
+    """Scored by exact match. `FinitePairs` says what the floors are."""
 
     rows: ClassVar[Rows]
     file: ClassVar[str]
@@ -61,22 +60,13 @@ class OwnPairs(FinitePairs):
             found[split or SHARES[place]].append((read, written))
         return found
 
-    @property
-    def licence(self) -> str:
-        return ""
-
     def about(self) -> str:
         return f"{self.file}: {super().about()}"
 
 
 def task(name: str) -> type[OwnPairs]:
     """The task class of the file with this path. Raises DataError, in one line, for a missing or wrong file."""
-    try:
-        path = Path(name).expanduser().absolute()
-        status = path.stat()
-    except (OSError, RuntimeError):  # a user who is not known
-        raise DataError(f"task: expected a file, got {name!r}, which does not exist") from None
-    return _task(path, status.st_mtime_ns, status.st_size)
+    return _task(*stamp(name))
 
 
 @functools.lru_cache(maxsize=2)
