@@ -4,7 +4,6 @@ import errno
 import os
 import resource
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -116,20 +115,18 @@ def test_data_that_do_not_fit_are_named(tmp_path: Path, monkeypatch: pytest.Monk
 
 FULL_LOG = """
 import errno, os, sys
-import keras_tuner
 from experiments.worker import process
 log = os.open("/dev/full", os.O_WRONLY)
 os.dup2(log, 1)
 os.dup2(log, 2)
 def begin():
     raise OSError(errno.ENOSPC, "full")
-sys.exit(process._run_trials(begin))
+os._exit(process._run_trials(begin))
 """
 
 
-@pytest.mark.slow
-def test_a_worker_whose_log_is_full_too_says_so_by_its_exit_code() -> None:
-    assert subprocess.run([sys.executable, "-c", FULL_LOG]).returncode == FULL
+def test_a_worker_whose_log_is_full_too_says_so_by_its_exit_code(tmp_path: Path) -> None:
+    assert run(cwd=tmp_path, code=FULL_LOG).returncode == FULL
 
 
 @pytest.mark.parametrize("write", ["fsync", "replace"])
@@ -160,7 +157,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
-@pytest.mark.slow
 def test_a_small_disk_from_the_command_line(small_disk: Path, tmp_path: Path) -> None:
     words = (
         *("search", "adding", "-o", "length=5", "-o", "train=32", "-o", "val=16", "-o", "test=16", "--oracle", "grid"),

@@ -57,7 +57,6 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.slow
 def test_a_defect_in_the_record_shows_its_traceback_when_all_is_trained(tmp_path: Path) -> None:
     done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, code=LATER_DEFECT)
     lines = done.stderr.splitlines()
@@ -111,7 +110,6 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-@pytest.mark.slow
 def test_a_search_whose_model_is_not_logged_does_not_end_well(tmp_path: Path) -> None:
     """Who says `recurrent search … && recurrent export …` must not get another model, or none."""
     done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, code=NO_MODELS)
@@ -131,7 +129,6 @@ def test_a_process_that_stops_while_it_makes_the_database_is_named(
         connect(f"sqlite:///{tmp_path}/mlflow.db", create=True)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("resumed", [False, True])
 def test_a_file_that_somebody_else_writes_is_waited_for(tmp_path: Path, resumed: bool) -> None:
     """Longer than SQLite waits: the search says so, and trains."""

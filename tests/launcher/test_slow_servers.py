@@ -154,7 +154,6 @@ def test_a_search_that_a_server_makes_too_late_is_there_once(
     assert (trial.info.status, search.info.status) == ("KILLED", "FINISHED")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_a_search_whose_run_was_made_without_an_answer_takes_it_over(
     tmp_path: Path, servers: Servers, slow: Callable[..., Slow], interrupted: bool
@@ -182,15 +181,13 @@ def test_a_search_whose_run_was_made_without_an_answer_takes_it_over(
     assert curves(searched) == in_journals(tmp_path, 1) and len(curves(searched)) == 1
 
 
-@pytest.mark.slow
 def test_a_server_that_answers_slowly_is_no_server_that_is_away(tmp_path: Path, slow: Callable[..., Slow]) -> None:
-    """A new search takes some twenty answers, here of 0.4 s each; given up is after five seconds."""
-    words = ("--trials", "1", "--tracking-uri", f"http://127.0.0.1:{slow('', 0.4).server_port}")
-    done = run(*WORDS[:-1], *words, cwd=tmp_path, code=IMPATIENT.replace("= 1.0", "= 5.0"))
+    """A new search takes some twenty answers, here of 0.2 s each; given up is after three seconds."""
+    words = ("--trials", "1", "--tracking-uri", f"http://127.0.0.1:{slow('', 0.2).server_port}")
+    done = run(*WORDS[:-1], *words, cwd=tmp_path, code=IMPATIENT.replace("= 1.0", "= 3.0"))
     assert (done.returncode, done.stderr) == (0, "") and "store failed" not in done.stdout
 
 
-@pytest.mark.slow
 def test_a_server_that_answers_but_does_not_search(tmp_path: Path, slow: Callable[..., Slow]) -> None:
     words = ("--tracking-uri", f"http://127.0.0.1:{slow('/runs/search', 60).server_port}")
     done = run(*WORDS, "--trials", "1", *words, cwd=tmp_path, code=IMPATIENT)
@@ -251,7 +248,6 @@ def test_a_server_that_denies_a_new_search_is_believed_at_once(
     assert not (tmp_path / "searches").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("denying", DENIALS[2:], indirect=True, ids=["404", "gateway"])
 def test_a_server_that_denies_keeps_no_search_from_going_on(tmp_path: Path, denying: str) -> None:
     """A proxy says so too while the server behind it is away."""

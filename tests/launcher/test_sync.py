@@ -57,7 +57,6 @@ def begin_impatient(*words: str, cwd: Path, servers: Servers) -> Any:
     return process
 
 
-@pytest.mark.slow
 def test_a_server_that_is_away_at_the_start(tmp_path: Path, servers: Servers) -> None:
     words = ("--tracking-uri", servers.url)
     servers.stop()

@@ -133,15 +133,14 @@ def test_both_kernels_give_the_same_curve(cell: str, depth: int) -> None:
     assert probe.curve()[:30] == pytest.approx(by_xla[:30], abs=1e-2)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stack", "more", "how"),
     [
         *(([(cell, 8)], {"features": 2}, {}) for cell in cells_with("xla")),
-        *(([(cell, 8), (cell, 8)], {"tokens": 5}, {}) for cell in cells_with("xla")),
-        *(([(cell, 8), (cell, 8)], {"features": 1, "per_step": True}, {}) for cell in cells_with("xla")),
-        *(([(cell, 8), (cell, 6)], {"features": 2}, {"residual": True}) for cell in cells_with("xla")),
-        *(([(cell, 8), (cell, 8)], {"features": 2}, {"bidirectional": True}) for cell in cells_with("xla")),
+        ([("lstm", 8), ("lstm", 8)], {"tokens": 5}, {}),
+        ([("gru", 8), ("gru", 8)], {"features": 1, "per_step": True}, {}),
+        ([("simple_rnn", 8), ("simple_rnn", 6)], {"features": 2}, {"residual": True}),
+        ([("gru", 8), ("gru", 8)], {"features": 2}, {"bidirectional": True}),
         ([("lstm", 8), ("simple_rnn", 6), ("gru", 8)], {"tokens": 5, "one_hot": True}, {}),
     ],
 )

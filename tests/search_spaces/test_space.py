@@ -236,7 +236,6 @@ def test_parameters_of_a_mixed_trial_have_every_name() -> None:
     assert (found["cell"], found["width"], found["architecture"]) == ("gru", 48, "gru-16+gru-48+gru-32")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mixed", [False, True])
 def test_stock_random_search(mixed: bool, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)

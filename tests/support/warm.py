@@ -101,7 +101,10 @@ def _command(words: Sequence[str], cwd: str, env: dict[str, str], code: str, out
     sys.argv = ["recurrent", *words]
     from experiments.cli.main import main
     from experiments.engines import local
+    from support import preloaded
+    from tracking import store
 
+    store._new_database = preloaded.new_database
     forks: Any = SimpleNamespace(get_context=lambda method: multiprocessing.get_context("fork"))
     local.multiprocessing = forks
     try:

@@ -25,7 +25,6 @@ def test_a_trial_has_a_horizon_unless_it_is_not_wanted(tmp_path: Path) -> None:
         assert ("horizon" in end) is not no_horizon
 
 
-@pytest.mark.slow
 def test_the_horizon_at_first_is_of_the_weights_before_training(tmp_path: Path, kill: Any) -> None:  # noqa: F811
     whole, again = make(tmp_path / "whole"), make(tmp_path / "killed")
     whole.search()
