@@ -4,6 +4,7 @@
 {"depth": 2, "cell_1": "lstm", "width_1": 64, "cell_2": "gru", …}     lstm-64+gru-32
 {"cell": "lstm", "depth": 2, …, "init_lstm": "chrono", "residual": 1} lstm-64x2 chrono residual
 {"cell": "gru", "depth": 1, "width": 128, …, "attention": "dot"}      gru-128+att
+{"cell": "ntm", …, "memory": "64x10", "controller": "lstm"}           ntm-100 memory 64x10 lstm
 """
 
 from typing import Any
@@ -54,7 +55,9 @@ def architecture(values: Values) -> str:
     else:
         words = "+".join(f"{name}{start}" for name, start in stack)
     attends = "+att" if values.get("attention", "none") != "none" else ""
-    return " ".join([words + attends, *switched(values)])
+    memory = [f"memory {values['memory']}"] if "memory" in values else []
+    controller = [values["controller"]] if "controller" in values else []
+    return " ".join([words + attends, *memory, *controller, *switched(values)])
 
 
 def _start(values: Values, cell: str, suffix: str) -> str:
@@ -73,5 +76,6 @@ def parameters(values: Values, names: list[str]) -> Values:
     if any(name.startswith("init_") for name in names):
         inits = [init(values, cell, suffix(values, layer)) for layer, (cell, _) in enumerate(stack, start=1)]
         summary["init"] = "+".join(dict.fromkeys(inits))
-    filled = {name: values.get(name, "none" if name.startswith(("cell", "init_")) else 0) for name in names}
+    words = ("cell", "init_", "memory", "controller")
+    filled = {name: values.get(name, "none" if name.startswith(words) else 0) for name in names}
     return {**filled, **summary}

@@ -6,7 +6,7 @@ import keras
 
 from search_spaces.halves import ENCODER, KEYS
 
-MATRICES = ("kernel", "recurrent_kernel")
+MATRIX = "kernel"  # the end of the name of a matrix
 BACKWARD = 2  # backward products for each forward product: the gradients of the inputs and of the weights
 
 
@@ -25,15 +25,29 @@ def flops(model: keras.Model, steps: int, per_step: bool, source_steps: int = 0)
     """
     if source_steps:
         return _of_halves(model, steps, source_steps)
-    sizes = [sum(2 * math.prod(one.shape) for one in layer.weights if one.name in MATRICES) for layer in model.layers]
+    sizes = [_matrices(layer) + memory_flops(layer) for layer in model.layers]
     return sum(sizes[:-1]) + sizes[-1] / (1 if per_step else steps)
+
+
+def _matrices(layer: keras.layers.Layer) -> float:
+    return sum(2 * math.prod(one.shape) for one in layer.weights if one.name.endswith(MATRIX))
+
+
+def memory_flops(layer: keras.layers.Layer) -> float:
+    """Operations on the memory of a cell at one time step; 0 for a cell without a memory.
+
+    Two heads compare each number with a key and with itself. One reads, and one erases and adds.
+    """
+    cell = getattr(layer, "cell", None)
+    rows, columns = getattr(cell, "rows", 0), getattr(cell, "columns", 0)
+    return float(rows * columns * (2 * 4 + 2 + 4))
 
 
 def _of_halves(model: keras.Model, steps: int, source_steps: int) -> float:
     target, total = steps - source_steps, 0.0
     for layer in model.layers:
         of_source = layer.name.startswith(ENCODER) or layer.name == KEYS
-        size = sum(2 * math.prod(one.shape) for one in layer.weights if one.name in MATRICES)
+        size = _matrices(layer)
         total += size * (source_steps if of_source else target)
         total += 2 * 2 * source_steps * layer.weights[0].shape[1] * target if layer.name == KEYS else 0
     return total / steps

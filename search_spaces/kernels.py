@@ -7,7 +7,7 @@ how much time it saves.
 
 from collections.abc import Callable, Sequence
 
-from search_spaces.cells import Facts, facts, names
+from search_spaces.cells import Facts, facts, names, with_memory
 
 HAS: dict[str, Callable[[Facts], bool]] = {
     "cudnn": lambda cell: cell.cudnn,
@@ -29,6 +29,8 @@ def kernel(used: Sequence[str], gpus: int, work: int, sizes: int = 1) -> tuple[s
         work: time steps that each layer is trained on: training steps times the length of a sequence.
         sizes: how many sizes of batches training has: 2 if the last batch is smaller. XLA compiles for each size.
     """
+    if machines := with_memory(used):
+        return "loop", f"XLA compiles the whole training step of {machines[0]}"
     if gpus:
         without = _without(used, "cudnn")
         if without:

@@ -6,6 +6,7 @@ In a mixed space each layer has separate names, too, for example init_lstm_1.
 """
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import keras_tuner
 
 OPTIMIZERS = ("adam", "rmsprop")
+CONTROLLERS = ("feed-forward", "lstm")  # of a cell with a memory
+MEMORY = "128x20"  # rows and columns
 NO = (0,)
 
 
@@ -43,6 +46,22 @@ def check_words(argument: str, words: Sequence[str], known: Sequence[str]) -> No
             raise UnknownName(argument, word, known)
 
 
+def check_memory(cells: Sequence[str], depths: Sequence[int], mixed: bool, recipe: "Recipe", halves: bool) -> None:
+    """Raises SpaceError for what a cell with a memory cannot be: one of several layers, or one that reads both ways."""
+    for cell in known_cells.with_memory(cells):
+        for name, got, expected in (
+            ("depths", list(depths), [1]),
+            ("mixed", mixed, False),
+            ("residual", list(recipe.residual), [0]),
+            ("bidirectional", list(recipe.bidirectional), [0]),
+        ):
+            if got != expected:
+                shown = expected[0] if isinstance(expected, list) else "none"
+                raise SpaceError(f"{name}: expected {shown} with {cell}, got {got}")
+        if halves:
+            raise SpaceError(f"cells: expected none with a memory for an encoder and a decoder, got {cell!r}")
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
     """The values of each dimension; by default each dimension has a single value, and nothing is searched.
@@ -53,6 +72,9 @@ class Recipe:
         biases: first biases of the keep gate, for the cells that have one; None leaves Keras' biases.
         clips: norms that all gradients together are clipped to (Pascanu et al. 2013, arXiv:1211.5063); 0 clips none.
         optimizers: adam, rmsprop.
+        momenta: shares of the last step that RMSprop adds to the next one; Adam has none.
+        memories: sizes of the memory, ROWSxCOLUMNS, for the cells that have one.
+        controllers: feed-forward, lstm: what steers that memory.
         residual: with 1 each layer from the second on adds its input to its output; with 0 none does.
         bidirectional: 1 reads every sequence from both ends.
         longest: steps that the longest dependency spans.
@@ -64,6 +86,9 @@ class Recipe:
     biases: Real | None = None
     clips: Real = dataclasses.field(default_factory=lambda: [1.0])
     optimizers: Sequence[str] = ("adam",)
+    momenta: Real = dataclasses.field(default_factory=lambda: [0.0])
+    memories: Sequence[str] = (MEMORY,)
+    controllers: Sequence[str] = CONTROLLERS[:1]
     residual: Sequence[int] = NO
     bidirectional: Sequence[int] = NO
     longest: int | None = None
@@ -71,6 +96,13 @@ class Recipe:
     def __post_init__(self) -> None:
         check_words("inits", self.inits, known_cells.all_inits())
         check_words("optimizers", self.optimizers, OPTIMIZERS)
+        check_words("controllers", self.controllers, CONTROLLERS)
+        check_real("momenta", self.momenta, all(0 <= value < 1 for value in self.momenta), "from 0 and below 1")
+        if self.momenta != [0.0] and "rmsprop" not in self.optimizers:
+            raise SpaceError(f"momenta: expected 0 without the optimizer rmsprop, got {list(self.momenta)}")
+        for text in self.memories or ("",):
+            if not re.fullmatch(r"[1-9]\d{0,3}x[1-9]\d{0,3}", text, re.ASCII):
+                raise SpaceError(f"memories: expected sizes like {MEMORY}, rows and columns, got {text!r}")
         for field, switch in (("residual", self.residual), ("bidirectional", self.bidirectional)):
             if not switch or not set(switch) <= {0, 1}:
                 raise SpaceError(f"{field}: expected 0, 1 or both, got {list(switch)}")
@@ -85,6 +117,9 @@ class Recipe:
         """Declares the dimensions that all cells have in common; a dimension at its default value is left out."""
         if list(self.optimizers) != ["adam"]:
             hp.Choice("optimizer", list(self.optimizers))
+        if self.momenta != [0.0]:
+            with hp.conditional_scope("optimizer", ["rmsprop"]):
+                real(hp, "momentum", self.momenta, "linear")
         if self.clips != [1.0]:
             real(hp, "clip", self.clips, "log")
         if tuple(self.bidirectional) != NO:
@@ -101,6 +136,8 @@ class Recipe:
                 if known != ["default"]:
                     hp.Choice(f"init_{cell}{suffix}", known)
                 self._declare_bias(hp, cell, known, suffix)
+                if known_cells.facts(cell).memory:
+                    self._declare_memory(hp)
 
     def _declare_bias(self, hp: "keras_tuner.HyperParameters", cell: str, known: list[str], suffix: str) -> None:
         without = [name for name in known if name != "chrono"]
@@ -112,6 +149,12 @@ class Recipe:
         with hp.conditional_scope(f"init_{cell}{suffix}", without):
             real(hp, f"bias_{cell}{suffix}", self.biases, "linear")
 
+    def _declare_memory(self, hp: "keras_tuner.HyperParameters") -> None:
+        if tuple(self.memories) != (MEMORY,):
+            hp.Choice("memory", list(self.memories))
+        if tuple(self.controllers) != CONTROLLERS[:1]:
+            hp.Choice("controller", list(self.controllers))
+
     def starts(self, values: Values) -> list[dict[str, Any]]:
         """The arguments `start` of each layer (see cells/__init__.py) at a point of the space; {} is Keras' default."""
         found = []
@@ -120,5 +163,8 @@ class Recipe:
             name, first_bias = init(values, cell, end), bias(values, cell, end)
             start: dict[str, Any] = {} if name == "default" else {"init": name}
             start |= {"longest": self.longest} if name == "chrono" else {}
+            if known_cells.facts(cell).memory:
+                rows, columns = map(int, values.get("memory", MEMORY).split("x"))
+                start |= {"rows": rows, "columns": columns, "controller": values.get("controller", CONTROLLERS[0])}
             found.append(start | ({} if first_bias is None else {"bias": first_bias}))
         return found

@@ -18,7 +18,7 @@ from search_spaces.dimensions import NONE, declare
 from search_spaces.errors import SpaceError
 from search_spaces.kernels import kernel
 from search_spaces.losses import masked_binary
-from search_spaces.recipe import NO, Recipe, check_inits, check_words
+from search_spaces.recipe import NO, Recipe, check_inits, check_memory, check_words
 from search_spaces.residual import add_up
 from search_spaces.values import Real, Whole, check_real
 
@@ -44,7 +44,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         padding: the value of x behind the end of a sequence; 0 for tokens. The answer is read at the last step before
             the padding. Padding stands only at the end, since cuDNN's kernels need that.
         per_step: an output at every step `(batch, time, outputs)` instead of one at the last step `(batch, outputs)`.
-        cells: cells to choose from, all by default.
+        cells: cells to choose from; by default all that have no memory.
         depths: numbers of recurrent layers.
         widths: units of a layer.
         source_steps: makes an encoder and a decoder, see encoder_decoder.py; the first so many tokens of a sequence are
@@ -55,8 +55,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
             Dropout lies between recurrent layers, so a model of depth 1 has none.
         decay_steps: training steps over which the learning rate falls to zero, along half a cosine wave (Loshchilov &
             Hutter 2017, arXiv:1608.03983). By default the rate is constant.
-        recipe: initialisations, biases, clipping, optimisers, residual connections, reading from both ends; see
-            `Recipe`.
+        recipe: initialisations, biases, clipping, optimisers, memories, residual connections, reading from both ends;
+            see `Recipe`.
         gpus, work, sizes: decide which kernel computes the recurrent layers; see `kernels.kernel`.
 
     Raises SpaceError for an argument it cannot use.
@@ -88,14 +88,13 @@ class RecurrentSpace(keras_tuner.HyperModel):
         super().__init__(name="recurrent")
         _check_data(features, tokens, padding, loss, decay_steps)
         _check_dimensions(cells, depths, widths, learning_rate, dropout)
-        self.cells = list(known_cells.names() if cells is None else cells)
+        self.cells = list(known_cells.searched() if cells is None else cells)
         check_inits(self.cells, recipe.inits)
         if per_step and tuple(recipe.bidirectional) != NO:
-            raise SpaceError(
-                "bidirectional: expected 0 with an output at every step, which must not see what follows it"
-            )
+            raise SpaceError("bidirectional: expected 0 with an output at every step, which must not see what follows")
         check_words("attention", attention, halves.ATTENTIONS)
         _check_halves(source_steps, tokens, one_hot, per_step, attention, recipe)
+        check_memory(self.cells, depths, mixed, recipe, source_steps is not None)
         self.source_steps, self.attention = source_steps, attention
         self.outputs, self.loss, self.features, self.tokens, self.per_step = outputs, loss, features, tokens, per_step
         self.one_hot, self.padding = one_hot, padding
@@ -120,8 +119,10 @@ class RecurrentSpace(keras_tuner.HyperModel):
         rate = hp.get("learning_rate")
         schedule = keras.optimizers.schedules.CosineDecay(rate, self.decay_steps) if self.decay_steps else rate
         clip = values.get("clip", 1.0) or None
-        optimizer = OPTIMIZERS[values.get("optimizer", "adam")](schedule, global_clipnorm=clip)
-        model.compile(optimizer, LOSSES[self.loss]())
+        more = {"momentum": values["momentum"]} if "momentum" in values else {}
+        optimizer = OPTIMIZERS[values.get("optimizer", "adam")](schedule, global_clipnorm=clip, **more)
+        whole = {"jit_compile": True} if known_cells.with_memory(cell for cell, _ in layers(values)) else {}
+        model.compile(optimizer, LOSSES[self.loss](), **whole)
         return model
 
     def kernel(self, recurrent: list[tuple[str, int]]) -> tuple[str, str]:

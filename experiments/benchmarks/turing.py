@@ -19,6 +19,7 @@ import numpy as np
 from experiments.benchmarks.rounds import setting
 from experiments.system.imports import import_keras
 from experiments.tasks.ntm_copy import NtmCopy
+from tracking.addressing import draw
 
 ROUND = 1_000  # sequences between two scores
 ENOUGH = 0.05  # bits a sequence
@@ -76,26 +77,6 @@ def copied(model: Any, seed: int, length: int) -> tuple[float, float]:
     return task.score(y, outputs), float((((outputs > 0) != (y == 1)) & (y >= 0)).sum() / TESTED)
 
 
-def draw(model: Any, file: Path) -> None:
-    """Where the heads of a machine look while it copies 20 vectors: the rows of its memory over time."""
-    import tensorflow as tf
-    from matplotlib.figure import Figure
-
-    x, _ = NtmCopy(shortest=20, test=1).split("test", 0)
-    cell = model.layers[0].cell
-    states, seen = cell.get_initial_state(1), []
-    for step in tf.unstack(tf.constant(x), axis=1):
-        _, states = cell(step, states)
-        seen.append([states[2].numpy()[0], states[1].numpy()[0]])
-    figure = Figure(figsize=(9, 5), dpi=150, layout="constrained")
-    titles, over_time = ("written to", "read from"), np.array(seen).transpose(1, 2, 0)
-    for axes, title, weights in zip(figure.subplots(1, 2), titles, over_time, strict=True):
-        used = np.flatnonzero(weights.max(axis=1) > 0.1)
-        axes.imshow(weights, cmap="viridis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-        axes.set(title=title, xlabel="step", ylabel="row of the memory", ylim=(used.max() + 2, used.min() - 2))
-    figure.savefig(file)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each, from the seeds 0, 1, … (default: 3)")
@@ -118,7 +99,7 @@ def main() -> None:
             row = f"{name:<5} {seed:5} {model.count_params():8,} {seen:10,} {seconds:6.0f} {score:14.3f}"
             print(f"{row} {short:11.3f} {long:12.3f} {wrong:18.2f}", flush=True)
             if name == "ntm" and chosen.plot and seed == chosen.seeds - 1:
-                draw(model, chosen.plot)
+                draw(model, NtmCopy(shortest=20, test=1).split("test", 0)[0][0], chosen.plot)
 
 
 if __name__ == "__main__":

@@ -192,7 +192,8 @@ def _model_seconds(spec: Spec, task: Task, steps: int, stack: list[tuple[str, in
     for cell, width in stack:
         known = facts(cell)
         weights += known.gates * width * (size + width)
-        loops += known.gates * GATE_SECONDS + (known.xla_saved_seconds if name == "loop" else 0.0)
+        gates = known.gates * GATE_SECONDS + known.step_seconds
+        loops += gates + (known.xla_saved_seconds if name == "loop" else 0.0)
         size = width
     head = size * task.outputs if task.per_step else 0
     products = FORWARD_AND_BACKWARD * 2 * spec.batch * (directions * weights + head) / OPERATIONS_PER_SECOND

@@ -37,6 +37,9 @@ class Options(TypedDict, total=False):
     bias: Choices | None
     clip: Choices | None
     optimizer: str | Sequence[str] | None
+    momentum: Choices | None
+    memory: str | Sequence[str] | None
+    controller: str | Sequence[str] | None
     residual: str | Sequence[str] | None
     attention: str | Sequence[str] | None
     bidirectional: str | Sequence[str] | None

@@ -10,7 +10,7 @@ from experiments.tasks.base import Task
 from search_spaces import cells as known_cells
 from search_spaces.errors import SpaceError, UnknownName
 from search_spaces.halves import ATTENTIONS
-from search_spaces.recipe import OPTIMIZERS, Recipe, check_inits, check_words
+from search_spaces.recipe import OPTIMIZERS, Recipe, check_inits, check_memory, check_words
 from tracking.errors import BadInput
 from tracking.text import did_you_mean
 
@@ -22,6 +22,11 @@ FLAGS = {  # the flags of the arguments of a space and of a recipe
     "biases": "--bias",
     "clips": "--clip",
     "optimizers": "--optimizer",
+    "momenta": "--momentum",
+    "memories": "--memory",
+    "controllers": "--controller",
+    "depths": "--depth",
+    "mixed": "--mixed",
     "residual": "--residual",
     "bidirectional": "--bidirectional",
     "attention": "--attention",
@@ -38,6 +43,16 @@ def opened(task: Task, cells: Sequence[str]) -> dict[str, str]:
     found |= {} if task.source_steps else {"residual": both}
     found |= {"bias": "0,1,2,5,10"} if set(cells) & set(known_cells.with_keep_gate()) else {}
     return found | ({"bidirectional": both} if _answers_at_the_end(task) else {})
+
+
+def own_defaults(cells: Sequence[str]) -> dict[str, Any]:
+    """The defaults of a new search of cells that have a memory. Beside other cells only the depth is theirs."""
+    known = [name for name in cells if name in known_cells.names()]  # `check_cells` refuses the others
+    machines = known_cells.with_memory(known)
+    if not machines:
+        return {}
+    defaults = known_cells.facts(machines[0]).defaults
+    return dict(defaults) if known == machines else {"depth": defaults["depth"]}
 
 
 def check_cells(cells: Sequence[str]) -> None:
@@ -77,6 +92,9 @@ def recipe(spec: Spec, task: Task) -> Recipe:
     if spec.attention != NO_ATTENTION and not task.source_steps:
         expected = f"{NO_ATTENTION} for a task without a source from which a target is written"
         raise BadInput(f"--attention: expected {expected}, got {spec.attention!r}")
+    if (task.source_steps or task.stream) and (memory := known_cells.with_memory(spec.cells)):
+        kind = "an encoder and a decoder" if task.source_steps else "a text that is read as a stream"
+        raise BadInput(f"--cells: expected none with a memory for {kind}, got {memory[0]!r}")
     if any(found.residual) and task.source_steps:
         raise BadInput(f"--residual: expected no for an encoder and a decoder, got {spec.residual!r}")
     if any(found.bidirectional) and not _answers_at_the_end(task):
@@ -94,11 +112,19 @@ def recipe_of(spec: Spec, longest: int = SHORTEST_REACH) -> Recipe:
             biases=None if spec.bias == OWN else real("--bias", spec.bias, 0),
             clips=_clips(spec.clip),
             optimizers=_names(spec.optimizer),
+            momenta=real("--momentum", spec.momentum, 0, 1),
+            memories=_names(spec.memory),
+            controllers=_names(spec.controller),
             residual=_switch("--residual", spec.residual),
             bidirectional=_switch("--bidirectional", spec.bidirectional),
             longest=longest if "chrono" in inits else None,
         )
         check_inits(spec.cells, inits)
+        check_memory(spec.cells, whole("--depth", spec.depth), spec.mixed, found, halves=False)
+    for flag, got, own in (("--memory", spec.memory, Spec.memory), ("--controller", spec.controller, Spec.controller)):
+        if got != own and not known_cells.with_memory(spec.cells):
+            known = " or ".join(known_cells.with_memory(known_cells.names()))
+            raise BadInput(f"{flag}: expected it with a cell that has a memory, {known}, got {','.join(spec.cells)!r}")
     gated = known_cells.with_keep_gate()
     if spec.bias != OWN and not set(spec.cells) & set(gated):
         raise BadInput(f"--bias: expected a cell that has it, {' or '.join(gated)}, got {','.join(spec.cells)!r}")

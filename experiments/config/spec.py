@@ -46,6 +46,9 @@ class Spec:
     bias: str = "default"
     clip: str = "1"
     optimizer: str = "adam"
+    momentum: str = "0"
+    memory: str = "128x20"  # of a cell that has one
+    controller: str = "feed-forward"  # of the memory
     residual: str = "no"
     bidirectional: str = "no"
     attention: str = "none"  # of an encoder and a decoder; a new search on such a task has "none,dot"

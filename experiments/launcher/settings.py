@@ -108,7 +108,7 @@ def _kept(before: Spec, named: dict[str, Any]) -> dict[str, Any]:
 
 def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
     """The defaults of a new search that differ from those of `Spec`."""
-    chosen = named.get("cells", cells.names())
+    chosen = named.get("cells", cells.searched())
     if named.get("oracle") == "grid" and "allocate" in named:
         raise BadInput(
             f"--allocate: expected none with --oracle grid, which trains all models, got {named['allocate']!r}"
@@ -116,7 +116,8 @@ def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
     exact = {"pruner": "none", "allocate": "all"} if named.get("oracle") == "grid" else {"allocate": "fair"}
     opened = recipes.opened(task, chosen) if named.get("recipe") else {}
     budget = {"trials": task.default_trials, "epochs": task.default_epochs}
-    return {"cells": chosen, "reading": READING, **budget, **exact, **opened, **recipes.attention(task)}
+    own = recipes.own_defaults(chosen)
+    return {"cells": chosen, "reading": READING, **budget, **exact, **opened, **own, **recipes.attention(task)}
 
 
 def _copy(before: Spec, task: str, folder: SearchFolder) -> Copy | None:
@@ -185,6 +186,7 @@ def _check(spec: Spec, task: Task) -> None:
         ("--dropout", dimensions["dropout"], "0,0.5"),
         ("--bias", recipe.biases, "0,1,5"),
         ("--clip", recipe.clips, "0.25,1,5"),
+        ("--momentum", recipe.momenta, "0,0.9"),
     ):
         if spec.oracle == "grid" and isinstance(values, tuple):
             raise BadInput(f"{flag}: expected a list like {example} with --oracle grid, got a range")

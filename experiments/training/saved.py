@@ -1,9 +1,11 @@
 """Model files as they are logged and exported."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
 from experiments.system.imports import import_keras
+from tracking.deploy.classes import modules
 from tracking.errors import DataError
 
 
@@ -16,6 +18,8 @@ def load(file: Path, compiled: bool = False) -> Any:
     import_keras()
     import keras
 
+    for name in modules(file):
+        importlib.import_module(name)
     try:
         return keras.models.load_model(file, compile=compiled)
     except Exception as error:  # Keras raises many kinds of errors for broken files

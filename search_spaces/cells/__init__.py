@@ -14,16 +14,19 @@ the kernel `xla` stands in scans/, in a file with the cell's name.
 With the kernel `loop` the cells of this project are stock Keras layers, and a test holds every cell to that:
 `recurrent export` takes only models that can be loaded without this project. A cell that Keras does not have is a class
 under `keras.saving.register_keras_serializable`, with `get_config`, made inside a cached function. It can be searched,
-but it cannot be exported. tests/search_spaces/test_new_cell.py has such a cell in full.
+and exported if the class stands in a file of its own in search_spaces that needs Keras alone, as ntm.py. The export
+takes the file along. tests/search_spaces/test_new_cell.py has such a cell in full.
 
 The first weights of the layer are the input weights, `(features, gates * width)`; then come the recurrent weights and
-the bias. A new cell takes part in every search that does not name its cells.
+the bias. A new cell takes part in every search that does not name its cells, unless it has a memory.
 """
 
 import dataclasses
 import importlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from search_spaces.errors import UnknownName
 
@@ -39,8 +42,12 @@ class Facts:
         cudnn: cuDNN can compute the cell.
         xla_compile_seconds: what the kernel `xla` takes to compile one size of batch; None if there is no such kernel.
         xla_saved_seconds: what the kernel `xla` saves at each time step of training at width 32.
+        step_seconds: of one time step of training besides the gates, for a cell that has more than gates.
+        memory: the cell has a memory besides its state. It is searched only if it is named, in one layer that reads one
+            way, and XLA compiles its whole training step. See ntm.py.
+        defaults: of a search of this cell alone, where they are not those of other cells: fields of `Spec`.
 
-    `recurrent kernels` measures the two numbers of seconds.
+    `recurrent kernels` measures the two numbers of seconds of the kernel `xla`.
     """
 
     gates: int
@@ -49,12 +56,25 @@ class Facts:
     cudnn: bool = False
     xla_compile_seconds: float | None = None
     xla_saved_seconds: float = 0.0
+    step_seconds: float = 0.0
+    memory: bool = False
+    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def names() -> list[str]:
     """All cells, the plainest first."""
     found = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
     return sorted(found, key=lambda name: name != "simple_rnn")
+
+
+def searched() -> list[str]:
+    """The cells of a search that does not name its cells."""
+    return [name for name in names() if not facts(name).memory]
+
+
+def with_memory(used: Iterable[str]) -> list[str]:
+    """Those of the cells `used` that have a memory."""
+    return [name for name in dict.fromkeys(used) if facts(name).memory]
 
 
 def load(name: str) -> ModuleType:

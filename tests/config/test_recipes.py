@@ -266,7 +266,7 @@ def test_every_recipe_trains_a_step_and_needs_nothing_of_this_project(
     data: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:
     x, y = data
-    known = [values for cell in cells.names() for values in telling(cell)]
+    known = [values for cell in cells.searched() for values in telling(cell)]
     for number, values in enumerate(known):
         model = small(dataclasses.replace(ALL, biases=[2.0]), dropout=[0.5]).build(at(values))
         model.run_eagerly = True  # tracing takes longer than a few short steps
@@ -326,6 +326,8 @@ def test_both_kernels_compute_the_same(cell: str, data: tuple[np.ndarray, np.nda
     x = data[0].copy()
     x[::2, 2:] = 9.0
     for values in differing(cells=[cell]):
+        if values.get(f"init_{cell}", "default") != "default":
+            continue  # both models get the same weights
         loop, xla = (small(padding=9.0, work=work).build(at(values)) for work in (0, 10**9))
         xla.set_weights(loop.get_weights())
         assert all(isinstance(side, Scanned) for layer in xla.layers for side in directions(layer))
@@ -416,7 +418,7 @@ def test_reading_from_both_ends() -> None:
     assert np.asarray(layer(x[:, ::-1])) == pytest.approx(np.concatenate([there[:, 4:], there[:, :4]], 1), abs=1e-6)
 
 
-@pytest.mark.parametrize("cell", cells.names())
+@pytest.mark.parametrize("cell", cells.searched())
 @pytest.mark.parametrize("init", ["default", "chrono", "identity"])
 def test_a_stream_is_carried_through_every_recipe(cell: str, init: str) -> None:
     if init not in cells.facts(cell).inits:
@@ -461,7 +463,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_grid_is_whole_where_no_number_of_trials_is_given(folder: Path) -> None:
     words = ("--oracle", "grid", "--learning-rate", "0.01,0.001")
-    assert settled(*words).trials == 2 * len(cells.names()) * 3 * 8, "cells, depths, widths"
+    assert settled(*words).trials == 2 * len(cells.searched()) * 3 * 8, "cells, depths, widths"
     assert settled(*words, "--trials", "5").trials == 5
     assert settled().trials == Spec.trials, "another oracle has its default"
     endless = settled(

@@ -25,6 +25,7 @@ SMALL = shlex.split("--epochs 1 --trials 2 --depth 1 --width 4 --batch 8 --worke
 FEW = shlex.split("-o train=64 -o val=16 -o test=16")
 # What a card has of some tasks or models only.
 SOMETIMES = {"vocabulary", "unknown", "classes", "lines", "words", "padding", "final", "trained", "units", "lower"}
+SOMETIMES |= {"class_files"}
 SOMETIMES |= {"mean", "deviation", "source_vocabulary", "target_vocabulary", "source_steps", "target_steps"}
 SOMETIMES |= {"context", "season", "columns", "time", "series_by", "scales", "anchor"}
 NAMES = [
@@ -188,7 +189,7 @@ def test_the_schema_of_a_card(recurrent: Recurrent, old: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     card = checked_card(old / "best")
     schema = json.loads(SCHEMA.read_text("utf-8"))
-    assert {*schema["properties"]} - {"final", "trained"} == {*schema["required"]} == set(card)
+    assert {*schema["properties"]} - {"final", "trained", "class_files"} == {*schema["required"]} == set(card)
     assert described(CARD) - SOMETIMES == set(card)
 
 

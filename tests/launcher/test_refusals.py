@@ -36,7 +36,7 @@ def open_in(self, client):
 
 
 Opening._open = open_in
-tracking.record.FILE_SECONDS = 5.0
+tracking.record.FILE_SECONDS = 10.0
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -70,6 +70,7 @@ def test_a_defect_in_the_record_shows_its_traceback_when_all_is_trained(tmp_path
 
 
 def test_a_search_that_is_refused_at_its_end_keeps_what_it_has_trained(tmp_path: Path) -> None:
+    connect(f"sqlite:///{tmp_path}/mlflow.db", create=True)  # on a busy machine that alone takes longer than its wait
     done = run(*WORDS[:-1], "--trials", "1", cwd=tmp_path, code=REFUSED_AT_LAST)
     assert done.returncode == 1
     assert "MLflow is not told all of this search: task: expected an experiment 'adding' in use, got a " in done.stdout

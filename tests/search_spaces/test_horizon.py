@@ -105,7 +105,7 @@ def test_the_curve_equals_finite_differences() -> None:
     x = rng.standard_normal((3, steps, 2)).astype(np.float32)
     probe = GradientProbe(made, samples=3, seed=4, x=x)
     v = np.random.default_rng((4, 1)).standard_normal((3, 5))
-    below = keras.Model(made.inputs, made.layers[-1].input)
+    below = tf.function(keras.Model(made.inputs, made.layers[-1].input), autograph=False)
 
     def moved(lag: int, feature: int, by: float) -> np.ndarray:
         other = x.copy()

@@ -98,8 +98,8 @@ def test_it_is_searched(packages: Path) -> None:
 
 def test_it_is_offered(packages: Path) -> None:
     offered = " ".join(recurrent(packages, "search", "--help").stdout.split())
-    every = ",".join(sorted([*cells.names(), "toy"], key=lambda name: (name != "simple_rnn", name)))
-    assert f"cells to choose from (default: all: {every})" in offered
+    every = ",".join(sorted([*cells.searched(), "toy"], key=lambda name: (name != "simple_rnn", name)))
+    assert f"cells to choose from (default: all: {every}; ntm only if named)" in offered
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_the_flat_space_by_names_values_and_defaults() -> None:
     found = named(declared(space()))
     assert list(found) == ["depth", "cell", "width", "learning_rate", "dropout"]
     assert (found["depth"].values, found["depth"].default) == ([1, 2, 3], 1)
-    assert (found["cell"].values, found["cell"].default) == (cells.names(), "simple_rnn")
+    assert (found["cell"].values, found["cell"].default) == (cells.searched(), "simple_rnn")
     width, rate = found["width"], found["learning_rate"]
     assert isinstance(width, keras_tuner.engine.hyperparameters.Int)
     assert (width.min_value, width.max_value, width.step, width.sampling) == (16, 128, 16, "linear")

@@ -214,10 +214,11 @@ def processes_in(folder: Path) -> list[int]:
 
 
 def listing(folder: Path) -> dict[str, tuple[int, int] | None]:
-    """Every file (its size and the time of its last change) and folder in a folder."""
+    """Every file (its size and the time of its last change) and folder in a folder, without Python's bytecode."""
     return {
         str(path.relative_to(folder)): None if path.is_dir() else (path.stat().st_size, path.stat().st_mtime_ns)
         for path in sorted(folder.rglob("*"))
+        if "__pycache__" not in path.parts
     }
 
 

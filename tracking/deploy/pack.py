@@ -3,6 +3,7 @@
 model.keras, savedmodel/1/, model.onnx, …   the formats
 model.json                                  what the model is, for programs
 README.md                                   the same for people, and how to run it
+addressing.png                              where a machine looks in its memory, of models that have one
 predict.py                                  answers with any of the formats
 requirements-onnx.txt, …                    what a format needs
 """
@@ -16,9 +17,9 @@ from typing import Any
 
 from mlflow.models import Model
 
-from tracking import formats
+from tracking import addressing, formats
 from tracking.as_json import as_json
-from tracking.deploy import predict
+from tracking.deploy import classes, predict
 from tracking.deploy.layers import CannotWrite
 from tracking.deploy.page import page
 from tracking.deploy.samples import Samples
@@ -28,7 +29,7 @@ from tracking.formats.keras import FILE
 from tracking.model_folder import CARD, PREDICT, write_model
 from tracking.text import format_number
 
-PAGE, SERVED = "README.md", "mlflow"
+PAGE, SERVED, ADDRESSING = "README.md", "mlflow", "addressing.png"
 LONGEST = 2**24  # numbers in the outputs that are compared; a split with more is cut
 # LiteRT reads one step at a time, so the check of more steps would take longer than a minute.
 STEPS = {"litert": 100_000}
@@ -91,6 +92,8 @@ def pack(
     Raises SearchStateError if stock Keras cannot run the model.
     """
     shutil.copyfile(predict.__file__, folder / PREDICT)
+    if classes.modules(folder / FILE):
+        _bring_classes(folder, card, samples)
     _require(folder, formats.FIRST)
     score, size = card["rescored"], (folder / FILE).stat().st_size
     own = {"files": [FILE], "bytes": size, "score": score, "score_of_keras": score, "whole_split": True}
@@ -112,6 +115,21 @@ def pack(
     write_model(folder / SERVED, Model(), folder / FILE, card)
     card["contents"] = contents(folder)
     _write_card(folder, card)
+
+
+def _bring_classes(folder: Path, card: dict[str, Any], samples: Callable[[], Samples]) -> None:
+    """Brings the classes that Keras does not have. Draws what a machine with a memory does with a long sequence."""
+    import keras
+
+    files = classes.files(folder / FILE)
+    card["class_files"] = [file.name for file in files]
+    for file in files:
+        shutil.copyfile(file, folder / file.name)
+    model = keras.models.load_model(folder / FILE, compile=False)
+    if addressing.with_memory(model) is not None:
+        found = samples()
+        scored = found.scored.reshape(len(found.x), -1).sum(axis=1)
+        addressing.draw(model, found.x[scored.argmax()], folder / ADDRESSING)
 
 
 def _others(

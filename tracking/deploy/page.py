@@ -52,7 +52,7 @@ def page(card: dict[str, Any]) -> str:
     return (
         world.get_template("page.md.j2").render(
             card={"interval": None, "trained": None, **card},
-            code=CODE,
+            code=_code(card.get("class_files", [])),
             meant={name: formats.load(name).MEANT for name in card["formats"]},
             metric=metric_name(card["metric"]),
             marks=marks_line(card["floors"], card["solved"], card["direction"]) or "none are known",
@@ -67,6 +67,14 @@ def page(card: dict[str, Any]) -> str:
         )
         + "\n"
     )
+
+
+def _code(class_files: list[str]) -> dict[str, str]:
+    """How to read x in each runtime. Keras must know the classes of a model before it loads the model."""
+    known = "".join(
+        f"import {name.removesuffix('.py')}  # {name}: a class that Keras does not have\n" for name in class_files
+    )
+    return {**CODE, "keras": CODE["keras"].replace("import keras\n", f"import keras\n{known}")}
 
 
 def example_source(about: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ import argparse
 import csv
 import json
 import re
+import runpy
 import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -54,9 +55,17 @@ class Unfit(ValueError):
     """Input that the model cannot take. The text says what was expected and what came."""
 
 
+def know_classes(folder: Path) -> None:
+    """Runs the files of the classes that Keras does not have. They stand beside the card of the model."""
+    for name in read_card(folder).get("class_files", []):
+        runpy.run_path(str(folder / name))
+
+
 def from_keras(folder: Path) -> Model:
     import keras
 
+    if (folder / "model.json").exists():  # a logged model has its card elsewhere
+        know_classes(folder)
     return reading(keras.models.load_model(folder / "model.keras", compile=False))
 
 

@@ -43,7 +43,9 @@ class Recurrent(PythonModel):
     def load_context(self, context: Any) -> None:
         folder = Path(context.artifacts["keras"]).parent
         self.tools = runpy.run_path(context.artifacts["predict"])
-        self.card = self.tools["read_card"](Path(context.artifacts["card"]).parent)
+        beside = Path(context.artifacts["card"]).parent
+        self.card = self.tools["read_card"](beside)
+        self.tools["know_classes"](beside)
         self.one_text = threading.Lock()  # a reader of texts keeps the state of one text
         self.writes, self.translates = (key in self.card["preprocessing"] for key in ("vocabulary", "source_steps"))
         if self.writes:

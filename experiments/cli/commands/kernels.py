@@ -13,7 +13,7 @@ EXAMPLE = "recurrent kernels --cells gru --lengths 100"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cells", metavar="A,B", help=f"cells to measure (default: all: {','.join(cells.names())})")
+    parser.add_argument("--cells", metavar="A,B", help=f"cells to measure (default: all: {','.join(cells.searched())})")
     for flag, default, what in (
         ("--lengths", "30,100,200", "time steps of a sequence"),
         ("--widths", "32,128", "units of the layer"),

@@ -57,7 +57,8 @@ def _switch(parser: argparse.ArgumentParser, flag: str, text: str) -> None:
 
 
 def _space(parser: argparse.ArgumentParser) -> None:
-    text = f"cells to choose from (default: all: {','.join(cells.names())})"
+    others = ", ".join(name for name in cells.names() if name not in cells.searched())
+    text = f"cells to choose from (default: all: {','.join(cells.searched())}; {others} only if named)"
     parser.add_argument("--cells", metavar="A,B", help=text)
     _add(parser, "--depth", "A:B", "recurrent layers: a range like 1:3, a number, or a list like 1,2")
     _add(parser, "--width", "A:B", "units of a layer: a range in steps of 16, or a list like 32,64")
@@ -77,6 +78,9 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
     text = "largest norm of all gradients together, an interval or a list like 0.25,1,5; 0: no clipping"
     _add(parser, "--clip", "A:B", text)
     _add(parser, "--optimizer", "A,B", "optimizers to choose from: adam, rmsprop")
+    _add(parser, "--momentum", "A:B", "share of the last step that rmsprop adds to the next, an interval or a list")
+    _add(parser, "--memory", "RxC", "rows and columns of ntm's memory, or a list like 64x20,128x20")
+    _add(parser, "--controller", "A,B", "what steers ntm's memory: feed-forward, lstm, or both")
     text = "from the second layer on, a layer adds its input to its output: no, yes, or both as no,yes"
     _add(parser, "--residual", "A,B", text)
     text = "read from both ends, only if the task is answered at the end: no, yes, or both as no,yes"
