@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 METRIC_NAMES = {"bits_per_character": "bits/char", "bits_per_sequence": "bits/sequence", "mase": "MASE", "mse": "MSE"}
+METRIC_NAMES |= {"mae": "MAE", "f1": "macro F1", "balanced_accuracy": "balanced accuracy"}
 UNITS = ("", "k", "M", "G", "T")
 
 

@@ -1,7 +1,8 @@
-"""Series of chaotic systems, made with the four operations of arithmetic, so that every machine makes the same ones.
+"""Series of nonlinear systems, made with the four operations of arithmetic, so that every machine makes the same ones.
 
-Both are integrated with the classical Runge-Kutta method of fourth order. The values while a system comes near to its
-attractor are left out. Mackey & Glass 1977, doi:10.1126/science.267326; Lorenz 1963, J. Atmos. Sci. 20.
+The first two are chaotic and integrated with the classical Runge-Kutta method of fourth order. The values while a system comes near to its
+attractor are left out. Mackey & Glass 1977, doi:10.1126/science.267326; Lorenz 1963, J. Atmos. Sci. 20. NARMA10 is
+driven by random numbers: Atiya & Parlos 2000, doi:10.1109/72.846741.
 """
 
 import functools
@@ -67,3 +68,16 @@ def _flow(x: float, y: float, z: float) -> State:
 def _moved(state: State, speed: State, seconds: float) -> State:
     (x, y, z), (dx, dy, dz) = state, speed
     return x + seconds * dx, y + seconds * dy, z + seconds * dz
+
+
+@functools.cache
+def narma10() -> np.ndarray:
+    """y[t+1] = 0.3 y[t] + 0.05 y[t] (y[t] + ... + y[t-9]) + 1.5 u[t] u[t-9] + 0.1, and what drives it, u.
+
+    u is uniform in [0, 0.5), from a fixed seed; y is 0 until time 0. float64 `(VALUES, 2)`, a row y[t], u[t].
+    """
+    u = (0.5 * np.random.default_rng(0).random(BEFORE + VALUES)).tolist()
+    y = [0.0] * 10
+    for now in range(9, len(u) - 1):
+        y.append(0.3 * y[now] + 0.05 * y[now] * sum(y[now - 9 : now + 1]) + 1.5 * u[now] * u[now - 9] + 0.1)
+    return np.column_stack([y, u])[BEFORE:]

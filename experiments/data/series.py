@@ -21,7 +21,7 @@ from tracking.deploy.predict import Unfit, header, read_series  # an export read
 from tracking.errors import BadInput, DataError
 from tracking.text import did_you_mean
 
-GENERATED = ("mackey-glass", "lorenz")
+GENERATED = ("mackey-glass", "lorenz", "narma10")
 EXTRA = "series"  # of pyproject.toml
 ETT = "https://raw.githubusercontent.com/zhouhaoyi/ETDataset/1d16c8f4f943005d613b5bc962e9eeb06058cf07/ETT-small"
 M4 = "https://raw.githubusercontent.com/Mcompetitions/M4-methods/6c1067e5a57161249b17289a565178dc7a3fb3ca/Dataset"
@@ -51,6 +51,7 @@ class Source:
         licence: of the data.
         column: what is forecast.
         trend: its level goes on to change, so that a model reads each window relative to its last value.
+        covariates: further columns that are read.
     """
 
     context: int
@@ -59,12 +60,14 @@ class Source:
     licence: str
     column: str
     trend: bool = False
+    covariates: tuple[str, ...] = ()
 
 
 MADE = "none is needed, since the data are generated"
 SOURCES = {
     "mackey-glass": Source(100, 84, 51, MADE, "x"),
     "lorenz": Source(50, 20, 15, MADE, "x"),
+    "narma10": Source(20, 1, 1, MADE, "y", covariates=("u",)),
     "sunspots": Source(132, 12, 132, "public domain: SIDC, Royal Observatory of Belgium", "sunspots"),
     "co2": Source(104, 26, 52, "public domain: Keeling and Whorf, Scripps", "co2", trend=True),
     "elnino": Source(48, 12, 12, "public domain: NOAA", "temperature"),
@@ -119,10 +122,11 @@ def load(name: str, columns: tuple[str, ...] = ("",), time: str = "", by: str = 
         return _file(name, columns, time, by)
     if (any(columns) and name != "etth1") or time or by:
         raise BadInput(f"column, covariates, time, series: expected none for {name}, which is no file .csv")
-    columns = (columns[0] or SOURCES[name].column, *columns[1:])
+    columns = (columns[0] or SOURCES[name].column, *columns[1:], *SOURCES[name].covariates)
     readers: dict[str, Callable[[], dict[str, np.ndarray]]] = {
         "mackey-glass": lambda: {"": chaos.mackey_glass(tau)},
         "lorenz": lambda: {"": chaos.lorenz()},
+        "narma10": lambda: {"": chaos.narma10()},
         "etth1": lambda: read(_downloaded("ETTh1.csv"), columns, "date", ""),
         "m4-hourly": _m4,
     }

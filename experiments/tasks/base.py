@@ -67,8 +67,9 @@ class Task:
     lengthens: ClassVar[bool] = False  # the knob is a length or a lag: see `longer`
     finite_data: ClassVar[str] = ""  # why no fresh samples can be drawn; "" where they can
     reading: ClassVar[int] = READING
-    default_trials: ClassVar[int] = 20  # --trials of a new search on the task
-    default_epochs: ClassVar[int] = 10  # --epochs of it
+    class_weights: ClassVar[np.ndarray | None] = None  # how much each class counts in the training loss, `(outputs,)`
+    default_trials: ClassVar[int] = 20  # --trials of a new search on the task, and its --epochs
+    default_epochs: ClassVar[int] = 10
 
     train: int = option(10_000, "training samples; online or online:N draws N fresh ones in every epoch", 1)
     val: int = option(2_000, "validation samples", 1)

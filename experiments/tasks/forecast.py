@@ -88,7 +88,7 @@ class Forecast(Task):
 
     @property
     def features(self) -> int:
-        return 1 + len(self._covariates)
+        return 1 + len(self._covariates) + len(known(self.source).covariates)
 
     @property
     def outputs(self) -> int:

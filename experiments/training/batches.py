@@ -19,17 +19,26 @@ class Batches:
     Args:
         arrays: x and y, whose first axis is the samples.
         batch: samples of a batch.
+        weights: how much an answer counts in the loss, `(classes,)` by its class; None: all count alike. A step whose
+            numbers are NaN counts nothing, and the others so much more that the mean weight stays 1.
     """
 
-    def __init__(self, arrays: Arrays, batch: int) -> None:
+    def __init__(self, arrays: Arrays, batch: int, weights: np.ndarray | None = None) -> None:
         x, y = (_tensor(part) for part in arrays)
         self.samples = len(arrays[0])
         self.steps_per_epoch = -(-self.samples // batch)
+        # All numbers of a step are there, or none is.
+        share = float(np.isfinite(arrays[1][..., 0]).mean()) if arrays[1].dtype.kind == "f" else 1.0
         self.order = tf.Variable(np.arange(self.samples), trainable=False)
 
-        def take(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def take(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
             rows = self.order[step * batch : (step + 1) * batch]
-            return tf.gather(x, rows), tf.gather(y, rows)
+            answers = tf.gather(y, rows)
+            if share < 1:
+                asked = tf.math.is_finite(answers)
+                return tf.gather(x, rows), tf.where(asked, answers, 0), tf.cast(asked[..., 0], answers.dtype) / share
+            counts = () if weights is None else (tf.gather(weights, tf.maximum(answers, 0)),)  # -1 is not scored
+            return tf.gather(x, rows), answers, *counts
 
         self.dataset = _pipeline(self.steps_per_epoch, take)
 
@@ -58,7 +67,7 @@ class Windows:
         self.dataset = _pipeline(self.steps_per_epoch, take)
 
 
-def _pipeline(steps: int, take: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]) -> tf.data.Dataset:
+def _pipeline(steps: int, take: Callable[[tf.Tensor], tuple[tf.Tensor, ...]]) -> tf.data.Dataset:
     """The dataset of `take(0)` to `take(steps - 1)`."""
     # TensorFlow's optimizations of the pipeline would copy x and y. They gain nothing on the one core of a worker.
     # AutoGraph has nothing to convert in `take`. It would leave a file in /tmp for each worker.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments.tasks.base import NOT_SCORED, Arrays, Task
-from experiments.tasks.loading import find
+from experiments.tasks.loading import find, metrics
 from experiments.tasks.loading.checks import check_scored
 from experiments.tasks.loading.copied import Copy
 from experiments.tasks.loading.places import Source, source_of
@@ -132,8 +132,14 @@ def grain(task: Task, y: np.ndarray, judged: np.ndarray) -> float:
         judged: what the task says of the answers; see `Task.judge`.
     """
     rows = np.asarray(judged, np.float64)
-    if task.loss == "mse" and type(task).judge is Task.judge:
-        moved = ROUNDING * float(np.abs(y).max())
+    if rows.ndim == 2:  # answers and what was answered
+        return metrics.turned(task.metric, rows)
+    if isinstance(task, metrics.Measured) and task.loss == "mse":
+        y = task.in_units(y)
+    if task.metric == "mae":
+        return ROUNDING * float(np.nanmax(np.abs(y)))
+    if task.loss == "mse" and (type(task).judge is Task.judge or isinstance(task, metrics.Measured)):
+        moved = ROUNDING * float(np.nanmax(np.abs(y)))  # NaN where none is asked
         return moved * (2 * math.sqrt(rows.mean()) + moved)
     if task.loss == "binary" and type(task).judge is Task.judge:
         return ROUNDING * MAX_LOGIT * float(rows.mean())
@@ -185,7 +191,7 @@ class SavedScorer:
     def samples(self, most: int, seed: int | None = None) -> Samples:
         """The beginning of the validation split for other runtimes. The outputs have about `most` numbers."""
         task, (x, y) = self.task, self._arrays("val", seed)
-        given = np.not_equal(y, NOT_SCORED) if task.loss != "mse" else np.ones_like(y, bool)
+        given = np.not_equal(y, NOT_SCORED) if task.loss != "mse" else ~np.isnan(y)
         scored = np.asarray(given if task.loss == "categorical" else given.any(axis=-1))
         if task.stream:
             found = Samples(x[None], y[None], scored[None], lambda y, outputs: task.score(y[0], outputs[0]))

@@ -67,7 +67,7 @@ class Training:
             self.batches = Windows(streams(train, batch), task.steps)
             self.trained = carrying(model, batch, None)
         else:
-            self.batches = Batches(train, batch)
+            self.batches = Batches(train, batch, task.class_weights)
             self.trained = model
         self.trained.steps_per_execution = min(STEPS_PER_EXECUTION, self.batches.steps_per_epoch)
         self.trained.optimizer.build(self.trained.trainable_variables)
@@ -110,7 +110,9 @@ class Training:
     def _samples(self, batches: Batches, rng: np.random.Generator) -> tf.data.Dataset:
         """The samples in a new order. An online task draws new samples for every epoch after the first one."""
         if self.task.online and self.epoch:
-            self.batches = batches = Batches(self.task.split("train", self.seed, self.epoch), self.batch)
+            self.batches = batches = Batches(
+                self.task.split("train", self.seed, self.epoch), self.batch, self.task.class_weights
+            )
         return batches.shuffled(rng.permutation(batches.samples))
 
     def _windows(self, windows: Windows) -> tf.data.Dataset:

@@ -28,6 +28,7 @@ server = serving.server  # the fixture
 SHA256 = {  # of the values as little-endian float64: results belong to them
     "mackey-glass": "e976af9a761a521e4c58a6091f4b379c27c2c74a9a8da43fb0ba07316088ab26",
     "lorenz": "c0cd3a82f0f26e1ed497bdc812ea88d348845916ba3f808565715af260486329",
+    "narma10": "019f5ca206162d20859bfbc78936b0d011b9e1d3c92c9596dafd272c1373a81b",
 }
 
 
@@ -86,10 +87,24 @@ def test_lorenz_solves_its_equations(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(chaos.lorenz.__wrapped__(), exact.y[0], atol=1e-3)
 
 
+def test_narma10_is_its_equation() -> None:
+    y, u = chaos.narma10().T
+    for t in (9, 500, 7_998):
+        before = [y[t - back] for back in range(10)]
+        assert y[t + 1] == pytest.approx(
+            0.3 * y[t] + 0.05 * y[t] * sum(before) + 1.5 * u[t - 9] * u[t] + 0.1, rel=1e-12
+        )
+    assert 0 <= u.min() < u.max() < 0.5 and 0 < y.min() < y.max() < 1.5
+    task = Forecast(source="narma10")
+    x, answers = task.split("train", 0)
+    assert (task.features, x.shape[1:], answers.shape[1:]) == (2, (20, 2), (1,))
+    assert task.floors()["autoregression"] < task.floors()["mean"], "it reads u, too"
+
+
 @pytest.mark.parametrize("name", SHA256)
 def test_every_machine_makes_the_same_values(name: str) -> None:
     values = series.load(name).values[""]
-    assert values.shape == (8_000, 1)
+    assert values.shape == (8_000, 2 if name == "narma10" else 1)
     assert hashlib.sha256(values.astype("<f8").tobytes()).hexdigest() == SHA256[name]
 
 
@@ -278,11 +293,11 @@ def test_a_file_with_covariates_and_several_series(here: Path) -> None:
 WRONG: list[tuple[dict[str, Any], str]] = [
     (
         {"source": "sunspot"},
-        "source: expected one of mackey-glass, lorenz, sunspots, co2, elnino, etth1, m4-hourly",
+        "source: expected one of mackey-glass, lorenz, narma10, sunspots, co2, elnino, etth1, m4-hourly",
     ),
     (
         {"source": "none.csv"},
-        "source: expected mackey-glass, lorenz, sunspots, co2, elnino, etth1, m4-hourly, or a file",
+        "source: expected mackey-glass, lorenz, narma10, sunspots, co2, elnino, etth1, m4-hourly, or a file",
     ),
     ({"source": "a.csv"}, "column: expected one of day, v, w, got none"),
     ({"source": "a.csv", "column": "x"}, "a.csv: expected the column 'x', got day, v, w"),

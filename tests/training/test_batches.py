@@ -26,6 +26,13 @@ def test_the_arrays_keep_their_types() -> None:
     assert (x.numpy().dtype, y.numpy().dtype) == (X.dtype, Y.dtype)
 
 
+def test_an_answer_has_the_weight_of_its_class() -> None:
+    weights, y = np.array([0.5, 2.0], np.float32), np.array([[0, 1], [1, -1], [0, 0]], np.int32)
+    _, found, counts = next(iter(Batches((X[:3], y), 3, weights).shuffled(np.array([2, 0, 1]))))
+    np.testing.assert_array_equal(found, y[[2, 0, 1]])
+    np.testing.assert_array_equal(counts, [[0.5, 0.5], [0.5, 2.0], [2.0, 0.5]])  # at -1 the loss counts nothing
+
+
 @pytest.mark.parametrize(("steps", "count", "window"), [(60, 3, 4), (61, 3, 4), (70, 3, 4), (12, 3, 4), (40, 1, 7)])
 def test_windows_follow_their_streams(steps: int, count: int, window: int) -> None:
     split = streams((np.arange(steps, dtype=np.int32), np.arange(1, steps + 1, dtype=np.int32)), count)

@@ -273,6 +273,8 @@ def sequence(given: Any, card: dict[str, Any]) -> np.ndarray:
         array = array.astype(np.float32) if features else array
     if not np.isfinite(array).all():
         raise Unfit("sequence: expected finite numbers, got NaN or one that is too large")
+    if "x_mean" in about:  # the model reads features in the scale of its training split
+        array = ((array - about["x_mean"]) / about["x_deviation"]).astype(np.float32)
     if not features:
         return _ids(array, about)
     if "padding" in about and (array == about["padding"]).all(axis=1).any():
@@ -323,7 +325,8 @@ def batches(rows: Iterator[np.ndarray], card: dict[str, Any]) -> Iterator[np.nda
 def in_file(path: str, card: dict[str, Any]) -> Iterator[np.ndarray]:
     """The sequences of a file; a message names the line, counted from 1."""
     if path.endswith(".npy"):
-        padding = card["preprocessing"].get("padding")
+        about = card["preprocessing"]
+        padding = None if "x_mean" in about else about.get("padding")  # it is a number of that scale
         yield from (sequence(one[: _length(one, padding)], card) for one in np.load(path, allow_pickle=False))
         return
     with sys.stdin if path == "-" else open(path, encoding="utf-8") as lines:
@@ -502,7 +505,9 @@ def answers(outputs: np.ndarray, card: dict[str, Any]) -> Any:
     if outputs.ndim == 2:
         return [answers(step, card) for step in outputs]
     if card["answer"] == "numbers":
-        return [float(value) for value in outputs]
+        about = card["preprocessing"]
+        units = outputs * np.array(about.get("y_deviation", 1.0)) + np.array(about.get("y_mean", 0.0))
+        return [float(value) for value in units]
     if card["answer"] == "bits":
         return [float(value) for value in np.exp(-np.logaddexp(0, -outputs.astype(np.float64)))]
     shares = probabilities(outputs)

@@ -2,7 +2,7 @@
 
     integers or strings (n,)      a class                integers or strings (n, time)   a class at every step
     0 and 1 (n, classes)          a class, one-hot       0 and 1 (n, time, classes)      the same at every step
-    floats (n,) or (n, values)    numbers                floats (n, time, values)        numbers at every step
+    floats (n,) or (n, values)    numbers                floats (n, time, values)        numbers at every step, or NaN
 
 What may be both is refused: many different integers, few different whole floats, and integers (n, time) whose rows are
 all one-hot, so that they may be (n, classes). `-o kind=` decides then.
@@ -31,7 +31,7 @@ class Answers:
 
     Args:
         y: for classes the places of the labels in `labels`, int32 `(n,)` or `(n, time)`, -1 where none is asked; for
-            numbers float32 `(n, values)` or `(n, time, values)`.
+            numbers float32 `(n, values)` or `(n, time, values)`, NaN where none is asked.
         labels: the labels of all splits in order, integers or strings; none for numbers.
         one_hot: the file has the classes as one-hot rows.
     """
@@ -58,7 +58,7 @@ def read(splits: dict[str, Split], kind: str) -> Answers:
     real = {name: _real(ys[name], lengths) for name, (_, _, lengths) in splits.items()}
     meaning = _meaning(ys["train"], real["train"], kind)
     if meaning == NUMBERS:
-        return _numbers(ys, splits["train"][2])
+        return _numbers(ys, real)
     found = {name: _labels(y, real[name], name, meaning, kind) for name, y in ys.items()}
     labels = np.unique(np.concatenate([values[asked] for values, asked in found.values()]))
     if not labels.size:
@@ -71,7 +71,7 @@ def read(splits: dict[str, Split], kind: str) -> Answers:
 def read_as_before(splits: dict[str, Split]) -> Answers:
     """The answers as a search without `reading` in its spec read them: integers are classes, floats are numbers."""
     if splits["train"][1].dtype.kind == "f":
-        return _numbers({name: _with_values(y, x.shape[1], name) for name, (x, y, _) in splits.items()}, None)
+        return _numbers({name: _with_values(y, x.shape[1], name) for name, (x, y, _) in splits.items()}, {})
     y = {name: y.astype(np.int32) for name, (_, y, _) in splits.items()}
     return Answers(y, np.arange(1 + max(int(part.max()) for part in y.values())))
 
@@ -186,12 +186,12 @@ def _labels(y: np.ndarray, real: np.ndarray, name: str, meaning: str, kind: str)
     return labels, real & ((labels != NOT_SCORED) | (not per_step))
 
 
-def _numbers(ys: dict[str, np.ndarray], lengths: np.ndarray | None) -> Answers:
-    if lengths is not None and ys["train"].ndim == 3:
-        raise DataError(
-            "lengths: expected none where y is numbers at every step, since the steps behind the end would be scored"
-        )
-    return Answers({name: y.astype(np.float32) for name, y in ys.items()}, np.empty(0, np.int64))
+def _numbers(ys: dict[str, np.ndarray], real: dict[str, np.ndarray]) -> Answers:
+    """Numbers. Behind the end of a sequence none is asked: they are NaN."""
+    found = {name: y.astype(np.float32) for name, y in ys.items()}
+    for name, where in real.items():
+        found[name] = np.where(where[..., None], found[name], np.float32(np.nan))
+    return Answers(found, np.empty(0, np.int64))
 
 
 def _shown(values: np.ndarray) -> str:

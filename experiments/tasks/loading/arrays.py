@@ -20,11 +20,14 @@ LOAD_ERRORS = (  # what NumPy raises for a damaged file, and for one of another 
 )
 MAX_TOKENS = 100_000  # larger integers are most likely measurements that should be floats
 MAX_FLOAT = np.finfo(np.float32).max  # is taken for infinite: no padding would fit below or above it
+GROUP = "group"  # the array that says which samples belong together
 Split = tuple[np.ndarray, np.ndarray, np.ndarray | None]  # x, y, lengths
 
 
-def read(path: Path, lost: dict[str, str] | None = None) -> dict[str, Split]:
-    """The arrays of the splits train, val and test: x float32 or int32, y as in the file. Raises DataError.
+def read(path: Path, lost: dict[str, str] | None = None) -> tuple[dict[str, Split], np.ndarray | None]:
+    """The arrays of the splits, x float32 or int32, y as in the file, and the array `group`. Raises DataError.
+
+    There is one split, "train", of all samples if the file does not have the others.
 
     Args:
         lost: gets a line for each array that loses too much in 32 bits, by its name; see rounding.py.
@@ -39,15 +42,20 @@ def read(path: Path, lost: dict[str, str] | None = None) -> dict[str, Split]:
         raise DataError(f"{missing[0]}: expected {', '.join(needed)} together, got {', '.join(held_out)}")
     splits = {name: _check_split(arrays, suffix) for name, suffix in SUFFIXES.items() if held_out or name == "train"}
     _check_alike(splits)
-    return splits if held_out else _draw_splits(splits["train"])
+    groups = arrays.get(GROUP)
+    if groups is not None and groups.shape != (len(splits["train"][0]),):
+        expected = f"one value for each of the {len(splits['train'][0])} samples of x"
+        raise DataError(f"{GROUP}: expected {expected}, got {groups.dtype} {groups.shape}")
+    return splits, groups
 
 
 def _load(path: Path, lost: dict[str, str]) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            unknown = [name for name in file.files if name not in NAMES]
+            unknown = [name for name in file.files if name not in (*NAMES, GROUP)]
             if unknown:
-                raise DataError(f"{path.name}: expected arrays called {', '.join(NAMES)}, got {unknown[0]!r}")
+                known = ", ".join((*NAMES, GROUP))
+                raise DataError(f"{path.name}: expected arrays called {known}, got {unknown[0]!r}")
             return {name: _array(file, name, lost) for name in file.files}
     except LOAD_ERRORS as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -60,7 +68,7 @@ def _load(path: Path, lost: dict[str, str]) -> dict[str, np.ndarray]:
 
 
 def _array(file: "np.lib.npyio.NpzFile", name: str, lost: dict[str, str]) -> np.ndarray:
-    words = name.startswith("y")
+    words = name.startswith("y") or name == GROUP
     try:
         array = file[name]
     except ValueError as error:
@@ -71,6 +79,8 @@ def _array(file: "np.lib.npyio.NpzFile", name: str, lost: dict[str, str]) -> np.
     if not isinstance(array, np.ndarray) or array.dtype.kind not in ("biufUS" if words else "biuf"):
         expected = "integers, floats or strings" if words else "integers or floats"
         raise DataError(f"{name}: expected {expected}, got {getattr(array, 'dtype', 'other bytes')}")
+    if name == GROUP:
+        return array
     if array.dtype.kind in "SU":
         return _labels(array, name)
     if array.dtype.kind == "f":
@@ -95,8 +105,12 @@ def _labels(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def _check_finite(array: np.ndarray, name: str) -> None:
+    """All numbers must be finite. At a step of y all may be NaN: none is asked there."""
+    missing = np.isnan(array).all(axis=-1) if name.startswith("y") and array.ndim == 3 else np.zeros(array.shape, bool)
+    if array.size and missing.all():
+        raise DataError(f"{name}: expected a number somewhere, got none: all are NaN")
     with np.errstate(over="ignore"):
-        bad = np.count_nonzero(~(np.abs(array.astype(np.float32)) < MAX_FLOAT))
+        bad = np.count_nonzero(~(np.abs(array[~missing].astype(np.float32)) < MAX_FLOAT))
     if bad:
         raise DataError(f"{name}: expected finite numbers of 32 bits, got {bad} that are NaN, infinite or too large")
 
@@ -169,15 +183,6 @@ def _check_alike(splits: dict[str, Split]) -> None:
             raise DataError(f"lengths{SUFFIXES[name]}: expected lengths for every split or for none")
     if len(splits) == 1 and len(train[0]) < MIN_SAMPLES:
         raise DataError(f"x: expected at least {MIN_SAMPLES} samples to split 80/10/10, got {len(train[0])}")
-
-
-def _draw_splits(data: Split) -> dict[str, Split]:
-    """Splits the data 80/10/10 in one fixed random order."""
-    x, y, lengths = data
-    order = np.random.default_rng(0).permutation(len(x))
-    first, second = len(order) * 8 // 10, len(order) * 9 // 10
-    rows = {"train": order[:first], "val": order[first:second], "test": order[second:]}
-    return {name: (x[own], y[own], None if lengths is None else lengths[own]) for name, own in rows.items()}
 
 
 def ids(values: np.ndarray, known: np.ndarray, numbers: np.ndarray, unknown: int) -> np.ndarray:

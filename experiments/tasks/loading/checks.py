@@ -96,7 +96,7 @@ def check_data(task: Task, file: str, split: str, arrays: Any) -> None:
 
 def check_scored(task: Task, where: str, y: np.ndarray) -> None:
     """Raises DataError if no answer of a split is scored. Its score would be that of nothing."""
-    if task.loss != "mse" and not (y != NOT_SCORED).any():
+    if not (~np.isnan(y) if task.loss == "mse" else y != NOT_SCORED).any():
         raise DataError(f"{where}: y: expected a step that is scored, got none; are there too few samples?")
 
 

@@ -33,6 +33,17 @@ def numbers(count: int, count_of_steps: int, per_step: bool) -> str:
     return f"{count} number{_plural(count)}{_where(per_step)}{hint}"
 
 
+def share_missing(share: float) -> str:
+    """How many of the numbers are not asked; "" if all are."""
+    return f", {share:.0%} missing" if share else ""
+
+
+def missing(split: str, tokens: int, answers: int) -> str:
+    """What a later split has and the training split lacks: so many tokens and answers."""
+    parts = [f"{tokens:,} tokens of {split}"] * (tokens > 0)
+    return ", ".join([*parts, *[f"{answers:,} answers of {split} (scored as wrong)"] * (answers > 0)])
+
+
 def repeated(x: dict[str, np.ndarray]) -> str:
     """How many sequences of the later splits the first one has, too. A model that knows them by heart seems to be good.
 

@@ -8,18 +8,18 @@ import numpy as np
 MOST_NUMBERS = 2**20  # differences that `nearest` has in memory at once
 
 
-def number_floors(x: np.ndarray, y: np.ndarray, scored: np.ndarray, answers: np.ndarray) -> dict[str, float]:
-    """The squared errors of the mean, and of what a step says, for numbers y and `answers` `(n, values)`."""
-    fitted = (means if x.ndim == 1 else fit)(x, y.astype(np.float64), scored)
-    errors = answers - y.mean(axis=0, dtype=np.float64), answers - fitted
-    return {"constant": float(np.mean(errors[0] ** 2)), "last_step": float(np.mean(errors[1] ** 2))}
+def numbers(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> dict[str, np.ndarray]:
+    """What the mean of y, and what a step says, answer for numbers y `(n, values)`; `(scored, values)` each."""
+    exact = y.astype(np.float64)
+    said = (means if x.ndim == 1 else fit)(x, exact, scored)
+    return {"constant": np.broadcast_to(exact.mean(axis=0), said.shape), "last_step": said}
 
 
-def class_floors(x: np.ndarray, y: np.ndarray, scored: np.ndarray, answers: np.ndarray) -> dict[str, float]:
-    """The accuracies of the most frequent class, and of what a step says, for classes y and `answers` `(n,)`."""
+def classes(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> dict[str, np.ndarray]:
+    """What the most frequent class, and what a step says, answer for classes y `(n,)`; `(scored,)` each."""
     frequent = int(np.bincount(y).argmax())
-    guess = by_token(x, y, scored, frequent) if x.ndim == 1 else nearest(x, y, scored)
-    return {"constant": float(np.mean(answers == frequent)), "last_step": float(np.mean(answers == guess))}
+    said = by_token(x, y, scored, frequent) if x.ndim == 1 else nearest(x, y, scored)
+    return {"constant": np.full(len(scored), frequent), "last_step": said}
 
 
 def fit(x: np.ndarray, y: np.ndarray, scored: np.ndarray) -> np.ndarray:

@@ -5,24 +5,24 @@ The file is made with `numpy.savez("data.npz", x=x, y=y)`:
     x        floats (n, time, features), or integer tokens (n, time) from 0
     y        integers or strings (n,): a class; (n, time): a class at every step, -1 or "" where none is asked;
              one-hot rows (n, classes) or (n, time, classes): the same;
-             floats (n,) or (n, values): numbers to predict; floats (n, time, values): at every step
+             floats (n,) or (n, values): numbers to predict; floats (n, time, values): at every step, NaN where none is
     lengths  optional, integers (n,): the real steps of each sequence; the steps behind them are not read
-    x_val, y_val, lengths_val, x_test, y_test, lengths_test   optional; without them x is split 80/10/10 at random
+    x_val, y_val, lengths_val, x_test, y_test, lengths_test   optional; without them x is split: see splitting.py
+    group    optional, integers or strings (n,): what `-o split_by=group` keeps in one split
 
 Tokens and classes are those of the training split. Any other token becomes one unknown token, and any other class is
 scored as wrong.
 """
 
 import functools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, Task, option
-from experiments.tasks.loading import answers, description, memoryless
+from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, option
+from experiments.tasks.loading import answers, description, memoryless, metrics, splitting
 from experiments.tasks.loading.arrays import SUFFIXES, Split, ids, read
 from experiments.tasks.loading.own_file import stamp
 from tracking.errors import BadInput, DataError
@@ -32,16 +32,15 @@ PADDING = "_"
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnData(Task):
-    """Classes are scored by accuracy, numbers by the mean squared error.
+class OwnData(metrics.Measured):
+    """Classes are scored by accuracy, numbers by the mean squared error, or as `-o metric=` says.
 
-    There are two floors. `constant` always answers the most frequent class, or the mean, of the training split.
-    `last_step` sees only the last step of a sequence, or the step of the answer if every step has one. For a token it
-    answers what came with it in training: the most frequent class, or the mean. For features it answers the class whose
-    mean is nearest, or the least squares fit.
+    The floor `constant` always answers the most frequent class, or the mean, of the training split. `last_step` sees
+    only the last step of a sequence, or the step of the answer if every step has one; see memoryless.py.
     """
 
-    splits: ClassVar[dict[str, Split]]
+    splits: ClassVar[dict[str, Split]]  # of the file; one of all samples if it does not say what is for what
+    groups: ClassVar[np.ndarray | None]
     lost: ClassVar[dict[str, str]]  # what 32 bits take from the arrays of the file, in lines
     file: ClassVar[str]
     knob: ClassVar[str] = "train"
@@ -51,21 +50,26 @@ class OwnData(Task):
     val: int = option(0, "the same for validation", 0)
     test: int = option(0, "the same for the test, read by finals and export alone", 0)
     kind: str = option("auto", answers.ABOUT, choices=answers.KINDS)
+    split_by: str = option(splitting.RANDOM, splitting.ABOUT, choices=splitting.KINDS)
+    gap: int = option(0, "samples that are left out in front of val and of test, with split_by=ordered", 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        object.__setattr__(self, "splits", splitting.made(self.splits, self.groups, self.split_by, self.gap))
         for name, (x, _, _) in self.splits.items():
             if getattr(self, name) > len(x):
                 raise DataError(f"{name}: expected at most the {len(x)} samples of the file, got {getattr(self, name)}")
         if self.reading == 1 and self.kind != "auto":
             raise BadInput(f"kind: expected auto for a search of an earlier version, got {self.kind!r}")
         classes = self._answers.classes
-        facts = ("accuracy", "max", "categorical") if classes else ("mse", "min", "mse")
-        for name, value in zip(("metric", "direction", "loss"), facts, strict=True):
-            object.__setattr__(self, name, value)
+        self.choose(classes)
         object.__setattr__(self, "per_step", self._answers.per_step)
         if self.reading > 1 and classes:
             self._check_classes()
+        x, y, _ = self._used("train")
+        self.scale_by(x[self._real("train")] if self.features else None, None if classes else y)
+        if classes:
+            self.weigh(self._class_ids(self._asked("train")), self.outputs)
 
     def _check_classes(self) -> None:
         for name in SPLITS:
@@ -132,27 +136,27 @@ class OwnData(Task):
     def padding(self) -> float | None:
         """0 for tokens, which are all raised by one; for features a number below all numbers of the file.
 
-        It must not be a step of any split. It tells a model nothing, since a padded step is never read. None without
-        lengths. None also with an answer at every step, since y is -1 behind the end.
+        No step of any split has it. None without lengths, and with an answer at every step: y is -1 behind the end.
         """
         if self.splits["train"][2] is None or self.per_step:
             return None
         if self.features is None:
             return 0
-        lowest = np.float32(min(float(x.min()) for x, _, _ in self.splits.values()))
+        lowest = np.float32(min(float(self.scaled_x(x).min()) for x, _, _ in self.splits.values()))
         return float(min(np.float32(np.floor(lowest) - 1), np.nextafter(lowest, np.float32(-np.inf))))
 
     def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
         x, y, lengths = self._used(name)
+        x, y = self.scaled_x(x), self.scaled_y(y)
         if self.features is None:
             x = self._token_ids(x)
         if self.loss == "categorical":
             y = self._class_ids(y)
         if lengths is not None:
             real = self._real(name)
-            if self.per_step:
+            if self.per_step and self.loss == "categorical":
                 y = np.where(real, y, np.int32(NOT_SCORED))
-            else:
+            elif not self.per_step:
                 x = np.where(real if self.features is None else real[:, :, None], x, x.dtype.type(self.padding or 0))
         return x, y
 
@@ -171,10 +175,11 @@ class OwnData(Task):
         if self.per_step:  # the step of the answer takes the place of the last step
             last, scored = (array.reshape(-1, *array.shape[2:]) for array in (x, x_scored))
             y, y_scored = (array.reshape(-1, *array.shape[2:]) for array in (y, y_scored))
-        if self.loss == "mse":
-            return memoryless.number_floors(last, y, scored, y_scored)
-        asked, asked_scored = y >= 0, y_scored >= 0
-        return memoryless.class_floors(last[asked], y[asked], scored[asked_scored], y_scored[asked_scored])
+        numbers = self.loss == "mse"
+        asked, given = (~np.isnan(part[:, 0]) if numbers else part >= 0 for part in (y, y_scored))
+        last, y, scored, y_scored = last[asked], y[asked], scored[given], y_scored[given]
+        found = (memoryless.numbers if numbers else memoryless.classes)(last, y, scored)
+        return {name: self.score_of(y_scored, guess) for name, guess in found.items()}
 
     def _last(self, x: np.ndarray, name: str) -> np.ndarray:
         """The last real step of each sequence `(n,)`, of features `(n, features)`."""
@@ -201,9 +206,10 @@ class OwnData(Task):
         goal = "classification" if self.loss == "categorical" else "regression"
         shorter, tokens = self.splits["train"][2] is not None, 0 if self.features else len(self._tokens)
         x = description.describe_x(self.steps, shorter, self.features, tokens)
-        sizes = ", ".join(f"{len(self._used(name)[0])} {name}" for name in SPLITS)
+        sizes = ", ".join(f"{len(self._used(name)[0])} {name}" for name in SPLITS) + splitting.shown(self.split_by)
         repeated = description.repeated({name: self.split(name, 0)[0] for name in SPLITS})
-        notes = {"not in train": ", ".join(self._missing()) if self.reading > 1 else "", "in train, too": repeated}
+        missing = ", ".join(filter(None, map(self._missing, SPLITS[1:]))) if self.reading > 1 else ""
+        notes = {"not in train": missing, "in train, too": repeated}
         parts = [f"{self.file}: {goal}", f"x: {x}", f"y: {self._about_answers()}", f"samples: {sizes}"]
         parts += [f"{what}: {note}" for what, note in notes.items() if note]
         return "; ".join([*parts, *filter(None, [self.doubt])])
@@ -216,21 +222,17 @@ class OwnData(Task):
 
     def _about_answers(self) -> str:
         if self.loss == "mse":
-            return description.numbers(self.outputs, self.steps, self.per_step)
+            missing = float(np.isnan(self._answers.y["train"]).mean())
+            return description.numbers(self.outputs, self.steps, self.per_step) + description.share_missing(missing)
         counts = np.bincount(self._class_ids(self._asked("train")), minlength=self.outputs)
         names = [self.answer(label) for label in range(self.outputs)]
         return description.classes(names, counts, self._answers.one_hot, self.per_step)
 
-    def _missing(self) -> Iterator[str]:
-        """How much the other splits have of what the training split lacks."""
-        for name in SPLITS[1:]:
-            x, y = self.split(name, 0)
-            tokens = np.count_nonzero(x[self._real(name)] == self._unknown) if self.tokens else 0
-            answers = np.count_nonzero(y == self.outputs) if self.loss == "categorical" else 0
-            if tokens:
-                yield f"{tokens:,} tokens of {name}"
-            if answers:
-                yield f"{answers:,} answers of {name} (scored as wrong)"
+    def _missing(self, name: str) -> str:
+        """How much a split has of what the training split lacks."""
+        x, y = self.split(name, 0)
+        tokens = x[self._real(name)] == self._unknown if self.tokens else np.zeros(0, bool)
+        return description.missing(name, int(tokens.sum()), int((y == self.outputs).sum()) * self._answers.classes)
 
 
 def task(name: str) -> type[OwnData]:
@@ -242,5 +244,6 @@ def task(name: str) -> type[OwnData]:
 def _task(path: Path, modified: int, size: int) -> type[OwnData]:
     """`modified` (ns) and `size` (bytes) are part of the cache's key only."""
     lost: dict[str, str] = {}
-    about = {"splits": read(path, lost), "lost": lost, "file": path.name, "__doc__": OwnData.__doc__}
+    parts, groups = read(path, lost)
+    about = {"splits": parts, "groups": groups, "lost": lost, "file": path.name, "__doc__": OwnData.__doc__}
     return type("OwnData", (OwnData,), about)

@@ -24,6 +24,7 @@ def loss(array: np.ndarray, name: str) -> str:
     columns = array.reshape(-1, array.shape[-1]) if array.ndim > 1 else array[:, None]
     for place in range(columns.shape[1]):
         column = columns[:, place].astype(np.float64)
+        column = column[~np.isnan(column)]  # of y where none is asked
         spread, step = float(column.std()), float(np.abs(column - column.astype(np.float32)).max())
         if spread > NOISE * float(np.abs(column).max()) and step > SHARE * spread:
             which = f"{name}[..., {place}]" if array.ndim > 1 else name

@@ -19,7 +19,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 6, 3)).astype(np.float32)
 Y = np.arange(100) % 2
 LENGTHS = np.arange(100) % 6 + 1
-KNOWN = "x, y, lengths, x_val, y_val, lengths_val, x_test, y_test, lengths_test"
+KNOWN = "x, y, lengths, x_val, y_val, lengths_val, x_test, y_test, lengths_test, group"
 
 NOTHING = (("x", X), ("y", np.full((100, 6), -1)))
 
@@ -87,10 +87,6 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "float lengths": (
         {"x": X, "y": Y, "lengths": LENGTHS * 1.0},
         "lengths: expected integers (100,), got float32 (100,)",
-    ),
-    "lengths and numbers": (
-        {"x": X, "y": X, "lengths": LENGTHS},
-        "lengths: expected none where y is numbers at every step",
     ),
     "half a split": ({"x": X, "y": Y, "x_val": X}, "y_val: expected x_val, y_val, x_test, y_test together, got x_val"),
     "few": ({"x": X[:9], "y": Y[:9]}, "x: expected at least 10 samples to split 80/10/10, got 9"),
@@ -194,7 +190,10 @@ def test_a_broken_task(recurrent: Recurrent, tmp_path: Path, code: str | None, l
     [
         ("train=81", "train: expected at most the 80 samples of the file, got 81"),
         ("train=online", "train: expected a number, got online: a file has only so many samples"),
-        ("length=3", "-o: expected one of kind, online, test, train, val, got 'length'"),
+        (
+            "length=3",
+            "-o: expected one of class_weight, gap, kind, metric, online, split_by, test, train, val, got 'length'",
+        ),
     ],
 )
 def test_options_of_a_file(recurrent: Recurrent, tmp_path: Path, option: str, line: str) -> None:
