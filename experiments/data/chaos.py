@@ -1,8 +1,8 @@
 """Series of nonlinear systems, made with the four operations of arithmetic, so that every machine makes the same ones.
 
-The first two are chaotic and integrated with the classical Runge-Kutta method of fourth order. The values while a system comes near to its
-attractor are left out. Mackey & Glass 1977, doi:10.1126/science.267326; Lorenz 1963, J. Atmos. Sci. 20. NARMA10 is
-driven by random numbers: Atiya & Parlos 2000, doi:10.1109/72.846741.
+The first two are chaotic and integrated with the classical Runge-Kutta method of fourth order. The values while a
+system comes near to its attractor are left out. Mackey & Glass 1977, doi:10.1126/science.267326; Lorenz 1963, J. Atmos.
+Sci. 20. NARMA10 is driven by random numbers: Atiya & Parlos 2000, doi:10.1109/72.846741.
 """
 
 import functools
