@@ -64,7 +64,7 @@ def test_what_is_asked_is_trained_on(tmp_path: Path) -> None:
 
 def test_behind_the_end_none_is_asked(tmp_path: Path) -> None:
     lengths = np.arange(COUNT) % STEPS + 1
-    y = np.ones((COUNT, STEPS, 1))
+    y = np.full((COUNT, STEPS, 1), 0.5)
     task = make(saved(tmp_path, y=y, lengths=lengths), {"split_by": "ordered"})
     found = task.split("train", 0)[1]
     assert (np.isfinite(found[..., 0]).sum(axis=1) == lengths[:32]).all() and task.padding is None
