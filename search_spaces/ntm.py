@@ -118,7 +118,9 @@ def addressed(memory: Any, last: Any, key: Any, strength: Any, gate: Any, shifts
     mixed = gate * found + (1 - gate) * last
     shares = ops.softmax(shifts, axis=-1)
     moved = sum(shares[:, place, None] * ops.roll(mixed, by, axis=1) for place, by in enumerate(SHIFTS))
-    sharp = (moved + SMALL) ** (1 + ops.softplus(sharpness))
+    # The largest one is made 1 first, which changes no weight. A high power of small numbers would be 0 for all rows.
+    largest = ops.stop_gradient(ops.max(moved, axis=-1, keepdims=True))
+    sharp = ((moved + SMALL) / (largest + SMALL)) ** (1 + ops.softplus(sharpness))
     return sharp / ops.sum(sharp, axis=-1, keepdims=True)
 
 
