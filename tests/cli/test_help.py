@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.searching import Recurrent, environment, run
+from support.searching import Recurrent, environment, run, with_floors
 
 from experiments.cli import main as cli
 from experiments.cli.commands import search as search_command
@@ -21,8 +21,7 @@ COMMANDS = tuple(cli.names())
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A user's folder: the floors of texts are counted by the first command that shows them, which takes seconds."""
-    return tmp_path_factory.mktemp("place").resolve()
+    return with_floors(tmp_path_factory, tmp_path_factory.mktemp("place").resolve())
 
 
 answering = pytest.mark.parametrize(
@@ -52,14 +51,13 @@ def test_answers_in_half_a_second(place: Path, words: tuple[str, ...]) -> None:
 @answering
 def test_answers_at_once(place: Path, words: tuple[str, ...]) -> None:
     """Nothing is imported that takes long, and nothing that was counted before is counted again."""
-    for _ in range(2 if words[0] == "tasks" else 1):  # the first call counts the floors
-        done = subprocess.run(
-            [sys.executable, "-X", "importtime", "-m", "experiments", *words],
-            cwd=place,
-            env=environment(place),
-            capture_output=True,
-            text=True,
-        )
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "experiments", *words],
+        cwd=place,
+        env=environment(place),
+        capture_output=True,
+        text=True,
+    )
     lines = done.stderr.splitlines()
     assert done.returncode == 0 and all(line.startswith("import time:") for line in lines)
     imported = {line.rsplit("|", 1)[1].strip().split(".")[0] for line in lines}
@@ -87,7 +85,6 @@ def test_answers_without_heavy_imports(place: Path, words: list[str]) -> None:
         "import sys\nfrom experiments.cli.main import main\n"
         "try: main(sys.argv[1:])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
     )
-    run(*words, cwd=place)  # counts what is kept from then on
     done = run(*words, cwd=place, program=("-c", program))
     assert done.stdout
     assert "experiments.cli" in done.stderr.split()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from support.refusals import refused
-from support.searching import Recurrent, Searched, environment, run
+from support.searching import Recurrent, Searched, environment, run, with_floors
 
 from experiments.config.folders import SearchFolder
 from experiments.tasks.adding import Adding
@@ -33,6 +33,12 @@ def by_hand(mse: float) -> str:
     return f"learning, above {passed[0]} memory" if passed else "no better than no memory"
 
 
+@pytest.fixture
+def counted(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with_floors(tmp_path_factory, tmp_path)
+
+
+@pytest.mark.usefixtures("counted")
 def test_tasks_as_json(recurrent: Recurrent, tmp_path: Path) -> None:
     found = strict(recurrent("tasks", "--json", cwd=tmp_path).stdout)
     assert [entry["task"] for entry in found] == find.names()
@@ -52,6 +58,7 @@ def test_tasks_as_json(recurrent: Recurrent, tmp_path: Path) -> None:
     assert (found[0]["trials"], found[0]["epochs"]) == (Adding.default_trials, Adding.default_epochs)
 
 
+@pytest.mark.usefixtures("counted")
 def test_tasks_as_text(recurrent: Recurrent, tmp_path: Path) -> None:
     done = recurrent("tasks", cwd=tmp_path)
     assert "adding" in done.stdout and "char_lm" in done.stdout and "floors" in done.stdout

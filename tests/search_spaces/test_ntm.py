@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from search_spaces.ntm import NTMCell, addressed, written
 
@@ -74,6 +75,21 @@ def test_a_strong_key_finds_its_row() -> None:
     key = np.array([[0, 5, 0]], np.float32)
     found = np.asarray(addressed(memory, np.full((1, 3), 1 / 3, np.float32), key, 50 * one, 50 * one, flat, one))
     assert found[0] == pytest.approx([0, 1, 0], abs=1e-5)
+
+
+@pytest.mark.parametrize("sharpness", [0.0, 50.0, 1e4])
+def test_a_sharp_head_on_rows_that_are_all_alike_is_finite(sharpness: float) -> None:
+    """128 equal weights to the power of 50 are 0 in 32 bits."""
+    rows = 128
+    zeros = np.zeros((1, 3), np.float32)
+    gamma = tf.constant([[sharpness]])
+    with tf.GradientTape() as tape:
+        tape.watch(gamma)
+        last = np.full((1, rows), 1 / rows, np.float32)
+        found = addressed(np.zeros((1, rows, 3), np.float32), last, zeros, zeros[:, :1], zeros[:, :1], zeros, gamma)
+        size = tf.reduce_sum(found**2)
+    assert np.asarray(found) == pytest.approx(np.full((1, rows), 1 / rows))
+    assert np.isfinite(np.asarray(tape.gradient(size, gamma))).all()
 
 
 def test_a_row_loses_and_gets_by_its_weight() -> None:

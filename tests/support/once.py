@@ -21,7 +21,7 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]
 
     A `make` that raises is not called again: each test that needs it fails with the same words.
     """
-    place = _shared(factory) / name
+    place = shared(factory) / name
     result, failure = place.with_suffix(".pickle"), place.with_suffix(".failed")
     # The processes of pytest-xdist need the same search at the same time, and only one of them may make it.
     # The system frees the lock of a process that dies, and the timeout ends the wait for a process that hangs.
@@ -40,7 +40,7 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]
     return pickle.loads(result.read_bytes())
 
 
-def _shared(factory: pytest.TempPathFactory) -> Path:
+def shared(factory: pytest.TempPathFactory) -> Path:
     """The temporary folder that all processes of this run of pytest share."""
     mine = factory.getbasetemp().resolve()
     return mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.once import copied, once
+from support.once import copied, copy_store, once, shared
 from support.warm import WarmProcess
 
 if TYPE_CHECKING:
@@ -291,6 +291,18 @@ def copy(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Sear
     """A search that is made once in a run of the tests, as a copy that no other process of pytest sees."""
     made = once(factory, name, make)
     return replace(made, folder=copied(made.folder, factory.mktemp(name).resolve()))
+
+
+def count_floors(folder: Path) -> None:
+    """The floors of all tasks. Some of texts take half a minute to count, so that is done once."""
+    done = run("tasks", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def with_floors(factory: pytest.TempPathFactory, folder: Path) -> Path:
+    """A folder whose cache has the floors of all tasks."""
+    once(factory, "floors", count_floors)
+    return copy_store(shared(factory) / "floors" / ".cache", folder / ".cache").parent
 
 
 @pytest.fixture(scope="session")
