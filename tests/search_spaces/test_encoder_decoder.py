@@ -131,3 +131,23 @@ def test_the_encoder_alone_has_the_weights_of_the_whole() -> None:
 def test_what_cannot_be(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SpaceError, match=f"^{message}"):
         space(**changes)
+
+
+@pytest.mark.parametrize("attention", ["none", "dot"])
+def test_the_seed_alone_says_how_the_weights_begin(attention: str) -> None:
+    """Two processes must begin alike. An initialiser that is made at the import gives all seeds the same numbers."""
+
+    def begun(seed: int) -> dict[str, np.ndarray]:
+        made, hp = space(), keras_tuner.HyperParameters()
+        made.declare_hyperparameters(hp)
+        hp.values["attention"] = attention
+        keras.utils.set_random_seed(seed)
+        return {weight.path: np.asarray(weight) for weight in made.build(hp).weights}
+
+    one, same, other = begun(0), begun(0), begun(1)
+    for name, values in one.items():
+        np.testing.assert_array_equal(same[name], values)
+        if np.ptp(values) > 0:  # biases begin with one number
+            assert (other[name] != values).any(), name
+    source, target = one["source/embeddings"], one["target/embeddings"]
+    assert (source[: len(target), : target.shape[1]] != target[:, : source.shape[1]]).any(), "drawn apart"

@@ -40,7 +40,7 @@ def on_disk(search: Searched) -> set[str]:
 
 
 def wanted(search: Searched) -> set[str]:
-    """The trials that no other one beats in score and size, and the best one of each cell; small scores are better."""
+    """The trials that no other one beats in score and size, and the best one of each cell."""
     runs = [run for run in search.trials() if _score(run) is not None]
     front = {_name(run) for run in runs if not any(_beats(other, run) for other in runs)}
     cells = {run.data.params["cell"] for run in runs}
@@ -54,9 +54,13 @@ def _beats(other: "Run", run: "Run") -> bool:
     return its <= score and smaller <= size and (not equal or _name(other) < _name(run))
 
 
+SIGNS = {"mse": 1, "accuracy": -1, "exact": -1}  # -1 where large scores are better
+
+
 def _score(run: "Run") -> float | None:
-    key = next((key for key in run.data.metrics if key.startswith("best/") and key[5:] in ("mse", "accuracy")), None)
-    return None if key is None else float(run.data.metrics[key])
+    """The score, or its negative, so that small ones are better."""
+    metric = next((name for name in SIGNS if f"best/{name}" in run.data.metrics), None)
+    return None if metric is None else SIGNS[metric] * float(run.data.metrics[f"best/{metric}"])
 
 
 def _point(run: "Run") -> tuple[float, float]:
