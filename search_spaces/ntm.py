@@ -10,10 +10,11 @@ of rows and columns, and weighs the rows by
     sharpness   y    and then raised to the power y >= 1, and divided by their sum
 
 Both heads look at M[t-1]. The one returns r[t] = sum of w(row) M[t-1](row), the other erases and adds:
-M[t](row) = M[t-1](row) (1 - w(row) e) + w(row) a. The output is the controller's plus a linear map of r[t].
+M[t](row) = M[t-1](row) (1 - w(row) e) + w(row) a. The output is the controller's, and beside it r[t].
 
 The memory begins at 1e-6. With weights that are equal for all rows every row would stay the same for ever, so the first
-weights are learned, and begin at row 0. This file needs Keras alone: an exported model brings it along.
+weights are learned, and begin at row 0. What is read at first is learned, too. This file needs Keras alone: an exported
+model brings it along.
 """
 
 from typing import Any
@@ -30,7 +31,7 @@ LSTM, FEED_FORWARD = "lstm", "feed-forward"
 
 @keras.saving.register_keras_serializable("recurrent_search")
 class NTMCell(keras.layers.Layer):
-    """Reads `(batch, features)` and returns `(batch, units)`.
+    """Reads `(batch, features)` and returns `(batch, units + columns)`.
 
     The states are the memory `(batch, rows columns)`, the weights of the reading and of the writing head
     `(batch, rows)`, what was read `(batch, columns)`, and for an LSTM its h and c, `(batch, units)`.
@@ -48,7 +49,7 @@ class NTMCell(keras.layers.Layer):
         self.units, self.rows, self.columns, self.controller = units, rows, columns, controller
         self.gates = 4 if controller == LSTM else 1
         self.state_size = [rows * columns, rows, rows, columns, *([units, units] if controller == LSTM else [])]
-        self.output_size = units
+        self.output_size = units + columns
         # Of each head: key, strength, gate, shifts, sharpness. The writing head also has what it erases and adds.
         self.head = [columns, 1, 1, len(SHIFTS), 1]
         self.sizes = [*self.head, *self.head, columns, columns]
@@ -62,16 +63,16 @@ class NTMCell(keras.layers.Layer):
             self.recurrent_kernel = self.add_weight((self.units, wide), "orthogonal", name="recurrent_kernel")
         self.head_kernel = self.add_weight((self.units, sum(self.sizes)), "glorot_uniform", name="head_kernel")
         self.head_bias = self.add_weight((sum(self.sizes),), "zeros", name="head_bias")
-        self.output_kernel = self.add_weight((self.columns, self.units), "glorot_uniform", name="output_kernel")
         first = lambda shape, dtype=None: ops.one_hot([0, 0], shape[1], dtype=dtype) * AT_ROW_0  # noqa: E731
         self.first_weights = self.add_weight((2, self.rows), first, name="first_weights")
+        self.first_read = self.add_weight((1, self.columns), "zeros", name="first_read")
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
-        """The memory at 1e-6, the learned weights, and zeros."""
-        read, write = ops.split(ops.softmax(self.first_weights), 2)
-        zeros = [ops.zeros((batch_size, size), self.compute_dtype) for size in self.state_size[3:]]
+        """The memory at 1e-6, what is learned of the heads, and zeros."""
+        learned = [*ops.split(ops.softmax(self.first_weights), 2), ops.tanh(self.first_read)]
+        zeros = [ops.zeros((batch_size, size), self.compute_dtype) for size in self.state_size[4:]]
         memory = ops.full((batch_size, self.rows * self.columns), FIRST, self.compute_dtype)
-        return [memory, ops.tile(read, (batch_size, 1)), ops.tile(write, (batch_size, 1)), *zeros]
+        return [memory, *(ops.tile(one, (batch_size, 1)) for one in learned), *zeros]
 
     def call(self, x: Any, states: Any, training: bool = False) -> tuple[Any, list[Any]]:
         flat, read_from, write_to, seen, *own = states
@@ -83,7 +84,7 @@ class NTMCell(keras.layers.Layer):
         write_to = addressed(memory, write_to, *parts[5:10])
         seen = ops.sum(read_from[..., None] * memory, axis=1)
         memory = written(memory, write_to, ops.sigmoid(parts[10]), ops.tanh(parts[11]))
-        output = h + ops.matmul(seen, self.output_kernel)
+        output = ops.concatenate([h, seen], axis=-1)
         return output, [ops.reshape(memory, (-1, self.rows * self.columns)), read_from, write_to, seen, *own]
 
     def _controlled(self, x: Any, seen: Any, own: list[Any]) -> tuple[Any, list[Any]]:

@@ -4,9 +4,10 @@ FACTS                                                   what is known of the cel
 layer(width, return_sequences, name, kernel, **start)   makes the cell's Keras layer
 
 The layer reads `(batch, time, features)` and returns `(batch, time, width)`, or `(batch, width)` without
-`return_sequences`. `kernel` is "cudnn", "xla" or "loop"; a cell is only asked for the kernels that its facts name and
-for "loop". `start` says how the weights begin, see `Recipe.starts`: `init` is one of the cell's initialisations. A cell
-with a keep gate also takes `bias`, the first bias of that gate, and `longest`, the steps that chrono spans.
+`return_sequences`. A cell with a memory returns what it has read, too, behind these `width` numbers. `kernel` is
+"cudnn", "xla" or "loop"; a cell is only asked for the kernels that its facts name and for "loop". `start` says how the
+weights begin, see `Recipe.starts`: `init` is one of the cell's initialisations. A cell with a keep gate also takes
+`bias`, the first bias of that gate, and `longest`, the steps that chrono spans.
 
 The command line reads FACTS. A cell's file therefore imports Keras and TensorFlow inside functions only. A layer with
 the kernel `xla` stands in scans/, in a file with the cell's name.

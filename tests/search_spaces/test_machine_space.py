@@ -73,7 +73,7 @@ def test_its_cost_is_counted() -> None:
     A head has a key of 4, strength, gate, 3 shifts, sharpness; the one that writes also erases and adds 4 numbers.
     """
     model = machines(Recipe(memories=("8x4",))).build(at({**POINT, "memory": "8x4"}))
-    matrices = 3 * 6 + 4 * 6 + 6 * (2 * 10 + 8) + 4 * 6 + 6 * 2
+    matrices = 3 * 6 + 4 * 6 + 6 * (2 * 10 + 8) + (6 + 4) * 2
     assert flops(model, 9, True) == 2 * matrices + 8 * 4 * 14
 
 

@@ -99,10 +99,11 @@ def test_a_row_loses_and_gets_by_its_weight() -> None:
 
 
 def machine(x: np.ndarray, weights: dict[str, np.ndarray], controller: str) -> np.ndarray:
-    """The outputs `(time, units)` of the whole machine on one sequence."""
+    """The outputs `(time, units + columns)` of the whole machine on one sequence."""
     first = np.exp(weights["first_weights"])
     read, write = first / first.sum(axis=1, keepdims=True)
-    memory, seen, h, c = np.full((ROWS, COLUMNS), 1e-6), np.zeros(COLUMNS), np.zeros(UNITS), np.zeros(UNITS)
+    memory, seen = np.full((ROWS, COLUMNS), 1e-6), np.tanh(weights["first_read"][0])
+    h, c = np.zeros(UNITS), np.zeros(UNITS)
     outputs = []
     for step in x:
         z = step @ weights["kernel"] + seen @ weights["read_kernel"] + weights["bias"]
@@ -124,7 +125,7 @@ def machine(x: np.ndarray, weights: dict[str, np.ndarray], controller: str) -> n
         read, write = address(memory, read, *heads[0]), address(memory, write, *heads[1])
         seen = sum(read[row] * memory[row] for row in range(ROWS))
         memory = np.array([memory[row] * (1 - write[row] * erase) + write[row] * add for row in range(ROWS)])
-        outputs.append(h + seen @ weights["output_kernel"])
+        outputs.append(np.concatenate([h, seen]))
     return np.array(outputs)
 
 
