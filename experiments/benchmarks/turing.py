@@ -26,7 +26,7 @@ ENOUGH = 0.05  # bits a sequence
 TASK = NtmCopy(train=ROUND, val=64)
 LENGTHS = (20, 120)
 TESTED = 16  # sequences of each length
-UNITS, LSTM_UNITS = 100, 55
+UNITS, LSTM_UNITS = 100, 52
 FEED_FORWARD, LSTM = "feed-forward", "lstm"
 
 
