@@ -181,6 +181,7 @@ def test_a_search_whose_run_was_made_without_an_answer_takes_it_over(
     assert curves(searched) == in_journals(tmp_path, 1) and len(curves(searched)) == 1
 
 
+@pytest.mark.slow  # on a busy machine a search takes longer than the wait that is tested
 def test_a_server_that_answers_slowly_is_no_server_that_is_away(tmp_path: Path, slow: Callable[..., Slow]) -> None:
     """A new search takes some twenty answers, here of 0.2 s each; given up is after three seconds."""
     words = ("--trials", "1", "--tracking-uri", f"http://127.0.0.1:{slow('', 0.2).server_port}")
