@@ -39,10 +39,8 @@ PARAMS = {
 def write_model(folder: Path, model: Model, keras_file: Path, card: dict[str, Any]) -> None:
     """An MLflow model folder around a `.keras` file, with its card, its signature and an input example."""
     card = completed(card)
-    if own := classes.files(keras_file):
-        card = {**card, "class_files": [file.name for file in own]}
-    for file in own:
-        shutil.copyfile(file, folder / file.name)
+    if names := classes.bring(keras_file, folder):
+        card = {**card, "class_files": names}
     (folder / KERAS_FILE).parent.mkdir()
     shutil.copyfile(keras_file, folder / KERAS_FILE)
     shutil.copyfile(DEPLOY / "served.py", folder / CODE)  # by its path: an import would run it

@@ -4,6 +4,7 @@ A `.keras` file names the module of each class. A file of a class needs Keras al
 """
 
 import json
+import shutil
 import zipfile
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -23,10 +24,13 @@ def modules(keras_file: Path) -> list[str]:
     return sorted({name for name in _modules(config) if name.startswith(PACKAGE)})
 
 
-def files(keras_file: Path) -> list[Path]:
-    """The files of these modules."""
+def bring(keras_file: Path, folder: Path) -> list[str]:
+    """Copies the files of these modules into a folder; returns their names."""
     found = [find_spec(name) for name in modules(keras_file)]
-    return [Path(one.origin) for one in found if one is not None and one.origin]
+    files = [Path(one.origin) for one in found if one is not None and one.origin]
+    for file in files:
+        shutil.copyfile(file, folder / file.name)
+    return [file.name for file in files]
 
 
 def _modules(config: Any) -> Iterator[str]:

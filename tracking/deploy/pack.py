@@ -121,10 +121,7 @@ def _bring_classes(folder: Path, card: dict[str, Any], samples: Callable[[], Sam
     """Brings the classes that Keras does not have. Draws what a machine with a memory does with a long sequence."""
     import keras
 
-    files = classes.files(folder / FILE)
-    card["class_files"] = [file.name for file in files]
-    for file in files:
-        shutil.copyfile(file, folder / file.name)
+    card["class_files"] = classes.bring(folder / FILE, folder)
     model = keras.models.load_model(folder / FILE, compile=False)
     if addressing.with_memory(model) is not None:
         found = samples()

@@ -39,7 +39,7 @@ def share_missing(share: float) -> str:
 
 
 def missing(split: str, tokens: int, answers: int) -> str:
-    """What a later split has and the training split lacks: so many tokens and answers."""
+    """How many tokens and answers of a later split are not in the training split."""
     parts = [f"{tokens:,} tokens of {split}"] * (tokens > 0)
     return ", ".join([*parts, *[f"{answers:,} answers of {split} (scored as wrong)"] * (answers > 0)])
 
