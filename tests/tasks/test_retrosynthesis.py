@@ -1,5 +1,6 @@
 """Retrosynthesis: molecules that are made of two building blocks, and reactions from patents."""
 
+import gzip
 import hashlib
 import re
 import sys
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 from support import downloads
 from support.downloads import Server
+from support.wheels import packed
 
 from experiments.cli.commands.tasks import entries, table
-from experiments.data import reactions, uspto
+from experiments.data import moses, reactions, uspto
+from experiments.data.packages import Member
 from experiments.data.published import File
+from experiments.tasks import retrosynthesis
 from experiments.tasks.base import SPLITS
 from experiments.tasks.retrosynthesis import Retrosynthesis
 from tracking.errors import DataError
@@ -116,6 +120,56 @@ def test_reactions_from_patents(server: Server, monkeypatch: pytest.MonkeyPatch)
     classed = Retrosynthesis(source="uspto-50k", classes=True, train=0, val=0, test=0)
     assert classed.pairs("test", 0, 0)[1] == (["<RX_7>", "C", "Br"], ["C", "Cl"])
     assert task.solved is None and "Apache" in task.licence and set(task.floors()) == {"constant", "nearest"}
+
+
+MOLECULES = {  # one cut, none, two, one that is no molecule, one cut of another kind
+    "train": ["CNC(C)=O", "CCO", "CNC(=O)C(C)OC(C)=O", "C(", f"{'C' * 20}OC(C)=O", "COc1ccccc1"],
+    "test": [f"{'C' * size}OC(C)=O" for size in range(1, 20)],
+}
+
+
+def moses_of(monkeypatch: pytest.MonkeyPatch, folder: Path, molecules: dict[str, list[str]]) -> None:
+    """Puts a package of the same form in the place of the real one."""
+    for name, lines in molecules.items():
+        content = gzip.compress("\n".join(["SMILES", *lines, ""]).encode())
+        monkeypatch.setitem(moses.SHA256, name, hashlib.sha256(content).hexdigest())
+        packed(folder / "wheels", Member(moses.PACKAGE, f"moses/dataset/data/{name}.csv.gz"), content, monkeypatch)
+    retrosynthesis._cut.cache_clear()
+
+
+def test_molecules_of_moses_are_taken_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moses_of(monkeypatch, tmp_path, MOLECULES)
+    task = Retrosynthesis(source="moses", train=0, val=0, test=0)
+    pairs = {name: [("".join(one), "".join(other)) for one, other in task.pairs(name, 0, 0)] for name in SPLITS}
+    assert pairs["train"] == [
+        ("CNC(C)=O", "CC(=O)O.CN"),
+        (f"{'C' * 20}OC(C)=O", f"CC(=O)O.{'C' * 20}O"),
+        ("COc1ccccc1", "CBr.Oc1ccccc1"),
+    ]
+    products = {name: {product for product, _ in found} for name, found in pairs.items()}
+    assert len(products["val"]) > 3 and len(products["test"]) > 3 and not products["val"] & products["test"]
+    assert len(Retrosynthesis(source="moses", train=2, val=0, test=0).pairs("train", 0, 0)) == 2
+    assert task.solved == 0.8 and "MIT" in task.licence and set(task.floors()) == {"constant", "nearest"}
+
+
+def test_molecules_that_nobody_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moses_of(monkeypatch, tmp_path, MOLECULES)
+    monkeypatch.setattr(moses, "PACKAGE", "molsets==9.9")
+    line = (
+        "corpus: expected to download moses.train.csv.gz from a package, got no molsets==9.9 from pip; put the file at "
+    )
+    with pytest.raises(DataError, match=f"^{re.escape(line)}.*by hand$"):
+        Retrosynthesis(source="moses").split("train", 0)
+
+
+def test_molecules_in_a_broken_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moses_of(monkeypatch, tmp_path, MOLECULES)
+    path = tmp_path / "cache" / "downloads" / "moses.train.csv.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress(b"SMILES\nCC\n")[:-9])
+    monkeypatch.setitem(moses.SHA256, "train", hashlib.sha256(path.read_bytes()).hexdigest())
+    with pytest.raises(DataError, match=r"^source: expected molecules in .*, got a broken file$"):
+        Retrosynthesis(source="moses").split("train", 0)
 
 
 def test_the_files_are_those_that_were_counted() -> None:
