@@ -16,6 +16,7 @@ from typing import ClassVar
 import numpy as np
 
 from experiments.tasks.base import SPLITS, option
+from experiments.tasks.loading.bleu import INSTALL, installed
 from experiments.tasks.loading.pairs import UNKNOWN, Pair, PairTask
 from tracking.errors import DataError
 
@@ -93,7 +94,8 @@ class FinitePairs(PairTask):
         """How many pairs each split has, how many are left out, and how much the training split lacks."""
         source, target = self.units
         parts = [f"{len(self._splits[name]):,} {name}{self._notes(name)}" for name in SPLITS]
-        return f"pairs: {', '.join(parts)}; {self.tokens - 4:,} {source} to {self.outputs - 4:,} {target}"
+        lacking = f"; no BLEU without sacrebleu: {INSTALL}" if target == "words" and not installed() else ""
+        return f"pairs: {', '.join(parts)}; {self.tokens - 4:,} {source} to {self.outputs - 4:,} {target}{lacking}"
 
     def _notes(self, name: str) -> str:
         x, y = self.split(name, 0)

@@ -20,9 +20,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from experiments.tasks.base import NOT_SCORED, Arrays, Task
+from experiments.tasks.loading.bleu import bleu, installed
 from tracking.deploy.predict import END_ID as END  # an export reads and writes the same symbols by itself
 from tracking.deploy.predict import START_ID as START
-from tracking.deploy.predict import UNITS
+from tracking.deploy.predict import UNITS, joined
 from tracking.deploy.predict import UNKNOWN_ID as UNKNOWN
 
 DECODED, BEAM = 500, 5  # sources of the validation split that `samples` writes targets for, and with which beam
@@ -113,16 +114,26 @@ class PairTask(Task):
         """Measures of what a beam of 5 writes for the first sources of the validation split.
 
         The best of the five is right (`exact_of_beam_5`), one of the five is right (`right_among_5`), and the edit
-        distance of the best one for each symbol of the targets (`edit_distance`).
+        distance of the best one for each symbol of the targets (`edit_distance`). Of words also BLEU, if the package
+        sacrebleu is there.
         """
         x, _ = self.split("val", seed)
         written = write(x[:DECODED, : self.source_steps], BEAM)
         answered = list(zip(written, self.answers("val", seed)[:DECODED], strict=True))
-        return {
+        measures = {
             f"exact_of_beam_{BEAM}": fmean(several[0] in right for several, right in answered),
             f"right_among_{BEAM}": fmean(any(one in right for one in several) for several, right in answered),
             "edit_distance": error_rate([(several[0], right) for several, right in answered]),
         }
+        if self.units[1] == "words" and installed():
+            texts = [self._joined([self.answer(one) for one in several[0]]) for several in written]
+            found = bleu(texts, [self._joined(target) for _, target in self.pairs("val", seed, 0)[:DECODED]])
+            measures |= {"bleu": found} if found is not None else {}
+        return measures
+
+    def _joined(self, target: Sequence[str]) -> str:
+        """The text of a target's symbols."""
+        return joined(list(target), {"units": self.units})
 
     def answers(self, name: str, seed: int) -> list[list[list[int]]]:
         """The right targets of each source of a split, as ids without END. By default each has one."""
