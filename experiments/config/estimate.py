@@ -48,12 +48,12 @@ def planned_trials(spec: Spec, models: int | None) -> int:
 
 
 def search_seconds(
-    spec: Spec, task: Task, steps: int, workers: int, trials: int, drawn: Sequence[dict[str, Any]] = ()
+    spec: Spec, task: Task, steps: float, workers: int, trials: int, drawn: Sequence[dict[str, Any]] = ()
 ) -> float:
     """Seconds of a search, roughly.
 
     Args:
-        steps: training steps of an epoch.
+        steps: training steps of an epoch, as `buckets.paid_steps` counts them.
         workers: that run at the same time.
         trials: that are planned.
         drawn: the parameters of its first trials, as far as they are known before.
@@ -61,7 +61,9 @@ def search_seconds(
     return START_SECONDS + trials_seconds(spec, task, steps, drawn)(trials) / parallel(workers)
 
 
-def trials_seconds(spec: Spec, task: Task, steps: int, drawn: Sequence[dict[str, Any]] = ()) -> Callable[[int], float]:
+def trials_seconds(
+    spec: Spec, task: Task, steps: float, drawn: Sequence[dict[str, Any]] = ()
+) -> Callable[[int], float]:
     """Returns a function. Its argument is a number n, its result the seconds that the first n trials take on one core.
 
     Trials that are drawn at random cost the mean. TPE stays near few models later, cheap ones or expensive ones. So the
@@ -90,7 +92,7 @@ def trials_seconds(spec: Spec, task: Task, steps: int, drawn: Sequence[dict[str,
 
 
 def trials_within(
-    spec: Spec, task: Task, steps: int, workers: int, seconds: float, most: int, drawn: Sequence[dict[str, Any]] = ()
+    spec: Spec, task: Task, steps: float, workers: int, seconds: float, most: int, drawn: Sequence[dict[str, Any]] = ()
 ) -> int:
     """How many trials are likely to end within some seconds: from 1 to `most`. The rest is as in `search_seconds`."""
     low, high, cost = 1, most, trials_seconds(spec, task, steps, drawn)
@@ -152,7 +154,7 @@ def _halving(rung: int, epochs: int, place: int, done: int) -> float:
     return expected + share * (epochs - reached)
 
 
-def epoch_seconds(spec: Spec, task: Task, steps: int, pick: Pick = fmean) -> float:
+def epoch_seconds(spec: Spec, task: Task, steps: float, pick: Pick = fmean) -> float:
     """Seconds of an epoch, roughly: the mean of all candidates, or what `pick` makes of their seconds.
 
     All layers of a candidate are taken to be alike.
@@ -164,7 +166,7 @@ def epoch_seconds(spec: Spec, task: Task, steps: int, pick: Pick = fmean) -> flo
     return pick([_model_seconds(spec, task, steps, stack, directions) for stack in stacks])
 
 
-def candidate_seconds(spec: Spec, values: dict[str, Any], task: Task, steps: int) -> float:
+def candidate_seconds(spec: Spec, values: dict[str, Any], task: Task, steps: float) -> float:
     """Seconds of an epoch of one candidate, roughly.
 
     Args:
@@ -183,11 +185,11 @@ def candidate_seconds(spec: Spec, values: dict[str, Any], task: Task, steps: int
     return max(_model_seconds(spec, task, steps, stack, 1 + both) for stack in stacks)
 
 
-def _model_seconds(spec: Spec, task: Task, steps: int, stack: list[tuple[str, int]], directions: float) -> float:
+def _model_seconds(spec: Spec, task: Task, steps: float, stack: list[tuple[str, int]], directions: float) -> float:
     """Seconds of an epoch of a model of layers, each (cell, width)."""
     size = _first_inputs(task)
     used = [cell for cell, _ in stack]
-    name, _ = kernel(used, 0, spec.epochs * steps * task.steps)
+    name, _ = kernel(used, 0, int(spec.epochs * steps * task.steps))
     weights, loops = 0, 0.0
     for cell, width in stack:
         known = facts(cell)

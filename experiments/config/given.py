@@ -44,6 +44,7 @@ class Options(TypedDict, total=False):
     attention: str | Sequence[str] | None
     bidirectional: str | Sequence[str] | None
     batch: int | None
+    buckets: int | None
     epochs: int | None
     trials: int | None
     executions: int | None

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from experiments.config.ranges import WIDTH_STEP, real, whole
-from experiments.config.spec import Spec
+from experiments.config.spec import BUCKETS, Spec
 from experiments.tasks.base import Task
 from search_spaces import cells as known_cells
 from search_spaces.errors import SpaceError, UnknownName
@@ -75,9 +75,21 @@ def dimensions(spec: Spec) -> dict[str, Any]:
     }
 
 
-def attention(task: Task) -> dict[str, str]:
-    """The attention of a new search on a task that has a source."""
-    return {"attention": ",".join(ATTENTIONS)} if task.source_steps else {}
+def defaults_with_source(task: Task) -> dict[str, Any]:
+    """The defaults of a new search on a task that has a source."""
+    return {"attention": ",".join(ATTENTIONS), "buckets": BUCKETS} if task.source_steps else {}
+
+
+def check_buckets(spec: Spec, task: Task) -> None:
+    """Raises BadInput for buckets where no batch can be cut."""
+    if spec.buckets == 1:
+        return
+    machines = known_cells.with_memory(spec.cells)
+    reason = f"the cell {machines[0]} is compiled as a whole" if machines else ""
+    if task.stream or (task.padding is None and not task.per_step):
+        reason = "no sample of the task is shorter than the others"
+    if reason:
+        raise BadInput(f"--buckets: expected 1, since {reason}, got {spec.buckets}")
 
 
 def _attention(text: str) -> list[str]:

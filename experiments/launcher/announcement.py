@@ -29,7 +29,7 @@ def announcement(
     size: int | None,
     trials: int,
     workers: int,
-    steps: int,
+    steps: float,
     drawn: Sequence[dict[str, Any]] = (),
 ) -> list[str | Text]:
     """The lines of a search, its task, its space and its estimated time.
@@ -39,7 +39,7 @@ def announcement(
         described: the task, as `card.describe` returns it.
         size: of the space; None if it is infinite.
         trials, workers: how many there are.
-        steps: training steps of an epoch.
+        steps: training steps of an epoch, as `buckets.paid_steps` counts them.
         drawn: the parameters of the first trials, as far as they are known.
     """
     marks = marks_line(described["floors"], described["solved"], task.direction)
@@ -62,7 +62,7 @@ def _finals(spec: Spec) -> str:
     return f"then finals: the best {spec.finals} of each cell, {SEEDS} fresh seeds each" if spec.finals else ""
 
 
-def _plan(spec: Spec, task: Task, trials: int, workers: int, steps: int, drawn: Sequence[dict[str, Any]] = ()) -> str:
+def _plan(spec: Spec, task: Task, trials: int, workers: int, steps: float, drawn: Sequence[dict[str, Any]] = ()) -> str:
     """The line of what is trained, and how long that takes. The arguments are those of `announcement`."""
     each = f"x {spec.executions} execution(s) x {spec.epochs} epochs"
     how = f"{workers} worker(s), oracle {spec.oracle}, seed {spec.seed}"

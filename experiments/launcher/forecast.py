@@ -19,7 +19,7 @@ class Forecast:
     """Compares the seconds that were estimated for the trials so far with those that they took.
 
     Args:
-        steps: training steps of an epoch.
+        steps: training steps of an epoch, as `buckets.paid_steps` counts them.
         workers: that run at the same time.
         space: the number of models in the space; None if it is infinite.
         drawn: the parameters of the first trials, as far as they are known.
@@ -29,7 +29,7 @@ class Forecast:
         self,
         spec: Spec,
         task: Task,
-        steps: int,
+        steps: float,
         workers: int,
         progress: Progress,
         space: int | None,

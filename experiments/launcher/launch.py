@@ -34,7 +34,7 @@ from experiments.tasks import base
 from experiments.tasks.loading import checks, find
 from experiments.tasks.loading.digest import digest_of
 from experiments.tasks.loading.places import corpus_in
-from experiments.training import windows
+from experiments.training import buckets, windows
 from experiments.worker.sharing import share, stop_sharing
 from tracking.errors import RecurrentError, SearchStateError
 from tracking.ranking import preference
@@ -99,7 +99,7 @@ class Launch:
                 with waiting(self.console, "trying the search's copy of the task ..."):
                     self.task = rehearse(self.spec, self.folder, self.task)
             self.workers = min(self.workers, self.planned)
-            steps = windows.training_steps(self.task, len(arrays[0][0]), self.spec.batch)
+            steps = buckets.paid_steps(self.task, arrays[0], self.spec.batch, self.spec.buckets)
             about = self.spec, self.task, self.folder.code, described, self.space, self.planned
             from experiments.strategy.draws import first_draws  # it imports Optuna
 
@@ -149,12 +149,12 @@ class Launch:
         return described
 
     def _search(
-        self, arrays: list[base.Arrays], described: dict[str, Any], steps: int, seconds: float, new: bool
+        self, arrays: list[base.Arrays], described: dict[str, Any], steps: float, seconds: float, new: bool
     ) -> str:
         """Runs the workers; returns why the search ended.
 
         Args:
-            steps: training steps of an epoch.
+            steps: training steps of an epoch, as `buckets.paid_steps` counts them.
             seconds: how long this process needed for the data.
             new: the search has never begun.
         """
@@ -180,7 +180,7 @@ class Launch:
             stop_sharing(self.folder, self.session)
         return ended if ended != "done" else all_done(parts.progress, spec.trials)
 
-    def _parts(self, steps: int, described: dict[str, Any], seconds: float, new: bool) -> "Parts":
+    def _parts(self, steps: float, described: dict[str, Any], seconds: float, new: bool) -> "Parts":
         """What runs the search; the arguments are those of `_search`."""
         spec, task, folder, session = self.spec, self.task, self.folder, self.session
         whole = self.planned, spec.epochs * spec.executions, spec.finished_cells

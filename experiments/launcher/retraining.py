@@ -31,7 +31,7 @@ from experiments.tasks.base import Arrays, Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.code import checked
 from experiments.tasks.loading.places import source_of
-from experiments.training.windows import training_steps
+from experiments.training.buckets import paid_steps
 from experiments.worker.build import make_finals_tuner
 from experiments.worker.sharing import share, stop_sharing
 from tracking.errors import BadInput
@@ -126,7 +126,7 @@ class Retraining:
         progress = Progress(folder.path / "trials", task.direction, len(made.finals), spec.epochs)
         left = Remaining(made, progress, self.folder, min(self.workers, progress.left()))
         say(self.console, left.announcement(self.title))
-        steps = training_steps(task, len(data.arrays[0][0]), spec.batch)
+        steps = paid_steps(task, data.arrays[0], spec.batch, spec.buckets)
 
         def epoch_seconds(trial: TrialState) -> float:
             return estimate.candidate_seconds(spec, trial.values, task, steps)

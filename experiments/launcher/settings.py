@@ -117,7 +117,15 @@ def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
     opened = recipes.opened(task, chosen) if named.get("recipe") else {}
     budget = {"trials": task.default_trials, "epochs": task.default_epochs}
     own = recipes.own_defaults(chosen)
-    return {"cells": chosen, "reading": READING, **budget, **exact, **opened, **own, **recipes.attention(task)}
+    return {
+        "cells": chosen,
+        "reading": READING,
+        **budget,
+        **exact,
+        **opened,
+        **own,
+        **recipes.defaults_with_source(task),
+    }
 
 
 def _copy(before: Spec, task: str, folder: SearchFolder) -> Copy | None:
@@ -179,6 +187,7 @@ def _check(spec: Spec, task: Task) -> None:
     preference(spec.prefer)
     if spec.memory_limit != "auto":
         parse_size("--memory-limit", spec.memory_limit)
+    recipes.check_buckets(spec, task)
     dimensions = recipes.dimensions(spec)
     recipe = recipes.recipe(spec, task)
     for flag, values, example in (

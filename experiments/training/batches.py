@@ -4,6 +4,7 @@ Memory-mapped arrays are not copied. All workers of a search read the same pages
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,9 +22,13 @@ class Batches:
         batch: samples of a batch.
         weights: how much an answer counts in the loss, `(classes,)` by its class; None: all count alike. A step whose
             numbers are NaN counts nothing, and the others so much more that the mean weight stays 1.
+        lengths: of each sample, `(samples, sides)`. A batch then has a pair in place of x: x, and the lengths of the
+            longest sample in it. None: x alone.
     """
 
-    def __init__(self, arrays: Arrays, batch: int, weights: np.ndarray | None = None) -> None:
+    def __init__(
+        self, arrays: Arrays, batch: int, weights: np.ndarray | None = None, lengths: np.ndarray | None = None
+    ) -> None:
         x, y = (_tensor(part) for part in arrays)
         self.samples = len(arrays[0])
         self.steps_per_epoch = -(-self.samples // batch)
@@ -31,14 +36,16 @@ class Batches:
         share = float(np.isfinite(arrays[1][..., 0]).mean()) if arrays[1].dtype.kind == "f" else 1.0
         self.order = tf.Variable(np.arange(self.samples), trainable=False)
 
-        def take(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        def take(step: tf.Tensor) -> tuple[Any, ...]:
             rows = self.order[step * batch : (step + 1) * batch]
-            answers = tf.gather(y, rows)
+            answers, read = tf.gather(y, rows), tf.gather(x, rows)
+            if lengths is not None:
+                read = read, tf.reduce_max(tf.gather(lengths, rows), axis=0)
             if share < 1:
                 asked = tf.math.is_finite(answers)
-                return tf.gather(x, rows), tf.where(asked, answers, 0), tf.cast(asked[..., 0], answers.dtype) / share
+                return read, tf.where(asked, answers, 0), tf.cast(asked[..., 0], answers.dtype) / share
             counts = () if weights is None else (tf.gather(weights, tf.maximum(answers, 0)),)  # -1 is not scored
-            return tf.gather(x, rows), answers, *counts
+            return read, answers, *counts
 
         self.dataset = _pipeline(self.steps_per_epoch, take)
 
@@ -67,7 +74,7 @@ class Windows:
         self.dataset = _pipeline(self.steps_per_epoch, take)
 
 
-def _pipeline(steps: int, take: Callable[[tf.Tensor], tuple[tf.Tensor, ...]]) -> tf.data.Dataset:
+def _pipeline(steps: int, take: Callable[[tf.Tensor], tuple[Any, ...]]) -> tf.data.Dataset:
     """The dataset of `take(0)` to `take(steps - 1)`."""
     # TensorFlow's optimizations of the pipeline would copy x and y. They gain nothing on the one core of a worker.
     # AutoGraph has nothing to convert in `take`. It would leave a file in /tmp for each worker.

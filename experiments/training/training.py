@@ -16,11 +16,13 @@ import tensorflow as tf
 
 from experiments.system.files import replacing, write_bytes
 from experiments.tasks.base import Arrays, Task
+from experiments.training import buckets
 from experiments.training.batches import Batches, Windows
 from experiments.training.gradients import GradientNorms
 from experiments.training.scoring import Scorer
 from experiments.training.tracing import trace_as_one
 from experiments.training.windows import streams
+from search_spaces.bucketed import Bucketed
 from search_spaces.scan import scanned
 from search_spaces.streams import carrying, copy_weights, reset
 
@@ -36,8 +38,8 @@ def seed_sequence(seed: int, *key: int) -> np.random.SeedSequence:
 class Training:
     """The training of one execution.
 
-    `model` is scored and saved. `trained` is the model that is fitted: `model` itself, or for a stream a copy that
-    carries its state from one window to the next.
+    `model` is scored and saved. `trained` is the model that is fitted: `model` itself, or one that cuts its batches and
+    has the same weights, or for a stream a copy that carries its state from one window to the next.
 
     Args:
         model: compiled.
@@ -47,6 +49,7 @@ class Training:
         batch: samples of a training step; for a stream, the number of streams.
         seed: of the search.
         seeds: (trial, execution).
+        count: of buckets, the lengths that batches are cut to; 1: no batch is cut.
     """
 
     def __init__(
@@ -58,17 +61,19 @@ class Training:
         batch: int,
         seed: int,
         seeds: tuple[int, int],
+        count: int = 1,
     ) -> None:
         self.model, self.task, self.batch, self.seed, self.seeds = model, task, batch, seed, seeds
         self.compiled = min(batch, len(train[0])) if scanned(model) else 0  # XLA compiles for every size of batch
         self.scorer = Scorer(task, model, val, self.compiled)
         self.batches: Batches | Windows
+        self.buckets = buckets.of(task, train, count)
         if task.stream:
             self.batches = Windows(streams(train, batch), task.steps)
             self.trained = carrying(model, batch, None)
         else:
-            self.batches = Batches(train, batch, task.class_weights)
-            self.trained = model
+            self.batches = self._batches(train)
+            self.trained = Bucketed(model, self.buckets) if self.buckets else model
         self.trained.steps_per_execution = min(STEPS_PER_EXECUTION, self.batches.steps_per_epoch)
         self.trained.optimizer.build(self.trained.trainable_variables)
         self.norms = GradientNorms(self.trained.optimizer, self.batches.steps_per_epoch)
@@ -103,17 +108,24 @@ class Training:
         return self.logs
 
     def _seed_dropout(self, rng: np.random.Generator) -> None:
-        for layer in self.trained.layers:
+        for layer in (self.trained if self.task.stream else self.model).layers:
             if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
                 layer.seed_generator.state.assign(rng.integers(2**31, size=2).astype("uint32"))
 
     def _samples(self, batches: Batches, rng: np.random.Generator) -> tf.data.Dataset:
         """The samples in a new order. An online task draws new samples for every epoch after the first one."""
         if self.task.online and self.epoch:
-            self.batches = batches = Batches(
-                self.task.split("train", self.seed, self.epoch), self.batch, self.task.class_weights
-            )
-        return batches.shuffled(rng.permutation(batches.samples))
+            self.batches = batches = self._batches(self.task.split("train", self.seed, self.epoch))
+        if not self.buckets:
+            return batches.shuffled(rng.permutation(batches.samples))
+        return batches.shuffled(buckets.shuffled(self.bucket_of, self.batch, rng))
+
+    def _batches(self, train: Arrays) -> Batches:
+        if not self.buckets:
+            return Batches(train, self.batch, self.task.class_weights)
+        lengths = buckets.sample_lengths(self.task, train)
+        self.bucket_of = buckets.places(lengths, self.buckets)
+        return Batches(train, self.batch, self.task.class_weights, lengths)
 
     def _windows(self, windows: Windows) -> tf.data.Dataset:
         """The windows in order, from a state of zero. Row i of each batch belongs to stream i."""

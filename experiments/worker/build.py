@@ -100,8 +100,8 @@ def make_space(
 def training_arguments(spec: Spec, task: Task, samples: int) -> dict[str, Any]:
     """The arguments of RecurrentSpace that follow from the number of training samples."""
     steps = spec.epochs * training_steps(task, samples, spec.batch)
-    # XLA compiles for each size of batch. The last batch of an epoch may be smaller than the others.
-    sizes = 1 if task.stream or samples % min(spec.batch, samples) == 0 else 2
+    # XLA compiles for each size of batch and each bucket. The last batch of an epoch may be smaller than the others.
+    sizes = spec.buckets if task.stream or samples % min(spec.batch, samples) == 0 else spec.buckets + 1
     return {"decay_steps": steps if spec.schedule == "cosine" else None, "work": steps * task.steps, "sizes": sizes}
 
 

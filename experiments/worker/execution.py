@@ -131,7 +131,9 @@ class RecurrentTuner(SearchTuner):
         name, reason = self.hypermodel.kernel(layers(trial.hyperparameters.values))
         rewrite_graphs(name != "xla")
         costs = cost(model, self.task, self.spec.batch)
-        training = self.training(model, self.task, self.train, self.val, self.spec.batch, self.spec.seed, seeds)
+        spec = self.spec
+        about = spec.batch, spec.seed, seeds, spec.buckets
+        training = self.training(model, self.task, self.train, self.val, *about)
         kernel = {"kernel": name, "kernel_reason": reason, "steps_per_execution": training.trained.steps_per_execution}
         folder.journal.append("built", **costs, **kernel)
         return training

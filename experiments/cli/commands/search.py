@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.cli.commands import results
 from experiments.cli.parsing import PREFER, add_seed, add_tracking_uri, search_name, task_options, whole
-from experiments.config.spec import Spec
+from experiments.config.spec import BUCKETS, Spec
 from experiments.system.console import console
 from search_spaces import cells
 from tracking.errors import BadInput, RecurrentError
@@ -94,6 +94,9 @@ def _attention(parser: argparse.ArgumentParser) -> None:
 
 def _training(parser: argparse.ArgumentParser) -> None:
     _add(parser, "--batch", "N", "sequences of a training step", type=whole(1))
+    text = "lengths that batches are cut to, so that padding takes little time; 1: none is cut"
+    more = f"{text} (default: {BUCKETS} for a task with a source, else 1)"
+    parser.add_argument("--buckets", metavar="N", type=whole(1), help=more)
     text = "passes over the training split (default: as `recurrent tasks TASK` shows; own data: 10)"
     parser.add_argument("--epochs", metavar="N", type=whole(1), help=text)
     text = "candidates in all (default: as `recurrent tasks TASK` shows; own data: 20; --oracle grid: the whole space)"
