@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tracking.figures import figure_for
+
 USED = 0.1  # a row of the memory is shown if a head has given it more weight than this
 AROUND = 2  # further rows that are shown
 HEADS = {"written to": 2, "read from": 1}  # the places of the heads' weights among the states of `NTMCell`
@@ -22,8 +24,6 @@ def draw(model: Any, x: np.ndarray, file: Path) -> None:
         model: a Keras model for which `with_memory` finds a layer.
         x: one sequence, `(time, features)` or `(time,)`.
     """
-    from matplotlib.figure import Figure
-
     layer = with_memory(model)
     before = model.layers[: model.layers.index(layer)]
     read: Any = x[None]
@@ -38,7 +38,7 @@ def draw(model: Any, x: np.ndarray, file: Path) -> None:
     used = np.flatnonzero(over_time.max(axis=(0, 2)) > USED)
     first, last = (max(used[0] - AROUND, 0), min(used[-1] + AROUND, rows - 1)) if used.size else (0, rows - 1)
     ends = (-0.5, len(x) - 0.5, rows - half - 0.5, -half - 0.5)
-    figure = Figure(figsize=(9, 5), dpi=150, layout="constrained")
+    figure = figure_for(file, "--plot", "addressing", (9, 5))
     for axes, title, weights in zip(figure.subplots(1, 2, sharey=True), HEADS, over_time, strict=True):
         shown = {"cmap": "viridis", "vmin": 0, "vmax": 1, "aspect": "auto", "interpolation": "nearest", "extent": ends}
         picture = axes.imshow(weights, **shown)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tracking.errors import BadInput
+from tracking.figures import figure_for
 
 INCHES = 0.25  # of a symbol
 
@@ -17,13 +17,9 @@ def draw(source: Sequence[str], target: Sequence[str], weights: Any, file: Path)
 
     Raises BadInput for a format that is not known.
     """
-    from matplotlib.figure import Figure
-
     size = 2 + INCHES * len(source), 1.5 + INCHES * len(target)
-    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    figure = figure_for(file, "--plot", "attention", size)
     axes = figure.subplots()
-    if file.suffix.lower().removeprefix(".") not in figure.canvas.get_supported_filetypes():
-        raise BadInput(f"--plot: expected a file like attention.png, .svg or .pdf, got {str(file)!r}")
     picture = axes.imshow(weights, cmap="viridis", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(source)), source, parse_math=False)  # "$" is a symbol like others
     axes.set_yticks(range(len(target)), target, parse_math=False)

@@ -7,6 +7,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from tracking.errors import BadInput
+from tracking.figures import figure_for
 from tracking.results import ranked, results
 from tracking.searches import search_name
 from tracking.text import format_half_life
@@ -48,12 +49,8 @@ def _curve(client: MlflowClient, run_id: str, moment: str) -> list[tuple[int, fl
 
 def draw(trials: list[dict[str, Any]], title: str, file: Path) -> None:
     """Writes the figure; the end of the file's name says its format. Raises BadInput for one that is not known."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 5), dpi=150, layout="constrained")
+    figure = figure_for(file, "--to", "horizon", (9, 5))
     axes = figure.subplots()
-    if file.suffix.removeprefix(".") not in figure.canvas.get_supported_filetypes():
-        raise BadInput(f"--to: expected a file like horizon.png, .svg or .pdf, got {str(file)!r}")
     for number, trial in enumerate(trials):
         for moment, (words, style, alpha) in MOMENTS.items():
             lags, gains = zip(*trial["curves"][moment], strict=True)

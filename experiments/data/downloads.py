@@ -43,7 +43,7 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None, pack
     """
     folder = cache.folder("downloads")
     if folder is None:
-        raise DataError(f"corpus: expected a cache folder for {name}, got no home folder: set RECURRENT_SEARCH_CACHE")
+        raise DataError(f"{name}: expected a cache folder for it, got no home folder: set RECURRENT_SEARCH_CACHE")
     path, pin = folder / name, folder / f"{name}.sha256"
     where = "" if sha256 else f" (pinned in {pin})"
     try:
@@ -53,10 +53,10 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None, pack
         status = path.stat()
         got = _sha256_once(path, status.st_mtime_ns, status.st_size)
     except OSError as error:
-        raise DataError(f"corpus: expected to keep {name} in {folder}, got {_reason(error)}") from None
+        raise DataError(f"{name}: expected to keep it in {folder}, got {_reason(error)}") from None
     if got != expected:
         raise DataError(
-            f"corpus: expected {path} with sha256 {expected}{where}, got sha256 {got}; delete it to download it again"
+            f"{name}: expected {path} with sha256 {expected}{where}, got sha256 {got}; delete it to download it again"
         )
     return path
 
@@ -79,7 +79,9 @@ def _complete(url: str, path: Path, expected: str, where: str, size: int | None,
             got = _sha256(part)
             if got != (expected or got):
                 part.unlink()
-                raise DataError(f"corpus: expected {url or path.name} with sha256 {expected}{where}, got sha256 {got}")
+                raise DataError(
+                    f"{path.name}: expected {url or 'a file'} with sha256 {expected}{where}, got sha256 {got}"
+                )
             part.replace(path)
         # No sha256 is published for this file. That of the first download is kept, so that a later change is noticed.
         if not expected:
@@ -113,7 +115,7 @@ def _download(url: str, path: Path, size: int | None, package: Member | None) ->
     if failure:
         again = "run it again to resume, or " if part.exists() and part.stat().st_size else ""
         raise DataError(
-            f"corpus: expected to download {path.name} from {url or 'a package'}, got {failure}; "
+            f"{path.name}: expected to download it from {url or 'a package'}, got {failure}; "
             f"{again}put the file at {path} by hand"
         )
     return part

@@ -12,6 +12,7 @@ import numpy as np
 from experiments.training.sampling import read_card, read_model
 from tracking.deploy.predict import Unfit, forecasts, read_series, reading
 from tracking.errors import BadInput, DataError
+from tracking.figures import figure_for
 
 if TYPE_CHECKING:
     import keras
@@ -55,14 +56,10 @@ def draw(found: dict[str, list[float]], card: dict[str, Any], file: Path, column
 
     Raises BadInput for a format that is not known.
     """
-    from matplotlib.figure import Figure
-
     about = card["preprocessing"]
     columns = [column or about["columns"][0]]
     past = read_series(str(file), {**about, "columns": columns}, max(about["context"], SHOWN * about["horizon"]))
-    figure = Figure(figsize=(9, 3 * len(found)), dpi=150, layout="constrained")
-    if to.suffix.removeprefix(".") not in figure.canvas.get_supported_filetypes():
-        raise BadInput(f"--plot: expected a file like forecast.png, .svg or .pdf, got {str(to)!r}")
+    figure = figure_for(to, "--plot", "forecast", (9, 3 * len(found)))
     for axes, (name, values) in zip(np.ravel(figure.subplots(len(found), squeeze=False)), found.items(), strict=True):
         before = past[name][:, 0]
         axes.plot(np.arange(1 - len(before), 1), before, color="C0", label="read")

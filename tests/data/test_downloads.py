@@ -52,7 +52,7 @@ def test_the_right_sum(server: Server, folder: Path, capfd: pytest.CaptureFixtur
 
 
 def test_the_wrong_sum(server: Server, folder: Path) -> None:
-    assert failure(server.url, OTHER) == f"corpus: expected {server.url} with sha256 {OTHER}, got sha256 {SUM}"
+    assert failure(server.url, OTHER) == f"text.txt: expected {server.url} with sha256 {OTHER}, got sha256 {SUM}"
     assert files(folder) == set()
     fetch(server.url, SUM, "text.txt")
     assert server.asked == [None, None]
@@ -69,7 +69,7 @@ def test_a_broken_connection_is_resumed(server: Server, folder: Path) -> None:
 def test_a_connection_broken_twice_is_resumed_by_the_next_call(server: Server, folder: Path) -> None:
     server.breaks = [400, 300]
     assert failure(server.url) == (
-        f"corpus: expected to download text.txt from {server.url}, got 700 of 1,000 bytes; "
+        f"text.txt: expected to download it from {server.url}, got 700 of 1,000 bytes; "
         f"run it again to resume, or put the file at {folder / 'text.txt'} by hand"
     )
     assert (folder / "text.txt.part").read_bytes() == BODY[:700]
@@ -108,14 +108,14 @@ def test_an_answer_from_another_place_is_not_used(server: Server, folder: Path) 
 def test_a_part_of_another_file_is_deleted(server: Server, folder: Path) -> None:
     by_hand(folder, "text.txt.part", b"x" * 400)
     wrong = hashlib.sha256(b"x" * 400 + BODY[400:]).hexdigest()
-    assert failure(server.url) == f"corpus: expected {server.url} with sha256 {SUM}, got sha256 {wrong}"
+    assert failure(server.url) == f"text.txt: expected {server.url} with sha256 {SUM}, got sha256 {wrong}"
     assert files(folder) == set()
 
 
 @pytest.mark.parametrize(("status", "name"), [(404, "Not Found"), (500, "Internal Server Error"), (416, "Requested")])
 def test_a_refusal(server: Server, folder: Path, status: int, name: str) -> None:
     server.status = status
-    start = f"corpus: expected to download text.txt from {server.url}, got HTTP {status} {name}"
+    start = f"text.txt: expected to download it from {server.url}, got HTTP {status} {name}"
     assert failure(server.url).startswith(start)
     assert failure(server.url).endswith(f"; put the file at {folder / 'text.txt'} by hand")
     assert server.asked == [None, None]  # one a call
@@ -135,7 +135,7 @@ def test_offline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/text.txt"
     assert failure(url) == (
-        f"corpus: expected to download text.txt from {url}, got Connection refused; "
+        f"text.txt: expected to download it from {url}, got Connection refused; "
         f"put the file at {folder / 'text.txt'} by hand"
     )
     by_hand(folder, "text.txt", BODY)
@@ -152,7 +152,7 @@ def test_a_damaged_file_is_named_and_kept(server: Server, folder: Path) -> None:
     path = fetch(server.url, SUM, "text.txt")
     path.write_bytes(b"other")
     assert failure(server.url) == (
-        f"corpus: expected {path} with sha256 {SUM}, got sha256 {OTHER}; delete it to download it again"
+        f"text.txt: expected {path} with sha256 {SUM}, got sha256 {OTHER}; delete it to download it again"
     )
     assert path.read_bytes() == b"other"
     path.unlink()
@@ -183,10 +183,10 @@ def test_an_unknown_sum_is_pinned(server: Server, folder: Path) -> None:
     server.body = b"other"
     path.unlink()
     pinned = f"with sha256 {SUM} (pinned in {pin}), got sha256 {OTHER}"
-    assert failure(server.url, None) == f"corpus: expected {server.url} {pinned}"
+    assert failure(server.url, None) == f"text.txt: expected {server.url} {pinned}"
     assert files(folder) == {"text.txt.sha256"}
     path.write_bytes(b"other")
-    assert failure(server.url, None) == f"corpus: expected {path} {pinned}; delete it to download it again"
+    assert failure(server.url, None) == f"text.txt: expected {path} {pinned}; delete it to download it again"
     pin.unlink()
     fetch(server.url, None, "text.txt")
     assert pin.read_text() == f"{OTHER}\n"
@@ -241,10 +241,10 @@ def test_a_bar_on_a_terminal(server: Server, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_folder_that_cannot_be_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     by_hand(folder.parent, "downloads", b"")
-    assert failure("http://127.0.0.1/") == f"corpus: expected to keep text.txt in {folder}, got File exists"
+    assert failure("http://127.0.0.1/") == f"text.txt: expected to keep it in {folder}, got File exists"
     monkeypatch.setattr(downloads.cache, "folder", lambda name: None)
     assert failure("http://127.0.0.1/") == (
-        "corpus: expected a cache folder for text.txt, got no home folder: set RECURRENT_SEARCH_CACHE"
+        "text.txt: expected a cache folder for it, got no home folder: set RECURRENT_SEARCH_CACHE"
     )
 
 

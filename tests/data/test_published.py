@@ -114,7 +114,7 @@ def test_another_cache_folder_is_another_corpus(tmp_path: Path, folder: Path, mo
     miniature(monkeypatch, folder, "text8", zipped({"text8": "anarchism"}))
     assert corpora.load("text8").text == "anarchism"
     monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path / "other"))
-    assert failure("text8").startswith("corpus: expected to download text8.zip from http://127.0.0.1:9/, got ")
+    assert failure("text8").startswith("text8.zip: expected to download it from http://127.0.0.1:9/, got ")
 
 
 @pytest.mark.parametrize(

@@ -134,5 +134,5 @@ def test_without_the_server_pip_has_the_same_file(tmp_path: Path, monkeypatch: p
 def test_a_dictionary_that_nobody_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     serve(monkeypatch, tmp_path, "http://127.0.0.1:9/cmudict.dict", b"x")
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(DataError, match="^corpus: expected to download cmudict.dict from .*by hand$"):
+    with pytest.raises(DataError, match="^cmudict.dict: expected to download it from .*by hand$"):
         G2p(source="cmudict").split("train", 0)

@@ -105,7 +105,7 @@ def test_mnist_is_downloaded_once(mnist: Server) -> None:
 
 def test_another_file_than_mnist_is_refused(mnist: Server) -> None:
     mnist.body = mnist.body[:-1] + b"?"
-    with pytest.raises(ValueError, match="^corpus: expected .* with sha256 [0-9a-f]{64}, got sha256 [0-9a-f]{64}$"):
+    with pytest.raises(ValueError, match="^mnist.npz: expected .* with sha256 [0-9a-f]{64}, got sha256 [0-9a-f]{64}$"):
         make("pixels", {"source": "mnist"}).split("train", 0)
 
 

@@ -155,9 +155,7 @@ def test_molecules_of_moses_are_taken_apart(tmp_path: Path, monkeypatch: pytest.
 def test_molecules_that_nobody_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     moses_of(monkeypatch, tmp_path, MOLECULES)
     monkeypatch.setattr(moses, "PACKAGE", "molsets==9.9")
-    line = (
-        "corpus: expected to download moses.train.csv.gz from a package, got no molsets==9.9 from pip; put the file at "
-    )
+    line = "moses.train.csv.gz: expected to download it from a package, got no molsets==9.9 from pip; put the file at "
     with pytest.raises(DataError, match=f"^{re.escape(line)}.*by hand$"):
         Retrosynthesis(source="moses").split("train", 0)
 
