@@ -11,7 +11,6 @@ from experiments.tasks.loading.rounding import loss, short
 from tracking.errors import DataError
 from tracking.storable import check_storable
 
-MIN_SAMPLES = 10  # a tenth of fewer is no validation split
 SUFFIXES = {"train": "", "val": "_val", "test": "_test"}
 NAMES = tuple(f"{part}{suffix}" for suffix in SUFFIXES.values() for part in ("x", "y", "lengths"))
 LOAD_ERRORS = (  # what NumPy raises for a damaged file, and for one of another format
@@ -170,7 +169,7 @@ def _check_lengths(lengths: np.ndarray, x: np.ndarray, name: str) -> None:
 
 
 def _check_alike(splits: dict[str, Split]) -> None:
-    """Checks that the splits have data of one shape and type, and that there are enough of them."""
+    """Checks that the splits have data of one shape and type."""
     train = splits["train"]
     for name, (x, y, lengths) in splits.items():
         if not len(x):
@@ -181,8 +180,12 @@ def _check_alike(splits: dict[str, Split]) -> None:
                 raise DataError(f"{part}{SUFFIXES[name]}: expected samples as in {part}, {expected}, got {got}")
         if (lengths is None) != (train[2] is None):
             raise DataError(f"lengths{SUFFIXES[name]}: expected lengths for every split or for none")
-    if len(splits) == 1 and len(train[0]) < MIN_SAMPLES:
-        raise DataError(f"x: expected at least {MIN_SAMPLES} samples to split 80/10/10, got {len(train[0])}")
+
+
+def below(lowest: float) -> float:
+    """A whole number below a number of 32 bits; where there is none, the next number below it."""
+    number = np.float32(lowest)
+    return float(min(np.float32(np.floor(number) - 1), np.nextafter(number, np.float32(-np.inf))))
 
 
 def ids(values: np.ndarray, known: np.ndarray, numbers: np.ndarray, unknown: int) -> np.ndarray:

@@ -22,13 +22,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from experiments.tasks.base import NOT_SCORED, SPLITS, Arrays, option
-from experiments.tasks.loading import answers, description, memoryless, metrics, splitting
-from experiments.tasks.loading.arrays import SUFFIXES, Split, ids, read
+from experiments.tasks.loading import answers, description, memoryless, metrics, splitting, windowed
+from experiments.tasks.loading.arrays import SUFFIXES, Split, below, ids, read
 from experiments.tasks.loading.own_file import stamp
 from tracking.errors import BadInput, DataError
 
-UNKNOWN = "?"  # where a sample is shown: a token or a class that the training split lacks
-PADDING = "_"
+UNKNOWN, PADDING = "?", "_"  # where a sample is shown; unknown is a token or a class that the training split lacks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +51,14 @@ class OwnData(metrics.Measured):
     kind: str = option("auto", answers.ABOUT, choices=answers.KINDS)
     split_by: str = option(splitting.RANDOM, splitting.ABOUT, choices=splitting.KINDS)
     gap: int = option(0, "samples that are left out in front of val and of test, with split_by=ordered", 0)
+    window: int = option(0, windowed.ABOUT, 0)
+    stride: int = option(1, "steps from the end of a window to that of the next", 1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "splits", splitting.made(self.splits, self.groups, self.split_by, self.gap))
+        found, groups = windowed.cut(self.splits, self.groups, self.window, self.stride, self.split_by)
+        gap = max(self.gap, windowed.overlap(self.window, self.stride, self.split_by))
+        object.__setattr__(self, "splits", splitting.made(found, groups, self.split_by, gap))
         for name, (x, _, _) in self.splits.items():
             if getattr(self, name) > len(x):
                 raise DataError(f"{name}: expected at most the {len(x)} samples of the file, got {getattr(self, name)}")
@@ -142,8 +145,7 @@ class OwnData(metrics.Measured):
             return None
         if self.features is None:
             return 0
-        lowest = np.float32(min(float(self.scaled_x(x).min()) for x, _, _ in self.splits.values()))
-        return float(min(np.float32(np.floor(lowest) - 1), np.nextafter(lowest, np.float32(-np.inf))))
+        return below(min(float(self.scaled_x(x).min()) for x, _, _ in self.splits.values()))
 
     def split(self, name: str, seed: int, epoch: int = 0) -> Arrays:
         x, y, lengths = self._used(name)
@@ -184,8 +186,7 @@ class OwnData(metrics.Measured):
     def _last(self, x: np.ndarray, name: str) -> np.ndarray:
         """The last real step of each sequence `(n,)`, of features `(n, features)`."""
         lengths = self.splits[name][2]
-        ends = np.full(len(x), x.shape[1]) if lengths is None else lengths[: len(x)]
-        return np.asarray(x[np.arange(len(x)), ends - 1])
+        return x[:, -1] if lengths is None else x[np.arange(len(x)), lengths[: len(x)] - 1]
 
     def preprocessing(self) -> dict[str, Any]:
         more = {"unknown": self._unknown} if self.tokens and self.reading > 1 else {}
@@ -222,8 +223,8 @@ class OwnData(metrics.Measured):
 
     def _about_answers(self) -> str:
         if self.loss == "mse":
-            missing = float(np.isnan(self._answers.y["train"]).mean())
-            return description.numbers(self.outputs, self.steps, self.per_step) + description.share_missing(missing)
+            missing = description.share_missing(float(np.isnan(self._answers.y["train"]).mean()))
+            return description.numbers(self.outputs, self.steps, self.per_step) + missing
         counts = np.bincount(self._class_ids(self._asked("train")), minlength=self.outputs)
         names = [self.answer(label) for label in range(self.outputs)]
         return description.classes(names, counts, self._answers.one_hot, self.per_step)
@@ -231,8 +232,8 @@ class OwnData(metrics.Measured):
     def _missing(self, name: str) -> str:
         """How much a split has of what the training split lacks."""
         x, y = self.split(name, 0)
-        tokens = x[self._real(name)] == self._unknown if self.tokens else np.zeros(0, bool)
-        return description.missing(name, int(tokens.sum()), int((y == self.outputs).sum()) * self._answers.classes)
+        tokens = int((x[self._real(name)] == self._unknown).sum()) if self.tokens else 0
+        return description.missing(name, tokens, int((y == self.outputs).sum()) * self._answers.classes)
 
 
 def task(name: str) -> type[OwnData]:

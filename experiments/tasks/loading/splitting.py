@@ -13,6 +13,7 @@ RANDOM, ORDERED, GROUP = "random", "ordered", "group"
 KINDS = (RANDOM, ORDERED, GROUP)  # of -o split_by=
 ABOUT = "how the file is split: random; ordered, as the samples stand; group: no value of its array group in two splits"
 LEAST_GROUPS = 3
+MIN_SAMPLES = 10  # a tenth of fewer is no validation split
 
 
 def made(found: dict[str, Split], groups: np.ndarray | None, how: str, gap: int) -> dict[str, Split]:
@@ -33,6 +34,8 @@ def made(found: dict[str, Split], groups: np.ndarray | None, how: str, gap: int)
     if how == GROUP and groups is None:
         raise BadInput(f"split_by: expected a file with an array {GROUP!r} for {GROUP}, got one without")
     (data,) = found.values()
+    if len(data[0]) < MIN_SAMPLES:
+        raise DataError(f"x: expected at least {MIN_SAMPLES} samples to split 80/10/10, got {len(data[0])}")
     if how == GROUP and groups is not None:
         return by_group(data, groups)
     return ordered(data, gap) if how == ORDERED else drawn(data)

@@ -192,8 +192,8 @@ def test_a_broken_task(recurrent: Recurrent, tmp_path: Path, code: str | None, l
         ("train=online", "train: expected a number, got online: a file has only so many samples"),
         (
             "length=3",
-            "-o: expected one of class_weight, gap, kind, metric, online, scale, split_by, test, train, val,"
-            " got 'length'",
+            "-o: expected one of class_weight, gap, kind, metric, online, scale, split_by, stride, test, train, val,"
+            " window, got 'length'",
         ),
     ],
 )
