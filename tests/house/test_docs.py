@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.cards import SCHEMA, checked_card
 from support.old_search import OLD, unpacked
@@ -127,6 +128,8 @@ def own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "names.txt").write_text("\n".join(NAMES * 40), "utf-8")
     rows = [" ".join(symbols) for symbols in itertools.permutations("abcdef", 4)]
     (folder / "sorting.tsv").write_text("\n".join(f"{row}\t{' '.join(sorted(row.split()))}" for row in rows), "utf-8")
+    steps = np.arange(4_000)[None]
+    np.savez(folder / "series.npz", x=np.sin(steps / 9.0).astype(np.float32)[..., None], y=steps // 28 % 2)
     data, _, task = python("docs/own-data.md")
     exec(compile(data, "docs/own-data.md", "exec"), {})
     exec(compile(python("docs/tasks.md")[0], "docs/tasks.md", "exec"), {})
