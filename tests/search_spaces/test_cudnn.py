@@ -17,6 +17,7 @@ from support import cudnn_reference as reference
 from support.cells import check_saved_as_stock_keras, outcome
 
 from search_spaces import cells, cudnn
+from search_spaces.bucketed import Bucketed
 from search_spaces.kernels import cells_with
 from search_spaces.recipe import Recipe
 from search_spaces.recurrent import RecurrentSpace
@@ -97,20 +98,24 @@ def point(cell: str, depth: int, **more: Any) -> keras_tuner.HyperParameters:
     return hp
 
 
-def operations(model: keras.Model) -> list[str]:
-    """The types of all operations of a training step, those of functions that it calls included."""
+def operations(model: keras.Model, x: Any = None, answers: tuple[int | None, ...] = ()) -> list[str]:
+    """The types of all operations of a training step, those of functions that it calls included.
+
+    Args:
+        x, answers: what the model reads and the shape of the answers, if it does not say so itself.
+    """
     model.optimizer.build(model.trainable_variables)
-    x = tf.TensorSpec(model.input_shape, model.inputs[0].dtype)
+    x = x or tf.TensorSpec(model.input_shape, model.inputs[0].dtype)
     logits = isinstance(model.loss, keras.losses.SparseCategoricalCrossentropy)
-    y = tf.TensorSpec(model.output_shape[:-1], tf.int32) if logits else tf.TensorSpec(model.output_shape)
+    y = tf.TensorSpec(answers or model.output_shape[:-1], tf.int32) if logits else tf.TensorSpec(model.output_shape)
     step = tf.function(lambda x, y: model.train_step((x, y)), autograph=False)
     graph = step.get_concrete_function(x, y).graph.as_graph_def()
     inner = [node for function in graph.library.function for node in function.node_def]
     return [node.op for node in (*graph.node, *inner)]
 
 
-def check_all_is_cudnn(model: keras.Model, layers: int) -> None:
-    found = operations(model)
+def check_all_is_cudnn(model: keras.Model, layers: int, *read: Any) -> None:
+    found = operations(model, *read)
     assert found.count("CudnnRNNV3") == found.count("CudnnRNNBackpropV3") == layers
     assert not [name for name in found if "While" in name or "TensorList" in name]
     recurrent = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN)]
@@ -153,6 +158,14 @@ def test_an_encoder_and_a_decoder_use_cudnn(as_if_on_gpu: None, cell: str, depth
     sizes: dict[str, Any] = {"tokens": 7, "padding": 0, "per_step": True, "source_steps": 5}
     space = RecurrentSpace(6, "categorical", attention=("none", "dot"), dropout=[0.0, 0.5], gpus=1, **sizes)
     check_all_is_cudnn(space.build(point(cell, depth, attention=attention, dropout=0.5)), 2 * depth)
+
+
+@every_cell
+def test_a_batch_that_is_cut_uses_cudnn(as_if_on_gpu: None, cell: str) -> None:
+    sizes: dict[str, Any] = {"tokens": 7, "padding": 0, "per_step": True, "source_steps": 5}
+    space = RecurrentSpace(6, "categorical", attention=("none", "dot"), gpus=1, **sizes)
+    model = Bucketed(space.build(point(cell, 1, attention="dot")), [(2, 3), (5, 4)])
+    check_all_is_cudnn(model, 2, (tf.TensorSpec((None, 9), tf.int32), tf.TensorSpec((2,), tf.int32)), (None, 4))
 
 
 @every_cell
