@@ -31,6 +31,7 @@ def model(
     decoder: Sequence[keras.layers.Layer],
     dropout: float,
     attention: str,
+    spread: float = SPREAD,
 ) -> keras.Model:
     """The model.
 
@@ -40,14 +41,15 @@ def model(
         outputs: tokens of the target.
         encoder, decoder: the recurrent layers of both halves. All return their states and every step.
         attention: one of `halves.ATTENTIONS`.
+        spread: the standard deviation of the first embeddings.
     """
     x = keras.Input((None,), dtype="int32", name="x")
     source, target = x[:, :source_steps], x[:, source_steps:]
-    read, states = _embedding(tokens, SOURCE, True)(source), []
+    read, states = _embedding(tokens, SOURCE, True, spread)(source), []
     for number, layer in enumerate(encoder, start=1):
         read, *state = layer(_dropped(read, dropout, f"{ENCODER}dropout_{number}", number))
         states.append(state)
-    written = _embedding(outputs, TARGET, False)(target)
+    written = _embedding(outputs, TARGET, False, spread)(target)
     for number, (layer, state) in enumerate(zip(decoder, states, strict=True), start=1):
         begun = _dropped(written, dropout, f"{DECODER}dropout_{number}", number)
         written, *_ = layer(begun, initial_state=state)
@@ -56,11 +58,11 @@ def model(
     return keras.Model(x, keras.layers.Dense(outputs, name="head")(written))
 
 
-def _embedding(size: int, name: str, masked: bool) -> keras.layers.Layer:
+def _embedding(size: int, name: str, masked: bool, spread: float) -> keras.layers.Layer:
     # An initialiser draws its seed when it is made: one that is made at the import would not know the search's seed.
-    spread = keras.initializers.RandomNormal(stddev=SPREAD)
+    normal = keras.initializers.RandomNormal(stddev=spread)
     return keras.layers.Embedding(
-        size, min(EMBEDDING, size), mask_zero=masked, embeddings_initializer=spread, name=name
+        size, min(EMBEDDING, size), mask_zero=masked, embeddings_initializer=normal, name=name
     )
 
 

@@ -50,6 +50,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
         source_steps: makes an encoder and a decoder, see encoder_decoder.py; the first so many tokens of a sequence are
             the source, `tokens` are those of the source, and `outputs` those of the target. It needs `per_step`.
         attention: with `source_steps` the words of `halves.ATTENTIONS` to choose from.
+        embedding_spread: the standard deviation of the first embeddings, drawn from N(0, s). None: those of a stack are
+            Keras' own, which lie evenly between -0.05 and 0.05, and those of an encoder and a decoder have 0.3.
         mixed: each layer has its own cell and width.
         learning_rate, dropout: a list of values, or the two ends of an interval. The rate is drawn on a log scale.
             Dropout lies between recurrent layers, so a model of depth 1 has none.
@@ -73,6 +75,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         per_step: bool = False,
         source_steps: int | None = None,
         attention: Sequence[str] = NONE,
+        embedding_spread: float | None = None,
         cells: Sequence[str] | None = None,
         depths: Whole = range(1, 4),
         widths: Whole = range(16, 129, 16),
@@ -87,6 +90,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
     ) -> None:
         super().__init__(name="recurrent")
         _check_data(features, tokens, padding, loss, decay_steps)
+        _check_spread(embedding_spread, tokens is not None and not one_hot)
         _check_dimensions(cells, depths, widths, learning_rate, dropout)
         self.cells = list(known_cells.searched() if cells is None else cells)
         check_inits(self.cells, recipe.inits)
@@ -97,7 +101,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         check_memory(self.cells, depths, mixed, recipe, source_steps is not None)
         self.source_steps, self.attention = source_steps, attention
         self.outputs, self.loss, self.features, self.tokens, self.per_step = outputs, loss, features, tokens, per_step
-        self.one_hot, self.padding = one_hot, padding
+        self.one_hot, self.padding, self.embedding_spread = one_hot, padding, embedding_spread
         self.depths, self.widths, self.mixed = depths, widths, mixed
         self.learning_rate, self.dropout, self.decay_steps = learning_rate, dropout, decay_steps
         self.recipe, self.gpus, self.work, self.sizes = recipe, gpus, work, sizes
@@ -164,7 +168,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
                 layer.return_state = True
                 own.append(layer)
         sizes = self.source_steps or 0, self.tokens or 0, self.outputs
-        return encoder_decoder.model(*sizes, made[halves.ENCODER], made[halves.DECODER], dropout, attention)
+        spread = self.embedding_spread or encoder_decoder.SPREAD
+        return encoder_decoder.model(*sizes, made[halves.ENCODER], made[halves.DECODER], dropout, attention, spread)
 
     def _input(self) -> list[Any]:
         """The input, and the layer that masks or embeds it where there is one."""
@@ -175,6 +180,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
         size, options = min(EMBEDDING, self.tokens), {"mask_zero": masked, "name": "embedding"}
         if self.one_hot:
             size, options = self.tokens, {"embeddings_initializer": "identity", "trainable": False, **options}
+        elif self.embedding_spread is not None:
+            options["embeddings_initializer"] = keras.initializers.RandomNormal(stddev=self.embedding_spread)
         return [keras.Input((None,), dtype="int32"), keras.layers.Embedding(self.tokens, size, **options)]
 
 
@@ -189,6 +196,11 @@ def _check_data(
         raise SpaceError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
     if decay_steps is not None and decay_steps < 1:
         raise SpaceError(f"decay_steps: expected a whole number from 1, got {decay_steps}")
+
+
+def _check_spread(spread: float | None, embeds: bool) -> None:
+    if spread is not None and not (embeds and spread > 0):
+        raise SpaceError(f"embedding_spread: expected a number above 0 with embedded tokens, got {spread}")
 
 
 def _check_halves(

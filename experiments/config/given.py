@@ -42,6 +42,7 @@ class Options(TypedDict, total=False):
     controller: str | Sequence[str] | None
     residual: str | Sequence[str] | None
     attention: str | Sequence[str] | None
+    embedding_spread: str | float | None
     bidirectional: str | Sequence[str] | None
     batch: int | None
     buckets: int | None

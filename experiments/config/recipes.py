@@ -1,11 +1,12 @@
 """Reads spaces and recipes as typed on the command line. Says which dimensions `--recipe` opens."""
 
+import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from experiments.config.ranges import WIDTH_STEP, real, whole
-from experiments.config.spec import BUCKETS, Spec
+from experiments.config.spec import BUCKETS, EMBEDDING_SPREAD, Spec
 from experiments.tasks.base import Task
 from search_spaces import cells as known_cells
 from search_spaces.errors import SpaceError, UnknownName
@@ -14,7 +15,7 @@ from search_spaces.recipe import OPTIMIZERS, Recipe, check_inits, check_memory, 
 from tracking.errors import BadInput
 from tracking.text import did_you_mean
 
-OWN = "default"  # the word of --bias for the bias that each cell has by itself
+OWN = "default"  # the word of --bias for the bias that each cell has by itself, and of --embedding-spread
 SWITCH = {"no": 0, "yes": 1}
 FLAGS = {  # the flags of the arguments of a space and of a recipe
     "cells": "--cells",
@@ -75,9 +76,29 @@ def dimensions(spec: Spec) -> dict[str, Any]:
     }
 
 
-def defaults_with_source(task: Task) -> dict[str, Any]:
-    """The defaults of a new search on a task that has a source."""
-    return {"attention": ",".join(ATTENTIONS), "buckets": BUCKETS} if task.source_steps else {}
+def defaults_of(task: Task) -> dict[str, Any]:
+    """The defaults of a new search that follow from what its task reads."""
+    if task.source_steps:
+        return {"attention": ",".join(ATTENTIONS), "buckets": BUCKETS}
+    return {"embedding_spread": EMBEDDING_SPREAD} if _embeds(task) else {}
+
+
+def _embeds(task: Task) -> bool:
+    return task.tokens is not None and not task.one_hot
+
+
+def embedding_spread(spec: Spec, task: Task) -> float | None:
+    """The argument of `RecurrentSpace`. Raises BadInput."""
+    if spec.embedding_spread == OWN:
+        return None
+    expected, found = f"{OWN} for a task without embeddings", None
+    if _embeds(task):
+        expected = f"a number above 0, or {OWN}"
+        with suppress(ValueError):
+            found = float(spec.embedding_spread)
+    if found is None or not 0 < found < math.inf:
+        raise BadInput(f"--embedding-spread: expected {expected}, got {spec.embedding_spread!r}")
+    return found
 
 
 def check_buckets(spec: Spec, task: Task) -> None:

@@ -27,6 +27,9 @@ MEDIAN_STARTUP = 5  # completed trials that the median needs before it prunes
 # Of a new search on sources and targets. CMUdict takes 0.60 of the time with 3, and 0.56 with 4, but then XLA compiles
 # for 2 s longer in each trial.
 BUCKETS = 3
+# Of a new search on a task with embeddings. Keras' own are so small that a model of words learns little more than how
+# frequent they are: experiments/RESULTS.md has the scores.
+EMBEDDING_SPREAD = "1"
 SCHEDULES = ("constant", "cosine")  # of --schedule
 
 
@@ -54,6 +57,7 @@ class Spec:
     controller: str = "feed-forward"  # of the memory
     residual: str = "no"
     bidirectional: str = "no"
+    embedding_spread: str = "default"  # that of RecurrentSpace
     attention: str = "none"  # of an encoder and a decoder; a new search on such a task has "none,dot"
     batch: int = 64
     buckets: int = 1  # lengths that batches are cut to; 1: none is cut

@@ -124,7 +124,7 @@ def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
         **exact,
         **opened,
         **own,
-        **recipes.defaults_with_source(task),
+        **recipes.defaults_of(task),
     }
 
 
@@ -188,6 +188,7 @@ def _check(spec: Spec, task: Task) -> None:
     if spec.memory_limit != "auto":
         parse_size("--memory-limit", spec.memory_limit)
     recipes.check_buckets(spec, task)
+    recipes.embedding_spread(spec, task)
     dimensions = recipes.dimensions(spec)
     recipe = recipes.recipe(spec, task)
     for flag, values, example in (

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from experiments.config.folders import SearchFolder
-from experiments.config.recipes import dimensions, recipe
+from experiments.config.recipes import dimensions, embedding_spread, recipe
 from experiments.config.spec import Spec
 from experiments.tasks.base import Task
 from experiments.tasks.loading import find
@@ -116,6 +116,7 @@ def space_arguments(spec: Spec, task: Task) -> dict[str, Any]:
         "padding": task.padding,
         "per_step": task.per_step,
         "source_steps": task.source_steps,
+        "embedding_spread": embedding_spread(spec, task),
         **dimensions(spec),
         "recipe": recipe(spec, task),
     }

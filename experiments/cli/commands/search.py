@@ -9,7 +9,7 @@ from typing import Any
 
 from experiments.cli.commands import results
 from experiments.cli.parsing import PREFER, add_seed, add_tracking_uri, search_name, task_options, whole
-from experiments.config.spec import BUCKETS, Spec
+from experiments.config.spec import BUCKETS, EMBEDDING_SPREAD, Spec
 from experiments.system.console import console
 from search_spaces import cells
 from tracking.errors import BadInput, RecurrentError
@@ -90,6 +90,9 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
 def _attention(parser: argparse.ArgumentParser) -> None:
     text = "how a decoder looks at its source: none, dot, or both as none,dot (default: both for a task with a source)"
     parser.add_argument("--attention", metavar="A,B", help=text)
+    text = "standard deviation of the first embeddings of tokens; default: Keras' own, and 0.3 for a task with a source"
+    more = f"{text} (default: {EMBEDDING_SPREAD} for a task with embeddings and no source)"
+    parser.add_argument("--embedding-spread", metavar="S", help=more)
 
 
 def _training(parser: argparse.ArgumentParser) -> None:
