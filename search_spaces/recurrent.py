@@ -94,9 +94,6 @@ class RecurrentSpace(keras_tuner.HyperModel):
         _check_dimensions(cells, depths, widths, learning_rate, dropout)
         self.cells = list(known_cells.searched() if cells is None else cells)
         check_inits(self.cells, recipe.inits)
-        if per_step and tuple(recipe.bidirectional) != NO:
-            raise SpaceError("bidirectional: expected 0 with an output at every step, which must not see what follows")
-        check_words("attention", attention, halves.ATTENTIONS)
         _check_halves(source_steps, tokens, one_hot, per_step, attention, recipe)
         check_memory(self.cells, depths, mixed, recipe, source_steps is not None)
         self.source_steps, self.attention = source_steps, attention
@@ -211,6 +208,9 @@ def _check_halves(
     attention: Sequence[str],
     recipe: Recipe,
 ) -> None:
+    if per_step and tuple(recipe.bidirectional) != NO:
+        raise SpaceError("bidirectional: expected 0 with an output at every step, which must not see what follows")
+    check_words("attention", attention, halves.ATTENTIONS)
     if source_steps is None:
         if tuple(attention) != NONE:
             raise SpaceError(f"attention: expected none without source_steps, got {','.join(attention)!r}")
