@@ -111,7 +111,13 @@ def _copy(model: keras.Model, start: keras.KerasTensor, own_layers: bool) -> ker
         # For two passes the compilation of a kernel takes longer than the kernel saves.
         return type(layer).from_config(layer.get_config()) if own_layers else stock(layer)
 
-    return keras.models.clone_model(model, input_tensors=start, clone_function=copied)
+    # Embeddings make a mask from ids, which the copy does not read. No step of a probe is padding: no mask is needed.
+    own_call = {} if isinstance(model, keras.Sequential) else {"call_function": _unmasked}
+    return keras.models.clone_model(model, input_tensors=start, clone_function=copied, **own_call)
+
+
+def _unmasked(layer: keras.layers.Layer, *given: Any, mask: Any = None, **more: Any) -> Any:
+    return layer(*given, **more)
 
 
 def _gradient(model: keras.Model, v: np.ndarray, shape: tuple[int | None, ...]) -> Any:

@@ -11,7 +11,7 @@ from experiments.tasks.base import Task
 from search_spaces import cells as known_cells
 from search_spaces.errors import SpaceError, UnknownName
 from search_spaces.halves import ATTENTIONS
-from search_spaces.recipe import OPTIMIZERS, Recipe, check_inits, check_memory, check_words
+from search_spaces.recipe import OPTIMIZERS, Recipe, check_inits, check_words
 from tracking.errors import BadInput
 from tracking.text import did_you_mean
 
@@ -41,9 +41,10 @@ def opened(task: Task, cells: Sequence[str]) -> dict[str, str]:
     both = ",".join(SWITCH)
     inits, optimizers = ",".join(known_cells.all_inits()), ",".join(OPTIMIZERS)
     found = {"init": inits, "clip": "0.25,1,5", "optimizer": optimizers}
-    found |= {} if task.source_steps else {"residual": both}
+    machines = known_cells.with_memory([cell for cell in cells if cell in known_cells.names()])
+    found |= {} if task.source_steps or machines else {"residual": both}
     found |= {"bias": "0,1,2,5,10"} if set(cells) & set(known_cells.with_keep_gate()) else {}
-    return found | ({"bidirectional": both} if _answers_at_the_end(task) else {})
+    return found | ({"bidirectional": both} if _answers_at_the_end(task) and not machines else {})
 
 
 def own_defaults(cells: Sequence[str]) -> dict[str, Any]:
@@ -153,7 +154,13 @@ def recipe_of(spec: Spec, longest: int = SHORTEST_REACH) -> Recipe:
             longest=longest if "chrono" in inits else None,
         )
         check_inits(spec.cells, inits)
-        check_memory(spec.cells, whole("--depth", spec.depth), spec.mixed, found, halves=False)
+    for cell in known_cells.with_memory(spec.cells):
+        alone = {"--depth": spec.depth, "--residual": spec.residual, "--bidirectional": spec.bidirectional}
+        for flag, got in alone.items():
+            if got not in ("1", "no"):
+                raise BadInput(f"{flag}: expected {'1' if flag == '--depth' else 'no'} with {cell}, got {got!r}")
+        if spec.mixed:
+            raise BadInput(f"--mixed: expected none with {cell}, which is one layer")
     for flag, got, own in (("--memory", spec.memory, Spec.memory), ("--controller", spec.controller, Spec.controller)):
         if got != own and not known_cells.with_memory(spec.cells):
             known = " or ".join(known_cells.with_memory(known_cells.names()))

@@ -187,10 +187,10 @@ def _check(spec: Spec, task: Task) -> None:
     preference(spec.prefer)
     if spec.memory_limit != "auto":
         parse_size("--memory-limit", spec.memory_limit)
-    recipes.check_buckets(spec, task)
-    recipes.embedding_spread(spec, task)
     dimensions = recipes.dimensions(spec)
     recipe = recipes.recipe(spec, task)
+    recipes.check_buckets(spec, task)
+    recipes.embedding_spread(spec, task)
     for flag, values, example in (
         ("--learning-rate", dimensions["learning_rate"], "0.001,0.01"),
         ("--dropout", dimensions["dropout"], "0,0.5"),

@@ -36,6 +36,7 @@ from experiments.tasks.base import SPLITS, option
 from experiments.tasks.loading.finite_pairs import FinitePairs, split_of
 from experiments.tasks.loading.pairs import BEAM, DECODED, Pair, Write
 from tracking.deploy.predict import UNITS
+from tracking.errors import BadInput
 
 SHARES = (*["train"] * 8, "val", "test")
 LICENCES = {"library": reactions.LICENCE, "moses": moses.LICENCE, "uspto-50k": uspto.LICENCE}
@@ -57,6 +58,11 @@ class Retrosynthesis(FinitePairs):
     test: int = option(600, "the same for the test, read by finals and export alone", 0)
     source: str = option("library", "library, or moses or uspto-50k, both downloaded", choices=tuple(LICENCES))
     classes: bool = option(False, "the class of the reaction stands in front of the product; uspto-50k")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.classes and self.source != "uspto-50k":
+            raise BadInput(f"classes: expected false with source={self.source}, which has no classes, got true")
 
     def read(self, name: str) -> list[Pair]:
         if self.source == "uspto-50k":

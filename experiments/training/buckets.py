@@ -72,7 +72,7 @@ def choose(lengths: np.ndarray, longest: Bucket, count: int) -> list[Bucket]:
     ends[-1] = longest
     # For each group the fewest steps of all samples up to it, and the groups that the buckets end with.
     best: list[tuple[float, list[int]]] = [(0, []), *[(np.inf, [])] * len(keys)]
-    for _ in range(count):
+    for _ in range(min(count, len(keys))):
         more = list(best)
         for last in range(1, len(keys) + 1):
             for first in range(last):

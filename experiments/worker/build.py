@@ -8,6 +8,7 @@ from experiments.config.spec import Spec
 from experiments.tasks.base import Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.code import checked
+from experiments.training.buckets import KEYS
 from experiments.training.windows import training_steps
 from experiments.worker.process import use_one_thread
 from tracking.errors import SearchStateError
@@ -101,7 +102,8 @@ def training_arguments(spec: Spec, task: Task, samples: int) -> dict[str, Any]:
     """The arguments of RecurrentSpace that follow from the number of training samples."""
     steps = spec.epochs * training_steps(task, samples, spec.batch)
     # XLA compiles for each size of batch and each bucket. The last batch of an epoch may be smaller than the others.
-    sizes = spec.buckets if task.stream or samples % min(spec.batch, samples) == 0 else spec.buckets + 1
+    buckets = min(spec.buckets, KEYS)
+    sizes = buckets if task.stream or samples % min(spec.batch, samples) == 0 else buckets + 1
     return {"decay_steps": steps if spec.schedule == "cosine" else None, "work": steps * task.steps, "sizes": sizes}
 
 

@@ -26,7 +26,7 @@ SMALL = shlex.split("--epochs 1 --trials 2 --depth 1 --width 4 --batch 8 --worke
 FEW = shlex.split("-o train=64 -o val=16 -o test=16")
 # What a card has of some tasks or models only.
 SOMETIMES = {"vocabulary", "unknown", "classes", "lines", "words", "padding", "final", "trained", "units", "lower"}
-SOMETIMES |= {"class_files", "x_mean", "x_deviation", "y_mean", "y_deviation"}
+SOMETIMES |= {"class_files", "window", "x_mean", "x_deviation", "y_mean", "y_deviation"}
 SOMETIMES |= {"mean", "deviation", "source_vocabulary", "target_vocabulary", "source_steps", "target_steps"}
 SOMETIMES |= {"context", "season", "columns", "time", "series_by", "scales", "anchor"}
 NAMES = [

@@ -43,13 +43,20 @@ def test_beside_other_cells_only_the_depth_is_that_of_the_machine() -> None:
     assert (found.batch, found.optimizer, found.clip) == (plainest.batch, plainest.optimizer, plainest.clip)
 
 
+@pytest.mark.parametrize("cells", [["ntm"], ["gru", "ntm"]], ids=str)
+def test_a_recipe_opens_nothing_that_a_machine_is_not(cells: list[str]) -> None:
+    found = spec(*cells, task="parity", recipe=True)
+    assert (found.residual, found.bidirectional) == ("no", "no") and "rmsprop" in found.optimizer
+
+
 @pytest.mark.parametrize(
     ("cells", "task", "given", "line"),
     [
-        ("ntm", "ntm_copy", {"depth": "1:2"}, "--depth: expected 1 with ntm, got [1, 2]"),
-        ("ntm", "ntm_copy", {"mixed": True}, "--mixed: expected none with ntm, got True"),
-        ("ntm", "adding", {"bidirectional": "yes"}, "--bidirectional: expected 0 with ntm, got [1]"),
+        ("ntm", "ntm_copy", {"depth": "1:2"}, "--depth: expected 1 with ntm, got '1:2'"),
+        ("ntm", "ntm_copy", {"mixed": True}, "--mixed: expected none with ntm, which is one layer"),
+        ("ntm", "adding", {"bidirectional": "yes"}, "--bidirectional: expected no with ntm, got 'yes'"),
         ("ntm", "ntm_copy", {"memory": "128"}, "--memory: expected sizes like 128x20, rows and columns, got '128'"),
+        ("ntm", "g2p", {}, "--cells: expected none with a memory for an encoder and a decoder, got 'ntm'"),
         ("ntm", "char_lm", {}, "--cells: expected none with a memory for a text that is read as a stream, got 'ntm'"),
         ("ntm", "translate", {}, "--cells: expected none with a memory for an encoder and a decoder, got 'ntm'"),
         ("gru", "adding", {"memory": "8x4"}, "--memory: expected it with a cell that has a memory, ntm, got 'gru'"),

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import keras
+import keras_tuner
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,6 +13,7 @@ from experiments.training.batches import Batches
 from search_spaces import cells
 from search_spaces.horizon import MIN_GAIN, GradientProbe, half_life, measure, plot_points, probe_steps, rate, summary
 from search_spaces.kernels import cells_with
+from search_spaces.recipe import Recipe
 from search_spaces.recurrent import RecurrentSpace
 from search_spaces.scan import Scanned, _compiled
 
@@ -242,3 +244,20 @@ def test_a_probe_has_room_for_fifty_lags() -> None:
     assert [probe_steps(steps) for steps in (5, 400, 10_000)] == [100, 400, 1_000]
     with pytest.raises(ValueError, match="steps: expected more than 50, got 50"):
         GradientProbe(linear(0.9), 50)
+
+
+@pytest.mark.parametrize("bidirectional", [0, 1])
+@pytest.mark.parametrize("tokens", [{"tokens": 5}, {"tokens": 5, "one_hot": True}], ids=["embedded", "one-hot"])
+def test_a_residual_model_of_padded_tokens_is_measured_as_one_without_a_mask(
+    tokens: dict[str, Any], bidirectional: int
+) -> None:
+    recipe = Recipe(residual=[1], bidirectional=[bidirectional])
+    about: dict[str, Any] = {"depths": [2], "widths": [4], "cells": ["gru"], "recipe": recipe, **tokens}
+    plain, masked = (
+        RecurrentSpace(2, "categorical", padding=padding, **about).build(keras_tuner.HyperParameters())
+        for padding in (None, 0)
+    )
+    plain.set_weights(masked.get_weights())
+    x = np.random.default_rng(0).integers(1, 5, (4, 60))
+    curves = [GradientProbe(model, 60, x=x).curve() for model in (plain, masked)]
+    np.testing.assert_allclose(*curves, atol=1e-4)

@@ -19,7 +19,7 @@ from experiments.data.published import File
 from experiments.tasks import retrosynthesis
 from experiments.tasks.base import SPLITS
 from experiments.tasks.retrosynthesis import Retrosynthesis
-from tracking.errors import DataError
+from tracking.errors import BadInput, DataError
 
 pytest.importorskip("rdkit", reason="the extra chem is not installed")
 
@@ -150,6 +150,11 @@ def test_molecules_of_moses_are_taken_apart(tmp_path: Path, monkeypatch: pytest.
     assert len(products["val"]) > 3 and len(products["test"]) > 3 and not products["val"] & products["test"]
     assert len(Retrosynthesis(source="moses", train=2, val=0, test=0).pairs("train", 0, 0)) == 2
     assert task.solved == 0.8 and "MIT" in task.licence and set(task.floors()) == {"constant", "nearest"}
+
+
+def test_molecules_have_no_classes() -> None:
+    with pytest.raises(BadInput, match="^classes: expected false with source=moses, which has no classes, got true$"):
+        Retrosynthesis(source="moses", classes=True)
 
 
 def test_molecules_that_nobody_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -269,6 +269,8 @@ def sequence(given: Any, card: dict[str, Any]) -> np.ndarray:
         raise Unfit(f"sequence: expected {expected}, got {str(given)[:60]!r}") from None
     if array.ndim != 1 + len(features) or not len(array) or list(array.shape[1:]) != features:
         raise Unfit(f"sequence: expected {expected}, got the shape {array.shape}")
+    if len(array) != about.get("window", len(array)):
+        raise Unfit(f"sequence: expected a window of {about['window']} steps, got {len(array)}; cut a longer sequence")
     with np.errstate(over="ignore"):
         array = array.astype(np.float32) if features else array
     if not np.isfinite(array).all():

@@ -40,7 +40,6 @@ def read(path: Path, lost: dict[str, str] | None = None) -> tuple[dict[str, Spli
     if held_out and (missing := [name for name in needed if name not in arrays]):
         raise DataError(f"{missing[0]}: expected {', '.join(needed)} together, got {', '.join(held_out)}")
     splits = {name: _check_split(arrays, suffix) for name, suffix in SUFFIXES.items() if held_out or name == "train"}
-    _check_alike(splits)
     groups = arrays.get(GROUP)
     if groups is not None and groups.shape != (len(splits["train"][0]),):
         expected = f"one value for each of the {len(splits['train'][0])} samples of x"
@@ -157,7 +156,7 @@ def _hint(x: np.ndarray, name: str) -> str:
     if 0 in x.shape[1:]:
         return ""
     if x.dtype.kind == "f" and x.ndim == 2:
-        return f"; for sequences of one feature save {name}[..., None]"
+        return f"; for sequences of one feature save {name}[..., None], for one long series {name}[None]"
     return f'; for measurements save {name}.astype("float32")' if x.dtype.kind != "f" and x.ndim == 3 else ""
 
 
@@ -168,8 +167,8 @@ def _check_lengths(lengths: np.ndarray, x: np.ndarray, name: str) -> None:
         raise DataError(f"{name}: expected 1 to {x.shape[1]}, got {lengths.min()} to {lengths.max()}")
 
 
-def _check_alike(splits: dict[str, Split]) -> None:
-    """Checks that the splits have data of one shape and type."""
+def check_alike(splits: dict[str, Split]) -> None:
+    """Raises DataError unless the splits have data of one shape and type."""
     train = splits["train"]
     for name, (x, y, lengths) in splits.items():
         if not len(x):

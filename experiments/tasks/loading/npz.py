@@ -56,9 +56,9 @@ class OwnData(metrics.Measured):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        found, groups = windowed.cut(self.splits, self.groups, self.window, self.stride, self.split_by)
-        gap = max(self.gap, windowed.overlap(self.window, self.stride, self.split_by))
-        object.__setattr__(self, "splits", splitting.made(found, groups, self.split_by, gap))
+        found, groups = windowed.cut(self.splits, self.groups, self.window, self.stride, self.split_by, self.kind)
+        shared = windowed.overlap(self.window, self.stride, self.split_by)
+        object.__setattr__(self, "splits", splitting.made(found, groups, self.split_by, self.gap, shared))
         for name, (x, _, _) in self.splits.items():
             if getattr(self, name) > len(x):
                 raise DataError(f"{name}: expected at most the {len(x)} samples of the file, got {getattr(self, name)}")
@@ -191,7 +191,7 @@ class OwnData(metrics.Measured):
     def preprocessing(self) -> dict[str, Any]:
         more = {"unknown": self._unknown} if self.tokens and self.reading > 1 else {}
         more |= {"classes": self._answers.labels[self._classes].tolist()} if self.loss == "categorical" else {}
-        return {**super().preprocessing(), **more}
+        return {**super().preprocessing(), **more, **({"window": self.window} if self.window else {})}
 
     def token_names(self) -> list[str]:
         names = [UNKNOWN] * (self.tokens or 0)

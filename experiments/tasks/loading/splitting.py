@@ -6,7 +6,7 @@ With samples that were cut from one series, or that come from the same person, a
 import numpy as np
 
 from experiments.tasks.base import SPLITS
-from experiments.tasks.loading.arrays import Split
+from experiments.tasks.loading.arrays import Split, check_alike
 from tracking.errors import BadInput, DataError
 
 RANDOM, ORDERED, GROUP = "random", "ordered", "group"
@@ -16,13 +16,15 @@ LEAST_GROUPS = 3
 MIN_SAMPLES = 10  # a tenth of fewer is no validation split
 
 
-def made(found: dict[str, Split], groups: np.ndarray | None, how: str, gap: int) -> dict[str, Split]:
+def made(found: dict[str, Split], groups: np.ndarray | None, how: str, gap: int, shared: int = 0) -> dict[str, Split]:
     """The splits of a file, cut as the options say. Raises BadInput for an option that does not fit the file.
 
     Args:
         found: the splits that the file has.
         groups: the array `group` of the file.
+        shared: windows in front of a split that share a step with it, and are left out; see windowed.py.
     """
+    check_alike(found)
     if len(found) == len(SPLITS):
         if how != RANDOM:
             raise BadInput(f"split_by: expected {RANDOM} for a file that has its own splits, got {how!r}")
@@ -38,7 +40,7 @@ def made(found: dict[str, Split], groups: np.ndarray | None, how: str, gap: int)
         raise DataError(f"x: expected at least {MIN_SAMPLES} samples to split 80/10/10, got {len(data[0])}")
     if how == GROUP and groups is not None:
         return by_group(data, groups)
-    return ordered(data, gap) if how == ORDERED else drawn(data)
+    return ordered(data, gap, shared) if how == ORDERED else drawn(data)
 
 
 def shown(how: str) -> str:
@@ -53,9 +55,9 @@ def drawn(data: Split) -> dict[str, Split]:
     return taken(data, {"train": order[:first], "val": order[first:second], "test": order[second:]})
 
 
-def ordered(data: Split, gap: int) -> dict[str, Split]:
-    """The first 80 % are for training. `gap` samples in front of each later split are left out."""
-    count = len(data[0])
+def ordered(data: Split, gap: int, shared: int) -> dict[str, Split]:
+    """The first 80 % are for training. `gap` samples in front of each later split are left out, or `shared` if more."""
+    count, given, gap = len(data[0]), gap, max(gap, shared)
     first, second = count * 8 // 10, count * 9 // 10
     rows = {
         "train": np.arange(first - gap),
@@ -64,6 +66,9 @@ def ordered(data: Split, gap: int) -> dict[str, Split]:
     }
     if not all(own.size for own in rows.values()):
         most = min(first, second - first) - 1
+        if shared > max(given, most):
+            expected = f"windows of which at most {most} share a step with the next split"
+            raise DataError(f"window: expected {expected}, got {shared}: take a shorter one or a larger stride")
         raise DataError(f"gap: expected at most {most}, which leaves samples in every split, got {gap}")
     return taken(data, rows)
 

@@ -11,8 +11,9 @@ Windows that overlap share steps. So a split by chance would test what was train
 import numpy as np
 
 from experiments.tasks.base import NOT_SCORED
+from experiments.tasks.loading.answers import AUTO, NUMBERS, ONE_HOT
 from experiments.tasks.loading.arrays import SUFFIXES, Split
-from experiments.tasks.loading.splitting import ORDERED, RANDOM
+from experiments.tasks.loading.splitting import GROUP, LEAST_GROUPS, ORDERED, RANDOM
 from tracking.errors import BadInput, DataError
 
 ABOUT = "cuts sequences with an answer at every step into windows of so many steps; 0: they stay whole"
@@ -24,7 +25,7 @@ def overlap(window: int, stride: int, how: str) -> int:
 
 
 def cut(
-    found: dict[str, Split], groups: np.ndarray | None, window: int, stride: int, how: str
+    found: dict[str, Split], groups: np.ndarray | None, window: int, stride: int, how: str, kind: str
 ) -> tuple[dict[str, Split], np.ndarray | None]:
     """The windows of each split, and the group of each window of the first split.
 
@@ -32,7 +33,7 @@ def cut(
     without an answer, -1, "" or NaN, is left out. Without `groups` each sequence is a group.
 
     Args:
-        how: of -o split_by=.
+        how, kind: of -o split_by= and of -o kind=.
 
     Raises BadInput for options that do not fit together, and DataError for answers that are not given at every step
     and for a split without a window.
@@ -43,32 +44,46 @@ def cut(
         return found, groups
     if how == RANDOM and len(found) == 1:
         raise BadInput(f"split_by: expected ordered or group with window, since windows overlap, got {how!r}")
-    cuts = {name: _cut(split, window, stride, SUFFIXES[name]) for name, split in found.items()}
+    count = len(found["train"][0])
+    if how == GROUP and groups is None and count < LEAST_GROUPS:
+        expected = f"ordered for fewer than {LEAST_GROUPS} sequences without an array {GROUP!r}"
+        raise BadInput(f"split_by: expected {expected}, got {how!r}")
+    cuts = {name: _cut(split, window, stride, SUFFIXES[name], kind) for name, split in found.items()}
     sequence_of = cuts["train"][1]
-    groups = np.arange(len(found["train"][0])) if groups is None else groups
+    groups = np.arange(count) if groups is None else groups
     return {name: split for name, (split, _) in cuts.items()}, groups[sequence_of]
 
 
-def _cut(split: Split, window: int, stride: int, suffix: str) -> tuple[Split, np.ndarray]:
+def _cut(split: Split, window: int, stride: int, suffix: str, kind: str) -> tuple[Split, np.ndarray]:
     """The windows, and the place of the sequence that each is from."""
     x, y, lengths = split
     steps = x.shape[1]
-    if y.shape[:2] != x.shape[:2]:
+    rows = kind == ONE_HOT and y.ndim == 2 and y.dtype.kind != "U"  # one row for each sequence
+    if y.shape[:2] != x.shape[:2] or rows:
         expected = f"y{suffix}: expected an answer at every step {x.shape[:2]}, which window cuts"
         raise DataError(f"{expected}, got {y.dtype} {y.shape}")
     lengths = np.full(len(x), steps) if lengths is None else lengths
     ends = np.arange(window - 1, steps, stride)
-    sequences, places = np.nonzero((ends < lengths[:, None]) & _asked(y[:, ends]))
+    fits = ends < lengths[:, None]
+    if not fits.any():
+        expected = f"at most the {int(lengths.max())} steps of the longest sequence of x{suffix}"
+        raise DataError(f"window: expected {expected}, got {window}")
+    sequences, places = np.nonzero(fits & _asked(y[:, ends], kind))
     if not len(sequences):
-        longest = f"sequences of at most {int(lengths.max())} steps"
-        raise DataError(f"window: expected a window of {window} steps with an answer in x{suffix}, got {longest}")
+        raise DataError(f"y{suffix}: expected an answer at the last step of some window, got none")
     ends = ends[places]
     read = x[sequences[:, None], ends[:, None] + np.arange(1 - window, 1)]
     return (read, y[sequences, ends], None), sequences
 
 
-def _asked(y: np.ndarray) -> np.ndarray:
-    """Where there is an answer, `(n, time)`."""
-    nothing = "" if y.dtype.kind == "U" else NOT_SCORED
-    missing = np.isnan(y) if y.dtype.kind == "f" else y == nothing
+def _asked(y: np.ndarray, kind: str) -> np.ndarray:
+    """Where there is an answer, `(n, time)`; see answers.py."""
+    if y.dtype.kind == "U":
+        missing = y == ""
+    elif kind == NUMBERS or (kind == AUTO and y.dtype.kind == "f"):
+        missing = np.isnan(y)
+    elif y.ndim == 3 and y.shape[2] > 1:  # one-hot rows; only if the user gives the kind, a row may have no 1
+        missing = (y == 0) & (kind != AUTO)
+    else:
+        missing = y == NOT_SCORED
     return ~(missing.all(axis=2) if y.ndim == 3 else missing)

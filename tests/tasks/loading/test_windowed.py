@@ -8,6 +8,7 @@ import pytest
 
 from experiments.tasks.loading.find import make
 from experiments.training.scoring import SavedScorer
+from tracking.deploy import predict
 from tracking.errors import BadInput, DataError
 
 STEPS = 100
@@ -64,11 +65,39 @@ def test_numbers_and_their_names_by_group(tmp_path: Path) -> None:
     assert SavedScorer(numbers, 0).samples(10**6).scored.all()
 
 
+@pytest.mark.parametrize(
+    ("y", "kind", "count"),
+    [
+        (np.where(np.arange(STEPS) % 2, -1, 4), "numbers", 98),  # -1 is a number
+        (np.where(np.arange(STEPS) % 2, -1, np.arange(STEPS) // 2 % 2), "classes", 49),  # and is not asked
+        (np.where(np.arange(STEPS) % 2, -1.0, np.arange(STEPS) // 2 % 2)[:, None], "classes", 49),
+        (np.eye(2, dtype=int)[np.arange(STEPS) // 2 % 2] * (np.arange(STEPS) % 2)[:, None], "one-hot", 49),
+        (np.where(np.arange(STEPS) % 2, "", np.array(["a", "b"])[np.arange(STEPS) // 2 % 2]), "auto", 49),
+    ],
+    ids=["numbers", "classes", "whole floats", "one-hot", "labels"],
+)
+def test_what_is_asked_depends_on_the_kind(tmp_path: Path, y: np.ndarray, kind: str, count: int) -> None:
+    arrays = {f"{name}{split}": value for split in ("", "_val", "_test")
+              for name, value in (("x", np.zeros((1, STEPS, 1), np.float32)), ("y", y[None]))}  # fmt: skip
+    task = make(saved(tmp_path, **arrays), {"window": "3", "kind": kind})
+    assert [len(task.split(name, 0)[0]) for name in ("train", "val", "test")] == [count] * 3
+    assert task.outputs == (1 if kind == "numbers" else 2)
+
+
 def test_a_file_with_its_own_splits(tmp_path: Path) -> None:
-    x, y = np.zeros((1, STEPS, 1), np.float32), np.zeros((1, STEPS), int)
+    """They may be of another length."""
+    x, y = np.zeros((1, 9, 1), np.float32), np.zeros((1, 9), int)
     more = {"x_val": x, "y_val": y, "x_test": x, "y_test": y}
     task = make(saved(tmp_path, **more), {"window": "3"})
-    assert [len(task.split(name, 0)[0]) for name in ("train", "val", "test")] == [98, 98, 98]
+    assert [len(task.split(name, 0)[0]) for name in ("train", "val", "test")] == [98, 7, 7]
+
+
+def test_an_export_reads_windows(tmp_path: Path) -> None:
+    task = make(saved(tmp_path), {"window": "3", "split_by": "ordered"})
+    card = {"preprocessing": task.preprocessing(), "shapes": {"input": {"shape": [None, None, 1]}}}
+    assert predict.sequence([[1], [2], [3]], card).shape == (3, 1)
+    with pytest.raises(predict.Unfit, match=r"^sequence: expected a window of 3 steps, got 4; cut a longer sequence$"):
+        predict.sequence([[1], [2], [3], [4]], card)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +113,7 @@ def test_a_file_with_its_own_splits(tmp_path: Path) -> None:
         (
             {"lengths": np.array([5])},
             {"window": "6", "split_by": "ordered"},
-            "window: expected a window of 6 steps with an answer in x, got sequences of at most 5 steps",
+            "window: expected at most the 5 steps of the longest sequence of x, got 6",
         ),
         (
             {},
@@ -94,9 +123,24 @@ def test_a_file_with_its_own_splits(tmp_path: Path) -> None:
         (
             {},
             {"window": "40", "split_by": "ordered"},
-            "gap: expected at most 5, which leaves samples in every split, got 39",
+            "window: expected windows of which at most 5 share a step with the next split, got 39: take a shorter one"
+            " or a larger stride",
         ),
-        ({}, {"window": "3", "split_by": "group"}, "group: expected at least 3 different values, got 1"),
+        (
+            {},
+            {"window": "3", "split_by": "group"},
+            "split_by: expected ordered for fewer than 3 sequences without an array 'group', got 'group'",
+        ),
+        (
+            {"y": np.full((1, STEPS), -1)},
+            {"window": "3", "split_by": "ordered"},
+            "y: expected an answer at the last step of some window, got none",
+        ),
+        (
+            {"y": np.eye(STEPS, dtype=int)[:1]},
+            {"window": "3", "split_by": "ordered", "kind": "one-hot"},
+            "y: expected an answer at every step (1, 100), which window cuts, got int64 (1, 100)",
+        ),
         ({}, {}, "x: expected at least 10 samples to split 80/10/10, got 1"),
     ],
 )
