@@ -33,7 +33,7 @@ def built(task: Task, dropout: float = 0.0, depth: int = 1, compiled: bool = Fal
         one_hot=task.one_hot and not task.source_steps,
         padding=task.padding,
         per_step=task.per_step,
-        cells=["gru"],
+        cells=["simple_rnn"],  # is traced soonest
         depths=[depth],
         widths=[8],
         dropout=[dropout],

@@ -70,6 +70,11 @@ class _Loader(SourceFileLoader):
         super().__init__(name, path)
         self.place = place
 
+    def get_code(self, fullname: str) -> Any:
+        """The code of the file as it is now. Python's bytecode may be older: of a change within a second to a file of
+        the same size it knows nothing."""
+        return self.source_to_code(self.get_data(self.path), self.path)
+
     def get_resource_reader(self, name: str | None = None) -> Any:
         return SourceFileLoader(self.name, str(self.place)).get_resource_reader(name or self.name)
 
