@@ -31,7 +31,7 @@ def model(
     decoder: Sequence[keras.layers.Layer],
     dropout: float,
     attention: str,
-    spread: float = SPREAD,
+    spread: float,
 ) -> keras.Model:
     """The model.
 

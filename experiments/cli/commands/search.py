@@ -90,7 +90,7 @@ def _recipe(parser: argparse.ArgumentParser) -> None:
 def _attention(parser: argparse.ArgumentParser) -> None:
     text = "how a decoder looks at its source: none, dot, or both as none,dot (default: both for a task with a source)"
     parser.add_argument("--attention", metavar="A,B", help=text)
-    text = "standard deviation of the first embeddings of tokens; default: Keras' own, and 0.3 for a task with a source"
+    text = "standard deviation of the first embeddings of tokens; the word default: Keras' own, 0.3 with a source"
     more = f"{text} (default: {EMBEDDING_SPREAD} for a task with embeddings and no source)"
     parser.add_argument("--embedding-spread", metavar="S", help=more)
 

@@ -71,8 +71,10 @@ class _Loader(SourceFileLoader):
         self.place = place
 
     def get_code(self, fullname: str) -> Any:
-        """The code of the file as it is now. Python's bytecode may be older: of a change within a second to a file of
-        the same size it knows nothing."""
+        """The code of the file as it is now.
+
+        Python's bytecode may be older. Python compares the size of the file and the second of its last change alone.
+        """
         return self.source_to_code(self.get_data(self.path), self.path)
 
     def get_resource_reader(self, name: str | None = None) -> Any:

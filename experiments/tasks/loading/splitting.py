@@ -67,8 +67,8 @@ def ordered(data: Split, gap: int, shared: int) -> dict[str, Split]:
     if not all(own.size for own in rows.values()):
         most = min(first, second - first) - 1
         if shared > max(given, most):
-            expected = f"windows of which at most {most} share a step with the next split"
-            raise DataError(f"window: expected {expected}, got {shared}: take a shorter one or a larger stride")
+            expected = f"at most {most} windows that share a step with the next split"
+            raise DataError(f"window: expected {expected}, got {shared}: take a shorter window or a larger stride")
         raise DataError(f"gap: expected at most {most}, which leaves samples in every split, got {gap}")
     return taken(data, rows)
 

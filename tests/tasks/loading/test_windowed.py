@@ -123,7 +123,7 @@ def test_an_export_reads_windows(tmp_path: Path) -> None:
         (
             {},
             {"window": "40", "split_by": "ordered"},
-            "window: expected windows of which at most 5 share a step with the next split, got 39: take a shorter one"
+            "window: expected at most 5 windows that share a step with the next split, got 39: take a shorter window"
             " or a larger stride",
         ),
         (
