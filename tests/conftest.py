@@ -45,6 +45,16 @@ def same_environment() -> Iterator[None]:
 
 
 @pytest.fixture
+def untraced() -> Iterator[None]:
+    """TensorFlow runs functions without tracing them, which is faster for a few short steps."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
 def before_fork() -> None:
     """A forked worker collects garbage, and TensorFlow's objects of other tests cannot be freed without its threads."""
     gc.freeze()

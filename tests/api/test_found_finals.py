@@ -15,7 +15,7 @@ def test_finals_are_those_of_the_search(searched: Searched, monkeypatch: pytest.
     monkeypatch.chdir(searched.folder)
     found = open_search("t")
     assert found.results["finals"] is None
-    finals = found.finals(seeds=2, epochs=1, workers=2, show=False)
+    finals = found.finals(seeds=2, epochs=1, workers=1, show=False)
     assert finals["complete"] and found.results["finals"] == finals
     cells = {trial["values"]["cell"] for trial in found.ranked}
     assert {one["cell"] for one in finals["candidates"]} == cells

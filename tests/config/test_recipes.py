@@ -372,6 +372,7 @@ def zeroed(model: Any, *names: str) -> None:
             layer.set_weights([0 * weight for weight in layer.get_weights()])
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("per_step", [False, True])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_a_layer_that_says_nothing_passes_its_input_on(per_step: bool, bidirectional: bool) -> None:
@@ -418,6 +419,7 @@ def test_reading_from_both_ends() -> None:
     assert np.asarray(layer(x[:, ::-1])) == pytest.approx(np.concatenate([there[:, 4:], there[:, :4]], 1), abs=1e-6)
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("cell", cells.searched())
 @pytest.mark.parametrize("init", ["default", "chrono", "identity"])
 def test_a_stream_is_carried_through_every_recipe(cell: str, init: str) -> None:
@@ -435,7 +437,7 @@ def test_a_stream_is_carried_through_every_recipe(cell: str, init: str) -> None:
             assert np.concatenate(parts, axis=1) == pytest.approx(np.asarray(model(x)), abs=1e-5)
 
 
-def test_under_stock_keras_tuner(data: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+def test_under_stock_keras_tuner(data: tuple[np.ndarray, np.ndarray], tmp_path: Path, untraced: None) -> None:
     x, y = data
     tuner = keras_tuner.RandomSearch(small(), objective="val_loss", max_trials=2, seed=1, directory=str(tmp_path))
     tuner.search(x, y, validation_data=(x, y), epochs=1, verbose=0)

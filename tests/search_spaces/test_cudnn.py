@@ -217,6 +217,7 @@ def pair(name: str, more: dict[str, Any], dtype: str) -> tuple[Any, Any]:
     return fast, slow
 
 
+@pytest.mark.usefixtures("untraced")
 @every_kind
 @pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
 @pytest.mark.parametrize("sequences", [False, True])
@@ -281,6 +282,7 @@ def test_what_cudnn_cannot_compute_is_left_to_keras(as_if_on_gpu: None, more: di
     assert np.array_equal(ours(x, training=True), stock(x, training=True))
 
 
+@pytest.mark.usefixtures("untraced")
 @every_cell
 @pytest.mark.parametrize("depth", [1, 2])
 def test_models_train_alike_and_are_saved_as_stock_keras(by_cudnn: None, cell: str, depth: int, tmp_path: Path) -> None:

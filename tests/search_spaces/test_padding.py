@@ -22,6 +22,7 @@ def model(cell: str, **arguments: Any) -> Any:
     return made
 
 
+@pytest.mark.usefixtures("untraced")
 @every_cell
 @pytest.mark.parametrize("one_hot", [True, False])
 def test_the_last_real_token_is_read(cell: str, one_hot: bool) -> None:
@@ -35,6 +36,7 @@ def test_the_last_real_token_is_read(cell: str, one_hot: bool) -> None:
     assert not np.allclose(found[0], made.predict(x[:1], verbose=0), atol=1e-4), "the rest would have counted"
 
 
+@pytest.mark.usefixtures("untraced")
 @every_cell
 def test_the_last_real_step_of_features_is_read(cell: str) -> None:
     made = model(cell, features=2, padding=-9.0)
@@ -47,6 +49,7 @@ def test_the_last_real_step_of_features_is_read(cell: str) -> None:
         np.testing.assert_allclose(found[row : row + 1], alone, rtol=0, atol=1e-6)
 
 
+@pytest.mark.usefixtures("untraced")
 def test_the_loss_is_the_mean_over_scored_steps() -> None:
     made = model("gru", tokens=6, per_step=True, one_hot=True)
     x, y = RNG.integers(0, 6, (4, 5)), RNG.integers(0, 4, (4, 5))

@@ -237,7 +237,7 @@ def test_parameters_of_a_mixed_trial_have_every_name() -> None:
 
 
 @pytest.mark.parametrize("mixed", [False, True])
-def test_stock_random_search(mixed: bool, tmp_path: Path) -> None:
+def test_stock_random_search(mixed: bool, tmp_path: Path, untraced: None) -> None:
     rng = np.random.default_rng(0)
     x, y = rng.random((16, 5, 3), np.float32), rng.random((16, 2), np.float32)
     made = space(mixed=mixed, cells=["simple_rnn", "gru"], depths=[1, 2], widths=[2, 3], dropout=[0.0, 0.25])

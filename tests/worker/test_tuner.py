@@ -23,6 +23,7 @@ from tracking.ranking import Candidate
 kill = tuners.kill  # the fixture
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_line_that_a_kill_left_out_is_the_one_that_would_have_been(tmp_path: Path, kill: Any) -> None:
     kill(Journal, "append", lambda self, event, **fields: event == "epoch" and fields["epoch"] == 2)
     trial = killed(make(tmp_path))
@@ -37,6 +38,7 @@ def test_a_line_that_a_kill_left_out_is_the_one_that_would_have_been(tmp_path: P
     assert found[2]["time"] < start[1], "the epoch was before the second start"
 
 
+@pytest.mark.usefixtures("untraced")
 def test_an_epoch_that_is_done_again_is_not_written_again(tmp_path: Path, kill: Any) -> None:
     kill(Training, "run_epoch", lambda self: self.epoch == 2)
     trial = killed(make(tmp_path))
@@ -47,6 +49,7 @@ def test_an_epoch_that_is_done_again_is_not_written_again(tmp_path: Path, kill: 
     assert lines(trial)[:3] == before
 
 
+@pytest.mark.usefixtures("untraced")
 def test_score_and_weights_are_of_one_epoch(tmp_path: Path, kill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def better(self: Training) -> bool:
         self.best, self.best_epoch = self.logs["val_mse"], self.epoch
@@ -65,6 +68,7 @@ def test_score_and_weights_are_of_one_epoch(tmp_path: Path, kill: Any, monkeypat
     assert sorted(path.name for path in trial.path.iterdir()) == ["journal.jsonl", "lock", "model.keras"]
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_pruner_is_asked_after_every_epoch_but_the_last(tmp_path: Path, kill: Any) -> None:
     kill(StudyOracle, "should_prune", lambda self, number: Noting in map(type, [self.pruner]) and len(first.steps) == 2)
     first, second = Noting(), Noting()
@@ -85,6 +89,7 @@ def test_a_trial_that_was_given_up_stays_so(tmp_path: Path, kill: Any) -> None:
     assert [frozen.state.name for frozen in tuner.oracle.study.get_trials()] == ["PRUNED"]
 
 
+@pytest.mark.usefixtures("untraced")
 def test_an_execution_that_the_launcher_has_stopped_keeps_its_best_epoch(tmp_path: Path, kill: Any) -> None:
     kill(Training, "run_epoch", lambda self: self.epoch == 1)
     trial = killed(make(tmp_path))
@@ -96,6 +101,7 @@ def test_an_execution_that_the_launcher_has_stopped_keeps_its_best_epoch(tmp_pat
     assert len(lines(trial)) == 2 and trial.model.exists()
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_model_is_written_only_where_it_may_win(tmp_path: Path) -> None:
     tuner = make(tmp_path, trials=3, learning_rate="0.02,1e-6,1e-7")  # a grid begins with the last
     tuner.search()
@@ -107,6 +113,7 @@ def test_a_model_is_written_only_where_it_may_win(tmp_path: Path) -> None:
     assert all(type(layer).__module__.startswith("keras.") for layer in best.layers)
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize(("direction", "wins"), [("min", [True, False, False]), ("max", [False, False, True])])
 def test_who_may_win(tmp_path: Path, direction: str, wins: list[bool]) -> None:
     """Among models of one size the best score; a smaller one in any case; a larger one by its score alone."""
@@ -139,6 +146,7 @@ def test_no_thread_and_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytes
     assert found[-1] == found[1]
 
 
+@pytest.mark.usefixtures("untraced")
 @pytest.mark.parametrize("outcome", ["completed", "pruned", "failed"])
 def test_an_end_is_written_before_anything_is_cleared(
     tmp_path: Path, kill: Any, outcome: str, monkeypatch: pytest.MonkeyPatch
