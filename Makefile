@@ -21,8 +21,8 @@ quickstart: .venv/.installed ## a search over 24 models of text, its best model 
 test: .venv/.installed-test ## linter, types and all tests but the slow ones
 test-all: .venv/.installed-test ## the slow tests too
 test-all: SELECTED = -m ""
-# A third of the tests' time is spent waiting for other processes, so there is one more worker than cores.
-test test-all: WORKERS = $$(.venv/bin/python -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
+# A third of the time of tests is spent waiting for other processes, so there are two more workers than cores.
+test test-all: WORKERS = $$(.venv/bin/python -c 'import os; print(min(6, 2 + (os.cpu_count() or 1)))')
 test test-all:
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m ruff format --check .

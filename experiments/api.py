@@ -37,6 +37,8 @@ def search(
     name: str | None = None,
     resume: bool = False,
     workers: int | str = "auto",
+    engine: str = "local",
+    address: str | None = None,
     tracking_uri: str | None = None,
     show: bool = True,
     on_trial: Callable[[dict[str, Any]], object] | None = None,
@@ -52,6 +54,8 @@ def search(
         name: of the search, new in the store. None: the task and a free number.
         resume: go on with the search of this name, or begin it.
         workers: the number of processes; "auto": one per GPU, else one per core, as memory allows.
+        engine: where they run: "local", or "ray" for the nodes of a Ray cluster.
+        address: HOST:PORT of the head of the Ray cluster.
         tracking_uri: the MLflow store. None: $MLFLOW_TRACKING_URI, else mlflow.db in the current folder.
         show: print what the command prints, in a notebook with a live table.
         on_trial: is called with each trial that has ended, in the thread of the search: a dictionary with `trial`,
@@ -66,6 +70,7 @@ def search(
         KeyboardInterrupt: after Ctrl-C in the main thread. The search has stopped cleanly then; `resume` goes on. A
             second Ctrl-C stops it at once. In another thread no signal is heard: an error of `on_trial` stops a search.
     """
+    from experiments.launcher.engine import where
     from experiments.launcher.finals import at_least
     from experiments.launcher.launch import Launch
 
@@ -75,9 +80,9 @@ def search(
         uri, name = _uri(tracking_uri), None if name is None else _name(name)
         texts = {key: option_text(f"options {key}", value) for key, value in (options or {}).items()}
         spec, made = settings.search_spec(os.fspath(task), texts, name, resume, uri, **fields_of(more))
-        count, screen = settings.workers(str(workers)), console(quiet=not show)
+        place, screen = where(engine, address, str(workers)), console(quiet=not show)
         tell = _teller(on_trial)
-        launch = Launch(spec, made, resume, count, uri, screen, unnamed=name is None, began=began, tell=tell)
+        launch = Launch(spec, made, resume, place, uri, screen, unnamed=name is None, began=began, tell=tell)
         try:
             ended = launch.run()
         except WorkersDied as error:

@@ -48,7 +48,14 @@ class Journal:
         self.path = path
 
     def append(self, event: str, **fields: Any) -> Event:
-        """Writes one event and waits until the disk has it. The line is one `write` call, so a kill cannot tear it.
+        """Writes one event and waits until the disk has it."""
+        return self.write(event, fields)
+
+    def write(self, event: str, fields: dict[str, Any], wait: bool = True) -> Event:
+        """Writes one event. The line is one `write` call, so a kill cannot tear it.
+
+        Args:
+            wait: until the disk has it; False if the caller does so later.
 
         Raises OSError, with the journal's name, if the disk is full. The journal then has what it had before.
         """
@@ -61,7 +68,8 @@ class Journal:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             # After this call the study and MLflow are told of the event. Without this fsync a power cut may take a line
             # that they know already.
-            os.fsync(file.fileno())
+            if wait:
+                os.fsync(file.fileno())
         return line
 
     def repair(self) -> None:

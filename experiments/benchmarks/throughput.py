@@ -58,6 +58,7 @@ def ours(epochs: int) -> Run:
     from rich.console import Console
 
     from experiments.config.folders import SEARCHES, SearchFolder
+    from experiments.launcher.engine import Where
     from experiments.launcher.launch import Launch
     from experiments.tasks.loading import find
     from tracking.store import resolve
@@ -65,7 +66,7 @@ def ours(epochs: int) -> Run:
     began = time.perf_counter()
     wanted = spec(epochs)
     task = find.make(wanted.task, wanted.options)
-    Launch(wanted, task, False, WORKERS, resolve(None), Console(file=sys.stderr)).run()
+    Launch(wanted, task, False, Where(WORKERS), resolve(None), Console(file=sys.stderr)).run()
     ended = time.time()
     journals = [trial.journal.events() for trial in SearchFolder(SEARCHES / "measured").trials()]
     search = ended - min(events[0]["time"] for events in journals) / 1000

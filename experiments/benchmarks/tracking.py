@@ -52,6 +52,7 @@ def search(side: str, uri: str | None, trials: int, epochs: int) -> Run:
     """Runs the search in the current folder; returns its seconds, and the seconds spent in tracking."""
     from rich.console import Console
 
+    from experiments.launcher.engine import Where
     from experiments.launcher.launch import Launch
     from experiments.tasks.loading import find
     from tracking.store import resolve
@@ -68,7 +69,7 @@ def search(side: str, uri: str | None, trials: int, epochs: int) -> Run:
     console, tracked = Console(file=sys.stderr), side != "off"
     wanted = spec(trials, epochs)
     task = find.make(wanted.task, wanted.options)
-    Launch(wanted, task, False, 2, resolve(uri), console, tracked, make_record).run()
+    Launch(wanted, task, False, Where(2), resolve(uri), console, tracked, make_record).run()
     return {"seconds": time.perf_counter() - began, "cpu": time.process_time(), **spent}
 
 

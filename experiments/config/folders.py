@@ -109,10 +109,10 @@ class SearchFolder:
         """The trials whose models are kept."""
         return [trial for trial in self.trials() if trial.model.exists()]
 
-    def begun_by(self, pid: int, session: str) -> bool:
-        """True if the worker process `pid` of the launcher `session` has begun a trial."""
+    def begun_by(self, key: str, session: str) -> bool:
+        """True if the worker `key` of the launcher `session` has begun a trial."""
         events = (event for trial in self.trials() for event in trial.journal.events() if event["event"] == "start")
-        return any((event.get("pid"), event.get("session")) == (pid, session) for event in events)
+        return any((event.get("key"), event.get("session")) == (key, session) for event in events)
 
     def is_held(self) -> bool:
         """True if a launcher runs the search now."""

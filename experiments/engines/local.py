@@ -4,13 +4,20 @@ import multiprocessing
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from types import ModuleType
 from typing import Any
 
-from experiments.worker.process import DONE, FULL, REFUSED, RETIRED
+import psutil
+
+from experiments.config.folders import SearchFolder
+from experiments.engines import Message, Worker
+from experiments.system.resources import automatic_workers, process_memory
+from experiments.worker.build import make_tuner
+from experiments.worker.process import DONE, FULL, REFUSED, RETIRED, MakeTuner, own_key, work
 
 Target = Callable[..., None]
 
@@ -37,8 +44,12 @@ class LocalWorker:
             self._go.send(True)
 
     @property
-    def pid(self) -> int:
-        return int(self.process.pid)
+    def key(self) -> str:
+        return own_key(self.process.pid)
+
+    def waiting(self) -> bool:
+        """False: this machine starts a process at once."""
+        return False
 
     def alive(self) -> bool:
         return bool(self.process.is_alive())
@@ -63,10 +74,53 @@ class LocalWorker:
         """True if it has ended because the disk is full."""
         return self.process.exitcode == FULL
 
+    def lost(self) -> bool:
+        """False: its machine is this one."""
+        return False
+
+    def memory(self) -> int:
+        try:
+            return process_memory(psutil.Process(self.process.pid))
+        except psutil.Error:  # the process has just ended
+            return 0
+
     def stop(self) -> None:
-        """Ends the process at once. Its finished epochs are in the journals."""
         self.process.kill()
         self.process.join()
+
+
+class LocalEngine:
+    """Runs workers as processes of this machine. They write into the folder of the search themselves.
+
+    Args:
+        folder: of the search.
+        gpus: names of GPUs for CUDA_VISIBLE_DEVICES. The workers take them in turn.
+        make: makes a worker's tuner. Tests give a fake one.
+        method: how processes start, "spawn", or "fork" in tests.
+    """
+
+    def __init__(
+        self, folder: SearchFolder, gpus: Sequence[str] = (), make: MakeTuner = make_tuner, method: str = "spawn"
+    ) -> None:
+        self.folder, self.gpus, self.make, self.method = folder, gpus, make, method
+
+    def start(self, index: int, session: str, memory_limit: int | None) -> LocalWorker:
+        gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
+        return LocalWorker(work, index, (self.folder.path, session, gpu, memory_limit, self.make), self.method)
+
+    def places(self) -> int:
+        return automatic_workers()
+
+    def poll(self, seconds: float) -> list[tuple[Worker, Message]]:
+        """Waits: these workers send no messages."""
+        time.sleep(seconds)
+        return []
+
+    def answer(self, worker: Worker, value: Any) -> None:
+        """Does nothing: there is no message to answer."""
+
+    def close(self) -> None:
+        """Does nothing: the launcher stops its workers, and the engine holds nothing else."""
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from experiments.launcher.announcement import announcement
 from experiments.launcher.card import describe
 from experiments.launcher.claim import abandon, check_name, claim
 from experiments.launcher.display import Display
+from experiments.launcher.engine import Where
 from experiments.launcher.forecast import Forecast
 from experiments.launcher.limits import Watch, limits
 from experiments.launcher.models import Models
@@ -28,7 +29,6 @@ from experiments.launcher.reporting import conclude
 from experiments.launcher.settings import free_name
 from experiments.launcher.supervise import NO_SPACE, Supervisor
 from experiments.system.console import say, waiting
-from experiments.system.devices import gpus
 from experiments.system.files import write_json
 from experiments.tasks import base
 from experiments.tasks.loading import checks, find
@@ -50,7 +50,7 @@ class Launch:
     Args:
         task: the task of the spec.
         resume: go on with the search of that name, if there is one.
-        workers: the number of processes.
+        where: the workers run.
         uri: of the MLflow store.
         tracked, make_record: for measurements of what tracking costs.
         unnamed: the name of the spec is a free one. If somebody else takes it first, the search gets the next one.
@@ -61,7 +61,7 @@ class Launch:
     spec: Spec
     task: base.Task
     resume: bool
-    workers: int
+    where: Where
     uri: str
     console: Console
     tracked: bool = True
@@ -98,7 +98,7 @@ class Launch:
             if new and self.spec.code:
                 with waiting(self.console, "trying the search's copy of the task ..."):
                     self.task = rehearse(self.spec, self.folder, self.task)
-            self.workers = min(self.workers, self.planned)
+            self.workers = min(self.where.workers, self.planned)
             steps = buckets.paid_steps(self.task, arrays[0], self.spec.batch, self.spec.buckets)
             about = self.spec, self.task, self.folder.code, described, self.space, self.planned
             from experiments.strategy.draws import first_draws  # it imports Optuna
@@ -158,7 +158,7 @@ class Launch:
             seconds: how long this process needed for the data.
             new: the search has never begun.
         """
-        spec, parts = self.spec, self._parts(steps, described, seconds, new)
+        spec, parts = self.spec, self._parts(steps, described, seconds, new, len(arrays[0][0]))
 
         def tick(display: Display) -> None:
             ended = display.tick()
@@ -180,8 +180,8 @@ class Launch:
             stop_sharing(self.folder, self.session)
         return ended if ended != "done" else all_done(parts.progress, spec.trials)
 
-    def _parts(self, steps: float, described: dict[str, Any], seconds: float, new: bool) -> "Parts":
-        """What runs the search; the arguments are those of `_search`."""
+    def _parts(self, steps: float, described: dict[str, Any], seconds: float, new: bool, samples: int) -> "Parts":
+        """What runs the search; the arguments are those of `_search`, and the number of training samples."""
         spec, task, folder, session = self.spec, self.task, self.folder, self.session
         whole = self.planned, spec.epochs * spec.executions, spec.finished_cells
         progress = Progress(folder.path / "trials", task.direction, *whole)
@@ -189,14 +189,15 @@ class Launch:
         def epoch_seconds(trial: TrialState) -> float:
             return estimate.candidate_seconds(spec, trial.values, task, steps)
 
-        watch = Watch(limits(spec, self.workers, seconds), progress, session, epoch_seconds)
+        watch = Watch(limits(self.where.limited(spec), self.workers, seconds), progress, session, epoch_seconds)
         count, told = min(self.workers, progress.left()), (self._warn, self.make_record)
         about = stores.note(self.uri, folder, spec.id) if self.tracked else {}
+        crew = self.where.crew(folder, spec, task, samples, session, progress.left())
         return Parts(
             progress,
             Models(folder, task.direction, preference(spec.prefer)),
             Forecast(spec, task, steps, count, progress, self.space, self.drawn),
-            Supervisor(folder, count, gpus().used, watch=watch, session=session, warn=self._warn, about=about),
+            Supervisor(folder, count, crew, watch, session, self._warn, about),
             Opening(self.uri, folder, spec.facts(), described, session, new, *told),
         )
 
@@ -207,7 +208,10 @@ class Launch:
         """
         parts.models.drop(list(parts.progress.trials.values()))
         write_json(self.folder.task, described)
-        share(self.folder, self.session, arrays)
+        if parts.supervisor.crew.desk:
+            parts.supervisor.crew.desk.open()
+        else:
+            share(self.folder, self.session, arrays)
         arrays.clear()  # the workers map them or make their own
         record = parts.opening.record() if self.tracked else None
         if record is not None:

@@ -5,11 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
-import psutil
-
 from experiments.config.spec import Spec
 from experiments.config.units import parse_duration, parse_number, parse_size
-from experiments.engines.local import LocalWorker
+from experiments.engines import Worker
 from experiments.launcher.progress import Progress, TrialState
 from experiments.system import resources
 from tracking.text import format_duration, format_memory, format_number
@@ -106,21 +104,18 @@ class Watch:
             self.last = Clock()
         return self.last.look() > LAST_SECONDS
 
-    def offence(self, worker: LocalWorker) -> tuple[TrialState | None, str]:
+    def offence(self, worker: Worker) -> tuple[TrialState | None, str]:
         """(the trial that a worker runs, or None; why the worker must end now, or "")."""
-        # An earlier process of the same worker may have died in another trial. So the process ids are compared.
-        trial = next((one for one in self.progress.running(self.session) if one.pid == worker.pid), None)
+        # An earlier start of the same worker may have died in another trial. So the keys are compared.
+        trial = next((one for one in self.progress.running(self.session) if one.key == worker.key), None)
         if trial:
             trial.late = False
         return trial, self._memory(worker, trial) or (self._time(trial) if trial else self._start(worker))
 
-    def _memory(self, worker: LocalWorker, trial: TrialState | None) -> str:
+    def _memory(self, worker: Worker, trial: TrialState | None) -> str:
         """Why a worker must end by the memory limit, or ""."""
         limit = self.limits.memory
-        try:
-            used = resources.process_memory(psutil.Process(worker.pid)) if limit else 0
-        except psutil.Error:  # the process has just ended
-            return ""
+        used = worker.memory() if limit else 0
         if limit is None or used <= limit:
             return ""
         if trial is None:
@@ -138,11 +133,11 @@ class Watch:
             self.waits[index] = at, clock
         return clock.look()
 
-    def _start(self, worker: LocalWorker) -> str:
+    def _start(self, worker: Worker) -> str:
         """Why a worker without a trial must end, or "". A healthy worker begins a trial, or ends, within seconds."""
-        begun = sum(one.pid == worker.pid for one in self.progress.trials.values())
+        begun = sum(one.key == worker.key for one in self.progress.trials.values())
         patience = max(self.limits.hung_seconds, HUNG_EPOCHS * self.limits.data_seconds)
-        hung = self._waiting(worker.index, (f"process {worker.pid}", begun)) > patience
+        hung = self._waiting(worker.index, (f"process {worker.key}", begun)) > patience
         return f"hung: no trial for {format_duration(patience)}" if hung else ""
 
     def _time(self, trial: TrialState) -> str:

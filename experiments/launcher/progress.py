@@ -23,7 +23,7 @@ class TrialState:
     proposed: dict[str, Any] = field(default_factory=dict)  # the values of the hyperparameters
     values: dict[str, Any] = field(default_factory=dict)
     worker: int = -1
-    pid: int = -1  # the process of that worker
+    key: str = ""  # names the start of that worker
     session: str = ""
     continues: int | None = None  # the number of the pruned trial that it continues
     execution: int = 0
@@ -72,7 +72,7 @@ class TrialState:
         if kind == "start":
             self.started = self.advanced = event["time"]
             self.architecture, self.values = event["parameters"]["architecture"], event["parameters"]
-            self.worker, self.pid, self.session = event["worker"], event.get("pid", -1), event["session"]
+            self.worker, self.key, self.session = event["worker"], event.get("key", ""), event["session"]
             self.continues, self.proposed = event.get("continues"), event.get("values", {})
             final = event.get("final")
             self.shown = f"{final['candidate']} seed {final['seed']}" if final else self.name

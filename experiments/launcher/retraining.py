@@ -15,8 +15,10 @@ from experiments.config.finals import Plan
 from experiments.config.folders import SEARCHES, SearchFolder, no_search
 from experiments.config.spec import Spec
 from experiments.config.units import parse_duration
+from experiments.engines.local import LocalEngine
 from experiments.launcher import stores
 from experiments.launcher.claim import held
+from experiments.launcher.crew import Crew
 from experiments.launcher.display import Display
 from experiments.launcher.finals_opening import FinalsOpening
 from experiments.launcher.finals_time import Remaining
@@ -156,9 +158,10 @@ class Retraining:
         return dataclasses.replace(search, **settings, target="none", time_limit=self.time_limit)
 
     def _supervisor(self, workers: int, watch: Watch, search: Spec) -> Supervisor:
-        how: dict[str, Any] = {"make": make_finals_tuner, "watch": watch, "session": self.session, "warn": self._warn}
+        how: dict[str, Any] = {"watch": watch, "session": self.session, "warn": self._warn}
+        crew = Crew(LocalEngine(self.place(), gpus().used, make_finals_tuner))
         about = stores.note(self.uri, self.folder, search.id)
-        return Supervisor(self.place(), workers, gpus().used, **how, about=about)
+        return Supervisor(self.place(), workers, crew, **how, about=about)
 
     def _begin(self, opening: FinalsOpening, supervisor: Supervisor, shared: list[Arrays], session: str) -> "Record":
         """Opens the record while the workers import TensorFlow."""

@@ -1,20 +1,18 @@
 """Supervises the workers of one search: starts them, replaces those that die, and ends when no trial is left."""
 
 import os
-import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from filelock import Timeout
 
 from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, is_running, try_acquire
-from experiments.engines.local import LocalWorker
+from experiments.engines import Worker
 from experiments.launcher.claim import OTHER_LAUNCHER_SECONDS
+from experiments.launcher.crew import Crew
 from experiments.launcher.signals import signals
-from experiments.worker.build import make_tuner
-from experiments.worker.process import work
 from tracking.errors import SearchStateError
 from tracking.holders import holders
 
@@ -40,10 +38,8 @@ class Supervisor:
     """Runs the search whose spec lies in `folder`.
 
     Args:
-        count: the number of worker processes.
-        gpus: names of GPUs for CUDA_VISIBLE_DEVICES. The workers take them in turn.
-        make: makes a worker's tuner. Tests give a fake one.
-        method: how processes start, "spawn", or "fork" in tests.
+        count: the number of workers.
+        crew: starts and answers them.
         watch: says when the search, or a worker's trial, must end early.
         session: names this launcher.
         warn: shows a line to the user.
@@ -53,23 +49,24 @@ class Supervisor:
         self,
         folder: SearchFolder,
         count: int,
-        gpus: Sequence[str],
-        make: Any = make_tuner,
-        method: str = "spawn",
+        crew: Crew,
         watch: "Watch | None" = None,
         session: str = "",
         warn: Callable[[str], None] = lambda text: None,
         about: dict[str, str] | None = None,
     ) -> None:
-        self.folder, self.count, self.gpus, self.make, self.method = folder, count, gpus, make, method
+        self.folder, self.count, self.crew = folder, count, crew
         self.why = ""
         self.watch, self.session, self.warn = watch, session or uuid.uuid4().hex, warn
         self.about = about or {}  # what the journal says of the store
-        self.workers: list[LocalWorker] = []
         self.interrupted = False
         self.sent = True  # False if the record lacks something at the end
         self.useless: dict[int, int] = {}  # by worker: how many processes in a row died before they began a trial
         self.left_out: set[int] = set()  # workers that are not replaced any more
+
+    @property
+    def workers(self) -> list[Worker]:
+        return self.crew.workers
 
     def run(self, begin: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any = None) -> str:
         """Runs the workers; returns "done", "interrupted", or why the search ended early.
@@ -91,6 +88,7 @@ class Supervisor:
                 return self._run(begin, tick, last)
         finally:
             self._stop()
+            self.crew.close()
             self.folder.launcher_lock.release()
 
     def _wait_for_old_workers(self) -> None:
@@ -103,7 +101,7 @@ class Supervisor:
             raise SearchStateError(f"name: expected no worker of an earlier launcher, got {got}") from None
 
     def _run(self, begin: Callable[[str], "Record | None"], tick: Callable[[], None], last: Any) -> str:
-        self.workers = [self._start(index) for index in range(self.count)]
+        self.crew.begin(self.count, self._start)
         record = begin(self.session)
         status = "FAILED"
         try:
@@ -126,10 +124,8 @@ class Supervisor:
                 self._tell_study()
         return ended
 
-    def _start(self, index: int) -> LocalWorker:
-        gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
-        memory = self.watch.limits.memory if self.watch else None
-        return LocalWorker(work, index, (self.folder.path, self.session, gpu, memory, self.make), self.method)
+    def _start(self, index: int) -> Worker:
+        return self.crew.engine.start(index, self.session, self.watch.limits.memory if self.watch else None)
 
     def _tell_study(self) -> None:
         """Tells the study the ends of trials whose workers were killed before they could do so."""
@@ -167,22 +163,24 @@ class Supervisor:
             for place, worker in self._wanted():
                 if worker.full():
                     self._give_up(NO_SPACE)
-                if worker.retired():
+                if worker.retired() or worker.lost():
                     self._renew(place)
                 elif worker.failed():
                     self._replace(place)
-                elif self.watch and worker.alive():
+                elif self.watch and worker.alive() and not worker.waiting():
                     self._enforce(place, *self.watch.offence(worker))
             if self.watch and self.watch.ended():
                 return
             self.why = self.watch.over() if self.watch else ""
-            time.sleep(TICK_SECONDS)
+            self.crew.grow()
+            self.crew.serve(TICK_SECONDS)
 
     def _enforce(self, place: int, state: "TrialState | None", reason: str) -> None:
         """If there is a reason, kills the worker and ends the trial that it runs. No other trial is affected."""
         if not reason:
             return
         self.workers[place].stop()
+        self.crew.free(self.workers[place])
         if state is None:
             self._replace(place, reason)
             return
@@ -207,7 +205,7 @@ class Supervisor:
             trial.journal.append("end", outcome="failed", score=None, reason=reason)
             trial.clear()
 
-    def _wanted(self) -> list[tuple[int, LocalWorker]]:
+    def _wanted(self) -> list[tuple[int, Worker]]:
         return [(place, worker) for place, worker in enumerate(self.workers) if place not in self.left_out]
 
     def _replace(self, place: int, why: str = "") -> None:
@@ -224,8 +222,8 @@ class Supervisor:
         what = f"was ended ({why})" if why else "ends"
         self.warn(f"worker {worker.index} {what} before it can run a trial, and is left out; {log} says why")
 
-    def _has_run(self, worker: LocalWorker) -> bool:
-        return self.folder.begun_by(worker.pid, self.session)
+    def _has_run(self, worker: Worker) -> bool:
+        return self.folder.begun_by(worker.key, self.session)
 
     def _can_do_without(self) -> bool:
         """True if another worker goes on, or if another one found no trial to start and all trials have ended."""
@@ -235,12 +233,10 @@ class Supervisor:
         return any(other.done() for other in others) and self.folder.all_ended()
 
     def _renew(self, place: int) -> None:
-        self.workers[place] = self._start(self.workers[place].index)
-        self.workers[place].go()
+        self.crew.renew(place)
 
     def _stop(self) -> None:
-        for worker in self.workers:
-            worker.stop()
+        self.crew.stop()
 
     def _hear(self) -> None:
         """The first signal ends the search cleanly; a second one ends it at once."""

@@ -22,6 +22,8 @@ def deaths(events: list[Event], session: str) -> int:
             sessions = sessions[-1:]
         elif event["event"] == "start":
             sessions.append(event["session"])
+        elif event["event"] == "lost":  # the machine was lost; the trial is not to blame
+            sessions.pop()
     return sum(earlier == later for earlier, later in pairwise([*sessions, session]))
 
 

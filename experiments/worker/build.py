@@ -17,6 +17,8 @@ from tracking.ranking import preference
 if TYPE_CHECKING:
     import keras_tuner
 
+    from experiments.strategy.oracle import StudyOracle
+    from experiments.worker.job import Ask
     from experiments.worker.tuner import SearchTuner
     from search_spaces.recurrent import RecurrentSpace
 
@@ -34,16 +36,54 @@ def make_tuner(
 
     Raises BadInput or DataError if the task cannot be made, or makes other data than in the launcher.
     """
-    from experiments.strategy.oracle import StudyOracle
-    from experiments.strategy.pruning import pruner
     from experiments.worker.execution import RecurrentTuner
     from experiments.worker.sharing import load_splits
 
     task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, folder.code))
     train, val = load_splits(folder, session, task, spec.seed, spec.digest if spec.code else "")
     space, hyperparameters, objective = make_space(spec, task, len(train[0]))
+    oracle = make_oracle(folder, spec, session, hyperparameters, objective)
+    return RecurrentTuner(oracle, space, spec, task, train, val, index, memory_limit)
+
+
+def make_oracle(
+    folder: SearchFolder,
+    spec: Spec,
+    session: str,
+    hyperparameters: "keras_tuner.HyperParameters",
+    objective: "keras_tuner.Objective",
+) -> "StudyOracle":
+    """Opens the study of a search.
+
+    Args:
+        session: names the launcher.
+    """
+    from experiments.strategy.oracle import StudyOracle
+    from experiments.strategy.pruning import pruner
+
     how = session, pruner(spec.pruner, spec.epochs), spec.allocate, preference(spec.prefer)
-    oracle = StudyOracle(folder, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, *how)
+    return StudyOracle(folder, objective, spec.oracle, spec.trials, spec.seed, hyperparameters, *how)
+
+
+def make_remote_tuner(
+    folder: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None, ask: "Ask"
+) -> "SearchTuner":
+    """The tuner of one worker that cannot reach the folder of the search.
+
+    Args:
+        folder: of this worker, with the code of a user's task.
+        ask: asks the desk of the launcher.
+
+    The other arguments and the errors are those of `make_tuner`.
+    """
+    from experiments.worker.execution import RecurrentTuner
+    from experiments.worker.remote import RemoteOracle
+    from experiments.worker.sharing import load_splits
+
+    task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, folder.code))
+    train, val = load_splits(folder, session, task, spec.seed, spec.digest)
+    space, hyperparameters, objective = make_space(spec, task, len(train[0]))
+    oracle = RemoteOracle(folder, ask, objective, hyperparameters, session)
     return RecurrentTuner(oracle, space, spec, task, train, val, index, memory_limit)
 
 

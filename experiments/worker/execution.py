@@ -11,7 +11,6 @@ from keras_tuner.errors import FailedTrialError
 from experiments.config.folders import TrialFolder
 from experiments.config.spec import Spec
 from experiments.config.units import parse_duration
-from experiments.strategy.oracle import StudyOracle
 from experiments.system.files import link
 from experiments.tasks.base import Arrays, Task
 from experiments.training.measures import cost, measure_horizons, step_time, weight_copies
@@ -47,7 +46,7 @@ class RecurrentTuner(SearchTuner):
 
     def __init__(
         self,
-        oracle: StudyOracle,
+        oracle: Any,
         hypermodel: Any,
         spec: Spec,
         task: Task,

@@ -23,6 +23,8 @@ from tracking.errors import RecurrentError
 class Tuner(Protocol):
     """What runs the trials of a worker: `experiments.worker.tuner.SearchTuner`."""
 
+    key: str
+
     def search(self) -> None: ...
 
 
@@ -69,11 +71,24 @@ def work(
             gc.freeze()  # Keras collects garbage before each model; from now on it skips the objects of the imports
             return tuner
 
-        _end_process(_run_trials(begin))
+        _end_process(run_trials(begin))
 
 
-def _run_trials(begin: Callable[[], Tuner]) -> int:
-    """Runs trials until there are no more; returns the exit code of the process."""
+def own_key(pid: int | None = None) -> str:
+    """What names a worker process of this machine in the journals.
+
+    Args:
+        pid: of the process; this one by default.
+    """
+    return str(os.getpid() if pid is None else pid)
+
+
+def run_trials(begin: Callable[[], Tuner]) -> int:
+    """Runs trials until there are no more; returns the exit code of the process.
+
+    Args:
+        begin: makes the tuner.
+    """
     from keras_tuner.errors import FatalError
 
     try:

@@ -5,7 +5,6 @@ The scores and the end of a trial are written to the trial's journal before the 
 """
 
 import math
-import os
 import statistics
 import sys
 from typing import Any
@@ -18,7 +17,7 @@ from keras_tuner.errors import FatalError
 from experiments.config.folders import FULL_DISK, TrialFolder
 from experiments.strategy.oracle import StudyOracle
 from experiments.system.resources import process_memory
-from experiments.worker.process import RETIRED
+from experiments.worker.process import RETIRED, own_key
 from search_spaces.architecture import architecture
 from tracking.candidates import candidate_in
 from tracking.executions import middle
@@ -45,6 +44,9 @@ class SearchTuner(keras_tuner.Tuner):
         executions: seeded trainings of a trial.
         worker: the index of the worker.
         memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
+
+    Attributes:
+        key: names this start of the worker in the journals.
     """
 
     oracle: StudyOracle
@@ -53,7 +55,7 @@ class SearchTuner(keras_tuner.Tuner):
         self, oracle: StudyOracle, hypermodel: Any, executions: int, worker: int, memory_limit: int | None = None
     ) -> None:
         super().__init__(oracle, hypermodel, directory=str(oracle.folder.path), project_name=".")
-        self.tuner_id = f"worker{worker}"
+        self.tuner_id, self.key = f"worker{worker}", own_key()
         self.executions, self.worker, self.memory_limit = executions, worker, memory_limit
         self.first_size = 0  # bytes of memory after the first trial
 
@@ -87,7 +89,7 @@ class SearchTuner(keras_tuner.Tuner):
             attempt=attempt,
             session=self.oracle.session,
             worker=self.worker,
-            pid=os.getpid(),
+            key=self.key,
             values=values,
             parameters=self.describe(values),
             **self.about(trial),

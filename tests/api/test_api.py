@@ -120,7 +120,7 @@ def test_it_is_the_search_of_the_command(
         search("adding", **SMALL, **({} if "budget" in given else {"trials": 2}), **given)
     ours, theirs = begun
     assert ours.spec == theirs.spec and ours.task == theirs.task
-    for name in ("resume", "workers", "uri", "unnamed"):
+    for name in ("resume", "where", "uri", "unnamed"):
         assert getattr(ours, name) == getattr(theirs, name)
 
 

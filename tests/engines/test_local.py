@@ -49,15 +49,16 @@ def wait_until(true: Callable[[], bool]) -> None:
 def test_a_worker_waits_to_begin_and_says_how_it_ended(tmp_path: Path, code: int, ends: str) -> None:
     file = tmp_path / "begun"
     worker = LocalWorker(leave, 3, (file, code), "fork")
-    assert worker.alive() and worker.index == 3 and psutil.pid_exists(worker.pid)
+    assert worker.alive() and worker.index == 3 and worker.key == str(worker.process.pid)
     assert not any(getattr(worker, name)() for name in ("done", "retired", "full", "failed"))
     time.sleep(0.1)
-    assert not file.exists()
+    assert not file.exists() and worker.memory() > 2**20
     worker.go()
     wait_until(lambda: not worker.alive())
     assert file.read_text() == "3"
     assert [name for name in ("done", "retired", "full", "failed") if getattr(worker, name)()] == [ends]
     worker.go()  # to a process that has died
+    assert worker.memory() == 0 and not worker.lost() and not worker.waiting()
 
 
 def test_a_worker_ignores_ctrl_c_and_is_stopped_at_once(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_a_worker_ignores_ctrl_c_and_is_stopped_at_once(tmp_path: Path) -> None:
     worker = LocalWorker(sleep, 0, (tmp_path / "begun",), "fork")
     assert signal.getsignal(signal.SIGINT) is before
     wait_until((tmp_path / "begun").exists)
-    os.kill(worker.pid, signal.SIGINT)
+    os.kill(worker.process.pid, signal.SIGINT)
     time.sleep(0.1)
     assert worker.alive()
     worker.stop()
@@ -123,7 +124,7 @@ def begin():
     worker = LocalWorker(target.report, 0, (Path("said"),), "spawn")
     while not Path("said").exists():
         time.sleep(0.01)
-    os.kill(worker.pid, signal.SIGINT)
+    os.kill(worker.process.pid, signal.SIGINT)
     time.sleep(0.2)
     print(worker.alive(), "alive", end=" ")
     worker.go()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from keras_tuner.engine.trial import Trial
-from support.fakes import FakeTuner, make_fake, make_spec
+from support.fakes import FakeTuner, forked, make_fake, make_spec
 from support.searching import events, run
 
 from experiments.config.folders import SearchFolder, TrialFolder
@@ -59,14 +59,14 @@ def test_a_full_disk_fails_no_trial(tmp_path: Path) -> None:
     said: list[Any] = []
     record: Any = SimpleNamespace(start=lambda: None, finish=lambda *words: said.append(words))
     with pytest.raises(WorkersDied, match=f"^{LINE}$"):
-        Supervisor(search, 1, [], make_writing, "fork").run(lambda session: record, lambda: None)
+        Supervisor(search, 1, forked(search, make_writing)).run(lambda session: record, lambda: None)
     assert [(words[0], words[2]) for words in said] == [("FAILED", LINE)]
     assert states(tmp_path) == ["COMPLETE", "COMPLETE", "RUNNING"]
     assert [event["event"] for event in search.trial(SECOND).journal.events()][-1] == "epoch"
     assert sorted(path.name for path in search.trial(SECOND).path.iterdir()) == ["journal.jsonl", "lock"]
 
     (tmp_path / "full").unlink()
-    assert Supervisor(search, 1, [], make_writing, "fork").run(lambda session: None, lambda: None) == "done"
+    assert Supervisor(search, 1, forked(search, make_writing)).run(lambda session: None, lambda: None) == "done"
     assert states(tmp_path) == ["COMPLETE"] * TRIALS
     assert not search.trial(SECOND).checkpoint.exists()
 
@@ -81,7 +81,7 @@ def test_a_disk_that_is_full_for_the_launcher_ends_the_search_as_well(tmp_path: 
             raise error
 
     with pytest.raises(WorkersDied, match=f"^{LINE}$"):
-        Supervisor(search, 1, [], make_fake, "fork").run(lambda session: None, tick)
+        Supervisor(search, 1, forked(search, make_fake)).run(lambda session: None, tick)
 
 
 def test_a_disk_that_is_full_when_the_search_begins_ends_its_record(
@@ -94,7 +94,7 @@ def test_a_disk_that_is_full_when_the_search_begins_ends_its_record(
     said: list[Any] = []
     record: Any = SimpleNamespace(start=lambda: None, finish=lambda *words: said.append(words))
     with pytest.raises(WorkersDied, match=f"^{LINE}$"):
-        Supervisor(search, 1, [], make_fake, "fork").run(lambda session: record, lambda: None)
+        Supervisor(search, 1, forked(search, make_fake)).run(lambda session: record, lambda: None)
     assert [(words[0], words[2]) for words in said] == [("FAILED", LINE)]
 
 
@@ -121,7 +121,7 @@ os.dup2(log, 1)
 os.dup2(log, 2)
 def begin():
     raise OSError(errno.ENOSPC, "full")
-os._exit(process._run_trials(begin))
+os._exit(process.run_trials(begin))
 """
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from experiments.config.folders import SearchFolder
+from experiments.launcher.crew import Crew
 from experiments.launcher.progress import Progress, all_done
 from experiments.launcher.supervise import Supervisor, WorkersDied
 from tracking.journal import Journal
@@ -14,7 +15,7 @@ from tracking.journal import Journal
 class Worker:
     """One that has done all there was to do, or that has failed."""
 
-    index, pid = 0, 1
+    index, key = 0, "1"
 
     def __init__(self, well: bool) -> None:
         self.well = well
@@ -34,6 +35,15 @@ class Worker:
     def full(self) -> bool:
         return False
 
+    def lost(self) -> bool:
+        return False
+
+    def waiting(self) -> bool:
+        return False
+
+    def memory(self) -> int:
+        return 0
+
     def alive(self) -> bool:
         return False
 
@@ -41,6 +51,28 @@ class Worker:
         pass
 
     def stop(self) -> None:
+        pass
+
+
+class Engine:
+    """Starts workers that have ended at once."""
+
+    def __init__(self, well: bool) -> None:
+        self.well = well
+
+    def start(self, index: int, session: str, memory_limit: int | None) -> Worker:
+        return Worker(self.well)
+
+    def places(self) -> int:
+        return 1
+
+    def poll(self, seconds: float) -> list[Any]:
+        return []
+
+    def answer(self, worker: Any, value: Any) -> None:
+        raise AssertionError("nobody has asked")
+
+    def close(self) -> None:
         pass
 
 
@@ -69,9 +101,8 @@ def folder(tmp_path: Path) -> SearchFolder:
     return found
 
 
-def run(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch, well: bool, interrupted: bool = False) -> Record:
-    monkeypatch.setattr("experiments.launcher.supervise.LocalWorker", lambda *_: Worker(well))
-    search, record = Supervisor(folder, 1, []), Record(folder)
+def run(folder: SearchFolder, well: bool, interrupted: bool = False) -> Record:
+    search, record = Supervisor(folder, 1, Crew(Engine(well))), Record(folder)
     search.interrupted = interrupted
     try:
         search.run(lambda session: record, lambda: None)  # type: ignore[arg-type, return-value]
@@ -86,31 +117,28 @@ def check(record: Record, status: str, why: str) -> None:
     assert (last["event"], last["status"], last["why"]) == ("end", *record.told)
 
 
-def test_all_is_done(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    check(run(folder, monkeypatch, well=True), "FINISHED", "done")
+def test_all_is_done(folder: SearchFolder) -> None:
+    check(run(folder, well=True), "FINISHED", "done")
 
 
-def test_interrupted(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    check(run(folder, monkeypatch, well=False, interrupted=True), "KILLED", "interrupted")
+def test_interrupted(folder: SearchFolder) -> None:
+    check(run(folder, well=False, interrupted=True), "KILLED", "interrupted")
 
 
-def test_a_search_whose_workers_die_has_failed(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    check(run(folder, monkeypatch, well=False), "FAILED", "workers end before they can run a trial")
+def test_a_search_whose_workers_die_has_failed(folder: SearchFolder) -> None:
+    check(run(folder, well=False), "FAILED", "workers end before they can run a trial")
 
 
-def test_an_interruption_while_the_rest_is_sent_changes_nothing(
-    folder: SearchFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("experiments.launcher.supervise.LocalWorker", lambda *_: Worker(True))
-    search, record = Supervisor(folder, 1, []), Record(folder)
+def test_an_interruption_while_the_rest_is_sent_changes_nothing(folder: SearchFolder) -> None:
+    search, record = Supervisor(folder, 1, Crew(Engine(True))), Record(folder)
     record.meanwhile = lambda: setattr(search, "interrupted", True)
     assert search.run(lambda session: record, lambda: None) == "done"  # type: ignore[arg-type, return-value]
     assert record.told == ("FINISHED", "done")
 
 
-def test_a_later_launcher_begins_anew(folder: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(folder, monkeypatch, well=False)
-    run(folder, monkeypatch, well=True)
+def test_a_later_launcher_begins_anew(folder: SearchFolder) -> None:
+    run(folder, well=False)
+    run(folder, well=True)
     assert [event["event"] for event in folder.journal.events()] == ["start", "end", "start", "end"]
 
 

@@ -13,7 +13,7 @@ import mlflow  # noqa: F401  processes are forked from this one, which has the i
 import pytest
 from keras_tuner.engine.trial import Trial
 from mlflow import MlflowClient
-from support.fakes import EPOCHS, FakeSpace, FakeTuner, descendants, kill, make_spec, wait_for_trials
+from support.fakes import EPOCHS, FakeSpace, FakeTuner, descendants, forked, kill, make_spec, wait_for_trials
 
 from experiments.config.finals import Plan, plan
 from experiments.config.folders import SearchFolder, TrialFolder
@@ -70,7 +70,8 @@ def launch(folder: Path, uri: str) -> None:
         record.wait(lambda: False)
         return record
 
-    Supervisor(SearchFolder(folder / "finals"), 2, [], make_finals, "fork").run(open_record, lambda: None)
+    finals = SearchFolder(folder / "finals")
+    Supervisor(finals, 2, forked(finals, make_finals)).run(open_record, lambda: None)
 
 
 def start(folder: Path, uri: str) -> Any:

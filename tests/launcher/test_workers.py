@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 from keras_tuner.engine.trial import Trial
-from support.fakes import FakeTuner, make_fake, make_spec
+from support.fakes import FakeTuner, forked, make_fake, make_spec
 
 from experiments.config.folders import SearchFolder, TrialFolder, lock
 from experiments.config.spec import Spec
+from experiments.engines.local import LocalEngine
 from experiments.launcher import limits
 from experiments.launcher import supervise as module
+from experiments.launcher.crew import Crew
 from experiments.launcher.limits import Limits, Watch
 from experiments.launcher.progress import Progress, TrialState
 from experiments.launcher.signals import signals
@@ -53,7 +55,7 @@ class LeavingTuner(FakeTuner):
 def test_a_trial_that_ends_its_process_well_does_not_end_the_search(tmp_path: Path) -> None:
     search = SearchFolder(tmp_path)
     make_spec(trials=TRIALS).write(search)
-    assert Supervisor(search, 1, [], making(LeavingTuner), "fork").run(lambda session: None, lambda: None) == "done"
+    assert Supervisor(search, 1, forked(search, making(LeavingTuner))).run(lambda session: None, lambda: None) == "done"
     ends = [trial.journal.events()[-1] for trial in search.trials()]
     assert [end["outcome"] for end in ends] == ["completed", "failed", "failed", "completed"]
     assert [ends[number]["reason"] for number in (1, 2)] == ["killed its worker 3 times"] * 2
@@ -83,7 +85,7 @@ def make_sleeping(search: SearchFolder, spec: Spec, index: int, session: str, me
 
 
 def test_workers_that_are_too_large_by_themselves_end_the_search(search: SearchFolder, tmp_path: Path) -> None:
-    one = Supervisor(search, 1, [], make_sleeping, "fork")
+    one = Supervisor(search, 1, forked(search, make_sleeping))
     one.watch = Watch(Limits(memory=2**20), Progress(tmp_path / "trials", "min", 1, 1), one.session)
     with pytest.raises(WorkersDied, match="^--memory-limit: expected more than a worker needs by itself"):
         one.run(lambda session: None, patience())
@@ -97,7 +99,7 @@ def test_the_journals_are_read_before_anybody_is_judged(search: SearchFolder) ->
         said.append("judged")
         return None, ""
 
-    one = Supervisor(search, 1, [], make_sleeping, "fork")
+    one = Supervisor(search, 1, forked(search, make_sleeping))
     over = {"over": lambda: "over" if len(said) > 5 else "", "ended": lambda: False}
     watch: Any = SimpleNamespace(limits=Limits(), offence=offence, **over)
     one.watch = watch
@@ -109,7 +111,7 @@ def test_the_journals_are_read_before_anybody_is_judged(search: SearchFolder) ->
 def test_a_signal_that_is_ignored_stays_ignored(search: SearchFolder, name: str) -> None:
     """nohup ignores the closed terminal, and a shell's & in a script Ctrl-C."""
     number = getattr(signal, name)
-    one, before = Supervisor(search, 0, []), signal.signal(number, signal.SIG_IGN)
+    one, before = Supervisor(search, 0, Crew(LocalEngine(search))), signal.signal(number, signal.SIG_IGN)
     try:
         with signals(one._hear):
             os.kill(os.getpid(), number)
@@ -134,7 +136,7 @@ def test_a_signal_that_is_ignored_stays_ignored(search: SearchFolder, name: str)
 def test_the_end_is_written_down_whatever_ends_the_search(
     search: SearchFolder, error: BaseException, interrupted: bool, status: str, why: str
 ) -> None:
-    one, errors = Supervisor(search, 1, [], make_sleeping, "fork"), iter([error])
+    one, errors = Supervisor(search, 1, forked(search, make_sleeping)), iter([error])
 
     def tick() -> None:
         for error in errors:
@@ -150,7 +152,7 @@ def test_the_end_is_written_down_whatever_ends_the_search(
 @pytest.mark.parametrize("error", [SystemExit(1), OSError(5, "Input/output error")])
 def test_a_reader_that_has_gone_at_the_last_line_changes_nothing(search: SearchFolder, error: BaseException) -> None:
     """The last trial's line is mostly printed when its worker has ended: the record must be told all the same."""
-    one = Supervisor(search, 1, [], make_sleeping, "fork")
+    one = Supervisor(search, 1, forked(search, make_sleeping))
     told: list[str] = []
 
     def tick() -> None:
@@ -171,7 +173,7 @@ def test_a_reader_that_has_gone_at_the_last_line_changes_nothing(search: SearchF
 class Ended:
     """A worker that can be stopped and renewed."""
 
-    index, pid = 0, 1
+    index, key = 0, "1"
 
     def stop(self) -> None:
         """Nothing runs."""
@@ -180,9 +182,9 @@ class Ended:
 @pytest.fixture
 def enforcing(search: SearchFolder, monkeypatch: pytest.MonkeyPatch) -> tuple[Supervisor, TrialState, list[int]]:
     """A search, the state of its trial 0 with a checkpoint, and the places of workers that were renewed."""
-    one, renewed = Supervisor(search, 1, []), []
+    one, renewed = Supervisor(search, 1, Crew(LocalEngine(search))), []
     workers: Any = [Ended()]
-    one.workers = workers
+    one.crew.workers = workers
     monkeypatch.setattr(one, "_renew", renewed.append)
     trial = search.trial(0)
     trial.path.mkdir(parents=True)
@@ -236,7 +238,7 @@ def test_a_worker_that_does_not_end_is_named(search: SearchFolder, monkeypatch: 
     (search.path / "workers").mkdir()
     line = f"^name: expected no worker of an earlier launcher, got process {os.getpid()}, which does not end$"
     with lock(search.path / "workers" / "0.lock"), pytest.raises(ValueError, match=line):
-        Supervisor(search, 1, []).run(lambda session: None, lambda: None)
+        Supervisor(search, 1, Crew(LocalEngine(search))).run(lambda session: None, lambda: None)
 
 
 GIGABYTE = 2**30
@@ -270,13 +272,13 @@ def test_a_search_goes_on_with_a_fresh_worker(search: SearchFolder, monkeypatch:
     started: list[int] = []
     begin = Supervisor._start
     monkeypatch.setattr(Supervisor, "_start", lambda self, index: started.append(index) or begin(self, index))
-    assert Supervisor(search, 1, [], make_fake, "fork").run(lambda session: None, patience()) == "done"
+    assert Supervisor(search, 1, forked(search, make_fake)).run(lambda session: None, patience()) == "done"
     assert [trial.journal.events()[-1]["outcome"] for trial in search.trials()] == ["completed"] * TRIALS
     assert len(started) == TRIALS + 1
 
 
 def test_the_launcher_tells_its_workers_the_memory_limit(search: SearchFolder, tmp_path: Path) -> None:
-    one = Supervisor(search, 1, [], making(TellingTuner), "fork")
+    one = Supervisor(search, 1, forked(search, making(TellingTuner)))
     limit = 100 * GIGABYTE
     one.watch = Watch(Limits(memory=limit), Progress(tmp_path / "trials", "min", TRIALS, 1), one.session)
     assert one.run(lambda session: None, patience()) == "done"
@@ -303,7 +305,7 @@ def test_a_worker_that_cannot_start_is_left_out(search: SearchFolder, monkeypatc
     started, said = [], []
     begin = Supervisor._start
     monkeypatch.setattr(Supervisor, "_start", lambda self, index: started.append(index) or begin(self, index))
-    one = Supervisor(search, 2, [], making(DyingTuner), "fork")
+    one = Supervisor(search, 2, forked(search, making(DyingTuner)))
     one.warn = said.append
     assert one.run(lambda session: None, patience(1_000)) == "done"
     assert [trial.journal.events()[-1]["event"] for trial in search.trials()] == ["end"] * 300
@@ -326,7 +328,7 @@ def test_a_worker_that_hangs_does_not_keep_a_search_that_is_done(
 ) -> None:
     monkeypatch.setattr(limits, "LAST_SECONDS", 0.5)
     one, progress = (
-        Supervisor(search, 2, [], making(HangingTuner), "fork"),
+        Supervisor(search, 2, forked(search, making(HangingTuner))),
         Progress(search.path / "trials", "min", TRIALS, 1),
     )
     one.watch = Watch(Limits(), progress, one.session)
@@ -339,7 +341,7 @@ def test_a_worker_that_hangs_without_a_trial_is_left_out(search: SearchFolder, m
     make_spec(trials=300).write(search)
     monkeypatch.setattr(module, "USELESS_DEATHS", 1)
     one, progress = (
-        Supervisor(search, 2, [], making(HangingTuner), "fork"),
+        Supervisor(search, 2, forked(search, making(HangingTuner))),
         Progress(search.path / "trials", "min", 300, 1),
     )
     one.watch = Watch(Limits(hung_seconds=1.0), progress, one.session)
@@ -351,7 +353,7 @@ def test_a_worker_that_hangs_without_a_trial_is_left_out(search: SearchFolder, m
 
 
 def test_a_search_whose_workers_all_hang_has_failed(search: SearchFolder, tmp_path: Path) -> None:
-    one = Supervisor(search, 1, [], make_sleeping, "fork")
+    one = Supervisor(search, 1, forked(search, make_sleeping))
     one.watch = Watch(Limits(hung_seconds=0.5), Progress(tmp_path / "trials", "min", 1, 1), one.session)
     with pytest.raises(WorkersDied, match="^hung: no trial for 0 s"):
         one.run(lambda session: None, patience())
@@ -361,10 +363,10 @@ def test_a_search_whose_workers_all_hang_has_failed(search: SearchFolder, tmp_pa
 def test_a_search_that_nobody_can_go_on_with_has_failed(search: SearchFolder, count: int) -> None:
     """Some of its trials have ended: the others are not done for that."""
     search.trial(0).path.mkdir(parents=True)
-    search.trial(0).journal.append("start", pid=1, session="earlier")
+    search.trial(0).journal.append("start", key="1", session="earlier")
     search.trial(0).journal.append("end", outcome="failed", score=None)
     with pytest.raises(WorkersDied, match="^workers end before they can run a trial"):
-        Supervisor(search, count, [], make_dead, "fork").run(lambda session: None, patience())
+        Supervisor(search, count, forked(search, make_dead)).run(lambda session: None, patience())
 
 
 def make_dead(search: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None) -> FakeTuner:
@@ -372,11 +374,11 @@ def make_dead(search: SearchFolder, spec: Spec, index: int, session: str, memory
 
 
 def test_who_has_begun_what(search: SearchFolder) -> None:
-    assert not search.all_ended() and not search.begun_by(7, "A")
+    assert not search.all_ended() and not search.begun_by("7", "A")
     for number in range(2):
         search.trial(number).path.mkdir(parents=True)
-        search.trial(number).journal.append("start", pid=7, session="A")
-    assert search.begun_by(7, "A") and not search.begun_by(8, "A") and not search.begun_by(7, "B")
+        search.trial(number).journal.append("start", key="7", session="A")
+    assert search.begun_by("7", "A") and not search.begun_by("8", "A") and not search.begun_by("7", "B")
     search.trial(0).journal.append("end", outcome="failed")
     assert not search.all_ended()
     search.trial(1).journal.append("end", outcome="failed")

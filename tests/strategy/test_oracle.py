@@ -14,6 +14,8 @@ from keras_tuner.engine.trial import Trial
 from optuna.trial import TrialState
 
 from experiments.config.folders import SearchFolder, TrialFolder, try_acquire
+from experiments.engines.local import LocalEngine
+from experiments.launcher.crew import Crew
 from experiments.launcher.supervise import Supervisor
 from experiments.strategy.deaths import DEATHS, deaths
 from experiments.strategy.oracle import StudyOracle
@@ -102,6 +104,11 @@ def test_a_trial_from_its_creation_to_its_end(opened: Opened, tmp_path: Path) ->
     assert oracle.create_trial("worker0").trial_id == "0001"
 
 
+def nobody(search: SearchFolder) -> str:
+    """A launcher without workers; returns why it has ended."""
+    return Supervisor(search, 0, Crew(LocalEngine(search))).run(lambda session: None, lambda: None)
+
+
 @pytest.mark.parametrize(("outcome", "state"), [("completed", "COMPLETE"), ("failed", "FAIL"), ("pruned", "PRUNED")])
 def test_an_end_that_a_kill_kept_from_the_study_is_told_by_the_launcher(
     opened: Opened, tmp_path: Path, outcome: str, state: str
@@ -115,7 +122,7 @@ def test_an_end_that_a_kill_kept_from_the_study_is_told_by_the_launcher(
     trial.journal.append("end", outcome=outcome, score=0.5 if outcome == "completed" else None)
     die(oracle)
     for _ in range(2):
-        assert Supervisor(SearchFolder(tmp_path), 0, []).run(lambda session: None, lambda: None) == "done"
+        assert nobody(SearchFolder(tmp_path)) == "done"
         assert states(opened()) == [state, "RUNNING"], "the other one was lost, and goes on one day"
     assert opened().study.get_trials()[0].value == (0.5 if outcome == "completed" else None)
     assert not trial.checkpoint.exists()
@@ -123,9 +130,9 @@ def test_an_end_that_a_kill_kept_from_the_study_is_told_by_the_launcher(
 
 def test_a_search_without_a_study_has_nothing_to_tell(tmp_path: Path) -> None:
     search = SearchFolder(tmp_path)
-    assert Supervisor(search, 0, []).run(lambda session: None, lambda: None) == "done"
+    assert nobody(search) == "done"
     search.study.touch()
-    assert Supervisor(search, 0, []).run(lambda session: None, lambda: None) == "done"
+    assert nobody(search) == "done"
 
 
 def test_a_step_is_reported_once(opened: Opened) -> None:

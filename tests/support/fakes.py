@@ -14,6 +14,8 @@ from keras_tuner.engine.trial import Trial
 
 from experiments.config.folders import SearchFolder, TrialFolder
 from experiments.config.spec import Spec
+from experiments.engines.local import LocalEngine
+from experiments.launcher.crew import Crew
 from experiments.launcher.supervise import Supervisor
 from experiments.strategy.oracle import StudyOracle
 from experiments.worker.tuner import SearchTuner
@@ -23,6 +25,11 @@ from tracking.searches import open_search
 from tracking.store import artifacts, connect
 
 EPOCH_SECONDS = 0.005
+
+
+def forked(search: SearchFolder, make: Any) -> Crew:
+    """Workers of this machine that are forked from this process, which has the imports."""
+    return Crew(LocalEngine(search, (), make, "fork"))
 
 
 def launch(folder: Path, uri: str) -> None:
@@ -40,7 +47,7 @@ def launch(folder: Path, uri: str) -> None:
         record.wait(lambda: False)
         return record
 
-    Supervisor(search, 2, [], make_fake, "fork").run(open_record, lambda: None)
+    Supervisor(search, 2, forked(search, make_fake)).run(open_record, lambda: None)
 
 
 def written(folder: Path) -> int:

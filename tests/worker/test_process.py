@@ -58,13 +58,13 @@ def _full() -> FatalError:
     ids=["done", "retired", "full", "full below keras tuner", "refused"],
 )
 def test_the_exit_code_says_how_a_worker_has_ended(error: BaseException | None, code: int) -> None:
-    assert process._run_trials(_ending(error)) == code
+    assert process.run_trials(_ending(error)) == code
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), OSError(errno.EACCES, "denied"), FatalError("broken")], ids=repr)
 def test_any_other_end_is_not_taken_for_one_of_them(error: BaseException) -> None:
     with pytest.raises(type(error)):
-        process._run_trials(_ending(error))
+        process.run_trials(_ending(error))
 
 
 def test_a_card_gives_a_worker_the_memory_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from experiments.cli.commands import results
 from experiments.cli.parsing import PREFER, add_seed, add_tracking_uri, search_name, task_options, whole
 from experiments.config.spec import BUCKETS, EMBEDDING_SPREAD, Spec
-from experiments.system.console import console
+from experiments.system.console import console, waiting
 from search_spaces import cells
 from tracking.errors import BadInput, RecurrentError
 
@@ -34,8 +34,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     _training(parser)
     _choosing(parser)
     _limits(parser)
-    text = "processes that run trials; auto: one per GPU, else one per core, as memory allows (default: auto)"
+    text = (
+        "processes that run trials; auto: one per GPU, else one per core, as memory allows, or all of a cluster"
+        " (default: auto)"
+    )
     parser.add_argument("--workers", metavar="N", default="auto", help=text)
+    text = "where workers run: local, or ray for the nodes of a Ray cluster; see docs/cluster.md (default: local)"
+    parser.add_argument("--engine", metavar="NAME", default="local", help=text)
+    text = "HOST:PORT of the head of the Ray cluster (default: none)"
+    parser.add_argument("--address", metavar="HOST:PORT", help=text)
     add_seed(parser, "seed of data, proposals and training (default: 0)", None)
     text = "name of the search, new in the MLflow store (default: the task and a free number)"
     parser.add_argument("--name", type=search_name, help=text)
@@ -137,8 +144,9 @@ def _limits(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
+    from experiments.launcher.engine import where
     from experiments.launcher.launch import Launch
-    from experiments.launcher.settings import search_spec, workers
+    from experiments.launcher.settings import search_spec
     from experiments.launcher.supervise import WorkersDied
     from tracking.store import resolve
 
@@ -149,7 +157,9 @@ def run(parsed: argparse.Namespace) -> int:
     with blamed:
         options, given = task_options(parsed.options), _given(parsed)
         spec, task = search_spec(parsed.task, options, parsed.name, parsed.resume, uri, **given)
-    launch = Launch(spec, task, parsed.resume, workers(parsed.workers), uri, console(), unnamed=not parsed.name)
+    with waiting(console(), "connecting to the cluster ...") if parsed.address else nullcontext():
+        place = where(parsed.engine, parsed.address, parsed.workers)
+    launch = Launch(spec, task, parsed.resume, place, uri, console(), unnamed=not parsed.name)
     try:
         ended = launch.run()
     except WorkersDied as error:

@@ -1,0 +1,228 @@
+"""Workers on the nodes of a Ray cluster.
+
+Each worker is an actor, a `Seat`. Ray starts it where there is room, and says when it or its node is gone. Ray starts
+no worker again: the launcher does so, and the oracle gives it the trial that was lost, which goes on at its last epoch.
+"""
+
+import socket
+import time
+import uuid
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from experiments.engines import Message, Worker
+from experiments.engines.seat import ENDED, Seat
+from experiments.system.versions import commit, versions
+from experiments.worker.job import Job
+from experiments.worker.process import DONE, FULL, REFUSED, RETIRED
+from tracking.errors import BadInput
+
+SILENT_SECONDS = 60.0  # a seat that has not answered for so long is lost; it answers every few seconds
+VERSIONS_SECONDS = 60.0  # longest wait for the versions of a node, which imports this project
+REACH_SECONDS = 2.0  # longest wait for a connection to a node
+
+
+class RaySeat(Seat):
+    """A seat that says on which node it is."""
+
+    def next(self, answer: Any) -> Message:
+        return super().next(answer) | {"node": ray.get_runtime_context().get_node_id()}
+
+
+class RayWorker:
+    """An actor that runs one worker.
+
+    Args:
+        job: a reference to the `Job`.
+        index: of the worker.
+        gpus: GPUs that it needs.
+    """
+
+    def __init__(self, job: Any, index: int, memory_limit: int | None, gpus: float) -> None:
+        self.index, self._key = index, uuid.uuid4().hex
+        # max_restarts and max_task_retries are 0 by default: Ray must not begin a trial again by itself.
+        seat = ray.remote(RaySeat).options(num_cpus=1, num_gpus=gpus)
+        self.seat = seat.remote(job, index, self._key, memory_limit, gpus > 0)
+        self.pending: Any = None  # the reference to its next message
+        self.code: int | None = None  # how it has ended
+        self.node = ""  # on which it runs; "" while it waits for a place
+        self.heard = time.monotonic()
+        self.bytes, self.stopped, self._lost = 0, False, False
+
+    @property
+    def key(self) -> str:
+        return self._key
+
+    def go(self) -> None:
+        self.ask(None)
+
+    def ask(self, answer: Any) -> None:
+        """Answers the last message and asks for the next one."""
+        self.pending = self.seat.next.remote(answer)
+        self.heard = time.monotonic()
+
+    def hear(self, message: Message) -> bool:
+        """Takes in a message; returns True if the desk has to answer it."""
+        self.heard, self.bytes = time.monotonic(), message.pop("memory")
+        self.node = self.node or message["node"]
+        if message["ask"] == ENDED:
+            self.code = message["code"]
+        return not self.stopped
+
+    def end(self, error: RayError) -> None:
+        """The actor is gone: with its node, or alone."""
+        self._lost = not self.node or not reachable(self.node)
+        self.code, self.pending = 1, None
+
+    def waiting(self) -> bool:
+        return not self.node and self.code is None
+
+    def alive(self) -> bool:
+        return self.code is None and not self.stopped
+
+    def done(self) -> bool:
+        return self.code == DONE
+
+    def failed(self) -> bool:
+        return self.code not in (None, DONE, RETIRED, FULL) and not self._lost
+
+    def refused(self) -> bool:
+        return self.code == REFUSED
+
+    def retired(self) -> bool:
+        return self.code == RETIRED
+
+    def full(self) -> bool:
+        return self.code == FULL
+
+    def lost(self) -> bool:
+        return self._lost
+
+    def silent(self) -> bool:
+        """True if it has a place, and has been asked, and has not answered for too long."""
+        return bool(self.node and self.pending) and time.monotonic() - self.heard > SILENT_SECONDS
+
+    def lose(self) -> None:
+        """Gives it up."""
+        self.stop()
+        self._lost, self.code = True, 1
+
+    def memory(self) -> int:
+        return self.bytes
+
+    def stop(self) -> None:
+        self.stopped, self.pending = True, None
+        ray.kill(self.seat, no_restart=True)
+
+
+class RayEngine:
+    """Runs workers on the cluster to which this process is connected.
+
+    Args:
+        job: what all workers get. Ray brings it to each node once.
+        gpus: GPUs of one worker.
+    """
+
+    def __init__(self, job: Job, gpus: float = 0) -> None:
+        self.job, self.gpus = ray.put(job), gpus
+        self.workers: list[RayWorker] = []
+
+    def start(self, index: int, session: str, memory_limit: int | None) -> RayWorker:
+        self.workers = [worker for worker in self.workers if worker.alive()]
+        self.workers.append(RayWorker(self.job, index, memory_limit, self.gpus))
+        return self.workers[-1]
+
+    def poll(self, seconds: float) -> list[tuple[Worker, Message]]:
+        asked = {worker.pending: worker for worker in self.workers if worker.pending}
+        if not asked:
+            time.sleep(seconds)
+            return []
+        ready, _ = ray.wait(list(asked), timeout=seconds)
+        if ready:  # and all others that are ready by now
+            ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=0)
+        found: list[tuple[Worker, Message]] = []
+        for reference in ready:
+            worker = asked[reference]
+            try:
+                message = ray.get(reference)
+            except RayActorError as error:
+                worker.end(error)
+                continue
+            if worker.hear(message):
+                found.append((worker, message))
+        for worker in self.workers:
+            if worker.silent():
+                worker.lose()
+        return found
+
+    def answer(self, worker: Worker, value: Any) -> None:
+        if isinstance(worker, RayWorker) and worker.alive():
+            worker.ask(value)
+
+    def places(self) -> int:
+        return places()
+
+    def close(self) -> None:
+        for worker in self.workers:
+            worker.stop()
+        ray.shutdown()
+
+
+def connect(address: str) -> None:
+    """Connects to the cluster at HOST:PORT, which `cluster.check` has looked at.
+
+    Raises BadInput if a node runs other versions than this process.
+    """
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level="ERROR", namespace=f"recurrent-{uuid.uuid4().hex}")
+    except (ConnectionError, RuntimeError, RayError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise BadInput(f"--address: expected a cluster that this process can join at {address}, got: {line}") from None
+    here = own_versions()
+    for node in alive():
+        there = _versions_of(node["NodeID"])
+        if different := {name: there.get(name, "none") for name in here if there.get(name) != here[name]}:
+            got = ", ".join(f"{name} {version}" for name, version in different.items())
+            wanted = ", ".join(f"{name} {here[name]}" for name in different)
+            raise BadInput(f"--address: expected {wanted} on node {node['NodeManagerAddress']}, got {got}")
+
+
+def own_versions() -> dict[str, str]:
+    """What must be the same on all nodes."""
+    return {**versions(), "commit": commit()}
+
+
+def _versions_of(node: str) -> dict[str, str]:
+    """The versions on a node. Raises BadInput if it does not say."""
+    here = NodeAffinitySchedulingStrategy(node, soft=False)
+    asked = ray.remote(own_versions).options(num_cpus=0, max_retries=0, scheduling_strategy=here).remote()
+    try:
+        return dict(ray.get(asked, timeout=VERSIONS_SECONDS))
+    except (RayError, TimeoutError) as error:
+        line = str(error).strip().splitlines()[-1]
+        raise BadInput(f"--address: expected recurrent-search on every node, got from one: {line}") from None
+
+
+def alive() -> list[dict[str, Any]]:
+    """The nodes of the cluster."""
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def places() -> int:
+    """How many workers the cluster has room for: one per core."""
+    return int(ray.cluster_resources().get("CPU", 0))
+
+
+def reachable(node: str) -> bool:
+    """True if the node of this id is in the cluster, and its raylet takes connections."""
+    for one in alive():
+        if one["NodeID"] == node:
+            try:
+                socket.create_connection((one["NodeManagerAddress"], one["NodeManagerPort"]), REACH_SECONDS).close()
+            except OSError:
+                return False
+            return True
+    return False

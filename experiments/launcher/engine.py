@@ -1,0 +1,116 @@
+"""Where the workers of a search run: on this machine, or on the nodes of a Ray cluster."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from experiments.config.folders import SearchFolder
+from experiments.config.spec import Spec
+from experiments.config.units import NONE
+from experiments.engines.local import LocalEngine
+from experiments.launcher import settings
+from experiments.launcher.crew import Crew
+from experiments.system.devices import gpus
+from experiments.tasks.base import Task
+from experiments.tasks.loading.places import corpus_in, has_file, is_file
+from experiments.worker.build import make_oracle, make_remote_tuner, make_space
+from experiments.worker.job import Job
+from tracking.errors import BadInput
+
+ENGINES = ("local", "ray")
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where workers run.
+
+    Args:
+        workers: how many there are.
+        address: of the head of a cluster; "" for this machine.
+        grows: nodes that join the cluster get workers, too.
+    """
+
+    workers: int
+    address: str = ""
+    grows: bool = False
+
+    def crew(self, folder: SearchFolder, spec: Spec, task: Task, samples: int, session: str, trials: int) -> Crew:
+        """What starts the workers of a search, and answers them.
+
+        Args:
+            samples: of the training split.
+            session: names the launcher.
+            trials: that are left.
+
+        Raises BadInput for data that cannot go to other machines.
+        """
+        if not self.address:
+            return Crew(LocalEngine(folder, gpus().used))
+        from experiments.engines.desk import Desk
+        from experiments.engines.ray import RayEngine
+
+        job = job_of(folder, spec, task, session)
+        desk = Desk(folder, oracle_of(folder, spec, task, samples, session))
+        return Crew(RayEngine(job), desk, trials if self.grows else 0)
+
+    def limited(self, spec: Spec) -> Spec:
+        """The spec with the memory limit of a worker. The automatic one is a share of this machine's memory.
+
+        Ray itself watches the memory of its nodes.
+        """
+        return replace(spec, memory_limit=NONE) if self.address and spec.memory_limit == AUTO else spec
+
+
+def where(engine: str, address: str | None, workers: str) -> Where:
+    """Checks --engine, --address and --workers, and connects to the cluster. Raises BadInput."""
+    if engine not in ENGINES:
+        raise BadInput(f"--engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
+    count = settings.workers(workers)
+    if engine == "local":
+        if address:
+            raise BadInput(f"--address: expected none without --engine ray, got {address!r}")
+        return Where(count)
+    from experiments.engines.cluster import check
+
+    if not address:
+        raise BadInput("--address: expected HOST:PORT of the head of a Ray cluster, got none; see docs/cluster.md")
+    check(address)
+    from experiments.engines.ray import connect, places
+
+    connect(address)
+    return Where(places(), address, grows=True) if workers == AUTO else Where(count, address)
+
+
+def job_of(folder: SearchFolder, spec: Spec, task: Task, session: str) -> Job:
+    """What all workers on other machines get: the spec, a user's code, and a user's data."""
+    code = {name: (folder.code / name).read_bytes() for name in spec.code}
+    files = {"task": spec.task} if is_file(spec.task) and not spec.code else {}
+    corpus = corpus_in(type(task))
+    if has_file(spec.options, corpus):
+        files[corpus] = spec.options[corpus]
+    data = {what: _read(what, file) for what, file in files.items()}
+    return Job(spec.to_json(), session, make_remote_tuner, code, data)
+
+
+def _read(what: str, file: str) -> tuple[str, bytes]:
+    """The name and the content of a user's file."""
+    if not Path(file).is_file():
+        raise BadInput(f"{what}: expected a file, which can go to other machines, got the folder {file!r}")
+    return Path(file).name, Path(file).read_bytes()
+
+
+def oracle_of(folder: SearchFolder, spec: Spec, task: Task, samples: int, session: str) -> Callable[[], Any]:
+    """Opens the study of a search in this process, which has not imported Keras Tuner until then."""
+
+    def opened() -> Any:
+        from experiments.system.imports import import_keras, keras_kept
+        from experiments.system.quiet import quiet
+
+        with quiet(), keras_kept():
+            import_keras()
+            _, hyperparameters, objective = make_space(spec, task, samples)
+            return make_oracle(folder, spec, session, hyperparameters, objective)
+
+    return opened

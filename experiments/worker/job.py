@@ -1,0 +1,71 @@
+"""What a worker on another machine gets, and how it runs. This file does not import Keras."""
+
+import dataclasses
+import gc
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from experiments.config.folders import SearchFolder
+from experiments.config.spec import Spec
+from experiments.worker.process import Tuner, run_trials
+
+Ask = Callable[[dict[str, Any]], Any]  # sends a message to the desk of the launcher and returns its answer
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What all workers of a search get once.
+
+    Args:
+        spec: of the search, as JSON.
+        session: names the launcher.
+        make: makes a worker's tuner; `make_remote_tuner`, or a fake one in tests.
+        code: the files of a user's task, by their places.
+        files: the user's data, by "task" or the option that names them: (name, content).
+    """
+
+    spec: dict[str, Any]
+    session: str
+    make: Callable[[SearchFolder, Spec, int, str, int | None, Ask], Tuner]
+    code: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    files: dict[str, tuple[str, bytes]] = dataclasses.field(default_factory=dict)
+
+    def unpack(self, folder: SearchFolder) -> Spec:
+        """Writes the files into the folder of a worker; returns the spec that names them there."""
+        spec = Spec.of(self.spec)
+        for name, content in self.code.items():
+            (folder.code / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder.code / name).write_bytes(content)
+        for what, (name, content) in self.files.items():
+            path = folder.path / what / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
+            if what == "task":
+                spec = dataclasses.replace(spec, task=str(path))
+            else:
+                spec = dataclasses.replace(spec, options={**spec.options, what: str(path)})
+        return spec
+
+
+def work_remotely(job: Job, index: int, key: str, memory_limit: int | None, ask: Ask) -> int:
+    """Runs trials of a search until there are no more; returns the exit code, one of worker/process.py.
+
+    Args:
+        index: of the worker.
+        key: names this start of the worker.
+        memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
+        ask: asks the desk.
+    """
+    with tempfile.TemporaryDirectory(prefix="recurrent-") as place:
+        folder = SearchFolder(Path(place))
+
+        def begin() -> Tuner:
+            tuner = job.make(folder, job.unpack(folder), index, job.session, memory_limit, ask)
+            tuner.key = key
+            gc.collect()
+            gc.freeze()  # as in worker/process.py
+            return tuner
+
+        return run_trials(begin)

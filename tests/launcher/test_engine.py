@@ -1,0 +1,156 @@
+"""--engine and --address: a cluster that cannot be used is refused in one line, before anything is begun."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from support.refusals import SMALL
+from support.searching import Recurrent
+
+from experiments.config.folders import SearchFolder
+from experiments.config.spec import Spec
+from experiments.engines import cluster
+from experiments.launcher.engine import Where, job_of, where
+from experiments.tasks.loading.find import make
+from tracking.errors import BadInput
+
+TOKEN = "0123456789abcdef" * 4
+
+
+@contextmanager
+def head(token: str) -> Iterator[str]:
+    """The address of a server that answers as the head of a Ray cluster does; with a token it refuses any other."""
+
+    class Handler(grpc.GenericRpcHandler):
+        def service(self, details: Any) -> Any:
+            given = dict(details.invocation_metadata).get("authorization", "")
+
+            def answer(request: bytes, context: Any) -> bytes:
+                if token and given != f"Bearer {token}":
+                    context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")
+                return b""
+
+            return grpc.unary_unary_rpc_method_handler(answer)
+
+    server = grpc.server(ThreadPoolExecutor(1), handlers=(Handler(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None)
+
+
+@pytest.fixture
+def with_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package is there, and the token is known."""
+    monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("dask", None), "--engine: expected one of local, ray, got 'dask'"),
+        (("local", "127.0.0.1:6379"), "--address: expected none without --engine ray, got '127.0.0.1:6379'"),
+        (("ray", None), "--address: expected HOST:PORT of the head of a Ray cluster, got none; see docs/cluster.md"),
+        (("ray", "ray://head:10001"), "--address: expected HOST:PORT of .*; .*, not through Ray Client"),
+        (("ray", "head"), "--address: expected HOST:PORT of the cluster's head, got 'head'"),
+        (("ray", "head:0"), "--address: expected HOST:PORT of the cluster's head, got 'head:0'"),
+        (("ray", "head:65536"), "--address: expected HOST:PORT of the cluster's head, got 'head:65536'"),
+        (("ray", "head:6379/x"), "--address: expected HOST:PORT"),
+    ],
+)
+def test_what_cannot_be_an_engine(with_ray: None, words: tuple[str, str | None], message: str) -> None:
+    with pytest.raises(BadInput, match=f"^{message}"):
+        where(*words, "auto")
+
+
+def test_how_many_workers() -> None:
+    assert where("local", None, "3") == Where(3)
+    assert where("local", None, "auto").workers >= 1 and not where("local", None, "auto").grows
+    for wrong in ("0", "-1", "two"):
+        with pytest.raises(BadInput, match="^--workers: expected a whole number from 1, or auto"):
+            where("local", None, wrong)
+
+
+def test_without_the_extra_its_name_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(BadInput, match=r"got none; pip install 'recurrent-search\[ray\]'$"):
+        cluster.check("127.0.0.1:6379")
+
+
+def test_a_head_that_is_not_there(with_ray: None) -> None:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(BadInput, match=f"^--address: expected the head of a Ray cluster at {address}, got: "):
+            cluster.check(address)
+        assert time.monotonic() - began < 2 * cluster.CONNECT_SECONDS
+
+
+def test_a_cluster_that_everybody_may_use(with_ray: None) -> None:
+    with head("") as address, pytest.raises(BadInput, match="expected a cluster that asks for a token"):
+        cluster.check(address)
+
+
+def test_the_token(with_ray: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with head(TOKEN) as address:
+        cluster.check(address)
+        monkeypatch.setenv("RAY_AUTH_TOKEN", "another")
+        with pytest.raises(BadInput, match="expected a head that takes the token of RAY_AUTH_TOKEN, got a refusal"):
+            cluster.check(address)
+        monkeypatch.delenv("RAY_AUTH_TOKEN")
+        monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+        with pytest.raises(BadInput, match="expected the cluster's token in RAY_AUTH_TOKEN or .*token, got none"):
+            cluster.check(address)
+        (tmp_path / "token").write_text(f"{TOKEN}\n")
+        cluster.check(address)
+        monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+        with pytest.raises(BadInput, match="^RAY_AUTH_MODE: expected token, got 'disabled'"):
+            cluster.check(address)
+
+
+def test_the_command_begins_nothing(recurrent: Recurrent, tmp_path: Path) -> None:
+    done = recurrent("search", "adding", *SMALL, "--engine", "ray", "--address", "ray://head:1", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("recurrent search: --address: expected HOST:PORT of the cluster's head")
+    assert not list(tmp_path.glob("searches/*")) and not list(tmp_path.glob("*.db"))
+
+
+def test_a_local_search_imports_neither_ray_nor_keras() -> None:
+    code = "import sys, experiments.launcher.launch as _; print({'ray', 'keras', 'tensorflow'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_data_that_go_to_other_machines(tmp_path: Path) -> None:
+    file = tmp_path / "data.npz"
+    np.savez(file, x=np.zeros((20, 3, 1), np.float32), y=np.arange(20) % 2)
+    spec = Spec(name="s", task=str(file), options={}, cells=["gru"])
+    job = job_of(SearchFolder(tmp_path / "s"), spec, make(spec.task, {}), "session")
+    node = SearchFolder(tmp_path / "node")
+    node.path.mkdir()
+    there = job.unpack(node)
+    assert Path(there.task).is_relative_to(node.path) and Path(there.task).read_bytes() == file.read_bytes()
+    assert make(there.task, {}).split("train", 0)[0].shape[1:] == (3, 1)
+    (tmp_path / "text.txt").write_text("to be or not to be " * 50)
+    (tmp_path / "folder").mkdir()
+    for corpus, fits in (("text.txt", True), ("python-reference", True), ("folder", False)):
+        known = {"corpus": corpus if corpus.startswith("python") else str(tmp_path / corpus)}
+        spec = Spec(name="s", task="char_lm", options=known, cells=["gru"])
+        if not fits:
+            with pytest.raises(BadInput, match="^corpus: expected a file, which can go to other machines"):
+                job_of(SearchFolder(tmp_path / "s"), spec, make("char_lm", {}), "session")
+            continue
+        there = job_of(SearchFolder(tmp_path / "s"), spec, make("char_lm", {}), "session").unpack(node)
+        assert (there.options["corpus"] == corpus) == corpus.startswith("python")
