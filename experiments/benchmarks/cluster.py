@@ -10,6 +10,7 @@ are those of a search, with every fsync. What Ray's own messages cost comes on t
 trials/s   ended trials per second of the clock
 ms/trial   processor time of the launcher for a trial
 ms/line    processor time of the launcher for the line of an epoch
+ms/ask     the same for a trial that is asked for
 ask, ms    from the moment a seat asks for a trial until it has one, half of the times and 19 of 20
 """
 
@@ -144,16 +145,17 @@ def main() -> None:
     chosen = parser.parse_args()
     import_keras()
     print(setting("optuna", "keras-tuner"))
-    print("seats  trial  trials/s  ms/trial  ms/line  ask, ms    19 of 20")
+    print("seats  trial  trials/s  ms/trial  ms/line   ms/ask  ask, ms    19 of 20")
     for seconds in TRIAL_SECONDS:
         for seats in map(int, chosen.seats.split(",")):
             found = simulate(seats, seconds, chosen.seconds)
             asks = sorted(found.asks)
             trial = 1000 * (found.ask_time + found.line_time) / max(found.ended, 1)
             line = 1000 * found.line_time / max(found.lines, 1)
+            ask = 1000 * found.ask_time / max(len(asks), 1)
             times = 1000 * statistics.median(asks), 1000 * asks[int(0.95 * (len(asks) - 1))]
-            row = f"{seats:5,} {seconds * 1000:5.0f}ms {found.ended / found.seconds:9.1f} {trial:9.2f} {line:8.3f}"
-            print(f"{row} {times[0]:8.1f} {times[1]:11.1f}", flush=True)
+            row = f"{seats:5,} {seconds * 1000:5.0f}ms {found.ended / found.seconds:9.1f} {trial:9.2f}"
+            print(f"{row} {line:8.3f} {ask:8.2f} {times[0]:8.1f} {times[1]:11.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -59,11 +59,20 @@ class Desk:
         for _, message in messages:
             if text := message.get("log"):
                 self._log(message["index"], text)
-        answers = [getattr(self, f"_{message['ask']}")(key, message, unsynced) for key, message in messages]
         # A worker goes on when it has its answer, and MLflow is told of the line. Without these fsyncs a power cut may
-        # take away what they know. Several files are written at once, since the disk does not need longer for them.
-        list(self.disk.map(_sync, unsynced))
+        # take away what they know. Several files are written at once, since the disk does not need longer for them. The
+        # lines of the study come last: a study that lacks an epoch is told again, and one that lacks a trial makes it.
+        with self.oracle.storage.file.group():
+            answers = [getattr(self, f"_{message['ask']}")(key, message, unsynced) for key, message in messages]
+            self._sync(unsynced)
         return answers
+
+    def _sync(self, paths: list[Path]) -> None:
+        """Waits until the disk has the files."""
+        if len(paths) == 1:  # threads would take longer
+            _sync(paths[0])
+        else:
+            list(self.disk.map(_sync, paths))
 
     def release(self, key: str, lost: bool = False) -> None:
         """Lets another worker go on with the trial of a worker that has ended, or that was stopped.

@@ -68,7 +68,10 @@ class StudyOracle(keras_tuner.Oracle):
         self.verbose, self.pruner = 0, pruner or optuna.pruners.NopPruner()
         self.folder, self.strategy, self.search_seed, self.session = folder, strategy, seed, session
         self.allocate, self.wish = allocate, wish
-        self.tried: set[Any] = set()  # keys of the points read from the study so far; none is proposed again
+        # Of the trials that this process has looked at so far, so that an ask costs the same after many trials.
+        self.looked = 0  # how many trials
+        self.begun = 0  # how many of them do not continue others
+        self.tried: set[Any] = set()  # the keys of their points; none is proposed again
         self.claimed: dict[str, TrialFolder] = {}  # of the trials whose locks this process holds, by trial id
         self.ongoing_trials: dict[str, Trial] = {}  # by tuner id
         # Every worker opens the study, and the first one makes it. Without the lock two workers could make one each.
@@ -94,11 +97,14 @@ class StudyOracle(keras_tuner.Oracle):
 
     def _lost_trial(self) -> tuple[str, dict[str, Any]] | None:
         """(id, values) of a trial whose worker died, or None. If a lost trial has ended, the study is told its end."""
-        trials = self.study.get_trials(deepcopy=False)
-        regular = [trial for trial in trials if CONTINUES not in trial.user_attrs]
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        held = {folder.number for folder in self.claimed.values()}
+        if not (others := [frozen for frozen in running if frozen.number not in held]):
+            return None
+        regular = [one for one in self.study.get_trials(deepcopy=False) if CONTINUES not in one.user_attrs]
         unplanned = {trial.number for trial in regular[self.max_trials :]}  # --trials was lowered
-        for frozen in trials:
-            if frozen.state != TrialState.RUNNING or frozen.number in unplanned:
+        for frozen in others:
+            if frozen.number in unplanned:
                 continue
             trial_folder = self.folder.trial(frozen.number)
             trial_folder.path.mkdir(parents=True, exist_ok=True)
@@ -136,9 +142,10 @@ class StudyOracle(keras_tuner.Oracle):
     def _new_trial(self) -> tuple[str, dict[str, Any]] | None:
         """(id, values) of a new trial, or None if there are `max_trials` or the space has no more points."""
         trials = self.study.get_trials(deepcopy=False)
-        begun = sum(CONTINUES not in trial.user_attrs for trial in trials)
-        self.tried.update(key(trial.params) for trial in trials[len(self.tried) :])
-        values = self.proposals.next(trials, self.tried) if begun < self.max_trials else None
+        new, self.looked = trials[self.looked :], len(trials)
+        self.begun += sum(CONTINUES not in trial.user_attrs for trial in new)
+        self.tried.update(key(trial.params) for trial in new)
+        values = self.proposals.next(trials, self.tried) if self.begun < self.max_trials else None
         if values is not None:
             return self._store(len(trials), values, {})
         if self.finished_cells and (found := due(self._past(), self.finished_cells)):

@@ -48,7 +48,8 @@ class Proposals:
         self.all = list(points(space)) if few else []
         self.keys = [key(values) for values in self.all]
         self.tables = [self._table(group) for group in self.groups] if few else []
-        self.allocate, self.counts = allocate, Counter[str]()  # the trials of each cell so far
+        self.allocate, self.looked = allocate, 0  # how many trials were looked at so far
+        self.counts = Counter[str]()  # of them, by cell
         self.layers = [] if allocate == "best" else [each for each in space.space if each.name.startswith("cell")]
         self.sizes = {cell: size(space, self._stack(cell)) for layer in self.layers[:1] for cell in domain(layer) or []}
         self.cells = [cell_of(values) for values in self.all] if self.layers else []
@@ -91,8 +92,8 @@ class Proposals:
         """The cells of which the next trial must have one; none if the strategy may choose."""
         if len(self.sizes) < 2:
             return []
-        regular = [trial for trial in trials if CONTINUES not in trial.user_attrs]
-        self.counts.update(cell_of(trial.params) for trial in regular[self.counts.total() :])
+        new, self.looked = trials[self.looked :], len(trials)
+        self.counts.update(cell_of(trial.params) for trial in new if CONTINUES not in trial.user_attrs)
         found = allowed(self.allocate, self.sizes, self.counts)
         return [] if SEVERAL in found else sorted(found)
 

@@ -1,8 +1,10 @@
 """The Optuna study of a search: opens it, locks its journal, and tells it how trials have ended."""
 
 import math
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
@@ -48,18 +50,62 @@ class JournalLock(BaseJournalFileLock):
         self.lock.release()
 
 
-def storage(folder: SearchFolder) -> JournalStorage:
+class GroupedFile(JournalFileBackend):
+    """Optuna's journal, in which one process may write several lines at once.
+
+    Each line that is written alone waits for the disk. Only the desk groups lines, and no other process may write then.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), lock_obj=JournalLock(path))
+        self.grouping = False
+        self.pending: list[dict[str, Any]] = []  # lines that are not in the file yet
+        self.lines = 0  # how many lines of the file were read
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        number = log_number_from
+        if not self.pending or number < self.lines:
+            for log in super().read_logs(number):
+                number += 1
+                yield log
+            self.lines = max(self.lines, number)
+        yield from self.pending[number - self.lines :]
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        if self.grouping:
+            self.pending += logs
+        else:
+            super().append_logs(logs)
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """Writes the lines of a block together at its end."""
+        self.grouping = True
+        try:
+            yield
+        finally:
+            self.grouping, logs, self.pending = False, self.pending, []
+            if logs:
+                super().append_logs(logs)
+                for _ in super().read_logs(self.lines):  # Optuna's reader notes where each line begins
+                    self.lines += 1
+
+
+class StudyStorage(JournalStorage):
     """Optuna's storage over the search's `study.journal`."""
-    return JournalStorage(JournalFileBackend(str(folder.study), lock_obj=JournalLock(folder.study)))
+
+    def __init__(self, folder: SearchFolder) -> None:
+        self.file = GroupedFile(folder.study)
+        super().__init__(self.file)
 
 
-def open_study(folder: SearchFolder, direction: str) -> tuple[JournalStorage, optuna.Study]:
+def open_study(folder: SearchFolder, direction: str) -> tuple[StudyStorage, optuna.Study]:
     """The study and its storage. A study that does not exist is made. The caller holds the search's study lock.
 
     Args:
         direction: min or max.
     """
-    opened = storage(folder)
+    opened = StudyStorage(folder)
     study = optuna.create_study(
         storage=opened,
         study_name=NAME,
@@ -114,7 +160,7 @@ def tell_ends(folder: SearchFolder) -> None:
     # A worker that asks for a lost trial also tells its end. The lock lets only one process do so at a time.
     # Optuna raises KeyError if a kill came before the first line of the study.
     with folder.study_lock, suppress(KeyError):
-        study = optuna.load_study(study_name=NAME, storage=storage(folder))
+        study = optuna.load_study(study_name=NAME, storage=StudyStorage(folder))
         for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             trial_folder = folder.trial(frozen.number)
             events = trial_folder.journal.events()

@@ -71,7 +71,7 @@ def test_a_file_means_what_its_options_mean(recurrent: Recurrent, begun: list[La
     write(tmp_path, FILE)
     ours = begins(recurrent, begun, tmp_path, "--spec", "study.toml", "--name", "s")
     typed = begins(recurrent, begun, tmp_path, *TYPED, "--name", "s")
-    assert ours.spec == typed.spec and ours.workers == typed.workers == 1
+    assert ours.spec == typed.spec and ours.where.workers == typed.where.workers == 1
     assert (ours.spec.options["length"], ours.spec.cells, ours.spec.mixed) == ("20", ["lstm", "gru"], True)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.ray_cluster import NODES, Cluster, cluster, possible
+from support.ray_cluster import NODES, Cluster, closing, possible
 from support.searching import environment
 
 from experiments.config.folders import SearchFolder
@@ -36,7 +36,7 @@ def told(folder: Path) -> list[list[tuple[Any, ...]]]:
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("cluster")) as found:
+    with closing(Cluster(tmp_path_factory.mktemp("cluster"))) as found:
         yield found
 
 
@@ -50,7 +50,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 
 
 def on_cluster(nodes: Cluster, name: str, *more: str) -> "subprocess.Popen[str]":
-    return nodes.begin(*GRID, "--engine", "ray", "--address", nodes.address, "--name", name, *more)
+    return nodes.recurrent(*GRID, "--engine", "ray", "--address", nodes.address, "--name", name, *more)
 
 
 def ended(process: "subprocess.Popen[str]") -> str:

@@ -22,11 +22,11 @@ GRID = (
 FAILING = f"""
 import functools, sys
 sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
-import experiments.launcher.launch, troubles
+import experiments.launcher.engine, troubles
 from experiments.cli.main import main
-from experiments.launcher.supervise import Supervisor
+from experiments.engines.local import LocalEngine
 
-experiments.launcher.launch.Supervisor = functools.partial(Supervisor, make=troubles.failing_tuner)
+experiments.launcher.engine.LocalEngine = functools.partial(LocalEngine, make=troubles.failing_tuner)
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -15,11 +15,11 @@ from experiments.strategy.study import JournalLock
 PROGRAM = f"""
 import dataclasses, functools, sys
 sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
-import experiments.launcher.launch, experiments.launcher.limits, troubles
+import experiments.launcher.engine, experiments.launcher.launch, experiments.launcher.limits, troubles
 from experiments.cli.main import main
-from experiments.launcher.supervise import Supervisor
+from experiments.engines.local import LocalEngine
 
-experiments.launcher.launch.Supervisor = functools.partial(Supervisor, make=troubles.trouble_tuner)
+experiments.launcher.engine.LocalEngine = functools.partial(LocalEngine, make=troubles.trouble_tuner)
 limits = experiments.launcher.limits.limits
 changes = dict(hung_seconds=troubles.HUNG_SECONDS)
 experiments.launcher.launch.limits = lambda *words: dataclasses.replace(limits(*words), **changes)
