@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from experiments.engines import Message, Worker
@@ -38,10 +38,10 @@ class RayWorker:
     Args:
         job: a reference to the `Job`.
         index: of the worker.
-        gpus: GPUs that it needs.
+        gpus: that it needs.
     """
 
-    def __init__(self, job: Any, index: int, memory_limit: int | None, gpus: float) -> None:
+    def __init__(self, job: Any, index: int, memory_limit: int | None, gpus: int) -> None:
         self.index, self._key = index, uuid.uuid4().hex
         # max_restarts and max_task_retries are 0 by default: Ray must not begin a trial again by itself.
         seat = ray.remote(RaySeat).options(num_cpus=1, num_gpus=gpus)
@@ -69,13 +69,15 @@ class RayWorker:
         self.heard, self.bytes = time.monotonic(), message.pop("memory")
         self.node = self.node or message["node"]
         if message["ask"] == ENDED:
-            self.code = message["code"]
+            self.code, self.pending = message["code"], None
+            ray.kill(self.seat, no_restart=True)  # its place is free for the worker that comes after it
         return not self.stopped
 
-    def end(self, error: RayError) -> None:
+    def end(self) -> None:
         """The actor is gone: with its node, or alone."""
-        self._lost = not self.node or not reachable(self.node)
-        self.code, self.pending = 1, None
+        self._lost = not any(reachable(node) for node in alive() if node["NodeID"] == self.node)
+        self.stop()
+        self.code = 1
 
     def waiting(self) -> bool:
         return not self.node and self.code is None
@@ -123,16 +125,15 @@ class RayEngine:
 
     Args:
         job: what all workers get. Ray brings it to each node once.
-        gpus: GPUs of one worker.
     """
 
-    def __init__(self, job: Job, gpus: float = 0) -> None:
-        self.job, self.gpus = ray.put(job), gpus
+    def __init__(self, job: Job) -> None:
+        self.job = ray.put(job)
         self.workers: list[RayWorker] = []
 
     def start(self, index: int, session: str, memory_limit: int | None) -> RayWorker:
         self.workers = [worker for worker in self.workers if worker.alive()]
-        self.workers.append(RayWorker(self.job, index, memory_limit, self.gpus))
+        self.workers.append(RayWorker(self.job, index, memory_limit, min(1, gpus())))
         return self.workers[-1]
 
     def poll(self, seconds: float) -> list[tuple[Worker, Message]]:
@@ -147,9 +148,11 @@ class RayEngine:
         for reference in ready:
             worker = asked[reference]
             try:
-                message = ray.get(reference)
-            except RayActorError as error:
-                worker.end(error)
+                message = ray.get(reference, timeout=SILENT_SECONDS)
+            except RayTaskError:  # a defect of Seat
+                raise
+            except RayError:  # the process or the node is gone, or with the node a checkpoint that it was sending
+                worker.end()
                 continue
             if worker.hear(message):
                 found.append((worker, message))
@@ -182,7 +185,7 @@ def connect(address: str) -> None:
         line = str(error).strip().splitlines()[0]
         raise BadInput(f"--address: expected a cluster that this process can join at {address}, got: {line}") from None
     here = own_versions()
-    for node in alive():
+    for node in filter(reachable, alive()):  # a node that was just lost is in Ray's list for some seconds
         there = _versions_of(node["NodeID"])
         if different := {name: there.get(name, "none") for name in here if there.get(name) != here[name]}:
             got = ", ".join(f"{name} {version}" for name, version in different.items())
@@ -211,18 +214,20 @@ def alive() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]
 
 
+def gpus() -> int:
+    """How many GPUs the nodes of the cluster have."""
+    return int(ray.cluster_resources().get("GPU", 0))
+
+
 def places() -> int:
-    """How many workers the cluster has room for: one per core."""
-    return int(ray.cluster_resources().get("CPU", 0))
+    """How many workers the cluster has room for: one per GPU, else one per core."""
+    return gpus() or int(ray.cluster_resources().get("CPU", 0))
 
 
-def reachable(node: str) -> bool:
-    """True if the node of this id is in the cluster, and its raylet takes connections."""
-    for one in alive():
-        if one["NodeID"] == node:
-            try:
-                socket.create_connection((one["NodeManagerAddress"], one["NodeManagerPort"]), REACH_SECONDS).close()
-            except OSError:
-                return False
-            return True
-    return False
+def reachable(node: dict[str, Any]) -> bool:
+    """True if the raylet of a node takes connections."""
+    try:
+        socket.create_connection((node["NodeManagerAddress"], node["NodeManagerPort"]), REACH_SECONDS).close()
+    except OSError:
+        return False
+    return True

@@ -21,7 +21,7 @@ from experiments.worker.job import Job, work_remotely
 from experiments.worker.process import keep_freed_memory
 
 ALIVE_SECONDS = 5.0  # after so long without a message the seat says that it lives
-LOG_PART = 2**16  # bytes of the worker's log that go with one message
+LOG_PART, LAST_PART = 2**16, 2**20  # bytes of the worker's log that go with one message, and with the last one
 ENDED, ALIVE = "ended", "alive"
 
 
@@ -33,12 +33,12 @@ class Seat:
         index: of the worker.
         key: names this start of the worker.
         memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
-        gpus: how many GPUs Ray has given to this process.
+        gpu: Ray has given one to this process.
     """
 
-    def __init__(self, job: Job, index: int, key: str, memory_limit: int | None, gpus: int) -> None:
+    def __init__(self, job: Job, index: int, key: str, memory_limit: int | None, gpu: bool) -> None:
         os.environ.update(TF_CPP_MIN_LOG_LEVEL="2", OMP_NUM_THREADS="1")
-        if not gpus:
+        if not gpu:
             os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         self.index, self.read = index, 0
         self.log = Path(tempfile.mkstemp(prefix="recurrent-", suffix=".log")[1])
@@ -77,11 +77,12 @@ class Seat:
         except queue.Empty:
             message = {"ask": ALIVE}
         self.owes = message["ask"] not in (ALIVE, ENDED)
-        return message | {"memory": process_memory(psutil.Process()), "index": self.index, "log": self._printed()}
+        part = LAST_PART if message["ask"] == ENDED else LOG_PART
+        return message | {"memory": process_memory(psutil.Process()), "index": self.index, "log": self._printed(part)}
 
-    def _printed(self) -> bytes:
+    def _printed(self, most: int) -> bytes:
         with self.log.open("rb") as file:
             file.seek(self.read)
-            text = file.read(LOG_PART)
+            text = file.read(most)
         self.read += len(text)
         return text

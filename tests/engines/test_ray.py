@@ -82,7 +82,9 @@ def test_what_is_killed_is_noticed_and_changes_nothing(nodes: Cluster, here: lis
     draw, name = random.Random(seed), f"{victim}{seed}"
     folder = nodes.folder / "searches" / name
     process = on_cluster(nodes, name)
-    wait_until(lambda: lines(folder) > draw.randint(10, 40), 120, "it does not begin")
+    wanted = draw.randint(10, 40)
+    wait_until(lambda: lines(folder) > wanted or process.poll() is not None, 120, "it does not begin")
+    assert process.poll() is None, process.communicate()
     node = draw.choice(NODES)
     killed = nodes.raylet(node) if victim == "raylet" else draw.choice(nodes.seats())
     starts = [event for trial in SearchFolder(folder).trials() for event in trial.journal.events()]

@@ -64,9 +64,12 @@ class Network:
                     yield process
 
     def close(self) -> None:
-        for process in [*self.processes(), psutil.Process(self.holder.pid)]:
-            with suppress(psutil.Error):
-                process.send_signal(signal.SIGKILL)
+        while left := list(self.processes()):  # a process may begin another one meanwhile
+            for process in left:
+                with suppress(psutil.Error):
+                    process.send_signal(signal.SIGKILL)
+            psutil.wait_procs(left, 5)
+        self.holder.kill()
         self.holder.wait()
 
 

@@ -102,7 +102,8 @@ def test_the_code_runs_where_only_its_runtime_is(
     request: pytest.FixtureRequest, packed: Path, tmp_path: Path, name: str
 ) -> None:
     python = only_with(packed / f"requirements-{name}.txt", tmp_path)
-    listed = subprocess.run([python, "-m", "pip", "list", "--format", "json"], capture_output=True, check=True)
+    # With -I the current folder is not looked at: in a folder of this project setuptools may have left its name.
+    listed = subprocess.run([python, "-I", "-m", "pip", "list", "--format", "json"], capture_output=True, check=True)
     present = {one["name"] for one in json.loads(listed.stdout)}
     assert present & {"recurrent-search", "tensorflow", "onnxruntime", "ai-edge-litert"} == {RUNTIMES[name]}
     here, there = (
