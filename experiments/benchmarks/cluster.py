@@ -3,9 +3,9 @@
     python -m experiments.benchmarks.cluster
     python -m experiments.benchmarks.cluster --seats 1,100 --seconds 5
 
-A seat asks for a trial, sends the lines of its epochs, and ends it. Its trainings take no time of ours: a seat that
-trains waits for its next line until a trial of so many milliseconds would have it. The desk, the study and the journals
-are those of a search, with every fsync. What Ray's own messages cost comes on top.
+A seat asks for a trial, sends the lines of its epochs, and ends it. Nothing is trained: after each line a seat waits as
+long as an epoch would take. The desk, the study and the journals are those of a search, with every fsync. The cost of
+Ray's own messages comes on top.
 
 trials/s   ended trials per second of the clock
 ms/trial   processor time of the launcher for a trial
@@ -91,7 +91,7 @@ class Simulation:
         self.ask_time = self.line_time = self.seconds = 0.0
 
     def run(self, seconds: float) -> None:
-        """Simulates about so many seconds."""
+        """Simulates for about `seconds`."""
         began = time.perf_counter()
         while (now := time.perf_counter() - began) < seconds:
             ready = []

@@ -18,7 +18,7 @@ from experiments.engines import Message
 from experiments.system.imports import import_keras
 from experiments.system.resources import process_memory
 from experiments.worker.job import Job, work_remotely
-from experiments.worker.process import keep_freed_memory
+from experiments.worker.process import redirect
 
 ALIVE_SECONDS = 5.0  # after so long without a message the seat says that it lives
 LOG_PART, LAST_PART = 2**16, 2**20  # bytes of the worker's log that go with one message, and with the last one
@@ -37,14 +37,11 @@ class Seat:
     """
 
     def __init__(self, job: Job, index: int, key: str, memory_limit: int | None, gpu: bool) -> None:
-        os.environ.update(TF_CPP_MIN_LOG_LEVEL="2", OMP_NUM_THREADS="1")
-        if not gpu:
-            os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-        self.index, self.read = index, 0
-        self.log = Path(tempfile.mkstemp(prefix="recurrent-", suffix=".log")[1])
-        file = os.open(self.log, os.O_WRONLY | os.O_APPEND)
-        os.dup2(file, 1)
-        os.dup2(file, 2)
+        self.index = index
+        number, name = tempfile.mkstemp(prefix="recurrent-", suffix=".log")
+        redirect(Path(name), os.environ.get("CUDA_VISIBLE_DEVICES") if gpu else None)
+        os.unlink(name)  # a seat that is killed leaves no file; what is printed is read by the number
+        self.log = os.fdopen(number, "rb", buffering=0)
         self.asked: queue.Queue[Message] = queue.Queue()
         self.answers: queue.Queue[Any] = queue.Queue()
         self.owes = False  # the worker waits for an answer
@@ -53,7 +50,6 @@ class Seat:
     def _work(self, job: Job, key: str, memory_limit: int | None) -> None:
         code = 1
         try:
-            keep_freed_memory()
             import_keras()
             code = work_remotely(job, self.index, key, memory_limit, self._ask)
         except BaseException:
@@ -78,11 +74,4 @@ class Seat:
             message = {"ask": ALIVE}
         self.owes = message["ask"] not in (ALIVE, ENDED)
         part = LAST_PART if message["ask"] == ENDED else LOG_PART
-        return message | {"memory": process_memory(psutil.Process()), "index": self.index, "log": self._printed(part)}
-
-    def _printed(self, most: int) -> bytes:
-        with self.log.open("rb") as file:
-            file.seek(self.read)
-            text = file.read(most)
-        self.read += len(text)
-        return text
+        return message | {"memory": process_memory(psutil.Process()), "index": self.index, "log": self.log.read(part)}

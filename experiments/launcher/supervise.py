@@ -210,6 +210,7 @@ class Supervisor:
 
     def _replace(self, place: int, why: str = "") -> None:
         worker = self.workers[place]
+        self.crew.free(worker)  # it may be left out, and another one has to take its trial
         self.useless[place] = 0 if self._has_run(worker) else self.useless.get(place, 0) + 1
         if self.useless[place] <= USELESS_DEATHS and not worker.refused():
             self._renew(place)

@@ -1,7 +1,6 @@
 """What a worker on another machine gets, and how it runs. This file does not import Keras."""
 
 import dataclasses
-import gc
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -64,8 +63,6 @@ def work_remotely(job: Job, index: int, key: str, memory_limit: int | None, ask:
         def begin() -> Tuner:
             tuner = job.make(folder, job.unpack(folder), index, job.session, memory_limit, ask)
             tuner.key = key
-            gc.collect()
-            gc.freeze()  # as in worker/process.py
             return tuner
 
         return run_trials(begin)

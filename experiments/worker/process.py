@@ -58,20 +58,14 @@ def work(
     search = SearchFolder(folder)
     # The lock says that this worker is alive. The next launcher waits until it is free.
     with search.worker_lock(index):
-        _redirect(search.worker_log(index), gpu)
+        redirect(search.worker_log(index), gpu)
         import_keras()  # takes seconds; meanwhile the launcher opens MLflow's record
         try:
             gate.recv()
         except EOFError:  # the launcher has ended before the worker could begin
             return
 
-        def begin() -> Tuner:
-            tuner = make(search, Spec.read(search), index, session, memory_limit)
-            gc.collect()
-            gc.freeze()  # Keras collects garbage before each model; from now on it skips the objects of the imports
-            return tuner
-
-        _end_process(run_trials(begin))
+        _end_process(run_trials(lambda: make(search, Spec.read(search), index, session, memory_limit)))
 
 
 def own_key(pid: int | None = None) -> str:
@@ -92,7 +86,10 @@ def run_trials(begin: Callable[[], Tuner]) -> int:
     from keras_tuner.errors import FatalError
 
     try:
-        begin().search()
+        tuner = begin()
+        gc.collect()
+        gc.freeze()  # Keras collects garbage before each model; from now on it skips the objects of the imports
+        tuner.search()
     except RecurrentError as error:
         print(error)
         return REFUSED
@@ -118,7 +115,7 @@ def _end_process(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _redirect(log: Path, gpu: str | None) -> None:
+def redirect(log: Path, gpu: str | None) -> None:
     """Sends output to the worker's log, and makes one GPU visible, or none."""
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
