@@ -73,10 +73,11 @@ def test_workers_that_go_at_any_moment_lose_and_double_nothing(tmp_path: Path, l
     search, quiet = folder_of(tmp_path / "a", trials=40), folder_of(tmp_path / "b", trials=40)
     supervisor, engine = remotely(search, workers=4)
     draw, gone = random.Random(0), []
+    due = sorted(draw.sample(range(40 * EPOCHS), GONE))  # numbers of answers; each epoch of the 40 trials is one
 
     def end_one() -> None:
         alive = [worker for worker in engine.started if worker.alive()]
-        if alive and len(gone) < GONE and draw.random() < 0.05:
+        if alive and len(gone) < GONE and engine.answered >= due[len(gone)]:
             gone.append(draw.choice(alive))
             gone[-1].lose() if lost else gone[-1].die()
 

@@ -108,7 +108,7 @@ class ThreadEngine:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.started: list[ThreadWorker] = []
-        self.closed, self.room = False, 1
+        self.closed, self.room, self.answered = False, 1, 0
         self.meanwhile: Callable[[], None] = lambda: None  # called before each look for messages
 
     def start(self, index: int, session: str, memory_limit: int | None) -> ThreadWorker:
@@ -132,6 +132,7 @@ class ThreadEngine:
 
     def answer(self, worker: Worker, value: Any) -> None:
         assert isinstance(worker, ThreadWorker)
+        self.answered += 1
         worker.answers.put(value)
 
     def close(self) -> None:
