@@ -91,7 +91,7 @@ def search(
     found = Found(launch.spec.name, uri)
     if launch.spec.finals:
         top, limit = at_least(found.name, launch.spec.finals), launch.spec.finals_time_limit
-        found.finals(top=top, workers=workers, time_limit=limit, show=show)
+        found.finals(top=top, workers=workers, engine=engine, address=address, time_limit=limit, show=show)
     return found
 
 

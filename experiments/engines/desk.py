@@ -21,6 +21,7 @@ from tracking.errors import DataError
 from tracking.ranking import Candidate
 
 if TYPE_CHECKING:
+    from experiments.strategy.finals import FinalsOracle
     from experiments.strategy.oracle import StudyOracle
 
 KEPT_BY_DESK = ("lock",)  # files of a trial that stay with the desk
@@ -33,16 +34,16 @@ class Desk:
 
     Args:
         folder: of the search.
-        make_oracle: opens the study. It is called once, and takes seconds.
+        make_oracle: opens the study, or the plan of finals. It is called once, and takes seconds.
     """
 
-    def __init__(self, folder: SearchFolder, make_oracle: "Callable[[], StudyOracle]") -> None:
+    def __init__(self, folder: SearchFolder, make_oracle: "Callable[[], StudyOracle | FinalsOracle]") -> None:
         self.folder, self.make_oracle = folder, make_oracle
         self.trials: dict[str, str] = {}  # the trial that a worker runs, by the key of the worker
         self.disk = ThreadPoolExecutor(WRITERS)
 
     @cached_property
-    def oracle(self) -> "StudyOracle":
+    def oracle(self) -> "StudyOracle | FinalsOracle":
         return self.make_oracle()
 
     def open(self) -> None:
@@ -62,7 +63,7 @@ class Desk:
         # A worker goes on when it has its answer, and MLflow is told of the line. Without these fsyncs a power cut may
         # take away what they know. Several files are written at once, since the disk does not need longer for them. The
         # lines of the study come last: a study that lacks an epoch is told again, and one that lacks a trial makes it.
-        with self.oracle.storage.file.group():
+        with self.oracle.group():
             answers = [getattr(self, f"_{message['ask']}")(key, message, unsynced) for key, message in messages]
             self._sync(unsynced)
         return answers

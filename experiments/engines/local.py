@@ -17,12 +17,12 @@ from experiments.config.folders import SearchFolder
 from experiments.engines import Message, Worker
 from experiments.system.resources import automatic_workers, process_memory
 from experiments.worker.build import make_tuner
-from experiments.worker.process import DONE, FULL, REFUSED, RETIRED, MakeTuner, own_key, work
+from experiments.worker.process import MakeTuner, own_key, work
 
 Target = Callable[..., None]
 
 
-class LocalWorker:
+class LocalWorker(Worker):
     """One worker process. It waits for `go`, and ends when its launcher dies.
 
     Args:
@@ -47,36 +47,13 @@ class LocalWorker:
     def key(self) -> str:
         return own_key(self.process.pid)
 
-    def waiting(self) -> bool:
-        """False: this machine starts a process at once."""
-        return False
+    @property
+    def code(self) -> int | None:
+        code: int | None = self.process.exitcode
+        return code
 
     def alive(self) -> bool:
         return bool(self.process.is_alive())
-
-    def done(self) -> bool:
-        """True if it has ended because there are no more trials."""
-        return self.process.exitcode == DONE
-
-    def failed(self) -> bool:
-        """True if it has ended for an unforeseen reason."""
-        return self.process.exitcode not in (None, DONE, RETIRED, FULL)
-
-    def refused(self) -> bool:
-        """True if it has failed because the user's task cannot be used. Another process would end in the same way."""
-        return self.process.exitcode == REFUSED
-
-    def retired(self) -> bool:
-        """True if it has ended after a trial because it used too much memory."""
-        return self.process.exitcode == RETIRED
-
-    def full(self) -> bool:
-        """True if it has ended because the disk is full."""
-        return self.process.exitcode == FULL
-
-    def lost(self) -> bool:
-        """False: its machine is this one."""
-        return False
 
     def memory(self) -> int:
         try:
@@ -120,7 +97,7 @@ class LocalEngine:
         """Does nothing: there is no message to answer."""
 
     def close(self) -> None:
-        """Does nothing: the launcher stops its workers, and the engine holds nothing else."""
+        """Does nothing: the engine holds nothing but its workers, which have ended."""
 
 
 @contextmanager

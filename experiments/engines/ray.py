@@ -13,11 +13,10 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from experiments.engines import Message, Worker
+from experiments.engines import KILLED, Message, Worker
 from experiments.engines.seat import ENDED, Seat
 from experiments.system.versions import commit, versions
 from experiments.worker.job import Job
-from experiments.worker.process import DONE, FULL, REFUSED, RETIRED
 from tracking.errors import BadInput
 
 SILENT_SECONDS = 60.0  # a seat that has not answered for so long is lost; it answers every few seconds
@@ -32,7 +31,7 @@ class RaySeat(Seat):
         return super().next(answer) | {"node": ray.get_runtime_context().get_node_id()}
 
 
-class RayWorker:
+class RayWorker(Worker):
     """An actor that runs one worker.
 
     Args:
@@ -46,15 +45,20 @@ class RayWorker:
         # max_restarts and max_task_retries are 0 by default: Ray must not begin a trial again by itself.
         seat = ray.remote(RaySeat).options(num_cpus=1, num_gpus=gpus)
         self.seat = seat.remote(job, index, self._key, memory_limit, gpus > 0)
-        self.pending: Any = None  # the reference to its next message
-        self.code: int | None = None  # how it has ended
+        self.pending: Any = None  # the reference to its next message; None while the launcher owes it an answer
+        self.ended: int | None = None  # its exit code
         self.node = ""  # on which it runs; "" while it waits for a place
+        self.nodes = {node["NodeID"] for node in alive()}
         self.heard = time.monotonic()
         self.bytes, self.stopped, self._lost = 0, False, False
 
     @property
     def key(self) -> str:
         return self._key
+
+    @property
+    def code(self) -> int | None:
+        return self.ended
 
     def go(self) -> None:
         self.ask(None)
@@ -66,39 +70,26 @@ class RayWorker:
 
     def hear(self, message: Message) -> bool:
         """Takes in a message; returns True if the desk has to answer it."""
-        self.heard, self.bytes = time.monotonic(), message.pop("memory")
+        self.heard, self.bytes, self.pending = time.monotonic(), message.pop("memory"), None
         self.node = self.node or message["node"]
         if message["ask"] == ENDED:
-            self.code, self.pending = message["code"], None
+            self.ended = message["code"]
             ray.kill(self.seat, no_restart=True)  # its place is free for the worker that comes after it
         return not self.stopped
 
     def end(self) -> None:
         """The actor is gone: with its node, or alone."""
-        self._lost = not any(reachable(node) for node in alive() if node["NodeID"] == self.node)
+        left = {node["NodeID"] for node in alive() if reachable(node)}
+        # Before it has said where it is, it was on one of the nodes that were there when it began. If all of them are
+        # still there, the seat itself cannot begin, and it would not help to start it again and again.
+        self._lost = self.node not in left if self.node else not self.nodes <= left
         self.stop()
-        self.code = 1
 
     def waiting(self) -> bool:
-        return not self.node and self.code is None
+        return not self.node and self.ended is None
 
     def alive(self) -> bool:
-        return self.code is None and not self.stopped
-
-    def done(self) -> bool:
-        return self.code == DONE
-
-    def failed(self) -> bool:
-        return self.code not in (None, DONE, RETIRED, FULL) and not self._lost
-
-    def refused(self) -> bool:
-        return self.code == REFUSED
-
-    def retired(self) -> bool:
-        return self.code == RETIRED
-
-    def full(self) -> bool:
-        return self.code == FULL
+        return self.ended is None and not self.stopped
 
     def lost(self) -> bool:
         return self._lost
@@ -110,24 +101,28 @@ class RayWorker:
     def lose(self) -> None:
         """Gives it up."""
         self.stop()
-        self._lost, self.code = True, 1
+        self._lost = True
 
     def memory(self) -> int:
         return self.bytes
 
     def stop(self) -> None:
         self.stopped, self.pending = True, None
+        self.ended = KILLED if self.ended is None else self.ended
         ray.kill(self.seat, no_restart=True)
 
 
 class RayEngine:
-    """Runs workers on the cluster to which this process is connected.
+    """Runs workers on the nodes of a cluster.
 
     Args:
         job: what all workers get. Ray brings it to each node once.
+        address: of the cluster. This process connects again if an earlier engine has ended its connection.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, address: str) -> None:
+        if not ray.is_initialized():
+            connect(address)
         self.job = ray.put(job)
         self.workers: list[RayWorker] = []
 
@@ -169,8 +164,6 @@ class RayEngine:
         return places()
 
     def close(self) -> None:
-        for worker in self.workers:
-            worker.stop()
         ray.shutdown()
 
 

@@ -14,8 +14,9 @@ from experiments.launcher.crew import Crew
 from experiments.system.devices import gpus
 from experiments.tasks.base import Task
 from experiments.tasks.loading.places import corpus_in, has_file, is_file
-from experiments.worker.build import make_oracle, make_remote_tuner, make_space
+from experiments.worker.build import make_space
 from experiments.worker.job import Job
+from experiments.worker.process import MakeTuner
 from tracking.errors import BadInput
 
 ENGINES = ("local", "ray")
@@ -36,24 +37,22 @@ class Where:
     address: str = ""
     grows: bool = False
 
-    def crew(self, folder: SearchFolder, spec: Spec, task: Task, samples: int, session: str, trials: int) -> Crew:
+    def crew(self, folder: SearchFolder, make: MakeTuner, job: Callable[[], Job], oracle: Any, trials: int) -> Crew:
         """What starts the workers of a search, and answers them.
 
         Args:
-            samples: of the training split.
-            session: names the launcher.
+            folder: of the search, or of finals.
+            make: makes the tuner of a worker on this machine.
+            job: what a worker elsewhere gets. Raises BadInput for data that cannot go to other machines.
+            oracle: opens the study, or the plan of finals, in this process.
             trials: that are left.
-
-        Raises BadInput for data that cannot go to other machines.
         """
         if not self.address:
-            return Crew(LocalEngine(folder, gpus().used))
+            return Crew(LocalEngine(folder, gpus().used, make))
         from experiments.engines.desk import Desk
         from experiments.engines.ray import RayEngine
 
-        job = job_of(folder, spec, task, session)
-        desk = Desk(folder, oracle_of(folder, spec, task, samples, session))
-        return Crew(RayEngine(job), desk, trials if self.grows else 0)
+        return Crew(RayEngine(job(), self.address), Desk(folder, oracle), trials if self.grows else 0)
 
     def limited(self, spec: Spec) -> Spec:
         """The spec with the memory limit of a worker. The automatic one is a share of this machine's memory.
@@ -83,15 +82,23 @@ def where(engine: str, address: str | None, workers: str) -> Where:
     return Where(places(), address, grows=True) if workers == AUTO else Where(count, address)
 
 
-def job_of(folder: SearchFolder, spec: Spec, task: Task, session: str) -> Job:
-    """What all workers on other machines get: the spec, a user's code, and a user's data."""
-    code = {name: (folder.code / name).read_bytes() for name in spec.code}
+def job_of(make: Any, folder: SearchFolder, code: Path, spec: Spec, task: Task, session: str) -> Job:
+    """What all workers on other machines get: the spec, a user's code and data, and the plan of finals.
+
+    Args:
+        make: makes the tuner of a worker.
+        folder: of the search, or of finals.
+        code: the folder of a user's code.
+        session: names the launcher.
+    """
+    own = {f"{code.name}/{name}": (code / name).read_bytes() for name in spec.code}
+    own |= {path.name: path.read_bytes() for path in (folder.plan, folder.start) if path.exists()}
     files = {"task": spec.task} if is_file(spec.task) and not spec.code else {}
     corpus = corpus_in(type(task))
     if has_file(spec.options, corpus):
         files[corpus] = spec.options[corpus]
     data = {what: _read(what, file) for what, file in files.items()}
-    return Job(spec.to_json(), session, make_remote_tuner, code, data)
+    return Job(spec.to_json(), session, make, own, data)
 
 
 def _read(what: str, file: str) -> tuple[str, bytes]:
@@ -101,16 +108,17 @@ def _read(what: str, file: str) -> tuple[str, bytes]:
     return Path(file).name, Path(file).read_bytes()
 
 
-def oracle_of(folder: SearchFolder, spec: Spec, task: Task, samples: int, session: str) -> Callable[[], Any]:
-    """Opens the study of a search in this process, which has not imported Keras Tuner until then."""
+def opened(spec: Spec, task: Task, samples: int, make: Callable[[Any, Any], Any]) -> Any:
+    """An oracle in this process, which has not imported Keras Tuner until then.
 
-    def opened() -> Any:
-        from experiments.system.imports import import_keras, keras_kept
-        from experiments.system.quiet import quiet
+    Args:
+        samples: of the training split.
+        make: makes the oracle from the hyperparameters and the objective.
+    """
+    from experiments.system.imports import import_keras, keras_kept
+    from experiments.system.quiet import quiet
 
-        with quiet(), keras_kept():
-            import_keras()
-            _, hyperparameters, objective = make_space(spec, task, samples)
-            return make_oracle(folder, spec, session, hyperparameters, objective)
-
-    return opened
+    with quiet(), keras_kept():
+        import_keras()
+        _, hyperparameters, objective = make_space(spec, task, samples)
+        return make(hyperparameters, objective)

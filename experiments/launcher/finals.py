@@ -8,6 +8,7 @@ from rich.console import Console
 from experiments.config.finals import TOP, Plan, plan
 from experiments.config.folders import SEARCHES, SearchFolder
 from experiments.config.spec import Spec
+from experiments.launcher.engine import Where
 from experiments.launcher.progress import Progress, TrialState
 from experiments.launcher.retraining import Retraining
 from experiments.tasks.base import Task
@@ -31,13 +32,13 @@ class Finals(Retraining):
         self,
         name: str,
         wanted: dict[str, Any],
-        workers: int,
+        where: Where,
         time_limit: str,
         uri: str,
         console: Console,
         whole: bool = False,
     ) -> None:
-        super().__init__(name, workers, time_limit, uri, console)
+        super().__init__(name, where, time_limit, uri, console)
         self.wanted, self.whole = wanted, whole
 
     def place(self) -> SearchFolder:

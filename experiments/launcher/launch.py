@@ -4,6 +4,7 @@ import dataclasses
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -18,7 +19,7 @@ from experiments.launcher.announcement import announcement
 from experiments.launcher.card import describe
 from experiments.launcher.claim import abandon, check_name, claim
 from experiments.launcher.display import Display
-from experiments.launcher.engine import Where
+from experiments.launcher.engine import Where, job_of, opened
 from experiments.launcher.forecast import Forecast
 from experiments.launcher.limits import Watch, limits
 from experiments.launcher.models import Models
@@ -35,6 +36,7 @@ from experiments.tasks.loading import checks, find
 from experiments.tasks.loading.digest import digest_of
 from experiments.tasks.loading.places import corpus_in
 from experiments.training import buckets, windows
+from experiments.worker.build import make_oracle, make_remote_tuner, make_tuner
 from experiments.worker.sharing import share, stop_sharing
 from tracking.errors import RecurrentError, SearchStateError
 from tracking.ranking import preference
@@ -192,7 +194,13 @@ class Launch:
         watch = Watch(limits(self.where.limited(spec), self.workers, seconds), progress, session, epoch_seconds)
         count, told = min(self.workers, progress.left()), (self._warn, self.make_record)
         about = stores.note(self.uri, folder, spec.id) if self.tracked else {}
-        crew = self.where.crew(folder, spec, task, samples, session, progress.left())
+        crew = self.where.crew(
+            folder,
+            make_tuner,
+            lambda: job_of(make_remote_tuner, folder, folder.code, spec, task, session),
+            lambda: opened(spec, task, samples, partial(make_oracle, folder, spec, session)),
+            progress.left(),
+        )
         return Parts(
             progress,
             Models(folder, task.direction, preference(spec.prefer)),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.config.finals import STARTS, WEIGHTS
 from experiments.config.given import as_whole, by_arguments
-from experiments.launcher import settings
 from experiments.launcher.supervise import WorkersDied
 from experiments.system.console import console
 from experiments.system.environment import environment
@@ -36,6 +35,8 @@ class Retrained:
         lengths: Sequence[int] | None = None,
         data: str = "train",
         workers: int | str = "auto",
+        engine: str = "local",
+        address: str | None = None,
         time_limit: str | None = None,
         show: bool = True,
     ) -> dict[str, Any]:
@@ -49,11 +50,12 @@ class Retrained:
             epochs: of a training, by default those of the search.
             lengths: also score the models at so many times the length, for example [2, 4].
             data: "train+val": when all are done, train the winner's middle seed on both splits.
-            workers, show: as in `search`.
+            workers, engine, address, show: as in `search`.
             time_limit: time after which the finals stop, like "45m". The same call goes on.
 
         Returns the finals, which docs/results-json.md describes. Raises as `search` does.
         """
+        from experiments.launcher.engine import where
         from experiments.launcher.finals import Finals
 
         with by_arguments(), environment():
@@ -62,7 +64,7 @@ class Retrained:
             wanted["lengths"] = None if lengths is None else [as_whole("lengths", length) for length in lengths]
             if data not in ("train", "train+val"):
                 raise BadInput(f"data: expected train or train+val, got {data!r}")
-            how = settings.workers(str(workers)), time_limit or "none", self.uri, console(quiet=not show)
+            how = where(engine, address, str(workers)), time_limit or "none", self.uri, console(quiet=not show)
             self._run(Finals(self.name, wanted, *how, whole=data != "train"), "the same call goes on with its finals")
         return dict(self.results["finals"])
 
@@ -74,6 +76,8 @@ class Retrained:
         seeds: int | None = None,
         start: str = WEIGHTS,
         workers: int | str = "auto",
+        engine: str = "local",
+        address: str | None = None,
         time_limit: str | None = None,
         show: bool = True,
     ) -> dict[str, Any]:
@@ -86,11 +90,12 @@ class Retrained:
             trial: its number, by default that of the winner.
             seeds: fresh ones, by default 1. The model of the middle one is kept.
             start: "weights": go on from the trial's model; "anew": from fresh weights.
-            workers, show: as in `search`.
+            workers, engine, address, show: as in `search`.
             time_limit: time after which the training stops, like "45m". The same call goes on.
 
         Returns the training, which docs/results-json.md describes under `trained`. Raises as `search` does.
         """
+        from experiments.launcher.engine import where
         from experiments.launcher.train import Train
 
         with by_arguments(), environment():
@@ -98,7 +103,7 @@ class Retrained:
             several = None if seeds is None else as_whole("seeds", seeds)
             if start not in STARTS:
                 raise BadInput(f"start: expected {' or '.join(STARTS)}, got {start!r}")
-            how = settings.workers(str(workers)), time_limit or "none", self.uri, console(quiet=not show)
+            how = where(engine, address, str(workers)), time_limit or "none", self.uri, console(quiet=not show)
             training = Train(self.name, number, as_whole("epochs", epochs), several, start, *how)
             self._run(training, "the same call goes on with its training")
         return next(one for one in self.results["trained"] if one["training"] == training.training)

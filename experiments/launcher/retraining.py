@@ -15,11 +15,11 @@ from experiments.config.finals import Plan
 from experiments.config.folders import SEARCHES, SearchFolder, no_search
 from experiments.config.spec import Spec
 from experiments.config.units import parse_duration
-from experiments.engines.local import LocalEngine
 from experiments.launcher import stores
 from experiments.launcher.claim import held
 from experiments.launcher.crew import Crew
 from experiments.launcher.display import Display
+from experiments.launcher.engine import Where, job_of, opened
 from experiments.launcher.finals_opening import FinalsOpening
 from experiments.launcher.finals_time import Remaining
 from experiments.launcher.limits import Watch, limits
@@ -28,13 +28,12 @@ from experiments.launcher.reporting import conclude
 from experiments.launcher.supervise import Supervisor
 from experiments.launcher.sync import described_in
 from experiments.system.console import say, waiting
-from experiments.system.devices import gpus
 from experiments.tasks.base import Arrays, Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.code import checked
 from experiments.tasks.loading.places import source_of
 from experiments.training.buckets import paid_steps
-from experiments.worker.build import make_finals_tuner
+from experiments.worker.build import make_finals_oracle, make_finals_tuner, make_remote_finals_tuner
 from experiments.worker.sharing import share, stop_sharing
 from tracking.errors import BadInput
 
@@ -64,15 +63,15 @@ class Retraining:
 
     Args:
         name: of the search.
-        workers: the number of processes.
+        where: the workers run.
         time_limit: as typed, or "none".
         uri: of the MLflow store.
     """
 
     what, title = "finals", "finals"  # what the trainings are called, and the line that announces them
 
-    def __init__(self, name: str, workers: int, time_limit: str, uri: str, console: Console) -> None:
-        self.name, self.workers, self.time_limit, self.uri, self.console = name, workers, time_limit, uri, console
+    def __init__(self, name: str, where: Where, time_limit: str, uri: str, console: Console) -> None:
+        self.name, self.where, self.time_limit, self.uri, self.console = name, where, time_limit, uri, console
         self.folder = SearchFolder(SEARCHES / self.name)
         self.session = uuid.uuid4().hex
         self.sent, self.done = True, False  # the record has everything at the end; all trainings have ended
@@ -126,16 +125,17 @@ class Retraining:
         spec.write(folder)
         described = described_in(self.folder, search)
         progress = Progress(folder.path / "trials", task.direction, len(made.finals), spec.epochs)
-        left = Remaining(made, progress, self.folder, min(self.workers, progress.left()))
+        left = Remaining(made, progress, self.folder, min(self.where.workers, progress.left()))
         say(self.console, left.announcement(self.title))
         steps = paid_steps(task, data.arrays[0], spec.batch, spec.buckets)
 
         def epoch_seconds(trial: TrialState) -> float:
             return estimate.candidate_seconds(spec, trial.values, task, steps)
 
-        watch = Watch(limits(spec, self.workers, data.seconds), progress, self.session, epoch_seconds)
+        limited = limits(self.where.limited(spec), self.where.workers, data.seconds)
+        watch = Watch(limited, progress, self.session, epoch_seconds)
         opening = self.opening(search.facts(), described, made)
-        supervisor = self._supervisor(left.workers, watch, search)
+        supervisor = self._supervisor(left.workers, watch, search.id, self._crew(spec, made, data, progress.left()))
         marks = described["floors"], described.get("solved")
         screen = self.console, progress, task.metric, *marks, spec.epochs, self.session, left.seconds
         try:
@@ -157,15 +157,30 @@ class Retraining:
         settings |= {"trials": len(made.finals), "pruner": "none", "allocate": "best", "no_horizon": True}
         return dataclasses.replace(search, **settings, target="none", time_limit=self.time_limit)
 
-    def _supervisor(self, workers: int, watch: Watch, search: Spec) -> Supervisor:
-        how: dict[str, Any] = {"watch": watch, "session": self.session, "warn": self._warn}
-        crew = Crew(LocalEngine(self.place(), gpus().used, make_finals_tuner))
-        about = stores.note(self.uri, self.folder, search.id)
-        return Supervisor(self.place(), workers, crew, **how, about=about)
+    def _crew(self, spec: Spec, made: Plan, data: Data, left: int) -> Crew:
+        place, task, samples = self.place(), data.task, len(data.arrays[0][0])
+        return self.where.crew(
+            place,
+            make_finals_tuner,
+            lambda: job_of(make_remote_finals_tuner, place, self.folder.code, spec, task, self.session),
+            lambda: opened(spec, task, samples, partial(make_finals_oracle, place, made, self.session)),
+            left,
+        )
+
+    def _supervisor(self, workers: int, watch: Watch, search: str, crew: Crew) -> Supervisor:
+        """What runs the workers.
+
+        Args:
+            search: the id of the search.
+        """
+        about = stores.note(self.uri, self.folder, search)
+        return Supervisor(self.place(), workers, crew, watch, self.session, self._warn, about)
 
     def _begin(self, opening: FinalsOpening, supervisor: Supervisor, shared: list[Arrays], session: str) -> "Record":
         """Opens the record while the workers import TensorFlow."""
-        if shared:
+        if supervisor.crew.desk:
+            supervisor.crew.desk.open()
+        elif shared:
             share(self.place(), self.session, shared)
         record = opening.record()
         record.wait(lambda: supervisor.interrupted)

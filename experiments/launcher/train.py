@@ -8,6 +8,7 @@ from rich.console import Console
 from experiments.config.finals import WEIGHTS, Plan, plan, training_name
 from experiments.config.folders import SearchFolder
 from experiments.config.spec import Spec
+from experiments.launcher.engine import Where
 from experiments.launcher.finals_opening import FinalsOpening
 from experiments.launcher.progress import Progress
 from experiments.launcher.retraining import Data, Retraining
@@ -40,12 +41,12 @@ class Train(Retraining):
         epochs: int,
         seeds: int | None,
         start: str,
-        workers: int,
+        where: Where,
         time_limit: str,
         uri: str,
         console: Console,
     ) -> None:
-        super().__init__(name, workers, time_limit, uri, console)
+        super().__init__(name, where, time_limit, uri, console)
         self.number, self.epochs, self.seeds, self.start = trial, epochs, seeds, start
         self.training = ""  # its name, when the trial is known
 

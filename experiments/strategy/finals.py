@@ -4,6 +4,7 @@ It has no study. The journals of the finals say what has ended, and a final whos
 releases the lock when the worker dies. The next worker that asks then gets the final again.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras_tuner
@@ -12,6 +13,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 from experiments.config.finals import Final, Plan
 from experiments.config.folders import SearchFolder, TrialFolder, try_acquire
 from experiments.strategy.deaths import lost_end
+from tracking.ranking import Candidate
 
 
 class FinalsOracle(keras_tuner.Oracle):
@@ -95,9 +97,13 @@ class FinalsOracle(keras_tuner.Oracle):
     def continued(self, trial_id: str) -> None:
         """A final continues no other trial."""
 
-    def may_win(self, score: float) -> bool:
+    def may_win(self, candidate: Candidate) -> bool:
         """False: a final has written its model already, since the test score is that of the file."""
         return False
+
+    def group(self) -> AbstractContextManager[None]:
+        """An empty block: there is no study whose lines could wait."""
+        return nullcontext()
 
     def save(self) -> None:
         """Does nothing: the plan and the journals have the whole state."""

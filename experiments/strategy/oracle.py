@@ -7,6 +7,7 @@ The worker of a trial holds the trial's lock. The system releases the lock when 
 is RUNNING in the study and its lock is free. The next worker that asks gets the lost trial again, under its old number.
 """
 
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
 
@@ -237,6 +238,10 @@ class StudyOracle(keras_tuner.Oracle):
         """How many trials the search may still start, besides those that continue others."""
         trials = self.study.get_trials(deepcopy=False)
         return self.max_trials - sum(CONTINUES not in trial.user_attrs for trial in trials)
+
+    def group(self) -> AbstractContextManager[None]:
+        """A block in which the lines of the study wait, and at whose end they are written together."""
+        return self.storage.file.group()
 
     def save(self) -> None:
         """Does nothing: every change is written to the study at once."""

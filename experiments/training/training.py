@@ -148,18 +148,24 @@ class Training:
         self.best, self.best_epoch = score, self.epoch
         return True
 
-    def save(self, path: Path, **more: Any) -> dict[str, Any]:
-        """Writes a checkpoint by atomic rename; returns its state.
+    def state(self, **more: Any) -> dict[str, Any]:
+        """What a checkpoint says of the last epoch, beside its arrays.
 
         Args:
-            more: further fields of the state, for `read_state`.
+            more: further fields, for `read_state`.
         """
-        state = {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch, "logs": self.logs, **more}
+        return {"epoch": self.epoch, "best": self.best, "best_epoch": self.best_epoch, "logs": self.logs, **more}
+
+    def packed(self, state: dict[str, Any]) -> bytes:
+        """The content of a checkpoint: the state, the weights, and the variables of the optimizer."""
         arrays: Any = {f"variable{index}": np.asarray(value) for index, value in enumerate(self._variables())}
         buffer = io.BytesIO()
         np.savez(buffer, state=np.frombuffer(json.dumps(state).encode(), np.uint8), **arrays)
-        write_bytes(path, buffer.getvalue())
-        return state
+        return buffer.getvalue()
+
+    def save(self, path: Path, **more: Any) -> None:
+        """Writes a checkpoint by atomic rename."""
+        write_bytes(path, self.packed(self.state(**more)))
 
     def load(self, path: Path) -> dict[str, Any]:
         """Restores a checkpoint; returns its state. Training goes on with the next epoch."""

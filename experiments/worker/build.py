@@ -1,11 +1,14 @@
 """Builds the parts of a worker: the task and its data, the space, the oracle and the tuner."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.config.finals import Plan
 from experiments.config.folders import SearchFolder
 from experiments.config.recipes import dimensions, embedding_spread, recipe
 from experiments.config.spec import Spec
-from experiments.tasks.base import Task
+from experiments.tasks.base import Arrays, Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.code import checked
 from experiments.training.buckets import KEYS
@@ -17,10 +20,14 @@ from tracking.ranking import preference
 if TYPE_CHECKING:
     import keras_tuner
 
+    from experiments.strategy.finals import FinalsOracle
     from experiments.strategy.oracle import StudyOracle
     from experiments.worker.job import Ask
     from experiments.worker.tuner import SearchTuner
     from search_spaces.recurrent import RecurrentSpace
+
+# A checkpoint has three times the bytes of the weights. Epochs of a second would fill the network of a large cluster.
+SENT_SECONDS = 30.0  # between two checkpoints of a worker that sends them
 
 
 def make_tuner(
@@ -37,13 +44,10 @@ def make_tuner(
     Raises BadInput or DataError if the task cannot be made, or makes other data than in the launcher.
     """
     from experiments.worker.execution import RecurrentTuner
-    from experiments.worker.sharing import load_splits
 
-    task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, folder.code))
-    train, val = load_splits(folder, session, task, spec.seed, spec.digest if spec.code else "")
-    space, hyperparameters, objective = make_space(spec, task, len(train[0]))
-    oracle = make_oracle(folder, spec, session, hyperparameters, objective)
-    return RecurrentTuner(oracle, space, spec, task, train, val, index, memory_limit)
+    parts = Parts.of(folder, folder.code, spec, session, spec.digest if spec.code else "")
+    oracle = make_oracle(folder, spec, session, parts.hyperparameters, parts.objective)
+    return parts.tuner(RecurrentTuner, oracle, spec, index, memory_limit)
 
 
 def make_oracle(
@@ -78,13 +82,10 @@ def make_remote_tuner(
     """
     from experiments.worker.execution import RecurrentTuner
     from experiments.worker.remote import RemoteOracle
-    from experiments.worker.sharing import load_splits
 
-    task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, folder.code))
-    train, val = load_splits(folder, session, task, spec.seed, spec.digest)
-    space, hyperparameters, objective = make_space(spec, task, len(train[0]))
-    oracle = RemoteOracle(folder, ask, objective, hyperparameters, session)
-    return RecurrentTuner(oracle, space, spec, task, train, val, index, memory_limit)
+    parts = Parts.of(folder, folder.code, spec, session, spec.digest)
+    how = folder, ask, parts.objective, parts.hyperparameters, session, spec.pruner != "none"
+    return parts.tuner(RecurrentTuner, RemoteOracle(*how), spec, index, memory_limit, SENT_SECONDS)
 
 
 def make_finals_tuner(
@@ -98,21 +99,91 @@ def make_finals_tuner(
 
     The other arguments and the errors are those of `make_tuner`.
     """
-    from experiments.config.finals import Plan
+    code, digest = SearchFolder(finals.path.parent).code, spec.digest if spec.code else ""
+    plan, parts = _plan(finals), Parts.of(finals, code, spec, session, digest)
+    oracle = make_finals_oracle(finals, plan, session, parts.hyperparameters, parts.objective)
+    return parts.tuner(_finals_tuner(plan), oracle, spec, index, memory_limit)
+
+
+def make_finals_oracle(
+    finals: SearchFolder,
+    plan: Plan,
+    session: str,
+    hyperparameters: "keras_tuner.HyperParameters",
+    objective: "keras_tuner.Objective",
+) -> "FinalsOracle":
+    """What gives out the finals of a plan.
+
+    Args:
+        session: names the launcher.
+    """
     from experiments.strategy.finals import FinalsOracle
+
+    return FinalsOracle(finals, objective, plan, hyperparameters, session)
+
+
+def make_remote_finals_tuner(
+    folder: SearchFolder, spec: Spec, index: int, session: str, memory_limit: int | None, ask: "Ask"
+) -> "SearchTuner":
+    """The same for a worker that cannot reach the folder of the finals. It has their plan in its own folder.
+
+    The arguments and the errors are those of `make_remote_tuner`.
+    """
+    from experiments.worker.remote import RemoteFinalsOracle
+
+    plan, parts = _plan(folder), Parts.of(folder, folder.code, spec, session, spec.digest)
+    oracle = RemoteFinalsOracle(plan, folder, ask, parts.objective, parts.hyperparameters, session)
+    return parts.tuner(_finals_tuner(plan), oracle, spec, index, memory_limit, SENT_SECONDS)
+
+
+def _plan(folder: SearchFolder) -> Plan:
+    if (plan := Plan.read(folder)) is None:
+        raise SearchStateError(f"{folder.plan}: expected the plan of finals, got none")
+    return plan
+
+
+def _finals_tuner(plan: Plan) -> "type[SearchTuner]":
+    """What trains the finals of a plan, or a trial further."""
     from experiments.worker.finals import FinalsTuner
-    from experiments.worker.sharing import load_splits
     from experiments.worker.trained import TrainedTuner
 
-    search = SearchFolder(finals.path.parent)
-    if (plan := Plan.read(finals)) is None:
-        raise SearchStateError(f"{finals.plan}: expected the plan of finals, got none")
-    task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, search.code))
-    train, val = load_splits(finals, session, task, spec.seed, spec.digest if spec.code else "")
-    space, hyperparameters, objective = make_space(spec, task, len(train[0]))
-    oracle = FinalsOracle(finals, objective, plan, hyperparameters, session)
-    make = TrainedTuner if plan.start else FinalsTuner
-    return make(oracle, space, spec, task, train, val, index, memory_limit)
+    return TrainedTuner if plan.start else FinalsTuner
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What every tuner of a worker needs."""
+
+    task: Task
+    train: Arrays
+    val: Arrays
+    space: "RecurrentSpace"
+    hyperparameters: "keras_tuner.HyperParameters"
+    objective: "keras_tuner.Objective"
+
+    @classmethod
+    def of(cls, folder: SearchFolder, code: Path, spec: Spec, session: str, digest: str) -> "Parts":
+        """Makes them. Raises BadInput or DataError if the task cannot be made, or makes other data.
+
+        Args:
+            folder: where `sharing.share` may have written the data.
+            code: the folder with the code of a user's task.
+            session: names the launcher.
+            digest: of the data, as `sharing.load_splits` takes it.
+        """
+        from experiments.worker.sharing import load_splits
+
+        task = find.make(spec.task, spec.options, spec.reading, checked(spec.code, code))
+        train, val = load_splits(folder, session, task, spec.seed, digest)
+        return cls(task, train, val, *make_space(spec, task, len(train[0])))
+
+    def tuner(
+        self, make: Any, oracle: Any, spec: Spec, index: int, memory_limit: int | None, checkpoint_seconds: float = 0.0
+    ) -> "SearchTuner":
+        """A tuner of the class `make`. By default it writes a checkpoint after each epoch."""
+        parts, how = (self.space, spec, self.task, self.train, self.val), (index, memory_limit, checkpoint_seconds)
+        tuner: SearchTuner = make(oracle, *parts, *how)
+        return tuner
 
 
 def make_space(

@@ -11,7 +11,6 @@ from keras_tuner.errors import FailedTrialError
 from experiments.config.folders import TrialFolder
 from experiments.config.spec import Spec
 from experiments.config.units import parse_duration
-from experiments.system.files import link
 from experiments.tasks.base import Arrays, Task
 from experiments.training.measures import cost, measure_horizons, step_time, weight_copies
 from experiments.training.samples import sample_shares
@@ -24,6 +23,7 @@ from experiments.training.training import (
     with_optimizer,
     with_weights,
 )
+from experiments.worker.checkpoints import Checkpoints
 from experiments.worker.takeover import take_over
 from experiments.worker.tuner import Execution, Pruned, SearchTuner
 from search_spaces.architecture import layers, parameters
@@ -40,6 +40,7 @@ class RecurrentTuner(SearchTuner):
         val: the validation split.
         worker: the index of the worker.
         memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
+        checkpoint_seconds: between two checkpoints of an execution; 0: each epoch has one.
     """
 
     training: type[Training] = Training
@@ -54,7 +55,9 @@ class RecurrentTuner(SearchTuner):
         val: Arrays,
         worker: int,
         memory_limit: int | None = None,
+        checkpoint_seconds: float = 0.0,
     ) -> None:
+        self.checkpoint_seconds = checkpoint_seconds
         self.spec, self.task, self.train, self.val = spec, task, train, val
         super().__init__(oracle, hypermodel, spec.executions, worker, memory_limit)
         self.time_limit = parse_duration("--trial-time-limit", spec.trial_time_limit)
@@ -72,17 +75,20 @@ class RecurrentTuner(SearchTuner):
         if not execution and (continued := self.oracle.continued(trial.trial_id)):
             recorded |= take_over(folder, continued)
         earlier = self._resume(trial, training, folder, execution, recorded)
-        seconds = earlier
+        checkpoints, seconds = Checkpoints(folder, execution, training, self.checkpoint_seconds), earlier
         reason = _launcher_stop_reason(folder, execution) or self._stop_reason(training, seconds)
         while training.epoch + 1 < self.spec.epochs and not reason:
             # A worker may have been killed after an epoch and before it asked the pruner. So the pruner is asked here.
-            if not execution and training.epoch >= 0:
-                self._prune(trial, training, seconds)
+            # It has seen all recorded epochs, also those after the checkpoint, which are trained again.
+            if not execution and training.epoch >= max(recorded, default=0):
+                self._prune(trial, training, checkpoints, seconds)
             logs = training.run_epoch()
             self._refuse_divergence(training.epoch, logs)
             seconds = earlier + time.perf_counter() - started
-            self._record_epoch(trial, folder, self._save(training, folder, execution, seconds), recorded)
+            spent = {"seconds": seconds, "training": training.training_seconds, "traced": training.epochs == 1}
+            self._record_epoch(trial, folder, checkpoints.take(**spent, time=now()), recorded)
             reason = self._stop_reason(training, seconds)
+        checkpoints.write()
         folder.journal.append("trained", execution=execution)
         best = with_weights(training.model, folder.execution_weights(execution, training.best_epoch))
         horizon = {} if self.spec.no_horizon else measure_horizons(best, initial, self.task, training.probe_samples)
@@ -115,9 +121,10 @@ class RecurrentTuner(SearchTuner):
             return f"stopped at the trial time limit of {format_duration(self.time_limit)}"
         return ""
 
-    def _prune(self, trial: Trial, training: Training, seconds: float) -> None:
-        """Raises Pruned if the oracle prunes the trial."""
+    def _prune(self, trial: Trial, training: Training, checkpoints: Checkpoints, seconds: float) -> None:
+        """Raises Pruned if the oracle prunes the trial. Another trial may go on from its checkpoint."""
         if self.oracle.should_prune(trial.trial_id):
+            checkpoints.write()
             reason = f"{self.spec.pruner}, after {training.epoch + 1} epochs"
             raise Pruned(reason=reason, epoch=training.best_epoch, seconds=seconds)
 
@@ -150,23 +157,6 @@ class RecurrentTuner(SearchTuner):
         state = training.load(folder.checkpoint)
         self._record_epoch(trial, folder, state, recorded)
         return float(state["seconds"])
-
-    def _save(self, training: Training, folder: TrialFolder, execution: int, seconds: float) -> dict[str, Any]:
-        """Writes the checkpoint, which has all fields of the "epoch" event; returns its state.
-
-        The weights of a better epoch also have a file of their own. It is written before the checkpoint. The file of
-        the former best epoch is removed after the checkpoint. So a kill at any moment leaves a checkpoint whose best
-        weights exist.
-        """
-        former_best, better = training.best_epoch, training.improved()
-        file = folder.execution_weights(execution, training.epoch) if better else folder.checkpoint
-        spent = {"seconds": seconds, "training": training.training_seconds, "traced": training.epochs == 1}
-        state = training.save(file, execution=execution, **spent, time=now())
-        if better:
-            link(folder.checkpoint, file)
-        if training.best_epoch != former_best:
-            folder.execution_weights(execution, former_best).unlink(missing_ok=True)
-        return state
 
     def _record_epoch(self, trial: Trial, folder: TrialFolder, state: dict[str, Any], recorded: set[int]) -> None:
         """Writes the "epoch" event of a checkpoint unless the journal has it, and reports the score to the oracle.

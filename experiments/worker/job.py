@@ -21,22 +21,22 @@ class Job:
         spec: of the search, as JSON.
         session: names the launcher.
         make: makes a worker's tuner; `make_remote_tuner`, or a fake one in tests.
-        code: the files of a user's task, by their places.
+        own: files of the folder of the search, by their places there: the code of a user's task, the plan of finals.
         files: the user's data, by "task" or the option that names them: (name, content).
     """
 
     spec: dict[str, Any]
     session: str
     make: Callable[[SearchFolder, Spec, int, str, int | None, Ask], Tuner]
-    code: dict[str, bytes] = dataclasses.field(default_factory=dict)
+    own: dict[str, bytes] = dataclasses.field(default_factory=dict)
     files: dict[str, tuple[str, bytes]] = dataclasses.field(default_factory=dict)
 
     def unpack(self, folder: SearchFolder) -> Spec:
         """Writes the files into the folder of a worker; returns the spec that names them there."""
         spec = Spec.of(self.spec)
-        for name, content in self.code.items():
-            (folder.code / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder.code / name).write_bytes(content)
+        for place, content in self.own.items():
+            (folder.path / place).parent.mkdir(parents=True, exist_ok=True)
+            (folder.path / place).write_bytes(content)
         for what, (name, content) in self.files.items():
             path = folder.path / what / name
             path.parent.mkdir(exist_ok=True)

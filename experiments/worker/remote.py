@@ -12,6 +12,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
 
+from experiments.config.finals import Final, Plan
 from experiments.config.folders import SearchFolder, TrialFolder
 from experiments.worker.job import Ask
 from tracking.as_json import as_json
@@ -54,6 +55,7 @@ class RemoteOracle(keras_tuner.Oracle):
         objective: name and direction of the score.
         hyperparameters: the space.
         session: names the launcher.
+        prunes: the search has a pruner, which the desk asks.
     """
 
     def __init__(
@@ -63,9 +65,10 @@ class RemoteOracle(keras_tuner.Oracle):
         objective: keras_tuner.Objective,
         hyperparameters: keras_tuner.HyperParameters,
         session: str,
+        prunes: bool = True,
     ) -> None:
         super().__init__(objective=objective, hyperparameters=hyperparameters)
-        self.verbose, self.folder, self.ask, self.session = 0, folder, ask, session
+        self.verbose, self.folder, self.ask, self.session, self.prunes = 0, folder, ask, session, prunes
         self.claimed: dict[str, TrialFolder] = {}  # the trial that this worker runs, by its id
         self.earlier: TrialFolder | None = None  # the pruned trial that it continues
 
@@ -99,7 +102,7 @@ class RemoteOracle(keras_tuner.Oracle):
         return self.trials[trial_id]
 
     def should_prune(self, trial_id: str) -> bool:
-        return bool(self.ask({"ask": "prune"}))
+        return self.prunes and bool(self.ask({"ask": "prune"}))
 
     def continued(self, trial_id: str) -> TrialFolder | None:
         """The folder of the pruned trial that a trial continues, or None."""
@@ -121,6 +124,17 @@ class RemoteOracle(keras_tuner.Oracle):
 
     def reload(self) -> None:
         """Does nothing: the desk has the whole state."""
+
+
+class RemoteFinalsOracle(RemoteOracle):
+    """A remote oracle of finals. It has their plan, which says what each of them is."""
+
+    def __init__(self, plan: Plan, *how: Any) -> None:
+        super().__init__(*how)
+        self.plan, self.prunes = plan, False
+
+    def final(self, trial_id: str) -> Final:
+        return self.plan.finals[int(trial_id)]
 
 
 Mark = tuple[int, int, int]  # number, time and size of a file; another content has another mark

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import test_contract
 from support.ray_cluster import NODES, Cluster, closing, possible
 from support.searching import environment
 
@@ -74,6 +75,14 @@ def lines(folder: Path) -> int:
 def test_it_is_the_local_search(nodes: Cluster, here: list[Any]) -> None:
     ended(on_cluster(nodes, "same"))
     assert told(nodes.folder / "searches" / "same") == here
+
+
+def test_the_engine_keeps_the_contract(nodes: Cluster) -> None:
+    nodes.environment |= {test_contract.ADDRESS: nodes.address}
+    file = test_contract.__file__
+    process = nodes.begin(sys.executable, "-m", "pytest", "-q", "-m", "slow", "-p", "no:cacheprovider", file)
+    out, errors = process.communicate(timeout=ENDED_SECONDS)
+    assert process.returncode == 0 and " skipped" not in out and " passed" in out, out + errors
 
 
 @pytest.mark.parametrize("seed", range(3))

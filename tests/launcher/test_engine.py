@@ -21,6 +21,7 @@ from experiments.config.spec import Spec
 from experiments.engines import cluster
 from experiments.launcher.engine import Where, job_of, where
 from experiments.tasks.loading.find import make
+from experiments.worker.build import make_remote_tuner
 from tracking.errors import BadInput
 
 TOKEN = "0123456789abcdef" * 4
@@ -137,7 +138,8 @@ def test_data_that_go_to_other_machines(tmp_path: Path) -> None:
     file = tmp_path / "data.npz"
     np.savez(file, x=np.zeros((20, 3, 1), np.float32), y=np.arange(20) % 2)
     spec = Spec(name="s", task=str(file), options={}, cells=["gru"])
-    job = job_of(SearchFolder(tmp_path / "s"), spec, make(spec.task, {}), "session")
+    search = SearchFolder(tmp_path / "s")
+    job = job_of(make_remote_tuner, search, search.code, spec, make(spec.task, {}), "session")
     node = SearchFolder(tmp_path / "node")
     node.path.mkdir()
     there = job.unpack(node)
@@ -150,7 +152,7 @@ def test_data_that_go_to_other_machines(tmp_path: Path) -> None:
         spec = Spec(name="s", task="char_lm", options=known, cells=["gru"])
         if not fits:
             with pytest.raises(BadInput, match="^corpus: expected a file, which can go to other machines"):
-                job_of(SearchFolder(tmp_path / "s"), spec, make("char_lm", {}), "session")
+                job_of(make_remote_tuner, search, search.code, spec, make("char_lm", {}), "session")
             continue
-        there = job_of(SearchFolder(tmp_path / "s"), spec, make("char_lm", {}), "session").unpack(node)
+        there = job_of(make_remote_tuner, search, search.code, spec, make("char_lm", {}), "session").unpack(node)
         assert (there.options["corpus"] == corpus) == corpus.startswith("python")

@@ -10,6 +10,7 @@ from support.searching import NotRefused, Recurrent, Searched
 
 from experiments.config.finals import Plan
 from experiments.config.folders import SEARCHES, SearchFolder
+from experiments.launcher.engine import Where
 from experiments.launcher.finals import Finals, at_least
 from experiments.tasks.adding import Adding
 from tracking.errors import BadInput
@@ -68,7 +69,7 @@ def test_a_search_asks_for_no_fewer_candidates_than_earlier_finals_have(
 
 
 def test_both_splits_cannot_be_trained_on_where_each_epoch_has_its_own(folder: Path) -> None:
-    finals = Finals("t", {}, 1, "none", f"sqlite:///{folder}/mlflow.db", Console(), whole=True)
+    finals = Finals("t", {}, Where(1), "none", f"sqlite:///{folder}/mlflow.db", Console(), whole=True)
     with pytest.raises(BadInput, match="^--data: expected train for a task that draws fresh samples in every epoch"):
         finals._check(Adding(online=True))
     finals._check(Adding())

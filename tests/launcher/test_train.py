@@ -11,6 +11,7 @@ from support.searching import NotRefused, Recurrent, Searched, run
 
 from experiments.config.finals import Plan
 from experiments.config.spec import Spec
+from experiments.launcher.engine import Where
 from experiments.launcher.retraining import Data
 from experiments.launcher.train import Train
 from experiments.tasks.adding import Adding
@@ -113,7 +114,7 @@ def test_a_training_that_has_got_more_seeds_is_not_whole(
 
 def test_what_ends_a_trial_early_does_not_end_a_training() -> None:
     spec = Spec(name="t", task="adding", options={}, cells=["gru"], patience=1, trial_time_limit="1s", epochs=3)
-    training = Train("t", 0, 20, 1, "anew", 1, "none", "", Console())
+    training = Train("t", 0, 20, 1, "anew", Where(1), "none", "", Console())
     made = Plan(top=1, seeds=1, epochs=20, lengths=[], finals=[], values={}, start="anew")
     found = training.spec(spec, made, Data(("adding", {}), Adding(), [], 0.0))
     assert (found.patience, found.trial_time_limit, found.epochs, found.executions) == (0, "none", 20, 1)

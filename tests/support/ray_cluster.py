@@ -43,6 +43,8 @@ class Network:
         self.holder = subprocess.Popen(["unshare", "-n", "sleep", "infinity"])
         quiet = {"RAY_USAGE_STATS_ENABLED": "0", "CUDA_VISIBLE_DEVICES": "-1"}
         self.environment = environment(folder) | quiet
+        places = [self.environment.get("PYTHONPATH"), str(Path(__file__).parents[1])]  # seats import parts of a test
+        self.environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
         while subprocess.run(self._inside("ip", "link", "set", "lo", "up"), capture_output=True).returncode:
             time.sleep(0.05)
 

@@ -11,9 +11,8 @@ import keras_tuner
 
 from experiments.config.folders import SearchFolder
 from experiments.config.spec import Spec
-from experiments.engines import Message, Worker
+from experiments.engines import KILLED, Message, Worker
 from experiments.worker.job import Job, work_remotely
-from experiments.worker.process import DONE, FULL, REFUSED, RETIRED
 from experiments.worker.remote import RemoteOracle
 from support.fakes import FakeSpace, FakeTuner
 
@@ -24,12 +23,12 @@ class Stopped(BaseException):
     """Ends the thread of a worker that was stopped. Nothing in the worker may catch it."""
 
 
-class ThreadWorker:
+class ThreadWorker(Worker):
     """A thread that runs `work_remotely`. A message and its answer are a step; between two steps it can be stopped."""
 
     def __init__(self, job: Job, index: int, memory_limit: int | None) -> None:
         self.index, self._key = index, uuid.uuid4().hex
-        self.code: int | None = None
+        self.ended: int | None = None
         self.stopped = self.is_lost = False
         self.asked: queue.Queue[Message] = queue.Queue()
         self.answers: queue.Queue[Any] = queue.Queue()
@@ -39,13 +38,17 @@ class ThreadWorker:
     def key(self) -> str:
         return self._key
 
+    @property
+    def code(self) -> int | None:
+        return None if self.alive() else self.ended
+
     def _run(self, job: Job, memory_limit: int | None) -> None:
         try:
-            self.code = work_remotely(job, self.index, self._key, memory_limit, self._ask)
+            self.ended = work_remotely(job, self.index, self._key, memory_limit, self._ask)
         except Stopped:
             pass
         except BaseException:
-            self.code = 1
+            self.ended = 1
 
     def _ask(self, message: Message) -> Any:
         self.asked.put(message)
@@ -57,44 +60,23 @@ class ThreadWorker:
     def go(self) -> None:
         self.thread.start()
 
-    def waiting(self) -> bool:
-        return False
-
     def alive(self) -> bool:
         return self.thread.is_alive() and not self.stopped
 
-    def done(self) -> bool:
-        return self._ended(DONE)
-
-    def retired(self) -> bool:
-        return self._ended(RETIRED)
-
-    def full(self) -> bool:
-        return self._ended(FULL)
-
-    def refused(self) -> bool:
-        return self._ended(REFUSED)
-
-    def failed(self) -> bool:
-        return not self.alive() and not self.lost() and self.code not in (None, DONE, RETIRED, FULL)
-
     def lost(self) -> bool:
         return self.is_lost
-
-    def _ended(self, code: int) -> bool:
-        return not self.thread.is_alive() and self.code == code
 
     def memory(self) -> int:
         return 0
 
     def stop(self) -> None:
         self.stopped = True
+        self.ended = KILLED if self.ended is None else self.ended
         self.answers.put(None)
 
     def die(self) -> None:
         """Its process is killed."""
         self.stop()
-        self.code = -9
 
     def lose(self) -> None:
         """Its machine is gone."""

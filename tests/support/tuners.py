@@ -43,7 +43,9 @@ class Killed(BaseException):
     """What Keras Tuner does not catch."""
 
 
-def make(folder: Path, pruner: optuna.pruners.BasePruner | None = None, **changes: Any) -> RecurrentTuner:
+def make(
+    folder: Path, pruner: optuna.pruners.BasePruner | None = None, checkpoint_seconds: float = 0.0, **changes: Any
+) -> RecurrentTuner:
     options = {name: str(value) for name, value in vars(TASK).items()}
     arrays = [TASK.split(name, 0) for name in ("train", "val")]
     fields: dict[str, Any] = {"name": "t", "task": "adding", "options": options, "cells": ["simple_rnn"]}
@@ -53,7 +55,7 @@ def make(folder: Path, pruner: optuna.pruners.BasePruner | None = None, **change
     space.declare_hyperparameters(hyperparameters)
     objective, search = keras_tuner.Objective("val_mse", "min"), SearchFolder(folder)
     oracle = StudyOracle(search, objective, "grid", spec.trials, 0, hyperparameters, "A", pruner, spec.allocate)
-    return RecurrentTuner(oracle, space, spec, TASK, *arrays, 0)
+    return RecurrentTuner(oracle, space, spec, TASK, *arrays, 0, None, checkpoint_seconds)
 
 
 def killed(tuner: RecurrentTuner) -> TrialFolder:

@@ -14,7 +14,7 @@ from experiments.config.folders import TrialFolder
 from experiments.strategy.oracle import StudyOracle
 from experiments.training.scoring import scorer
 from experiments.training.training import Training, read_state
-from experiments.worker import execution
+from experiments.worker import checkpoints
 from experiments.worker.execution import RecurrentTuner
 from tracking.candidates import candidate_in
 from tracking.journal import Journal
@@ -56,7 +56,7 @@ def test_score_and_weights_are_of_one_epoch(tmp_path: Path, kill: Any, monkeypat
         return True
 
     monkeypatch.setattr(Training, "improved", better)
-    kill(execution, "link", lambda path, source: source.name == "execution0-epoch2.npz")
+    kill(checkpoints, "link", lambda path, source: source.name == "execution0-epoch2.npz")
     trial = killed(make(tmp_path))
     assert read_state(trial.checkpoint)["best_epoch"] == 1
     assert [trial.execution_weights(0, epoch).exists() for epoch in range(3)] == [False, True, True]

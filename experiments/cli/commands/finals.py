@@ -5,6 +5,7 @@ import shlex
 import sys
 
 from experiments.cli.commands import results
+from experiments.cli.engine import add_engine, chosen
 from experiments.cli.parsing import add_tracking_uri, search_name, whole, wholes
 from experiments.system.console import console
 
@@ -23,8 +24,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lengths", metavar="A,B", type=wholes, help=text)
     text = "train+val: when all are done, train the winner's middle seed on both for the median best number of epochs"
     parser.add_argument("--data", choices=["train", "train+val"], default="train", help=f"{text} (default: train)")
-    text = "processes that run finals; auto: one per GPU, else one per core, as memory allows (default: auto)"
-    parser.add_argument("--workers", metavar="N", default="auto", help=text)
+    add_engine(parser, "run finals")
     text = "time after which the finals stop, like 45m; the same command goes on (default: none)"
     parser.add_argument("--time-limit", metavar="T", default="none", help=text)
     add_tracking_uri(parser)
@@ -32,13 +32,12 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace) -> int:
     from experiments.launcher.finals import Finals
-    from experiments.launcher.settings import workers
     from experiments.launcher.supervise import WorkersDied
     from tracking.store import resolve
 
     uri = resolve(parsed.tracking_uri)
     wanted = {name: getattr(parsed, name) for name in ("top", "seeds", "epochs", "lengths")}
-    how = workers(parsed.workers), parsed.time_limit, uri, console()
+    how = chosen(parsed), parsed.time_limit, uri, console()
     finals = Finals(parsed.name, wanted, *how, whole=parsed.data != "train")
     try:
         ended = finals.run()

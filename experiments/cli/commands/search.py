@@ -5,14 +5,18 @@ import dataclasses
 import shlex
 import sys
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.cli.commands import results
+from experiments.cli.engine import add_engine, chosen
 from experiments.cli.parsing import PREFER, add_seed, add_tracking_uri, search_name, task_options, whole
 from experiments.config.spec import BUCKETS, EMBEDDING_SPREAD, Spec
-from experiments.system.console import console, waiting
+from experiments.system.console import console
 from search_spaces import cells
 from tracking.errors import BadInput, RecurrentError
+
+if TYPE_CHECKING:
+    from experiments.launcher.engine import Where
 
 EXAMPLE = "recurrent search adding -o length=50 --cells lstm,gru --depth 1:2 --trials 6 --workers 2 --name add50"
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(Spec)}
@@ -34,15 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     _training(parser)
     _choosing(parser)
     _limits(parser)
-    text = (
-        "processes that run trials; auto: one per GPU, else one per core, as memory allows, or all of a cluster"
-        " (default: auto)"
-    )
-    parser.add_argument("--workers", metavar="N", default="auto", help=text)
-    text = "where workers run: local, or ray for the nodes of a Ray cluster; see docs/cluster.md (default: local)"
-    parser.add_argument("--engine", metavar="NAME", default="local", help=text)
-    text = "HOST:PORT of the head of the Ray cluster (default: none)"
-    parser.add_argument("--address", metavar="HOST:PORT", help=text)
+    add_engine(parser, "run trials")
     add_seed(parser, "seed of data, proposals and training (default: 0)", None)
     text = "name of the search, new in the MLflow store (default: the task and a free number)"
     parser.add_argument("--name", type=search_name, help=text)
@@ -144,7 +140,6 @@ def _limits(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    from experiments.launcher.engine import where
     from experiments.launcher.launch import Launch
     from experiments.launcher.settings import search_spec
     from experiments.launcher.supervise import WorkersDied
@@ -157,8 +152,7 @@ def run(parsed: argparse.Namespace) -> int:
     with blamed:
         options, given = task_options(parsed.options), _given(parsed)
         spec, task = search_spec(parsed.task, options, parsed.name, parsed.resume, uri, **given)
-    with waiting(console(), "connecting to the cluster ...") if parsed.address else nullcontext():
-        place = where(parsed.engine, parsed.address, parsed.workers)
+    place = chosen(parsed)
     launch = Launch(spec, task, parsed.resume, place, uri, console(), unnamed=not parsed.name)
     try:
         ended = launch.run()
@@ -170,22 +164,21 @@ def run(parsed: argparse.Namespace) -> int:
         return 130
     print(f"the search has ended: {ended}")
     if launch.spec.finals:
-        code = _finals(parsed, launch.spec, uri)
+        code = _finals(parsed, launch.spec, place, uri)
         if code:
             return code
     return _show(launch.spec.name, uri, launch.sent)
 
 
-def _finals(parsed: argparse.Namespace, spec: Spec, uri: str) -> int:
+def _finals(parsed: argparse.Namespace, spec: Spec, place: "Where", uri: str) -> int:
     """Runs the finals of the search; returns 0, or the exit code with which the command ends at once."""
     from experiments.launcher.finals import Finals, at_least
-    from experiments.launcher.settings import workers
     from experiments.launcher.supervise import WorkersDied
     from tracking.store import uri_arguments
 
     try:
         wanted = {"top": at_least(spec.name, spec.finals)}
-        finals = Finals(spec.name, wanted, workers(parsed.workers), spec.finals_time_limit, uri, console())
+        finals = Finals(spec.name, wanted, place, spec.finals_time_limit, uri, console())
         ended = finals.run()
     except (WorkersDied, RecurrentError) as error:  # the search itself is done
         print(f"recurrent search: finals: {error}", file=sys.stderr)

@@ -5,6 +5,7 @@ import shlex
 import sys
 
 from experiments.cli.commands import results
+from experiments.cli.engine import add_engine, chosen
 from experiments.cli.parsing import add_tracking_uri, search_name, whole
 from experiments.system.console import console
 
@@ -20,22 +21,20 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", metavar="K", type=whole(1), help=text)
     text = "weights: go on from the trial's model; anew: from fresh weights (default: weights)"
     parser.add_argument("--from", dest="start", choices=("weights", "anew"), default="weights", help=text)
-    text = "processes that train; auto: one per GPU, else one per core, as memory allows (default: auto)"
-    parser.add_argument("--workers", metavar="N", default="auto", help=text)
+    add_engine(parser, "train")
     text = "time after which the training stops, like 45m; the same command goes on (default: none)"
     parser.add_argument("--time-limit", metavar="T", default="none", help=text)
     add_tracking_uri(parser)
 
 
 def run(parsed: argparse.Namespace) -> int:
-    from experiments.launcher.settings import workers
     from experiments.launcher.supervise import WorkersDied
     from experiments.launcher.train import Train
     from tracking.store import resolve
 
     uri = resolve(parsed.tracking_uri)
     what = parsed.name, parsed.trial, parsed.epochs, parsed.seeds, parsed.start
-    training = Train(*what, workers(parsed.workers), parsed.time_limit, uri, console())
+    training = Train(*what, chosen(parsed), parsed.time_limit, uri, console())
     try:
         ended = training.run()
     except WorkersDied as error:
