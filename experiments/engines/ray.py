@@ -21,6 +21,7 @@ from tracking.errors import BadInput
 
 SILENT_SECONDS = 60.0  # a seat that has not answered for so long is lost; it answers every few seconds
 VERSIONS_SECONDS = 60.0  # longest wait for the versions of a node, which imports this project
+PLACE_SECONDS = 300.0  # longest wait for a node that has room for a worker; the head of a cluster may have none itself
 REACH_SECONDS = 2.0  # longest wait for a connection to a node
 
 
@@ -167,8 +168,11 @@ class RayEngine:
         ray.shutdown()
 
 
-def connect(address: str) -> None:
+def connect(address: str, wait: bool = False) -> None:
     """Connects to the cluster at HOST:PORT, which `cluster.check` has looked at.
+
+    Args:
+        wait: for a node that has room for a worker.
 
     Raises BadInput if a node runs other versions than this process.
     """
@@ -177,6 +181,8 @@ def connect(address: str) -> None:
     except (ConnectionError, RuntimeError, RayError) as error:
         line = str(error).strip().splitlines()[0]
         raise BadInput(f"--address: expected a cluster that this process can join at {address}, got: {line}") from None
+    if wait:
+        _wait_for_a_place()
     here = own_versions()
     for node in filter(reachable, alive()):  # a node that was just lost is in Ray's list for some seconds
         there = _versions_of(node["NodeID"])
@@ -184,6 +190,15 @@ def connect(address: str) -> None:
             got = ", ".join(f"{name} {version}" for name, version in different.items())
             wanted = ", ".join(f"{name} {here[name]}" for name in different)
             raise BadInput(f"--address: expected {wanted} on node {node['NodeManagerAddress']}, got {got}")
+
+
+def _wait_for_a_place() -> None:
+    """Waits until the cluster has room for a worker. Raises BadInput if it has none for too long."""
+    end = time.monotonic() + PLACE_SECONDS
+    while not places():
+        if time.monotonic() > end:
+            raise BadInput(f"--address: expected a core or a GPU for a worker, got none for {PLACE_SECONDS:.0f} s")
+        time.sleep(1.0)
 
 
 def own_versions() -> dict[str, str]:

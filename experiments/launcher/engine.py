@@ -78,7 +78,7 @@ def where(engine: str, address: str | None, workers: str) -> Where:
     check(address)
     from experiments.engines.ray import connect, places
 
-    connect(address)
+    connect(address, wait=workers == AUTO)
     return Where(places(), address, grows=True) if workers == AUTO else Where(count, address)
 
 

@@ -121,6 +121,22 @@ def test_the_token(with_ray: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
             cluster.check(address)
 
 
+def test_a_cluster_whose_first_node_comes_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head of a cluster may have no room for workers. With no worker at all a search would be over at once."""
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    from experiments.engines import ray as engine
+
+    answers = [0, 0, 3]
+    monkeypatch.setattr(engine, "places", lambda: answers.pop(0))
+    monkeypatch.setattr(engine.time, "sleep", lambda seconds: None)
+    engine._wait_for_a_place()
+    assert answers == []
+    monkeypatch.setattr(engine, "places", lambda: 0)
+    monkeypatch.setattr(engine, "PLACE_SECONDS", 0.01)
+    with pytest.raises(BadInput, match="^--address: expected a core or a GPU for a worker, got none for 0 s"):
+        engine._wait_for_a_place()
+
+
 def test_the_command_begins_nothing(recurrent: Recurrent, tmp_path: Path) -> None:
     done = recurrent("search", "adding", *SMALL, "--engine", "ray", "--address", "ray://head:1", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1
