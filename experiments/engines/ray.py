@@ -4,32 +4,33 @@ Each worker is an actor, a `Seat`. Ray starts it where there is room, and says w
 no worker again: the launcher does so, and the oracle gives it the trial that was lost, which goes on at its last epoch.
 """
 
-import socket
 import time
 import uuid
+from collections.abc import Callable, Collection
 from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from experiments.engines import KILLED, Message, Worker
+from experiments.engines.nodes import alive, connect, difference, gpus, own_versions, places, reachable
 from experiments.engines.seat import ENDED, Seat
-from experiments.system.versions import commit, versions
 from experiments.worker.job import Job
-from tracking.errors import BadInput
 
 SILENT_SECONDS = 60.0  # a seat that has not answered for so long is lost; it answers every few seconds
-VERSIONS_SECONDS = 60.0  # longest wait for the versions of a node, which imports this project
-PLACE_SECONDS = 300.0  # longest wait for a node that has room for a worker; the head of a cluster may have none itself
-REACH_SECONDS = 2.0  # longest wait for a connection to a node
+NODE_ID = "ray.io/node-id"  # the label of a node that Ray sets
 
 
 class RaySeat(Seat):
-    """A seat that says on which node it is."""
+    """A seat that says with its first message on which node it is, and what is installed there."""
+
+    def __init__(self, *how: Any) -> None:
+        super().__init__(*how)
+        self.about: Message = {"node": ray.get_runtime_context().get_node_id(), "versions": own_versions()}
 
     def next(self, answer: Any) -> Message:
-        return super().next(answer) | {"node": ray.get_runtime_context().get_node_id()}
+        about, self.about = self.about, {}
+        return super().next(answer) | about
 
 
 class RayWorker(Worker):
@@ -39,12 +40,14 @@ class RayWorker(Worker):
         job: a reference to the `Job`.
         index: of the worker.
         gpus: that it needs.
+        unfit: nodes that it must not run on.
     """
 
-    def __init__(self, job: Any, index: int, memory_limit: int | None, gpus: int) -> None:
+    def __init__(self, job: Any, index: int, memory_limit: int | None, gpus: int, unfit: Collection[str]) -> None:
         self.index, self._key = index, uuid.uuid4().hex
         # max_restarts and max_task_retries are 0 by default: Ray must not begin a trial again by itself.
-        seat = ray.remote(RaySeat).options(num_cpus=1, num_gpus=gpus)
+        where = {NODE_ID: f"!in({','.join(sorted(unfit))})"} if unfit else None
+        seat = ray.remote(RaySeat).options(num_cpus=1, num_gpus=gpus, label_selector=where)
         self.seat = seat.remote(job, index, self._key, memory_limit, gpus > 0)
         self.pending: Any = None  # the reference to its next message; None while the launcher owes it an answer
         self.ended: int | None = None  # its exit code
@@ -72,7 +75,7 @@ class RayWorker(Worker):
     def hear(self, message: Message) -> bool:
         """Takes in a message; returns True if the desk has to answer it."""
         self.heard, self.bytes, self.pending = time.monotonic(), message.pop("memory"), None
-        self.node = self.node or message["node"]
+        self.node = message.pop("node", self.node)
         if message["ask"] == ENDED:
             self.ended = message["code"]
             ray.kill(self.seat, no_restart=True)  # its place is free for the worker that comes after it
@@ -119,17 +122,19 @@ class RayEngine:
     Args:
         job: what all workers get. Ray brings it to each node once.
         address: of the cluster. This process connects again if an earlier engine has ended its connection.
+        warn: shows a line to the user.
     """
 
-    def __init__(self, job: Job, address: str) -> None:
+    def __init__(self, job: Job, address: str, warn: Callable[[str], None]) -> None:
         if not ray.is_initialized():
             connect(address)
-        self.job = ray.put(job)
+        self.job, self.warn = ray.put(job), warn
         self.workers: list[RayWorker] = []
+        self.unfit: set[str] = set()  # nodes that have joined with other versions
 
     def start(self, index: int, session: str, memory_limit: int | None) -> RayWorker:
         self.workers = [worker for worker in self.workers if worker.alive()]
-        self.workers.append(RayWorker(self.job, index, memory_limit, min(1, gpus())))
+        self.workers.append(RayWorker(self.job, index, memory_limit, min(1, gpus()), self.unfit))
         return self.workers[-1]
 
     def poll(self, seconds: float) -> list[tuple[Worker, Message]]:
@@ -150,92 +155,35 @@ class RayEngine:
             except RayError:  # the process or the node is gone, or with the node a checkpoint that it was sending
                 worker.end()
                 continue
-            if worker.hear(message):
+            fits = self._fits(message.pop("versions", None), message.get("node", ""))
+            if worker.hear(message) and fits:
                 found.append((worker, message))
+            elif not fits:
+                worker.lose()
         for worker in self.workers:
             if worker.silent():
                 worker.lose()
         return found
+
+    def _fits(self, versions: dict[str, str] | None, node: str) -> bool:
+        """False for a worker on a node that has joined with other versions. Its trials could not be compared.
+
+        Args:
+            versions: on the node, if the worker says so for the first time.
+        """
+        if versions is None or not (wrong := difference(versions, node)):
+            return True
+        if node not in self.unfit:
+            self.unfit.add(node)
+            self.warn(f"a node has joined that gets no worker: {wrong}")
+        return False
 
     def answer(self, worker: Worker, value: Any) -> None:
         if isinstance(worker, RayWorker) and worker.alive():
             worker.ask(value)
 
     def places(self) -> int:
-        return places()
+        return places(self.unfit)
 
     def close(self) -> None:
         ray.shutdown()
-
-
-def connect(address: str, wait: bool = False) -> None:
-    """Connects to the cluster at HOST:PORT, which `cluster.check` has looked at.
-
-    Args:
-        wait: for a node that has room for a worker.
-
-    Raises BadInput if a node runs other versions than this process.
-    """
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", namespace=f"recurrent-{uuid.uuid4().hex}")
-    except (ConnectionError, RuntimeError, RayError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise BadInput(f"--address: expected a cluster that this process can join at {address}, got: {line}") from None
-    if wait:
-        _wait_for_a_place()
-    here = own_versions()
-    for node in filter(reachable, alive()):  # a node that was just lost is in Ray's list for some seconds
-        there = _versions_of(node["NodeID"])
-        if different := {name: there.get(name, "none") for name in here if there.get(name) != here[name]}:
-            got = ", ".join(f"{name} {version}" for name, version in different.items())
-            wanted = ", ".join(f"{name} {here[name]}" for name in different)
-            raise BadInput(f"--address: expected {wanted} on node {node['NodeManagerAddress']}, got {got}")
-
-
-def _wait_for_a_place() -> None:
-    """Waits until the cluster has room for a worker. Raises BadInput if it has none for too long."""
-    end = time.monotonic() + PLACE_SECONDS
-    while not places():
-        if time.monotonic() > end:
-            raise BadInput(f"--address: expected a core or a GPU for a worker, got none for {PLACE_SECONDS:.0f} s")
-        time.sleep(1.0)
-
-
-def own_versions() -> dict[str, str]:
-    """What must be the same on all nodes."""
-    return {**versions(), "commit": commit()}
-
-
-def _versions_of(node: str) -> dict[str, str]:
-    """The versions on a node. Raises BadInput if it does not say."""
-    here = NodeAffinitySchedulingStrategy(node, soft=False)
-    asked = ray.remote(own_versions).options(num_cpus=0, max_retries=0, scheduling_strategy=here).remote()
-    try:
-        return dict(ray.get(asked, timeout=VERSIONS_SECONDS))
-    except (RayError, TimeoutError) as error:
-        line = str(error).strip().splitlines()[-1]
-        raise BadInput(f"--address: expected recurrent-search on every node, got from one: {line}") from None
-
-
-def alive() -> list[dict[str, Any]]:
-    """The nodes of the cluster."""
-    return [node for node in ray.nodes() if node["Alive"]]
-
-
-def gpus() -> int:
-    """How many GPUs the nodes of the cluster have."""
-    return int(ray.cluster_resources().get("GPU", 0))
-
-
-def places() -> int:
-    """How many workers the cluster has room for: one per GPU, else one per core."""
-    return gpus() or int(ray.cluster_resources().get("CPU", 0))
-
-
-def reachable(node: dict[str, Any]) -> bool:
-    """True if the raylet of a node takes connections."""
-    try:
-        socket.create_connection((node["NodeManagerAddress"], node["NodeManagerPort"]), REACH_SECONDS).close()
-    except OSError:
-        return False
-    return True

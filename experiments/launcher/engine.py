@@ -37,22 +37,31 @@ class Where:
     address: str = ""
     grows: bool = False
 
-    def crew(self, folder: SearchFolder, make: MakeTuner, job: Callable[[], Job], oracle: Any, trials: int) -> Crew:
+    def crew(
+        self,
+        folder: SearchFolder,
+        make: MakeTuner,
+        job: Callable[[], Job],
+        oracle: Any,
+        trials: int,
+        warn: Callable[[str], None],
+    ) -> Crew:
         """What starts the workers of a search, and answers them.
 
         Args:
             folder: of the search, or of finals.
             make: makes the tuner of a worker on this machine.
-            job: what a worker elsewhere gets. Raises BadInput for data that cannot go to other machines.
+            job: what a worker elsewhere gets.
             oracle: opens the study, or the plan of finals, in this process.
             trials: that are left.
+            warn: shows a line to the user.
         """
         if not self.address:
             return Crew(LocalEngine(folder, gpus().used, make))
         from experiments.engines.desk import Desk
         from experiments.engines.ray import RayEngine
 
-        return Crew(RayEngine(job(), self.address), Desk(folder, oracle), trials if self.grows else 0)
+        return Crew(RayEngine(job(), self.address, warn), Desk(folder, oracle), trials if self.grows else 0)
 
     def limited(self, spec: Spec) -> Spec:
         """The spec with the memory limit of a worker. The automatic one is a share of this machine's memory.
@@ -76,7 +85,7 @@ def where(engine: str, address: str | None, workers: str) -> Where:
     if not address:
         raise BadInput("--address: expected HOST:PORT of the head of a Ray cluster, got none; see docs/cluster.md")
     check(address)
-    from experiments.engines.ray import connect, places
+    from experiments.engines.nodes import connect, places
 
     connect(address, wait=workers == AUTO)
     return Where(places(), address, grows=True) if workers == AUTO else Where(count, address)
@@ -97,15 +106,14 @@ def job_of(make: Any, folder: SearchFolder, code: Path, spec: Spec, task: Task, 
     corpus = corpus_in(type(task))
     if has_file(spec.options, corpus):
         files[corpus] = spec.options[corpus]
-    data = {what: _read(what, file) for what, file in files.items()}
+    data = {what: _read(Path(file)) for what, file in files.items()}
     return Job(spec.to_json(), session, make, own, data)
 
 
-def _read(what: str, file: str) -> tuple[str, bytes]:
-    """The name and the content of a user's file."""
-    if not Path(file).is_file():
-        raise BadInput(f"{what}: expected a file, which can go to other machines, got the folder {file!r}")
-    return Path(file).name, Path(file).read_bytes()
+def _read(path: Path) -> tuple[str, dict[str, bytes]]:
+    """The name of a user's file or folder, and the content of its files, as `Job` has them."""
+    files = [path] if path.is_file() else [one for one in sorted(path.iterdir()) if one.is_file()]
+    return path.name, {one.relative_to(path.parent).as_posix(): one.read_bytes() for one in files}
 
 
 def opened(spec: Spec, task: Task, samples: int, make: Callable[[Any, Any], Any]) -> Any:

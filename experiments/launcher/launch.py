@@ -194,13 +194,9 @@ class Launch:
         watch = Watch(limits(self.where.limited(spec), self.workers, seconds), progress, session, epoch_seconds)
         count, told = min(self.workers, progress.left()), (self._warn, self.make_record)
         about = stores.note(self.uri, folder, spec.id) if self.tracked else {}
-        crew = self.where.crew(
-            folder,
-            make_tuner,
-            lambda: job_of(make_remote_tuner, folder, folder.code, spec, task, session),
-            lambda: opened(spec, task, samples, partial(make_oracle, folder, spec, session)),
-            progress.left(),
-        )
+        job = partial(job_of, make_remote_tuner, folder, folder.code, spec, task, session)
+        oracle = partial(opened, spec, task, samples, partial(make_oracle, folder, spec, session))
+        crew = self.where.crew(folder, make_tuner, job, oracle, progress.left(), self._warn)
         return Parts(
             progress,
             Models(folder, task.direction, preference(spec.prefer)),

@@ -159,13 +159,9 @@ class Retraining:
 
     def _crew(self, spec: Spec, made: Plan, data: Data, left: int) -> Crew:
         place, task, samples = self.place(), data.task, len(data.arrays[0][0])
-        return self.where.crew(
-            place,
-            make_finals_tuner,
-            lambda: job_of(make_remote_finals_tuner, place, self.folder.code, spec, task, self.session),
-            lambda: opened(spec, task, samples, partial(make_finals_oracle, place, made, self.session)),
-            left,
-        )
+        job = partial(job_of, make_remote_finals_tuner, place, self.folder.code, spec, task, self.session)
+        oracle = partial(opened, spec, task, samples, partial(make_finals_oracle, place, made, self.session))
+        return self.where.crew(place, make_finals_tuner, job, oracle, left, self._warn)
 
     def _supervisor(self, workers: int, watch: Watch, search: str, crew: Crew) -> Supervisor:
         """What runs the workers.

@@ -22,30 +22,34 @@ class Job:
         session: names the launcher.
         make: makes a worker's tuner; `make_remote_tuner`, or a fake one in tests.
         own: files of the folder of the search, by their places there: the code of a user's task, the plan of finals.
-        files: the user's data, by "task" or the option that names them: (name, content).
+        data: a user's file or folder, by "task" or the option that names it: its name, and the content of its files by
+            their places. The place of a file of a folder begins with the name of the folder.
     """
 
     spec: dict[str, Any]
     session: str
     make: Callable[[SearchFolder, Spec, int, str, int | None, Ask], Tuner]
     own: dict[str, bytes] = dataclasses.field(default_factory=dict)
-    files: dict[str, tuple[str, bytes]] = dataclasses.field(default_factory=dict)
+    data: dict[str, tuple[str, dict[str, bytes]]] = dataclasses.field(default_factory=dict)
 
     def unpack(self, folder: SearchFolder) -> Spec:
         """Writes the files into the folder of a worker; returns the spec that names them there."""
         spec = Spec.of(self.spec)
-        for place, content in self.own.items():
-            (folder.path / place).parent.mkdir(parents=True, exist_ok=True)
-            (folder.path / place).write_bytes(content)
-        for what, (name, content) in self.files.items():
+        _write(folder.path, self.own)
+        for what, (name, files) in self.data.items():
             path = folder.path / what / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(content)
+            _write(folder.path / what, files)
             if what == "task":
                 spec = dataclasses.replace(spec, task=str(path))
             else:
                 spec = dataclasses.replace(spec, options={**spec.options, what: str(path)})
         return spec
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    for place, content in files.items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_bytes(content)
 
 
 def work_remotely(job: Job, index: int, key: str, memory_limit: int | None, ask: Ask) -> int:

@@ -36,7 +36,7 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "ray":
         from experiments.engines.ray import RayEngine
 
-        found = RayEngine(job, os.environ[ADDRESS])
+        found = RayEngine(job, os.environ[ADDRESS], print)
     else:
         found = ThreadEngine(job) if request.param == "threads" else LocalEngine(search, (), make, "fork")
     yield found

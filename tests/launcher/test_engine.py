@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from support.refusals import SMALL
 from support.searching import Recurrent
+from support.sounds import sound_folder
 
 from experiments.config.folders import SearchFolder
 from experiments.config.spec import Spec
@@ -124,7 +125,7 @@ def test_the_token(with_ray: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_a_cluster_whose_first_node_comes_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """The head of a cluster may have no room for workers. With no worker at all a search would be over at once."""
     pytest.importorskip("ray", reason="the extra `ray` is not installed")
-    from experiments.engines import ray as engine
+    from experiments.engines import nodes as engine
 
     answers = [0, 0, 3]
     monkeypatch.setattr(engine, "places", lambda: answers.pop(0))
@@ -162,13 +163,19 @@ def test_data_that_go_to_other_machines(tmp_path: Path) -> None:
     assert Path(there.task).is_relative_to(node.path) and Path(there.task).read_bytes() == file.read_bytes()
     assert make(there.task, {}).split("train", 0)[0].shape[1:] == (3, 1)
     (tmp_path / "text.txt").write_text("to be or not to be " * 50)
-    (tmp_path / "folder").mkdir()
-    for corpus, fits in (("text.txt", True), ("python-reference", True), ("folder", False)):
-        known = {"corpus": corpus if corpus.startswith("python") else str(tmp_path / corpus)}
-        spec = Spec(name="s", task="char_lm", options=known, cells=["gru"])
-        if not fits:
-            with pytest.raises(BadInput, match="^corpus: expected a file, which can go to other machines"):
-                job_of(make_remote_tuner, search, search.code, spec, make("char_lm", {}), "session")
-            continue
-        there = job_of(make_remote_tuner, search, search.code, spec, make("char_lm", {}), "session").unpack(node)
-        assert (there.options["corpus"] == corpus) == corpus.startswith("python")
+    sound_folder(tmp_path / "sounds")
+    for task, option, value in (
+        ("char_lm", "corpus", str(tmp_path / "text.txt")),
+        ("char_lm", "corpus", "python-reference"),
+        ("spoken_digits", "source", str(tmp_path / "sounds")),
+    ):
+        spec = Spec(name="s", task=task, options={option: value}, cells=["gru"])
+        made = make(task, {})
+        got = job_of(make_remote_tuner, search, search.code, spec, made, "session").unpack(node).options[option]
+        if (here := Path(value)).exists():
+            there = Path(got)
+            assert there.is_relative_to(node.path) and there.name == here.name
+            ours, theirs = (sorted(path.rglob("*")) if path.is_dir() else [path] for path in (here, there))
+            assert [path.read_bytes() for path in ours] == [path.read_bytes() for path in theirs] and ours
+        else:
+            assert got == value, "every node has it"

@@ -49,19 +49,24 @@ class Network:
             time.sleep(0.05)
 
     def _inside(self, *words: str) -> list[str]:
-        return ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net", *words]
+        return inside(self.holder, *words)
 
     def begin(self, *words: str) -> "subprocess.Popen[str]":
         """A command in the network."""
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(self._inside(*words), env=self.environment, cwd=self.folder, **pipes)
 
+    def holders(self) -> "list[subprocess.Popen[bytes]]":
+        """The processes that hold the networks."""
+        return [self.holder]
+
     def processes(self) -> Iterator[psutil.Process]:
-        """Every process in this network."""
-        network = os.stat(f"/proc/{self.holder.pid}/ns/net").st_ino
+        """Every process in these networks."""
+        holders = {holder.pid for holder in self.holders()}
+        networks = {os.stat(f"/proc/{pid}/ns/net").st_ino for pid in holders}
         for process in psutil.process_iter():
             with suppress(OSError, psutil.Error):
-                if os.stat(f"/proc/{process.pid}/ns/net").st_ino == network and process.pid != self.holder.pid:
+                if os.stat(f"/proc/{process.pid}/ns/net").st_ino in networks and process.pid not in holders:
                     process.cmdline()
                     yield process
 
@@ -71,35 +76,47 @@ class Network:
                 with suppress(psutil.Error):
                     process.send_signal(signal.SIGKILL)
             psutil.wait_procs(left, 5)
-        self.holder.kill()
-        self.holder.wait()
+        for holder in self.holders():
+            holder.kill()
+            holder.wait()
 
 
 class Cluster(Network):
     """Three nodes, and the commands that run beside them."""
 
+    head, nodes = HEAD, NODES
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.link()
         self.environment |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         # The path of a socket has at most 107 characters, and pytest's folders are long.
         self.place = Path("/tmp") / f"ray-{self.holder.pid}"
         more = ("--head", f"--port={PORT}", "--include-dashboard=false", f"--temp-dir={self.place}")
-        self._ray("start", f"--node-ip-address={HEAD}", *more, "--num-cpus=1")
-        for node in NODES:
+        self._ray(self._inside(), f"--node-ip-address={self.head}", *more, "--num-cpus=1")
+        for node in self.nodes:
             self.join(node)
+
+    def link(self) -> None:
+        """Gives the nodes their network. Here they have it."""
 
     @property
     def address(self) -> str:
-        return f"{HEAD}:{PORT}"
+        return f"{self.head}:{PORT}"
 
-    def _ray(self, *words: str) -> None:
-        command = self._inside(str(BIN / "ray"), *words)
-        more = {"env": self.environment, "cwd": self.folder, "timeout": START_SECONDS}
-        done = subprocess.run(command, capture_output=True, text=True, **more)
+    def _ray(self, inside: list[str], *words: str, **more: str) -> None:
+        """Starts a node.
+
+        Args:
+            inside: what comes before a command in the network of the node.
+            more: variables.
+        """
+        how = {"env": self.environment | more, "cwd": self.folder, "timeout": START_SECONDS}
+        done = subprocess.run([*inside, str(BIN / "ray"), "start", *words], capture_output=True, text=True, **how)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
-    def join(self, node: str) -> None:
-        self._ray("start", f"--address={self.address}", f"--node-ip-address={node}", "--num-cpus=1")
+    def join(self, node: str, **more: str) -> None:
+        self._ray(self._inside(), f"--address={self.address}", f"--node-ip-address={node}", "--num-cpus=1", **more)
 
     def recurrent(self, *words: str) -> "subprocess.Popen[str]":
         """A command of ours that runs on the head's node."""
@@ -113,6 +130,47 @@ class Cluster(Network):
     def seats(self) -> list[psutil.Process]:
         """The processes in which workers run."""
         return [one for one in self.processes() if "ray::RaySeat" in " ".join(one.cmdline())]
+
+
+class Linked(Cluster):
+    """Nodes with a network each, joined by links that can be cut. The head has the bridge."""
+
+    head, nodes = "10.77.0.1", ("10.77.0.2", "10.77.0.3")
+
+    def link(self) -> None:
+        self.others = {node: subprocess.Popen(["unshare", "-n", "sleep", "infinity"]) for node in self.nodes}
+        self._ip(self.holder, "link add bridge type bridge")
+        self._ip(self.holder, f"address add {self.head}/24 dev bridge")
+        self._ip(self.holder, "link set bridge up")
+        for number, (node, other) in enumerate(self.others.items()):
+            while subprocess.run(inside(other, "ip", "link", "set", "lo", "up"), capture_output=True).returncode:
+                time.sleep(0.05)
+            self._ip(self.holder, f"link add v{number} type veth peer name eth netns {other.pid}")
+            self._ip(self.holder, f"link set v{number} master bridge up")
+            self._ip(other, f"address add {node}/24 dev eth")
+            self._ip(other, "link set eth up")
+
+    def _ip(self, holder: "subprocess.Popen[bytes]", words: str) -> None:
+        subprocess.run(inside(holder, "ip", *words.split()), check=True)
+
+    def holders(self) -> "list[subprocess.Popen[bytes]]":
+        return [self.holder, *getattr(self, "others", {}).values()]
+
+    def join(self, node: str, **more: str) -> None:
+        how = f"--address={self.address}", f"--node-ip-address={node}", "--num-cpus=1"
+        self._ray(inside(self.others[node]), *how, **more)
+
+    def cut(self, node: str) -> None:
+        """Takes away the link of a node."""
+        self._ip(self.others[node], "link set eth down")
+
+    def mend(self, node: str) -> None:
+        self._ip(self.others[node], "link set eth up")
+
+
+def inside(holder: "subprocess.Popen[bytes]", *words: str) -> list[str]:
+    """A command in the network that a process holds."""
+    return ["nsenter", f"--net=/proc/{holder.pid}/ns/net", *words]
 
 
 @contextmanager
