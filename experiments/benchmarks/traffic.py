@@ -1,9 +1,10 @@
 """What a worker on another machine sends for a trial: with a checkpoint after each epoch, and with checkpoints by time.
 
     python -m experiments.benchmarks.traffic
+    python -m experiments.benchmarks.traffic --epochs 2
 
-The task is adding with length 100 and 2,048 training sequences. Each candidate is trained for 40 epochs, once for each
-side, by a worker that talks to a desk as over a network.
+The task is adding with length 100 and 2,048 training sequences. Each candidate is trained once for each side,
+by a worker that talks to a desk as over a network.
 
 messages    from the worker to the desk
 MB          of checkpoints, weights and the model
@@ -33,7 +34,7 @@ def make_each(*arguments: Any) -> Any:
     return tuner
 
 
-def measure(side: str, cell: str, width: int, depth: int) -> Run:
+def measure(side: str, epochs: int, cell: str, width: int, depth: int) -> Run:
     """Trains one candidate."""
     from functools import partial
 
@@ -49,7 +50,7 @@ def measure(side: str, cell: str, width: int, depth: int) -> Run:
     task = find.make("adding", options)
     arrays = [task.split(name, 0) for name in ("train", "val")]
     space: dict[str, Any] = {"depth": str(depth), "width": str(width), "learning_rate": "0.001"}
-    how: dict[str, Any] = {"trials": 1, "epochs": EPOCHS, "pruner": "none", "no_horizon": True, "oracle": "random"}
+    how: dict[str, Any] = {"trials": 1, "epochs": epochs, "pruner": "none", "no_horizon": True, "oracle": "random"}
     spec = Spec(name="t", task="adding", options=options, cells=[cell], digest=digest_of(arrays), **space, **how)
     folder = SearchFolder(Path("search"))
     folder.path.mkdir()
@@ -74,12 +75,14 @@ def measure(side: str, cell: str, width: int, depth: int) -> Run:
 
 
 def main() -> None:
-    make_parser(__doc__).parse_args()
+    parser = make_parser(__doc__)
+    parser.add_argument("--epochs", type=int, default=EPOCHS, metavar="N", help=f"of a trial (default: {EPOCHS})")
+    chosen = parser.parse_args()
     print(setting("tensorflow", "keras"))
     print_head("side", "messages", "MB", "MB/s", "seconds", "score")
     for candidate in CANDIDATES:
         for side in SIDES:
-            found = call_in_process(measure, side, *candidate)
+            found = call_in_process(measure, side, chosen.epochs, *candidate)
             size = found["bytes"] / 1e6
             name = f"{candidate[0]}-{candidate[1]}x{candidate[2]}, {side}"
             print_row(name, f"{found['messages']}", f"{size:.1f}", f"{size / found['seconds']:.2f}",
