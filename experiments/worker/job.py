@@ -1,16 +1,22 @@
 """What a worker on another machine gets, and how it runs. This file does not import Keras."""
 
 import dataclasses
+import shutil
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from experiments.config.folders import SearchFolder
+from experiments.config.folders import SearchFolder, lock, try_acquire
 from experiments.config.spec import Spec
 from experiments.worker.process import Tuner, run_trials
 
 Ask = Callable[[dict[str, Any]], Any]  # sends a message to the desk of the launcher and returns its answer
+
+PREFIX = "recurrent-"  # begins the names of the folders of workers
+NEW_SECONDS = 60.0  # a folder that is younger is left alone
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +58,25 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
         (folder / place).write_bytes(content)
 
 
+@contextmanager
+def _own_folder() -> Iterator[SearchFolder]:
+    """A folder for the files of a worker. Those that killed workers have left are removed.
+
+    A living worker holds the lock of its folder, and the system releases it when the worker dies.
+    """
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/lock"):
+        with suppress(OSError):  # another worker removes it, too, or it is another user's
+            # A worker that begins now has made its lock, and takes it in a moment.
+            if time.time() - left.stat().st_mtime > NEW_SECONDS and try_acquire(held := lock(left)):
+                shutil.rmtree(left.parent, ignore_errors=True)
+                held.release()
+    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as place:
+        own = lock(Path(place) / "lock")
+        own.acquire()
+        yield SearchFolder(Path(place))
+        own.release()
+
+
 def work_remotely(job: Job, index: int, key: str, memory_limit: int | None, ask: Ask) -> int:
     """Runs trials of a search until there are no more; returns the exit code, one of worker/process.py.
 
@@ -61,8 +86,7 @@ def work_remotely(job: Job, index: int, key: str, memory_limit: int | None, ask:
         memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
         ask: asks the desk.
     """
-    with tempfile.TemporaryDirectory(prefix="recurrent-") as place:
-        folder = SearchFolder(Path(place))
+    with _own_folder() as folder:
 
         def begin() -> Tuner:
             tuner = job.make(folder, job.unpack(folder), index, job.session, memory_limit, ask)
