@@ -1,4 +1,4 @@
-"""A search whose record is MLflow on PostgreSQL: killed, resumed, sent again, read. MLflow's client says what is there."""
+"""A search whose record is MLflow on PostgreSQL: killed, resumed, sent again, read. MLflow's client checks it."""
 
 import json
 import os
