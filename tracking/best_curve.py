@@ -2,7 +2,7 @@
 
 from mlflow.entities import Metric
 
-from tracking.ranking import Candidate, lasting, ranked
+from tracking.ranking import Candidate, lasting_with, ranked
 
 
 class BestCurve:
@@ -36,7 +36,7 @@ class BestCurve:
         self.waiting = [end for end in self.waiting if end[0] > latest]
         for time, number in ready:
             before = ranked(self.lasting, self.direction)[:1]
-            self.lasting = lasting([*self.lasting, self.candidates[number]], self.direction)
+            self.lasting = lasting_with(self.lasting, self.candidates[number], self.direction)
             self.settled += 1
             first = ranked(self.lasting, self.direction)[0]
             if [first] != before:

@@ -1,13 +1,13 @@
 """The runs below that of a search in MLflow: its trials, its finals, and trials that were trained further."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mlflow import MlflowClient
 from mlflow.entities import Run, ViewType
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
 
-from tracking.paging import experiments, runs
+from tracking.paging import each_run, experiments, runs
 from tracking.searches import search_name, spec_id
 from tracking.tags import filters, named, ours
 
@@ -31,8 +31,16 @@ def trial_runs(client: MlflowClient, parent: Run, kind: str = "trial", **tags: s
         kind: "trial", or "final" for the finals, which are numbered by themselves.
         tags: that the runs have, without the prefix.
     """
-    children = runs(client, [parent.info.experiment_id], *filters(kind=kind, search_id=search_name(parent), **tags))
-    return own_trials(parent, children)
+    found: dict[str, list[Run]] = {}
+    for trial, run in each_trial(client, parent, kind, **tags):
+        found.setdefault(trial, []).append(run)
+    return _in_order(found)
+
+
+def each_trial(client: MlflowClient, parent: Run, kind: str = "trial", **tags: str) -> Iterator[tuple[str, Run]]:
+    """(number, run) of the same runs, one after another, as MLflow gives them."""
+    filtered = filters(kind=kind, search_id=search_name(parent), **tags)
+    yield from _own(parent, each_run(client, [parent.info.experiment_id], *filtered))
 
 
 def child_runs(client: MlflowClient, parent: Run) -> list[Run]:
@@ -42,15 +50,27 @@ def child_runs(client: MlflowClient, parent: Run) -> list[Run]:
 
 def own_trials(parent: Run, children: list[Run]) -> dict[str, list[Run]]:
     """The trials of a search among some runs, as `trial_runs` returns them."""
-    name, own = search_name(parent), spec_id(parent)
     found: dict[str, list[Run]] = {}
-    for run in sorted(children, key=lambda run: -len(run.data.metrics)):
+    for trial, run in _own(parent, children):
+        found.setdefault(trial, []).append(run)
+    return _in_order(found)
+
+
+def _in_order(found: dict[str, list[Run]]) -> dict[str, list[Run]]:
+    """By number; of each trial the run with the most metrics first, of equal ones the oldest."""
+    for same in found.values():
+        same.sort(key=lambda run: (-len(run.data.metrics), run.info.start_time))
+    return dict(sorted(found.items(), key=lambda item: int(item[0])))
+
+
+def _own(parent: Run, children: Iterable[Run]) -> Iterator[tuple[str, Run]]:
+    name, own = search_name(parent), spec_id(parent)
+    for run in children:
         tags = ours(run.data.tags)
         # Early versions wrote no id.
         same = tags["spec_id"] == own if "spec_id" in tags else tags.get(MLFLOW_PARENT_RUN_ID) == parent.info.run_id
         if same and tags.get("search_id") == name and re.fullmatch(r"\d{1,9}", tags.get("trial", ""), re.ASCII):
-            found.setdefault(tags["trial"], []).append(run)
-    return dict(sorted(found.items(), key=lambda item: int(item[0])))
+            yield tags["trial"], run
 
 
 def sessions(client: MlflowClient, name: str, own_id: str) -> set[str]:

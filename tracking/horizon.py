@@ -8,6 +8,7 @@ from mlflow.entities import Run
 
 from tracking.errors import BadInput
 from tracking.figures import figure_for
+from tracking.recording import ALL
 from tracking.results import ranked, results
 from tracking.searches import search_name
 from tracking.text import format_half_life
@@ -22,7 +23,7 @@ def horizons(client: MlflowClient, parent: Run) -> list[dict[str, Any]]:
     """For each cell its best trial with a horizon, the best trial first.
 
     A trial has the names of `results`, and `curves`: the (lag, log10 gain) pairs of each moment. Raises BadInput if no
-    trial has a horizon.
+    trial has a horizon with its curves.
     """
     found = with_curves(client, ranked(results(client, parent)))
     if not found:
@@ -32,10 +33,13 @@ def horizons(client: MlflowClient, parent: Run) -> list[dict[str, Any]]:
 
 
 def with_curves(client: MlflowClient, trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each cell the first trial with a horizon, with its `curves`, as `horizons` returns them; [] without any."""
+    """For each cell the first trial with a horizon, with its `curves`, as `horizons` returns them; [] without any.
+
+    A trial whose curves are not in MLflow is passed over.
+    """
     found: dict[str, dict[str, Any]] = {}
     for trial in trials:
-        if trial["horizon"]:
+        if trial["horizon"] and trial["recorded"] == ALL:
             found.setdefault(trial["values"]["cell"], trial)
     for trial in found.values():
         trial["curves"] = {moment: _curve(client, trial["run_id"], moment) for moment in MOMENTS}

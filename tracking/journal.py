@@ -146,15 +146,18 @@ class TrialsReader:
         self.folders = TrialFolders(trials)
         self.open: dict[str, Tail] = {}  # by trial, without those that have ended
 
-    def read(self) -> list[tuple[str, list[Event]]]:
-        """(trial, events) of each trial that has new events; a trial that has ended is not looked at again."""
+    def read(self) -> Iterator[tuple[str, list[Event]]]:
+        """(trial, events) of each trial that has new events; a trial that has ended is not looked at again.
+
+        A journal is read when it is its turn. The journals of a large search do not fit into memory together.
+        """
         for path in self.folders.new():
             self.open[path.name] = Tail(path / "journal.jsonl")
-        found = [(trial, events) for trial, tail in self.open.items() if (events := tail.read())]
-        for trial, events in found:
-            if events[-1]["event"] == "end":
-                del self.open[trial]
-        return found
+        for trial, tail in [*self.open.items()]:
+            if events := tail.read():
+                if events[-1]["event"] == "end":
+                    del self.open[trial]
+                yield trial, events
 
 
 def cut_torn_line(path: Path) -> bool:

@@ -1,6 +1,6 @@
 """All that MLflow finds, and not only its first page: 1,000 experiments or runs, 100 models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from mlflow import MlflowClient
@@ -8,17 +8,22 @@ from mlflow.entities import Experiment, LoggedModel, Run, ViewType
 from mlflow.store.entities.paged_list import PagedList
 
 T = TypeVar("T")
+PAGE = 1_000  # runs in one answer
 AT_ONCE = 1_000  # experiments named in one request; a database takes a limited number of values in a query
 
 
-def all_pages(ask: Callable[..., PagedList[T]], *arguments: Any, **named: Any) -> list[T]:
-    """What `ask(*arguments, **named)` finds, page after page."""
+def pages(ask: Callable[..., PagedList[T]], *arguments: Any, **named: Any) -> Iterator[T]:
+    """What `ask(*arguments, **named)` finds. A page is asked for when the one before has been used up."""
     page = ask(*arguments, **named)
-    found = list(page)
+    yield from page
     while page.token:
         page = ask(*arguments, **named, page_token=page.token)
-        found += page
-    return found
+        yield from page
+
+
+def all_pages(ask: Callable[..., PagedList[T]], *arguments: Any, **named: Any) -> list[T]:
+    """The same as a list."""
+    return list(pages(ask, *arguments, **named))
 
 
 def experiments(client: MlflowClient, view: int = ViewType.ACTIVE_ONLY) -> list[str]:
@@ -29,14 +34,24 @@ def experiments(client: MlflowClient, view: int = ViewType.ACTIVE_ONLY) -> list[
 
 def runs(client: MlflowClient, experiment_ids: list[str], *filters: str, view: int = ViewType.ACTIVE_ONLY) -> list[Run]:
     """The runs that fit one of the filters, each once, the oldest first. `view` is active or deleted runs."""
-    found: dict[str, Run] = {}
+    return sorted(each_run(client, experiment_ids, *filters, view=view), key=lambda run: run.info.start_time)
+
+
+def each_run(
+    client: MlflowClient, experiment_ids: list[str], *filters: str, view: int = ViewType.ACTIVE_ONLY
+) -> Iterator[Run]:
+    """The same runs, filter after filter. A run with its data takes 50 kB, so nobody may keep many of them."""
+    seen: set[str] = set()
     for where in filters:
         for start in range(0, len(experiment_ids), AT_ONCE):
             some = experiment_ids[start : start + AT_ONCE]
             # A page is a number of runs to skip. In this order runs that come meanwhile stand at the end.
-            page: list[Run] = all_pages(client.search_runs, some, where, view, order_by=["attributes.start_time ASC"])
-            found |= {run.info.run_id: run for run in page}
-    return sorted(found.values(), key=lambda run: run.info.start_time)
+            order = ["attributes.start_time ASC"]
+            each: Iterator[Run] = pages(client.search_runs, some, where, view, max_results=PAGE, order_by=order)
+            for run in each:
+                if run.info.run_id not in seen:
+                    seen.add(run.info.run_id)
+                    yield run
 
 
 def deleted_runs(client: MlflowClient, *filters: str) -> list[Run]:

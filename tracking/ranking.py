@@ -15,6 +15,7 @@ The front (Pareto's) has the candidates of which no other one has a score as goo
 
 import math
 import re
+from bisect import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ NONE = "none"
 COSTS = {"small": "parameters", "fast": "ms_per_step"}  # the words of --prefer, and what each makes small
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A trial that has a score.
 
@@ -77,14 +78,14 @@ def preference(text: str) -> Preference | None:
 
 def ranked(candidates: Iterable[Candidate], direction: str) -> list[Candidate]:
     """The candidates, best first. `direction` is min or max."""
-    ordered = sorted(candidates, key=lambda one: _by_score(one, direction))
+    ordered = sorted(candidates, key=lambda one: by_score(one, direction))
     equal = tied(ordered, direction)
     return equal + ordered[len(equal) :]
 
 
 def tied(candidates: Sequence[Candidate], direction: str) -> list[Candidate]:
     """The candidate with the best score and those that tie with it, in their order."""
-    best = min(candidates, key=lambda one: _by_score(one, direction), default=None)
+    best = min(candidates, key=lambda one: by_score(one, direction), default=None)
     found = [one for one in candidates if best is not None and ties(one, best)]
     return sorted(found, key=lambda one: (one.cost("parameters"), one.number))
 
@@ -103,7 +104,7 @@ def front(candidates: Iterable[Candidate], direction: str, cost: str = "paramete
         cost: parameters or ms_per_step.
     """
     found: list[Candidate] = []
-    for one in sorted(candidates, key=lambda one: (_loss(one, direction), one.cost(cost), _by_score(one, direction))):
+    for one in sorted(candidates, key=lambda one: (_loss(one, direction), one.cost(cost), by_score(one, direction))):
         if not found or one.cost(cost) < found[-1].cost(cost):
             found.append(one)
     return found
@@ -119,12 +120,12 @@ def preferred(
     """
     if wish is None or not candidates:
         return next(iter(ranked(candidates, direction)), None)
-    best = min(candidates, key=lambda one: _by_score(one, direction))
+    best = min(candidates, key=lambda one: by_score(one, direction))
     sign = 1 if direction == "min" else -1
     weakest = max((sign * floor for floor in floors.values()), default=sign * best.score)
     most = _loss(best, direction) + wish.share * max(0.0, weakest - _loss(best, direction))
     enough = [one for one in candidates if _loss(one, direction) <= most or ties(one, best)]
-    return min(enough, key=lambda one: (one.cost(wish.cost), *_by_score(one, direction)))
+    return min(enough, key=lambda one: (one.cost(wish.cost), *by_score(one, direction)))
 
 
 def kept(candidates: Sequence[Candidate], direction: str, wish: Preference | None = None) -> list[Candidate]:
@@ -145,12 +146,24 @@ def lasting(candidates: Iterable[Candidate], direction: str, wish: Preference | 
     A search keeps their models on disk. What it has dropped once never comes back, so the candidates may come one after
     another, in any order: `lasting([*lasting(some), *more])` is `lasting([*some, *more])`.
     """
-    found: list[Candidate] = []
-    for one in sorted(candidates, key=lambda one: _by_score(one, direction)):
-        if may_last(one, reversed(found), direction, wish):  # the smallest ones first: mostly one of them is smaller
-            found.append(one)
-            found = [other for other in found if may_last(other, found, direction, wish)]
-    return found
+    found: dict[str, list[Candidate]] = {}  # by cell
+    for one in sorted(candidates, key=lambda one: by_score(one, direction)):
+        own = found.setdefault(one.cell, [])
+        if may_last(one, reversed(own), direction, wish):  # the smallest ones first: mostly one of them is smaller
+            own.append(one)
+            # It replaces none that has a better score.
+            found[one.cell] = [two for two in own if two.score != one.score or may_last(two, own, direction, wish)]
+    return sorted(sum(found.values(), []), key=lambda one: by_score(one, direction))
+
+
+def lasting_with(found: list[Candidate], one: Candidate, direction: str) -> list[Candidate]:
+    """The same as `lasting([*found, one])`, in less time: `found` is what an earlier call has returned."""
+    own = [two for two in found if two.cell == one.cell]
+    if not may_last(one, own, direction):
+        return found
+    out = {two.number for two in own if not may_last(two, [one], direction)}
+    place = bisect([by_score(two, direction) for two in found], by_score(one, direction))
+    return [two for two in (*found[:place], one, *found[place:]) if two.number not in out]
 
 
 def may_last(one: Candidate, others: Iterable[Candidate], direction: str, wish: Preference | None = None) -> bool:
@@ -174,5 +187,6 @@ def _loss(one: Candidate, direction: str) -> float:
     return one.score if direction == "min" else -one.score
 
 
-def _by_score(one: Candidate, direction: str) -> tuple[float, float, int]:
+def by_score(one: Candidate, direction: str) -> tuple[float, float, int]:
+    """A key: the lower, the better."""
     return _loss(one, direction), one.cost("parameters"), one.number

@@ -2,15 +2,17 @@
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tracking.children import all_trials
+from tracking.children import each_trial
 from tracking.finals import finals
 from tracking.marks import marks_in
 from tracking.ranking import NONE
+from tracking.recording import ALL
 from tracking.searches import search_name, spec_of
 from tracking.standing import conclusions, ranked
 from tracking.tags import ours
@@ -23,20 +25,24 @@ RANGES = ("depth", "width", "learning_rate", "dropout")
 
 
 def results(
-    client: MlflowClient, parent: Run, prefer: str | None = None, runs: list[Run] | None = None
+    client: MlflowClient,
+    parent: Run,
+    prefer: str | None = None,
+    also: Callable[[dict[str, Any], Run], None] = lambda trial, run: None,
 ) -> dict[str, Any]:
     """The search as one JSON object. A missing score is None. Statuses are MLflow's words.
 
     Args:
         prefer: as `--prefer` is typed; None for that of the search. Raises BadInput for what it cannot be.
-        runs: of the trials, as `all_trials` returns them, if they are known.
+        also: is called with each trial and its run, to read more from the run. The runs are not kept.
     """
     spec = spec_of(parent)
     marks = marks_in(parent, spec["metric"])
-    trials = [
-        {**_judged(_trial(run, spec["metric"]), spec, marks), "executions": _executions(client, run, spec)}
-        for run in (all_trials(client, parent) if runs is None else runs)
-    ]
+    trials = _trials(client, parent, spec, also)
+    for trial in trials:
+        trial["verdict"] = _verdict(trial, spec, marks)
+        if trial["executions"] and spec.get("executions", 1) > 1:
+            trial["executions"] = _executions(client, trial["run_id"], spec["metric"])
     scores = {trial["trial"]: trial["score"] for trial in trials if trial["score"] is not None}
     found = {
         "search": search_name(parent),
@@ -56,10 +62,23 @@ def results(
     return {**found, **conclusions(found, [] if spec.get("mixed") else spec.get("cells", []))}
 
 
-def _judged(trial: dict[str, Any], spec: dict[str, Any], marks: dict[str, Any]) -> dict[str, Any]:
-    """The trial with its verdict in words; None for a trial without a score."""
+def _trials(
+    client: MlflowClient, parent: Run, spec: dict[str, Any], also: Callable[[dict[str, Any], Run], None]
+) -> list[dict[str, Any]]:
+    """The trials in the order of their numbers, one for each number: of second runs that with the most metrics."""
+    found: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
+    for name, run in each_trial(client, parent):
+        place = -len(run.data.metrics), run.info.start_time
+        if name not in found or place < found[name][0]:
+            found[name] = place, _trial(run, spec["metric"])
+            also(found[name][1], run)
+    return [found[name][1] for name in sorted(found, key=int)]
+
+
+def _verdict(trial: dict[str, Any], spec: dict[str, Any], marks: dict[str, Any]) -> str | None:
+    """What the score of a trial is worth, in words; None for a trial without a score."""
     judged = verdict(trial["score"], spec["direction"], **marks)
-    return {**trial, "verdict": None if judged is None else str(judged)}
+    return None if judged is None else str(judged)
 
 
 def _trial(run: Run, metric: str) -> dict[str, Any]:
@@ -87,6 +106,10 @@ def _trial(run: Run, metric: str) -> dict[str, Any]:
         "execution": _whole(metrics.get("best/execution")),
         "kernel": tags.get("kernel"),
         "run_id": run.info.run_id,
+        "verdict": None,
+        "recorded": tags.get("curves", ALL),
+        # The run comes with the score of the last execution, which mostly is the only one.
+        "executions": [metrics[key] for key in (f"executions/{metric}",) if key in metrics],
     }
 
 
@@ -98,14 +121,9 @@ def _reached(metrics: dict[str, float], metric: str) -> float | None:
     return metrics.get(max(later, key=lambda key: int(key[4 : key.index("/")]), default=f"val_{metric}"))
 
 
-def _executions(client: MlflowClient, run: Run, spec: dict[str, Any]) -> list[float]:
+def _executions(client: MlflowClient, run_id: str, metric: str) -> list[float]:
     """The score of each execution that has ended, in order."""
-    key = f"executions/{spec['metric']}"
-    if key not in run.data.metrics:
-        return []
-    if spec.get("executions", 1) == 1:  # the run comes with the last score, which is then the only one
-        return [run.data.metrics[key]]
-    history = client.get_metric_history(run.info.run_id, key)
+    history = client.get_metric_history(run_id, f"executions/{metric}")
     return [point.value for point in sorted(history, key=lambda point: point.step)]
 
 

@@ -7,22 +7,26 @@ MLflow takes the same value at the same step and time only once.
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from tracking.adoption import adopt
 from tracking.best_curve import BestCurve
-from tracking.children import TRIAL, child_tags, trial_runs
+from tracking.candidates import Seen
+from tracking.children import TRIAL, child_tags
+from tracking.curves import Curves
 from tracking.journal import Event, TrialsReader, now
 from tracking.marks import Marks
-from tracking.searches import delete_others, spec_id
-from tracking.sent import OUTCOME, STATUSES, SentTrial
-from tracking.tags import NOTE, PREFIX, is_new, named, ours, renewed
+from tracking.recording import ALL, LAST
+from tracking.searches import delete_others
+from tracking.sent import OUTCOME, STATUSES, SentTrial, reached
+from tracking.tags import NOTE, PREFIX, named
 from tracking.trial_description import trial_description
-from tracking.values import batch, rounded, shown
+from tracking.values import batch, shown
 
 SETTLING_SECONDS = 1.0  # an end that is this old has certainly been read, and so have all earlier ends
 REFUSED_CODES = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE")  # asking again would not help
@@ -37,6 +41,7 @@ class Projection:
         metric, direction: of the score.
         session: names this launcher; a trial that another launcher has started is not running.
         floors, solved: as `verdict` takes them. The floors are logged beside every trial, too.
+        record: which trials have their curves in MLflow; see recording.py.
     """
 
     which: Mapping[str, str] = TRIAL  # the tags that tell its runs from others of the search
@@ -51,6 +56,7 @@ class Projection:
         session: str,
         floors: dict[str, float],
         solved: float | None = None,
+        record: str = ALL,
     ) -> None:
         self.client, self.parent, self.session, self.marks = client, parent, session, Marks(direction, floors, solved)
         self.dropped: list[str] = []  # trials that MLflow refuses, and why
@@ -58,36 +64,21 @@ class Projection:
         self.metric, self.direction = metric, direction
         self.trials: dict[str, SentTrial] = {}
         self.reader = TrialsReader(folder)
-        self.open: list[SentTrial] = []  # those that have begun and have not ended
+        self.open: dict[str, SentTrial] = {}  # those that have begun and have not ended
+        self.curves = Curves(client, folder, metric, self.marks, record)
         self.doubtful = False  # the store may have made a second run, of a trial or of the search, without an answer
         self.curve = BestCurve(metric, direction)
         self.done, self.last_end = 0, 0  # how many trials have ended, and the time of the last end
         self.done_is_logged = True
         self._adopt()
 
-    def _adopt(self) -> None:
-        """Takes over the runs in MLflow, one for each trial. Further runs, which slow servers make, are deleted."""
-        parent_id = self.parent.info.run_id
-        for name, runs in trial_runs(self.client, self.parent, **self.which).items():
-            trial = self._trial(name)
-            kept = next((run for run in runs if run.info.run_id == trial.run_id), runs[0])
-            for run in runs:
-                if run is not kept:
-                    self.client.delete_run(run.info.run_id)
-            if trial.run_id is None:
-                trial.run_id, trial.status = kept.info.run_id, kept.info.status
-                trial.outcome = ours(kept.data.tags).get("outcome", "")
-                trial.lacks = f"reached/{self.metric}" not in kept.data.metrics
-            self._rename_tags(kept)
-            if kept.data.tags.get(MLFLOW_PARENT_RUN_ID) != parent_id:  # the search's first run was deleted
-                self.client.set_tag(kept.info.run_id, MLFLOW_PARENT_RUN_ID, parent_id)
-        self.doubtful = False
+    def _adopt(self, only: str = "") -> None:
+        """Takes over the runs in MLflow, one for each trial. Further runs, which slow servers make, are deleted.
 
-    def _rename_tags(self, run: Run) -> None:
-        """Writes the tags of an earlier version once more, with the names that they have now."""
-        if not is_new(run.data.tags):
-            tags = renewed(run.data.tags, spec_id=spec_id(self.parent))
-            self.client.log_batch(run.info.run_id, tags=[RunTag(*tag) for tag in tags.items()])
+        Args:
+            only: the runs of this trial; "" for all.
+        """
+        adopt(self.client, self.parent, self.metric, self.which, self._trial, only)
 
     def _trial(self, name: str) -> SentTrial:
         if name not in self.trials:
@@ -104,26 +95,46 @@ class Projection:
         """
         latest = sys.maxsize if over else now() - int(1000 * SETTLING_SECONDS)
         for name, events in self.reader.read():
-            trial = self._trial(name)
-            self.open += [] if trial in self.open or trial.ended else [trial]
-            trial.pending += events
-        for trial in self.open:
+            self._take(self._trial(name), events, over, hold)
+            if enough():
+                return
+        for trial in self.open.values():
             if not trial.ended and not enough():
-                self._send_or_drop(trial, over, hold)
-        self.open = [trial for trial in self.open if not trial.ended]
+                self._or_drop(trial, partial(self._send, trial, over, hold))
+        self.open = {name: trial for name, trial in self.open.items() if not trial.ended}
         if over and self.doubtful:  # by now a slow server has done what it was asked for
             delete_others(self.client, self.parent)
             self._adopt()
+            self.doubtful = False
+        self._send_curves(over, enough)
         if self.curve.waiting or self.curve.points or not self.done_is_logged:
             self._send_summary(latest, over)
 
-    def _send_or_drop(self, trial: SentTrial, over: bool, hold: float) -> None:
+    def _take(self, trial: SentTrial, events: list[Event], over: bool, hold: float) -> None:
+        """Takes new lines of a trial. A trial that has ended is sent at once: memory would not hold all of a search."""
+        if trial.ended:
+            return
+        trial.pending += events
+        self.open[trial.name] = trial
+        if events[-1]["event"] == "end":
+            self._or_drop(trial, partial(self._send, trial, over, hold))
+
+    def _send_curves(self, over: bool, enough: Callable[[], bool]) -> None:
+        """Sends the curves of the trials that are the best ones now, and at the end of those that lack them."""
+        lacking = self.curves.lacking(self.curve.candidates.values(), self.trials) if over else ()
+        for trial in (*self.curves.due(), *lacking):
+            if enough():
+                return
+            if trial.curves == LAST:
+                self._or_drop(trial, partial(self.curves.send, trial))
+
+    def _or_drop(self, trial: SentTrial, send: Callable[[], None]) -> None:
         try:
-            self._send(trial, over, hold)
+            send()
         except MlflowException as error:
             if error.error_code not in REFUSED_CODES:
                 raise
-            trial.ended = True  # its run was deleted, or MLflow does not take one of its values
+            trial.ended, trial.curves = True, ""  # its run was deleted, or MLflow does not take one of its values
             self.dropped.append(f"trial {trial.name} is not in MLflow: {str(error).splitlines()[0][:120]}")
 
     def _send(self, trial: SentTrial, over: bool, hold: float) -> None:
@@ -131,7 +142,7 @@ class Projection:
             self._log(trial)
             trial.pending, trial.sent = [], time.monotonic()
         if over and trial.run_id and not trial.ended and not trial.closed_as("interrupted"):
-            self._close(trial, "interrupted", trial.last)
+            self._close(trial, "interrupted", trial.last, self.curves.last(trial))
 
     def _log(self, trial: SentTrial) -> None:
         trial.start, trial.last = trial.start or trial.pending[0]["time"], trial.pending[-1]["time"]
@@ -143,25 +154,29 @@ class Projection:
             trial.seen.take(event)
         if end is None or not trial.closed_as(end["outcome"]):
             self._create(trial)
-            metrics, params, tags = batch(trial.pending, trial.start, self.metric)
+            metrics, params, tags = batch(self.curves.events(trial, end is not None), trial.start, self.metric)
+            tags += self.curves.tags(trial)
             if starts:
                 metrics += self.marks.points(trial.start, 0)
             if end:
-                metrics += self.marks.points(end["time"], trial.epoch) if trial.epoch else []
+                metrics += self.marks.points(end["time"], trial.epoch) if trial.epoch and self.curves.every else []
                 tags += [*self.marks.tags(end["score"]), *self._described(trial, end)]
-                self._close(trial, end["outcome"], end["time"], [*metrics, *self._reached(trial)], params, tags)
+                self._close(trial, end["outcome"], end["time"], [*metrics, *reached(trial, self.metric)], params, tags)
             else:
                 self.client.log_batch(trial.run_id, metrics, params, tags)
                 if trial.status != "RUNNING" and trial.session == self.session:
                     self._reopen(trial)
-        elif trial.lacks and (reached := self._reached(trial)):
-            values = named(shown(trial.seen.values))
-            self.client.log_batch(trial.run_id, reached, tags=[RunTag(*value) for value in values.items()])
+            trial.curves = self.curves.state(trial)
+        elif trial.lacks and (values := reached(trial, self.metric)):
+            shown_values = named(shown(trial.seen.values))
+            self.client.log_batch(trial.run_id, values, tags=[RunTag(*value) for value in shown_values.items()])
         if end:
             trial.ended, self.done_is_logged = True, False
             self.done, self.last_end = self.done + 1, max(self.last_end, end["time"])
             if candidate := trial.seen.candidate(int(trial.name)):
                 self.curve.add(end["time"], candidate)
+            self.curves.take(trial, candidate)
+            trial.seen = Seen()  # what it is made of is not asked for again
 
     def _described(self, trial: SentTrial, end: Event) -> list[RunTag]:
         """The trial's description. A text that the user has written stays."""
@@ -170,19 +185,9 @@ class Projection:
         judged = self.marks.verdict(end["score"])
         return [RunTag(NOTE, trial_description(trial.seen, end, self.metric, judged))]
 
-    def _reached(self, trial: SentTrial) -> list[Metric]:
-        """The score and the last one of a trial without a score. MLflow's tables show it and are sorted by it.
-
-        They show all digits, so it has few. The score itself and the curve have all.
-        """
-        seen = trial.seen
-        value = rounded(seen.last if seen.score is None else seen.score)
-        found = [(f"reached/{self.metric}", value), ("reached/epochs", float(seen.epochs) if seen.epochs else None)]
-        return [Metric(name, number, trial.last, 0) for name, number in found if number is not None]
-
     def _create(self, trial: SentTrial) -> None:
         if trial.run_id is None and trial.asked:  # the answer was lost, but the run may be there
-            self._adopt()
+            self._adopt(trial.name)
         if trial.run_id is None:
             self.doubtful |= trial.asked  # a slow server may still make the run of the first request
             trial.asked = True

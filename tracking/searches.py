@@ -20,7 +20,7 @@ from tracking.tags import LIMITS, filters, is_new, named, of_spec, ours, spec_in
 from tracking.text import did_you_mean
 
 # What may differ in the spec of a search that is resumed.
-CHANGING = ("trials", "prefer", "commit", "finals", *LIMITS)
+CHANGING = ("trials", "prefer", "record", "commit", "finals", *LIMITS)
 MOST_CHARACTERS = 6_000  # of a parameter in MLflow; the spec has the whole value
 MOST_OF_NAME = 500  # characters of a dataset's name in MLflow; the end of a path says more than its beginning
 

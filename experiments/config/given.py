@@ -52,6 +52,7 @@ class Options(TypedDict, total=False):
     oracle: str | None
     allocate: str | None
     prefer: str | None
+    record: str | None
     pruner: str | None
     patience: int | None
     budget: str | None

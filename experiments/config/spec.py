@@ -14,7 +14,7 @@ from tracking.errors import BadInput
 from tracking.tags import LIMITS
 
 # What may change on --resume. The workers and the tracking URI may change, too; they are not in the spec.
-MAY_CHANGE = ("trials", "prefer", "finals", "id", *LIMITS)
+MAY_CHANGE = ("trials", "prefer", "record", "finals", "id", *LIMITS)
 UNLIMITED = MOST - 1  # trials of a search that fills its time limit with them
 FOUND = ("reading", "digest", "code", "id")  # fields of a spec that nobody types: they are found out
 STRATEGIES = ("random", "grid", "tpe")  # of --oracle
@@ -69,6 +69,7 @@ class Spec:
     pruner: str = "halving"
     patience: int = 0
     prefer: str = "none"  # which of the good candidates is handed over; see tracking/ranking.py
+    record: str = "all"  # which trials have their curves in MLflow; see tracking/recording.py
     time_limit: str = "none"
     target: str = "none"
     trial_time_limit: str = "none"

@@ -77,6 +77,7 @@ class Opening:
 
     def _open(self, client: "MlflowClient") -> "Projection":
         from tracking.deleted import restore
+        from tracking.recording import ALL
         from tracking.runs import Projection
         from tracking.searches import describe_search
         from tracking.views import write_views
@@ -93,7 +94,8 @@ class Opening:
         search = facts["name"], parent.info.run_id
         write_views(client, parent.info.experiment_id, metric, direction, search, floors)
         trials = self.folder.path / "trials"
-        return Projection(client, parent, trials, metric, direction, self.session, floors, solved)
+        record = self.facts.get("record", ALL)  # the spec of an earlier version lacks it
+        return Projection(client, parent, trials, metric, direction, self.session, floors, solved, record)
 
     def _parent(self, client: "MlflowClient", facts: dict[str, Any]) -> "Run":
         from tracking.searches import find_or_make_search

@@ -31,6 +31,7 @@ from search_spaces import cells
 from tracking.errors import BadInput, DataError, RecurrentError
 from tracking.names import names
 from tracking.ranking import preference
+from tracking.recording import most_curves
 from tracking.storable import check_storable
 from tracking.tags import check_spec
 from tracking.text import did_you_mean
@@ -185,6 +186,7 @@ def _check(spec: Spec, task: Task) -> None:
     parse_duration("--finals-time-limit", spec.finals_time_limit)
     parse_number("--target", spec.target)
     preference(spec.prefer)
+    most_curves(spec.record)
     if spec.memory_limit != "auto":
         parse_size("--memory-limit", spec.memory_limit)
     dimensions = recipes.dimensions(spec)

@@ -63,6 +63,8 @@ from support.searching import Recurrent, listing, run
         (("adding", "--time-limit", "soon"), ("--time-limit", "45m", "'soon'")),
         (("adding", "--trial-time-limit", "0"), ("--trial-time-limit", "90s", "'0'")),
         (("adding", "--prefer", "small"), ("--prefer", "small:2%", "fast:2%", "'small'")),
+        (("adding", "--record", "best:0"), ("--record: expected all or best:N, got 'best:0'",)),
+        (("adding", "--record", "worst:3"), ("--record: expected all or best:N, got 'worst:3'",)),
         (("adding", "--target", "low"), ("--target", "a number", "'low'")),
         (("adding", "--memory-limit", "4"), ("--memory-limit", "4G", "'4'")),
         (("adding", "-o", "length=99999999999"), ("-o length", "below 2,147,483,648", "'99999999999'")),

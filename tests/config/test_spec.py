@@ -33,6 +33,14 @@ def test_an_edited_file_is_named(tmp_path: Path, changes: dict[str, Any]) -> Non
     assert str(error.value).endswith(expected)
 
 
+def test_what_is_recorded_may_change(tmp_path: Path) -> None:
+    """A search of an earlier version has recorded all."""
+    spec = make_spec(record="best:5")
+    assert spec.changes(dataclasses.replace(spec, record="all")) == {}
+    assert "record" in CHANGING
+    assert Spec.of({name: value for name, value in spec.to_json().items() if name != "record"}).record == "all"
+
+
 def test_a_preference_is_written_down_and_may_change(tmp_path: Path) -> None:
     """It decides nothing of the trials. A spec of an earlier version has none."""
     folder, spec = SearchFolder(tmp_path), make_spec(prefer="small:2%")

@@ -46,7 +46,8 @@ def write_search(folder: Path, name: str, trials: int, seed: int = 0, recipe: bo
     parent = open_search(client, name, facts["task"], artifacts(uri, facts["task"]), facts, FLOORS)
     journals = folder / "journals" / name
     _write_journals(journals, trials, Random(seed), recipe)
-    Projection(client, parent, journals, "mse", "min", "session", FLOORS).sync(over=True)
+    record = str(more.get("record", "all"))
+    Projection(client, parent, journals, "mse", "min", "session", FLOORS, None, record).sync(over=True)
     client.set_tag(parent.info.run_id, "recurrent.stopped", f"all {trials} trials are done")
     client.set_terminated(parent.info.run_id, "FINISHED")
     return found(folder, name)[1]

@@ -6,7 +6,18 @@ import random
 import pytest
 
 from tracking.errors import BadInput
-from tracking.ranking import Candidate, Preference, front, kept, lasting, may_last, preference, preferred, ranked
+from tracking.ranking import (
+    Candidate,
+    Preference,
+    front,
+    kept,
+    lasting,
+    lasting_with,
+    may_last,
+    preference,
+    preferred,
+    ranked,
+)
 
 WISHES = (None, Preference("small", 0.02), Preference("fast", 0.3))
 
@@ -103,6 +114,16 @@ def test_what_is_kept_is_never_dropped_before(direction: str, spreads: bool, wis
         assert set(disk) == set(lasting(candidates, direction, wish))
         assert set(kept(candidates, direction, wish)) <= set(disk)
         assert ranked(disk, direction)[0] == ranked(candidates, direction)[0]
+
+
+@pytest.mark.parametrize("spreads", [False, True])
+@pytest.mark.parametrize("direction", ["min", "max"])
+def test_one_after_another_are_the_same_as_all_together(direction: str, spreads: bool) -> None:
+    for seed in range(150):
+        candidates, found = drawn(seed, 14, spreads), []
+        for one in candidates:
+            found = lasting_with(found, one, direction)
+        assert found == lasting(candidates, direction)
 
 
 def test_on_disk_are_few() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tracking.children import all_trials
 from tracking.expected import reached
 from tracking.horizon import with_curves
+from tracking.recording import ALL
 from tracking.results import ranked, results
 from tracking.searches import spec_of
 from tracking.tags import ours
@@ -34,7 +34,7 @@ class Search:
         cells: of the trials, in the order of the palette.
         horizons: for each cell its best trial with a horizon, with `curves`.
         norms: by cell the curves of the gradient norm of its best trial, in the order of NORMS.
-        notes: what was thinned out, in sentences, by the name of a figure.
+        notes: what was left out, in sentences, by the name of a figure.
     """
 
     found: dict[str, Any]
@@ -77,20 +77,16 @@ def gather(client: MlflowClient, parent: Run, check: Callable[[], None] = lambda
     Args:
         check: called between the questions to MLflow. What it raises ends the reading.
     """
-    known = all_trials(client, parent)
-    check()
-    found, spec = results(client, parent, runs=known), spec_of(parent)
+    found, spec = results(client, parent, also=_add), spec_of(parent)
     check()
     begun, ended = parent.info.start_time / 1000, parent.info.end_time
     search = Search(found, spec, begun, ended / 1000 if ended else None, ours(parent.data.tags))
-    for trial, run in zip(search.trials, known, strict=True):
-        _add(trial, run)
     _number_workers(search.trials)
     search.cells = sorted({cell_of(trial) for trial in search.trials} - {"None"})
     for trial in _shown(search):
         trial["curve"] = _history(client, trial["run_id"], f"val_{spec['metric']}")
         check()
-    best = _best_by_cell(search.ranked)
+    best = _best_by_cell([trial for trial in search.ranked if trial["recorded"] == ALL])
     search.horizons = with_curves(client, search.ranked)
     for cell, trial in best.items():
         curves = [_history(client, trial["run_id"], f"gradient/{name}") for name in NORMS]
@@ -130,8 +126,12 @@ def _best_by_cell(trials: Sequence[Trial]) -> dict[str, Trial]:
 
 
 def _shown(search: Search) -> list[Trial]:
-    """The trials whose learning curves are shown: all, or the best ones of each cell."""
-    some = search.reached
+    """The trials whose learning curves are shown: all that MLflow has, or the best ones of each cell."""
+    some = [trial for trial in search.reached if trial["recorded"] == ALL]
+    if len(some) < len(search.reached):
+        how = search.spec.get("record", ALL)
+        left = f"MLflow has the curves of {len(some)} of {len(search.reached)} trials (--record {how})."
+        search.notes |= dict.fromkeys(("learning", "horizons", "gradients"), left)
     if len(some) <= MOST_CURVES:
         return some
     sign = 1 if search.minimum else -1
@@ -139,10 +139,11 @@ def _shown(search: Search) -> list[Trial]:
     for cell in search.cells:
         own = [trial for trial in some if cell_of(trial) == cell]
         chosen += sorted(own, key=lambda trial: sign * (reached(trial) or 0.0))[:each]
-    search.notes["learning"] = (
+    thinned = (
         f"The figure shows {len(chosen)} of {len(some)} trials: the best {each} of each cell."
         " Trials that have failed have no curve here."
     )
+    search.notes["learning"] = " ".join(filter(None, [search.notes.get("learning"), thinned]))
     return chosen
 
 

@@ -76,9 +76,9 @@ def norms(search: Search) -> Chart | None:
     positive = all(value > 0 for one in series for value in (*one.y, *(one.low or ())))
     says = (
         "The norm of all gradients together, before clipping, of each cell's best trial: the median of an epoch's"
-        " steps, and a band from 10 to 90 % of them."
+        f" steps, and a band from 10 to 90 % of them. {search.notes.get('gradients', '')}"
     )
-    return Chart("gradients", "Norms of the gradients", says, [Panel("epoch", "norm", series, log_y=positive)])
+    return Chart("gradients", "Norms of the gradients", says.rstrip(), [Panel("epoch", "norm", series, log_y=positive)])
 
 
 def horizons(search: Search) -> Chart | None:
@@ -106,7 +106,7 @@ def horizons(search: Search) -> Chart | None:
     says = (
         "How much of the gradient of the last state reaches the input so many steps back. It is lost below 1 %."
         " The half-life is the mean over the first 50 lags: the gradient shrinks to a half in so many steps."
-        " A dashed line is the same model before training."
+        f" A dashed line is the same model before training. {search.notes.get('horizons', '')}"
     )
     panel = Panel(
         "lag in steps",
@@ -115,4 +115,4 @@ def horizons(search: Search) -> Chart | None:
         lines={"1 %": float(LOST)},
         marks={f"the task's first step: {asked}": float(asked)},
     )
-    return Chart("horizons", "How far back the models see", says, [panel])
+    return Chart("horizons", "How far back the models see", says.rstrip(), [panel])

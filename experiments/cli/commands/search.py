@@ -23,8 +23,8 @@ DEFAULTS = {field.name: field.default for field in dataclasses.fields(Spec)}
 OPTION = "an option of the task: its knob, train=N, val=N, test=N, …; `recurrent tasks TASK` lists them"
 RECIPE = "search over --init, --bias, --clip, --optimizer, --residual and --bidirectional; each can be narrowed"
 RESUME = (
-    "go on with the search of this --name, or begin it; --trials, --workers, --prefer, --tracking-uri and limits may"
-    " change"
+    "go on with the search of this --name, or begin it; --trials, --workers, --prefer, --record, --tracking-uri and"
+    " limits may change"
 )
 
 
@@ -45,6 +45,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help=RESUME)
     text = "a file in TOML with these options by their names; what is typed goes before it (default: none)"
     parser.add_argument("--spec", metavar="FILE", help=text)
+    text = "trials whose curves MLflow gets: all, or best:N, the N best ones; the others have only their last values"
+    _add(parser, "--record", "WHAT", text)
     add_tracking_uri(parser)
 
 
