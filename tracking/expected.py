@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+
 SAME = 1e-9  # a smaller difference, as a share of the scores, is none
 
 
@@ -35,19 +37,27 @@ def expected_best(scores: Sequence[float], direction: str, trials: int) -> Expec
         direction: min or max, whichever is better.
         trials: the number of draws, from 1 on.
     """
-    ordered = sorted(scores, reverse=direction == "min")  # the best one comes last
-    count = len(ordered)
-    shares = [(place / count) ** trials for place in range(count + 1)]  # F to the power of n, before and at each score
-    weights = [after - before for before, after in zip(shares, shares[1:], strict=False)]
-    mean = math.fsum(weight * score for weight, score in zip(weights, ordered, strict=True))
+    return _expected(_in_order(scores, direction), trials)
+
+
+def _in_order(scores: Sequence[float], direction: str) -> np.ndarray:
+    """The scores, the best one last."""
+    return np.array(sorted(scores, reverse=direction == "min"), dtype=np.float64)
+
+
+def _expected(ordered: np.ndarray, trials: int) -> Expected:
+    shares = (np.arange(len(ordered) + 1) / len(ordered)) ** trials  # F to the power of n, before and at each score
+    weights, distances = np.diff(shares), ordered - ordered[0]
+    mean = float(weights @ distances)
     # The distances to the mean are squared, since the difference of two large squares would lose all digits.
-    variance = math.fsum(weight * (score - mean) ** 2 for weight, score in zip(weights, ordered, strict=True))
-    return Expected(trials, mean, math.sqrt(variance))
+    variance = float(weights @ (distances - mean) ** 2)
+    return Expected(trials, float(ordered[0]) + mean, math.sqrt(variance))
 
 
 def curve(scores: Sequence[float], direction: str) -> list[Expected]:
     """The expected best of 1, 2, … trials, up to the number of the scores."""
-    return [expected_best(scores, direction, trials) for trials in range(1, len(scores) + 1)]
+    ordered = _in_order(scores, direction)
+    return [_expected(ordered, trials) for trials in range(1, len(scores) + 1)]
 
 
 def draws(trials: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:

@@ -8,7 +8,9 @@ from mlflow.entities import Experiment, LoggedModel, Run, ViewType
 from mlflow.store.entities.paged_list import PagedList
 
 T = TypeVar("T")
-PAGE = 1_000  # runs in one answer
+# Runs in one answer, of a file and of a server. A server must answer within 10 s, and a page of 1,000 runs took longer
+# on a busy machine: then no launcher could begin.
+PAGE, SERVER_PAGE = 1_000, 100
 AT_ONCE = 1_000  # experiments named in one request; a database takes a limited number of values in a query
 
 
@@ -42,12 +44,13 @@ def each_run(
 ) -> Iterator[Run]:
     """The same runs, filter after filter. A run with its data takes 50 kB, so nobody may keep many of them."""
     seen: set[str] = set()
+    most = PAGE if str(client.tracking_uri).startswith("sqlite:") else SERVER_PAGE
     for where in filters:
         for start in range(0, len(experiment_ids), AT_ONCE):
             some = experiment_ids[start : start + AT_ONCE]
             # A page is a number of runs to skip. In this order runs that come meanwhile stand at the end.
             order = ["attributes.start_time ASC"]
-            each: Iterator[Run] = pages(client.search_runs, some, where, view, max_results=PAGE, order_by=order)
+            each: Iterator[Run] = pages(client.search_runs, some, where, view, max_results=most, order_by=order)
             for run in each:
                 if run.info.run_id not in seen:
                     seen.add(run.info.run_id)

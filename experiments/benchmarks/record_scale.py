@@ -6,7 +6,7 @@
 Nothing is trained: journals of trials of ten epochs, each with its horizon, lie there and are sent to a store. The
 stand-in is a client of MLflow that answers at once. What is left is the launcher's own work. The stores are real:
 SQLite, and `mlflow server` on a PostgreSQL server that is started for this, on this machine. Sides named `best` are
-sent with `--record best:1000`.
+sent with `--record best:1000`. The stand-in is timed by the processor's clock, stores by the clock on the wall.
 
 send       milliseconds until a trial has been sent to a store that has none, and messages and points of each
 adopt      seconds until a launcher that starts has found all runs of the search
@@ -20,6 +20,7 @@ size       MB of the database
 
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,6 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.benchmarks.postgresql import database_size, missing, mlflow_server, postgresql
 from experiments.benchmarks.rounds import Run, call_in_process, make_parser, print_head, print_row, setting
-from experiments.benchmarks.scale import seconds
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -82,24 +82,41 @@ def stand_in(folder: str, record: str, trials: int, known: bool) -> Run:
     info = RunInfo("parent", "1", "us", "RUNNING", START, None, "active")
     parent = MlflowRun(info, RunData([], [], [*tags, RunTag("recurrent.spec_id", "1")]))
     client: Any = Client(parent, trials if known else 0, EPOCHS, record)
-    found = resumed(client, parent, folder, record)
+    found = resumed(client, parent, folder, record, time.process_time)
     more = {"messages": client.calls / trials, "points": client.points / trials}
     return found if known else {"send": 1000 * found["look"] / trials, **more}
 
 
-def resumed(client: "MlflowClient", parent: "MlflowRun", folder: str, record: str) -> Run:
+def seconds(what: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    began = clock()
+    what()
+    return clock() - began
+
+
+def resumed(
+    client: "MlflowClient",
+    parent: "MlflowRun",
+    folder: str,
+    record: str,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Run:
     """What a launcher does that starts, and the memory that it needs more than before."""
     import psutil
 
     before, made = psutil.Process().memory_info().rss, []
-    adopt = seconds(lambda: made.append(projection(client, parent, folder, record)))
-    look = seconds(made[0].sync)
+    adopt = seconds(lambda: made.append(projection(client, parent, folder, record)), clock)
+    look = seconds(made[0].sync, clock)
 
     def ticks() -> None:
         for _ in range(TICKS):
             made[0].sync()
 
-    return {"adopt": adopt, "look": look, "tick": 1000 * seconds(ticks) / TICKS, "memory": peak() - before / 2**20}
+    return {
+        "adopt": adopt,
+        "look": look,
+        "tick": 1000 * seconds(ticks, clock) / TICKS,
+        "memory": peak() - before / 2**20,
+    }
 
 
 def peak() -> float:

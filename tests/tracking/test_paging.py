@@ -2,12 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run, RunData, RunInfo
+from mlflow.store.entities.paged_list import PagedList
 from support.crowds import MANY, add_experiments, add_models, add_searches
 from support.searching import Recurrent
 
 from tracking.models import logged_models
+from tracking.paging import each_run
 from tracking.searches import find_search
 
 
@@ -51,3 +56,30 @@ def test_a_model_with_many_younger_ones_of_other_searches_of_its_name(old: Path)
     add_models(old / "mlflow.db", model.model_id, "spec_id", "another")
     (found,) = logged_models(client, parent).values()
     assert found.model_id == model.model_id
+
+
+class Many:
+    """A client of a store with some runs. A page that is too large is answered too late."""
+
+    def __init__(self, uri: str, count: int, most: int) -> None:
+        self.tracking_uri, self.most = uri, most
+        self.runs = [
+            Run(RunInfo(f"{n}", "1", "us", "FINISHED", n, n, "active"), RunData([], [], [])) for n in range(count)
+        ]
+        self.pages = 0
+
+    def search_runs(self, *_: Any, max_results: int, page_token: str = "", **__: Any) -> PagedList:
+        assert max_results <= self.most, "no answer"
+        self.pages += 1
+        begin = int(page_token or 0)
+        end = begin + max_results
+        return PagedList(self.runs[begin:end], str(end) if end < len(self.runs) else "")
+
+
+@pytest.mark.parametrize(("uri", "most"), [("sqlite:///mlflow.db", 1_000), ("http://localhost:5000", 100)])
+def test_runs_come_in_pages_that_a_store_answers_in_time(uri: str, most: int) -> None:
+    many = Many(uri, 2_500, most)
+    found = each_run(many, ["1"], "a filter", "another one")  # type: ignore[arg-type]
+    first = next(found)
+    assert (first.info.run_id, many.pages) == ("0", 1), "the next page is asked for when it is needed"
+    assert [run.info.run_id for run in (first, *found)] == [f"{number}" for number in range(2_500)], "each once"

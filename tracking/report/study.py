@@ -80,8 +80,9 @@ def studied(search: Search) -> Studied | None:
     import optuna
 
     distributions = {name: _distribution(values) for name, values in found.items()}
+    numbers = {name for name, values in found.items() if numeric(values)}
     rows = [
-        {name: values[row] if numeric(values) else str(values[row]) for name, values in found.items()}
+        {name: values[row] if name in numbers else str(values[row]) for name, values in found.items()}
         for row in range(len(search.reached))
     ]
     with _quiet():
