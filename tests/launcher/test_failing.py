@@ -20,13 +20,12 @@ GRID = (
 
 
 FAILING = f"""
-import functools, sys
+import sys
 sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
-import experiments.launcher.engine, troubles
+import experiments.launcher.launch, troubles
 from experiments.cli.main import main
-from experiments.engines.local import LocalEngine
 
-experiments.launcher.engine.LocalEngine = functools.partial(LocalEngine, make=troubles.failing_tuner)
+experiments.launcher.launch.make_tuner = troubles.failing_tuner
 sys.exit(main(sys.argv[1:]))
 """
 

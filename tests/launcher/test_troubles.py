@@ -13,13 +13,12 @@ from experiments.config.folders import SearchFolder
 from experiments.strategy.study import JournalLock
 
 PROGRAM = f"""
-import dataclasses, functools, sys
+import dataclasses, sys
 sys.path.insert(0, {str(Path(__file__).parents[1] / "support")!r})
-import experiments.launcher.engine, experiments.launcher.launch, experiments.launcher.limits, troubles
+import experiments.launcher.launch, experiments.launcher.limits, troubles
 from experiments.cli.main import main
-from experiments.engines.local import LocalEngine
 
-experiments.launcher.engine.LocalEngine = functools.partial(LocalEngine, make=troubles.trouble_tuner)
+experiments.launcher.launch.make_tuner = troubles.trouble_tuner
 limits = experiments.launcher.limits.limits
 changes = dict(hung_seconds=troubles.HUNG_SECONDS)
 experiments.launcher.launch.limits = lambda *words: dataclasses.replace(limits(*words), **changes)
