@@ -11,6 +11,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tracking.errors import BadInput
 
 CONNECT_SECONDS = 5.0  # longest wait for a connection to the head
@@ -30,18 +32,23 @@ def check(address: str) -> None:
         socket.create_connection((host, port), CONNECT_SECONDS).close()
     except OSError as error:
         raise BadInput(f"--address: expected the head of a Ray cluster at {address}, got: {error}") from None
-    if (got := _ask(address, "")) != "UNAUTHENTICATED":
+    if (got := _ask(address, "")[0]) != "UNAUTHENTICATED":
         expected = "expected a cluster that asks for a token, since whoever reaches it can run code on it"
         raise BadInput(f"--address: {expected}, got {_said(got)} without one; see docs/cluster.md")
-    if (got := _ask(address, token)) != "OK":
+    got, nodes = _ask(address, token)
+    if got != "OK":
         raise BadInput(f"--address: expected a head that takes the token of {_source()}, got {_said(got)}")
+    if not _is_here(nodes):
+        hint = f"`ray start --address={address}` makes it one"
+        raise BadInput(f"--address: expected a node of the cluster to run on, got a machine that is none; {hint}")
     os.environ[MODE] = "token"  # Ray reads it when it is imported
 
 
 def _parts(address: str) -> tuple[str, int]:
-    match = re.fullmatch(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", address)
+    match = re.fullmatch(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", str(address))
     if match is None or not 0 < int(match[2]) < 65536:
-        more = "; a search runs on a node of the cluster, not through Ray Client" if address.startswith("ray:") else ""
+        client = str(address).startswith("ray:")
+        more = "; a search runs on a node of the cluster, not through Ray Client" if client else ""
         raise BadInput(f"--address: expected HOST:PORT of the cluster's head, got {address!r}{more}")
     return match[1].strip("[]"), int(match[2])
 
@@ -66,18 +73,29 @@ def _token() -> str:
         ) from None
 
 
-def _ask(address: str, token: str) -> str:
-    """The name of the status with which the head answers a call."""
+def _is_here(nodes: bytes) -> bool:
+    """True if this machine is one of the nodes. Ray ends the process of a launcher that runs elsewhere.
+
+    Args:
+        nodes: the head's answer, a message of Protocol Buffers. Before a text in it stands the number of its bytes.
+    """
+    addresses = {one.address for family in psutil.net_if_addrs().values() for one in family}
+    texts = [text.encode() for text in (*addresses, socket.gethostname())]
+    # All addresses 127.x.x.x are of this machine, also those that no interface lists.
+    return b"127." in nodes or any(bytes([len(text)]) + text in nodes for text in texts)
+
+
+def _ask(address: str, token: str) -> tuple[str, bytes]:
+    """The name of the status with which the head answers a call, and the answer."""
     import grpc
 
     metadata = [("authorization", f"Bearer {token}")] if token else []
     with _channel(grpc, address) as channel:
         call: Any = channel.unary_unary(QUESTION)
         try:
-            call(b"", timeout=ANSWER_SECONDS, metadata=metadata)
+            return "OK", call(b"", timeout=ANSWER_SECONDS, metadata=metadata)
         except grpc.RpcError as error:
-            return str(error.code().name)
-    return "OK"
+            return str(error.code().name), b""
 
 
 def _channel(grpc: Any, address: str) -> Any:
@@ -89,4 +107,4 @@ def _channel(grpc: Any, address: str) -> Any:
 
 
 def _said(status: str) -> str:
-    return {"OK": "an answer", "UNAUTHENTICATED": "a refusal"}.get(status, status)
+    return {"OK": "an answer", "UNAUTHENTICATED": "a refusal"}.get(status, f"{status}, as from another server")

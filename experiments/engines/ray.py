@@ -17,6 +17,7 @@ from experiments.engines.nodes import alive, connect, difference, gpus, own_vers
 from experiments.engines.seat import ENDED, Seat
 from experiments.worker.job import Job
 
+WAITING_SECONDS = 60.0  # a user is told of workers that have had no place for so long
 SILENT_SECONDS = 60.0  # a seat that has not answered for so long is lost; it answers every few seconds
 NODE_ID = "ray.io/node-id"  # the label of a node that Ray sets
 
@@ -131,6 +132,7 @@ class RayEngine:
         self.job, self.warn = ray.put(job), warn
         self.workers: list[RayWorker] = []
         self.unfit: set[str] = set()  # nodes that have joined with other versions
+        self.crowded = False  # the user was told that workers wait for a place
 
     def start(self, index: int, session: str, memory_limit: int | None) -> RayWorker:
         self.workers = [worker for worker in self.workers if worker.alive()]
@@ -154,6 +156,10 @@ class RayEngine:
                 raise
             except RayError:  # the process or the node is gone, or with the node a checkpoint that it was sending
                 worker.end()
+                if worker.lost():
+                    self.warn(
+                        f"worker {worker.index} is lost with its node; its trial goes on from its last checkpoint"
+                    )
                 continue
             fits = self._fits(message.pop("versions", None), message.get("node", ""))
             if worker.hear(message) and fits:
@@ -163,7 +169,14 @@ class RayEngine:
         for worker in self.workers:
             if worker.silent():
                 worker.lose()
+        self._tell_of_waiting()
         return found
+
+    def _tell_of_waiting(self) -> None:
+        late = [one for one in self.workers if one.waiting() and time.monotonic() - one.heard > WAITING_SECONDS]
+        if late and not self.crowded:
+            self.warn(f"the cluster has no place for {len(late)} of the workers now; they wait for one")
+        self.crowded = bool(late)
 
     def _fits(self, versions: dict[str, str] | None, node: str) -> bool:
         """False for a worker on a node that has joined with other versions. Its trials could not be compared.

@@ -39,7 +39,7 @@ def head(token: str) -> Iterator[str]:
             def answer(request: bytes, context: Any) -> bytes:
                 if token and given != f"Bearer {token}":
                     context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")
-                return b""
+                return b"\x0a\x0210\x12\x09127.0.0.1"
 
             return grpc.unary_unary_rpc_method_handler(answer)
 
@@ -69,6 +69,7 @@ def with_ray(monkeypatch: pytest.MonkeyPatch) -> None:
         (("ray", "head:0"), "--address: expected HOST:PORT of the cluster's head, got 'head:0'"),
         (("ray", "head:65536"), "--address: expected HOST:PORT of the cluster's head, got 'head:65536'"),
         (("ray", "head:6379/x"), "--address: expected HOST:PORT"),
+        (("ray", 6379), "--address: expected HOST:PORT of the cluster's head, got 6379"),
     ],
 )
 def test_what_cannot_be_an_engine(with_ray: None, words: tuple[str, str | None], message: str) -> None:
@@ -136,6 +137,19 @@ def test_a_cluster_whose_first_node_comes_later(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(engine, "PLACE_SECONDS", 0.01)
     with pytest.raises(BadInput, match="^--address: expected a core or a GPU for a worker, got none for 0 s"):
         engine._wait_for_a_place()
+
+
+def test_a_machine_that_is_no_node(with_ray: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray would end the launcher there with a stack trace."""
+    own = next(one.address for one in cluster.psutil.net_if_addrs()["lo"] if one.address.startswith("127."))
+    for address, here in ((own, True), (socket.gethostname(), True), ("10.77.0.9", False), ("10.77.0.91", False)):
+        assert cluster._is_here(b"\x0a\x0210\x12" + bytes([len(address)]) + address.encode() + b"0\x01") is here
+    monkeypatch.setattr(cluster, "_is_here", lambda nodes: False)
+    with (
+        head(TOKEN) as address,
+        pytest.raises(BadInput, match="expected a node of the cluster .* got a machine that is"),
+    ):
+        cluster.check(address)
 
 
 def test_the_command_begins_nothing(recurrent: Recurrent, tmp_path: Path) -> None:
