@@ -15,7 +15,7 @@ import psutil
 
 from support.searching import environment
 
-BIN = Path(sys.executable).parent
+BIN, TESTS = Path(sys.executable).parent, Path(__file__).parents[1]
 HEAD, NODES = "127.0.0.2", ("127.0.0.3", "127.0.0.4")
 PORT = 6379
 START_SECONDS = 180.0  # longest start of a node; a busy machine took 61
@@ -43,7 +43,8 @@ class Network:
         self.holder = new_network()
         quiet = {"RAY_USAGE_STATS_ENABLED": "0", "CUDA_VISIBLE_DEVICES": "-1"}
         self.environment = environment(folder) | quiet
-        places = [self.environment.get("PYTHONPATH"), str(Path(__file__).parents[1])]  # seats import parts of a test
+        # Seats import parts of a test. The root comes first, or tests/tracking would be taken for tracking.
+        places = [self.environment.get("PYTHONPATH"), *map(str, (TESTS.parent, TESTS))]
         self.environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
 
     def _inside(self, *words: str) -> list[str]:
