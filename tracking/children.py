@@ -31,10 +31,7 @@ def trial_runs(client: MlflowClient, parent: Run, kind: str = "trial", **tags: s
         kind: "trial", or "final" for the finals, which are numbered by themselves.
         tags: that the runs have, without the prefix.
     """
-    found: dict[str, list[Run]] = {}
-    for trial, run in each_trial(client, parent, kind, **tags):
-        found.setdefault(trial, []).append(run)
-    return _in_order(found)
+    return _in_order(each_trial(client, parent, kind, **tags))
 
 
 def each_trial(client: MlflowClient, parent: Run, kind: str = "trial", **tags: str) -> Iterator[tuple[str, Run]]:
@@ -50,14 +47,14 @@ def child_runs(client: MlflowClient, parent: Run) -> list[Run]:
 
 def own_trials(parent: Run, children: list[Run]) -> dict[str, list[Run]]:
     """The trials of a search among some runs, as `trial_runs` returns them."""
-    found: dict[str, list[Run]] = {}
-    for trial, run in _own(parent, children):
-        found.setdefault(trial, []).append(run)
-    return _in_order(found)
+    return _in_order(_own(parent, children))
 
 
-def _in_order(found: dict[str, list[Run]]) -> dict[str, list[Run]]:
+def _in_order(runs: Iterable[tuple[str, Run]]) -> dict[str, list[Run]]:
     """By number; of each trial the run with the most metrics first, of equal ones the oldest."""
+    found: dict[str, list[Run]] = {}
+    for trial, run in runs:
+        found.setdefault(trial, []).append(run)
     for same in found.values():
         same.sort(key=lambda run: (-len(run.data.metrics), run.info.start_time))
     return dict(sorted(found.items(), key=lambda item: int(item[0])))

@@ -63,7 +63,7 @@ class Best:
 
     def __init__(self, direction: str, most: int) -> None:
         self.direction, self.most = direction, most
-        self.heap: list[tuple[float, ...]] = []  # the keys of so many; the worst of them is the first
+        self.heap: list[tuple[float, ...]] = []  # the keys of the best ones; the worst of these comes first
         self.cells: dict[str, tuple[float, ...]] = {}  # the best key of each cell
 
     def add(self, one: Candidate) -> None:

@@ -94,7 +94,7 @@ class RayWorker(Worker):
         return not self.node and self.ended is None
 
     def alive(self) -> bool:
-        return self.ended is None and not self.stopped
+        return self.ended is None
 
     def lost(self) -> bool:
         return self._lost
