@@ -17,11 +17,11 @@ from typing import Any, Unpack
 
 from experiments.config.given import Options, by_arguments, fields_of, option_text
 from experiments.config.units import parse_name
+from experiments.engines import WorkersDied
 from experiments.launcher import settings
 from experiments.launcher.found import Found
 from experiments.launcher.progress import TrialState
 from experiments.launcher.retrained import check_end
-from experiments.launcher.supervise import WorkersDied
 from experiments.system.console import console
 from experiments.system.environment import environment
 from experiments.tasks.loading import modules

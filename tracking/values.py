@@ -13,6 +13,7 @@ from tracking.storable import storable
 from tracking.tags import VALUE, named
 
 COSTS = ("parameters", "flops_per_token", "flops_per_step")
+STARTED = ("session", "worker", "host")  # who has started a trial; earlier versions wrote no host
 HOW = ("kernel", "kernel_reason", "steps_per_execution")  # how a trial is computed
 MOMENTS = {"trained": "", "init": "init_"}  # of a horizon, with the prefix of its metrics
 NOT_IN_A_NAME = re.compile(r"[^\w .:-]", re.ASCII)  # characters that MLflow does not take in the name of a metric
@@ -36,7 +37,8 @@ def batch(events: Iterable[Event], start: int, metric: str) -> tuple[list[Metric
             params.update({name: plain(value) for name, value in event["parameters"].items()})
             add(_sortable(event["parameters"]), start)
             tags.update(shown(event["parameters"]))
-            tags.update(attempts=str(event["attempt"]), session=event["session"], worker=str(event["worker"]))
+            tags["attempts"] = str(event["attempt"])
+            tags.update({name: str(event[name]) for name in STARTED if name in event})
             if "continues" in event:
                 tags["continues"] = f"{event['continues']:04d}"
             tags.update({name: str(value) for name, value in event.get("final", {}).items()})

@@ -14,6 +14,10 @@ KILLED = -9  # the exit code of a worker that was stopped, as that of a process 
 Message = dict[str, Any]
 
 
+class WorkersDied(RuntimeError):
+    """The search cannot go on: workers end before they can run a trial, the disk is full, or the cluster is gone."""
+
+
 class Worker(ABC):
     """One start of a worker.
 
@@ -82,7 +86,10 @@ class Worker(ABC):
 
 
 class Engine(Protocol):
-    """Where workers run. tests/engines/test_contract.py checks every engine."""
+    """Where workers run. tests/engines/test_contract.py checks every engine.
+
+    What an engine of many machines is asked raises WorkersDied when they are gone.
+    """
 
     def places(self) -> int:
         """For how many workers there is room now."""

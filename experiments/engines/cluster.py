@@ -19,12 +19,14 @@ CONNECT_SECONDS = 5.0  # longest wait for a connection to the head
 ANSWER_SECONDS = 10.0  # longest wait for the head's answer
 QUESTION = "/ray.rpc.NodeInfoGcsService/GetAllNodeInfo"  # any call that needs the token
 MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"  # Ray's variables
+# Which messages about nodes Ray does not print. `log_to_driver=False` leaves them. The launcher has lines of its own.
+UNSAID = "RAY_DEDUP_LOGS_SKIP_REGEX"
 TLS_FILES = ("RAY_TLS_CA_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_SERVER_CERT")
 
 
 def check(address: str) -> None:
     """Raises BadInput, in one line, unless a search may use the cluster at HOST:PORT."""
-    host, port = _parts(address)
+    host, port = parts(address)
     if importlib.util.find_spec("ray") is None:
         raise BadInput("--engine ray: expected the package ray, got none; pip install 'recurrent-search[ray]'")
     token = _token()
@@ -42,9 +44,10 @@ def check(address: str) -> None:
         hint = f"`ray start --address={address}` makes it one"
         raise BadInput(f"--address: expected a node of the cluster to run on, got a machine that is none; {hint}")
     os.environ[MODE] = "token"  # Ray reads it when it is imported
+    os.environ.setdefault(UNSAID, ".")
 
 
-def _parts(address: str) -> tuple[str, int]:
+def parts(address: str) -> tuple[str, int]:
     match = re.fullmatch(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", str(address))
     if match is None or not 0 < int(match[2]) < 65536:
         client = str(address).startswith("ray:")

@@ -1,6 +1,10 @@
 """The nodes of a Ray cluster: connects to it, compares what is installed on its nodes, and counts what they have."""
 
+import atexit
+import os
 import socket
+import sys
+import threading
 import time
 import uuid
 from collections.abc import Collection
@@ -15,6 +19,7 @@ from tracking.errors import BadInput
 
 VERSIONS_SECONDS = 60.0  # longest wait for the versions of a node, which imports this project
 PLACE_SECONDS = 300.0  # longest wait for a node that has room for a worker; the head of a cluster may have none itself
+LEAVE_SECONDS = 15.0  # longest wait until this process has left a cluster; without a head that takes 5
 REACH_SECONDS = 2.0  # longest wait for a connection to a node
 
 
@@ -33,9 +38,26 @@ def connect(address: str, wait: bool = False) -> None:
         raise BadInput(f"--address: expected a cluster that this process can join at {address}, got: {line}") from None
     if wait:
         _wait_for_a_place()
-    for node in filter(reachable, alive()):  # a node that was just lost is in Ray's list for some seconds
-        if wrong := difference(_versions_of(node["NodeID"]), node["NodeID"]):
+    for node in filter(is_reachable, alive()):  # a node that was just lost is in Ray's list for some seconds
+        if wrong := difference(_versions_of(node), node["NodeID"]):
             raise BadInput(f"--address: {wrong}")
+
+
+def leave() -> None:
+    """Leaves a cluster that is gone, so that Ray does not end this process for it."""
+    leaving = threading.Thread(target=ray.shutdown, daemon=True)
+    leaving.start()
+    leaving.join(LEAVE_SECONDS)
+    if leaving.is_alive():  # Ray waits without end for a head whose machine does not answer at all
+        atexit.unregister(ray.shutdown)  # it would wait, too
+        atexit.register(_end)
+
+
+def _end() -> None:
+    """Ends this process. With a connection that Ray has not closed, its library crashes when Python ends."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def _wait_for_a_place() -> None:
@@ -64,15 +86,16 @@ def difference(there: dict[str, str], node: str) -> str:
     return f"expected {wanted} on node {place}, got {got}"
 
 
-def _versions_of(node: str) -> dict[str, str]:
+def _versions_of(node: dict[str, Any]) -> dict[str, str]:
     """The versions on a node. Raises BadInput if it does not say."""
-    here = NodeAffinitySchedulingStrategy(node, soft=False)
+    here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
     asked = ray.remote(own_versions).options(num_cpus=0, max_retries=0, scheduling_strategy=here).remote()
     try:
         return dict(ray.get(asked, timeout=VERSIONS_SECONDS))
     except (RayError, TimeoutError) as error:
         line = str(error).strip().splitlines()[-1]
-        raise BadInput(f"--address: expected recurrent-search on every node, got from one: {line}") from None
+        place = node["NodeManagerAddress"]
+        raise BadInput(f"--address: expected recurrent-search on node {place}, got: {line}") from None
 
 
 def alive() -> list[dict[str, Any]]:
@@ -99,10 +122,15 @@ def _have(what: str, unfit: Collection[str] = ()) -> int:
     return sum(int(node["Resources"].get(what, 0)) for node in alive() if node["NodeID"] not in unfit)
 
 
-def reachable(node: dict[str, Any]) -> bool:
+def is_reachable(node: dict[str, Any]) -> bool:
     """True if the raylet of a node takes connections."""
+    return connects(node["NodeManagerAddress"], node["NodeManagerPort"])
+
+
+def connects(host: str, port: int) -> bool:
+    """True if something at HOST:PORT takes connections."""
     try:
-        socket.create_connection((node["NodeManagerAddress"], node["NodeManagerPort"]), REACH_SECONDS).close()
+        socket.create_connection((host, port), REACH_SECONDS).close()
     except OSError:
         return False
     return True

@@ -5,116 +5,24 @@ no worker again: the launcher does so, and the oracle gives it the trial that wa
 """
 
 import time
-import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
-from experiments.engines import KILLED, Message, Worker
-from experiments.engines.nodes import alive, connect, difference, gpus, own_versions, places, reachable
-from experiments.engines.seat import ENDED, Seat
+from experiments.engines import Message, Worker, WorkersDied
+from experiments.engines.cluster import parts
+from experiments.engines.nodes import alive, connect, connects, difference, gpus, is_reachable, leave, places
+from experiments.engines.ray_worker import SILENT_SECONDS, RayWorker
 from experiments.worker.job import Job
 
 WAITING_SECONDS = 60.0  # a user is told of workers that have had no place for so long
-SILENT_SECONDS = 60.0  # a seat that has not answered for so long is lost; it answers every few seconds
-NODE_ID = "ray.io/node-id"  # the label of a node that Ray sets
-
-
-class RaySeat(Seat):
-    """A seat that says with its first message on which node it is, and what is installed there."""
-
-    def __init__(self, *how: Any) -> None:
-        super().__init__(*how)
-        self.about: Message = {"node": ray.get_runtime_context().get_node_id(), "versions": own_versions()}
-
-    def next(self, answer: Any) -> Message:
-        about, self.about = self.about, {}
-        return super().next(answer) | about
-
-
-class RayWorker(Worker):
-    """An actor that runs one worker.
-
-    Args:
-        job: a reference to the `Job`.
-        index: of the worker.
-        gpus: that it needs.
-        unfit: nodes that it must not run on.
-    """
-
-    def __init__(self, job: Any, index: int, memory_limit: int | None, gpus: int, unfit: Collection[str]) -> None:
-        self.index, self._key = index, uuid.uuid4().hex
-        # max_restarts and max_task_retries are 0 by default: Ray must not begin a trial again by itself.
-        where = {NODE_ID: f"!in({','.join(sorted(unfit))})"} if unfit else None
-        seat = ray.remote(RaySeat).options(num_cpus=1, num_gpus=gpus, label_selector=where)
-        self.seat = seat.remote(job, index, self._key, memory_limit, gpus > 0)
-        self.pending: Any = None  # the reference to its next message; None while the launcher owes it an answer
-        self.ended: int | None = None  # its exit code
-        self.node = ""  # on which it runs; "" while it waits for a place
-        self.nodes = {node["NodeID"] for node in alive()}
-        self.heard = time.monotonic()
-        self.bytes, self.stopped, self._lost = 0, False, False
-
-    @property
-    def key(self) -> str:
-        return self._key
-
-    @property
-    def code(self) -> int | None:
-        return self.ended
-
-    def go(self) -> None:
-        self.ask(None)
-
-    def ask(self, answer: Any) -> None:
-        """Answers the last message and asks for the next one."""
-        self.pending = self.seat.next.remote(answer)
-        self.heard = time.monotonic()
-
-    def hear(self, message: Message) -> bool:
-        """Takes in a message; returns True if the desk has to answer it."""
-        self.heard, self.bytes, self.pending = time.monotonic(), message.pop("memory"), None
-        self.node = message.pop("node", self.node)
-        if message["ask"] == ENDED:
-            self.ended = message["code"]
-            ray.kill(self.seat, no_restart=True)  # its place is free for the worker that comes after it
-        return not self.stopped
-
-    def end(self) -> None:
-        """The actor is gone: with its node, or alone."""
-        left = {node["NodeID"] for node in alive() if reachable(node)}
-        # Before it has said where it is, it was on one of the nodes that were there when it began. If all of them are
-        # still there, the seat itself cannot begin, and it would not help to start it again and again.
-        self._lost = self.node not in left if self.node else not self.nodes <= left
-        self.stop()
-
-    def waiting(self) -> bool:
-        return not self.node and self.ended is None
-
-    def alive(self) -> bool:
-        return self.ended is None
-
-    def lost(self) -> bool:
-        return self._lost
-
-    def silent(self) -> bool:
-        """True if it has a place, and has been asked, and has not answered for too long."""
-        return bool(self.node and self.pending) and time.monotonic() - self.heard > SILENT_SECONDS
-
-    def lose(self) -> None:
-        """Gives it up."""
-        self.stop()
-        self._lost = True
-
-    def memory(self) -> int:
-        return self.bytes
-
-    def stop(self) -> None:
-        self.stopped, self.pending = True, None
-        self.ended = KILLED if self.ended is None else self.ended
-        ray.kill(self.seat, no_restart=True)
+# Between two looks at the head and at the node of this process. Ray ends the process of a launcher 14 to 62 seconds
+# after one of them is gone, and no `finally` runs.
+LOOK_SECONDS = 5.0
+FRESH_SECONDS = 1.0  # a look is taken as true for so long; Ray does not return from some calls when the head is gone
+AGAIN = "on a new cluster the same command goes on, a search with --resume"
 
 
 class RayEngine:
@@ -129,17 +37,24 @@ class RayEngine:
     def __init__(self, job: Job, address: str, warn: Callable[[str], None]) -> None:
         if not ray.is_initialized():
             connect(address)
-        self.job, self.warn = ray.put(job), warn
+        self.address, self.warn = address, warn
+        own = ray.get_runtime_context().get_node_id()
+        (self.here,) = [node for node in alive() if node["NodeID"] == own]
+        self.gone = False  # the cluster
+        self.looked = time.monotonic()  # when the head and this node have last answered
+        self.job = ray.put(job)
         self.workers: list[RayWorker] = []
         self.unfit: set[str] = set()  # nodes that have joined with other versions
         self.crowded = False  # the user was told that workers wait for a place
 
     def start(self, index: int, session: str, memory_limit: int | None) -> RayWorker:
+        self._look(FRESH_SECONDS)
         self.workers = [worker for worker in self.workers if worker.alive()]
         self.workers.append(RayWorker(self.job, index, memory_limit, min(1, gpus()), self.unfit))
         return self.workers[-1]
 
     def poll(self, seconds: float) -> list[tuple[Worker, Message]]:
+        self._look(LOOK_SECONDS)
         asked = {worker.pending: worker for worker in self.workers if worker.pending}
         if not asked:
             time.sleep(seconds)
@@ -155,6 +70,7 @@ class RayEngine:
             except RayTaskError:  # a defect of Seat
                 raise
             except RayError:  # the process or the node is gone, or with the node a checkpoint that it was sending
+                self._look(FRESH_SECONDS)
                 worker.end()
                 if worker.lost():
                     self.warn(
@@ -171,6 +87,29 @@ class RayEngine:
                 worker.lose()
         self._tell_of_waiting()
         return found
+
+    def _look(self, seconds: float) -> None:
+        """Looks whether the cluster is there, if the last look is older than `seconds`.
+
+        Raises WorkersDied if it is gone. Then this process has left it.
+        """
+        if time.monotonic() - self.looked < seconds:
+            return
+        if self._missing():
+            time.sleep(LOOK_SECONDS)  # it may have been busy
+        if missing := self._missing():
+            self.gone = True
+            for worker in filter(RayWorker.alive, self.workers):
+                worker.forget()
+            leave()
+            raise WorkersDied(f"{missing} does not answer; {AGAIN}")
+        self.looked = time.monotonic()
+
+    def _missing(self) -> str:
+        """What does not answer; "" if all do."""
+        if not connects(*parts(self.address)):
+            return f"the head of the cluster at {self.address}"
+        return "" if is_reachable(self.here) else "Ray on this node"
 
     def _tell_of_waiting(self) -> None:
         late = [one for one in self.workers if one.waiting() and time.monotonic() - one.heard > WAITING_SECONDS]
@@ -196,7 +135,9 @@ class RayEngine:
             worker.ask(value)
 
     def places(self) -> int:
+        self._look(FRESH_SECONDS)
         return places(self.unfit)
 
     def close(self) -> None:
-        ray.shutdown()
+        if not self.gone:
+            ray.shutdown()

@@ -1,6 +1,8 @@
 """Checks that this machine has what a search needs, and says what to install if something is missing."""
 
 import dataclasses
+import importlib.metadata
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable
@@ -38,6 +40,7 @@ def findings(uri: str) -> list[Finding]:
         _disk(Path.cwd()),
         *importable("kernels", _accelerator),
         _speech(espeak.version()),
+        _cluster(importlib.util.find_spec("ray") is not None),
         *importable("tracking", lambda: [_store(uri)]),
     ]
 
@@ -105,6 +108,13 @@ def _speech(version: str) -> Finding:
     """
     needed = f"for -o source=espeak of spoken_digits: {espeak.INSTALL}"
     return Finding("speech", version or f"no {espeak.PROGRAM}", advice="" if version else needed)
+
+
+def _cluster(installed: bool) -> Finding:
+    """The package with which a search runs on many machines. No other search needs it."""
+    if installed:
+        return Finding("cluster", f"ray {importlib.metadata.version('ray')}")
+    return Finding("cluster", "no ray", advice=f"for --engine ray: {INSTALL.replace('gpu', 'ray')}")
 
 
 def _store(uri: str) -> Finding:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.config.finals import STARTS, WEIGHTS
 from experiments.config.given import as_whole, by_arguments
-from experiments.launcher.supervise import WorkersDied
+from experiments.engines import WorkersDied
 from experiments.system.console import console
 from experiments.system.environment import environment
 from tracking.errors import BadInput, SearchStateError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from filelock import Timeout
 
 from experiments.config.folders import FULL_DISK, SearchFolder, TrialFolder, is_running, try_acquire
-from experiments.engines import Worker
+from experiments.engines import Worker, WorkersDied
 from experiments.launcher.claim import OTHER_LAUNCHER_SECONDS
 from experiments.launcher.crew import Crew
 from experiments.launcher.signals import signals
@@ -28,10 +28,6 @@ FREED_SECONDS = 5.0  # within this time the system releases the lock of a proces
 # moment. So it is started again. After so many starts in a row without a trial it is left out.
 USELESS_DEATHS = 3
 NO_SPACE = "the disk is full; --resume goes on"
-
-
-class WorkersDied(RuntimeError):
-    """The search cannot go on: workers end before they can run a trial, or the disk is full."""
 
 
 class Supervisor:

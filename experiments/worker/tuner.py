@@ -5,6 +5,7 @@ The scores and the end of a trial are written to the trial's journal before the 
 """
 
 import math
+import platform
 import statistics
 import sys
 from typing import Any
@@ -89,6 +90,7 @@ class SearchTuner(keras_tuner.Tuner):
             attempt=attempt,
             session=self.oracle.session,
             worker=self.worker,
+            host=platform.node(),
             key=self.key,
             values=values,
             parameters=self.describe(values),

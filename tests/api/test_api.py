@@ -23,11 +23,11 @@ from support.searching import (
 import experiments
 from experiments import open_search, search
 from experiments.api import _teller
+from experiments.engines import WorkersDied
 from experiments.errors import BadInput, DataError, SearchStateError, StoreError
 from experiments.launcher.launch import Launch
 from experiments.launcher.progress import TrialState
 from experiments.launcher.retrained import check_end
-from experiments.launcher.supervise import WorkersDied
 
 SMALL: dict[str, Any] = {
     "options": {"length": 5, "train": 64, "val": 16, "test": 16},

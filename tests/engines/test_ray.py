@@ -45,9 +45,13 @@ def test_the_engine_keeps_the_contract(nodes: Cluster) -> None:
 
 @pytest.mark.parametrize("seed", range(TIMES))
 def test_it_is_the_local_search(nodes: Cluster, here: list[Any], seed: int, tmp_path: Path) -> None:
-    """A grid, random points, and points of TPE that one worker has asked for."""
+    """A grid, random points, and points of TPE that one worker has asked for.
+
+    With many workers a pruner compares a trial with what is known at that moment, on one machine, too.
+    """
     name, how = f"same{seed}", ("grid", "random", "tpe")[seed % 3]
-    words = (*SHORT, "--oracle", how, "--seed", str(1 + seed), *(("--workers", "1") if how == "tpe" else ()))
+    more = {"grid": (), "random": ("--pruner", "none"), "tpe": ("--workers", "1")}[how]
+    words = (*SHORT, "--oracle", how, "--seed", str(1 + seed), *more)
     ended(on_cluster(nodes, name, *words))
     expected = here if (how, seed) == ("grid", 0) else locally(tmp_path, words)
     assert told(nodes.folder / "searches" / name) == expected

@@ -17,7 +17,8 @@ from support.searching import events, run
 
 from experiments.config.folders import SearchFolder, TrialFolder
 from experiments.config.spec import Spec
-from experiments.launcher.supervise import Supervisor, WorkersDied
+from experiments.engines import WorkersDied
+from experiments.launcher.supervise import Supervisor
 from experiments.system.files import write_bytes, write_json
 from experiments.worker import sharing
 from experiments.worker.process import FULL

@@ -10,12 +10,14 @@ from support.searching import Recurrent, Searched
 from experiments.launcher import doctor
 from experiments.system.devices import Gpus
 
+RAY = ".venv/bin/pip install -c requirements.lock -e '.[ray]'"
+
 
 def test_nothing_is_missing(recurrent: Recurrent, tmp_path: Path) -> None:
     done = recurrent("doctor", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
-    looked_at = ["versions", "machine", "disk", "gpu", "kernels", "speech", "tracking"]
+    looked_at = ["versions", "machine", "disk", "gpu", "kernels", "speech", "cluster", "tracking"]
     assert [line.split()[1] for line in lines] == looked_at
     assert f"python {sys.version.split()[0]}, tensorflow 2.21" in lines[0]
     assert lines[-1] == f"ok  tracking  sqlite:///{tmp_path}/mlflow.db: none yet, the first search makes it"
@@ -66,6 +68,13 @@ def test_the_program_that_speaks() -> None:
     assert (there.fit, there.found, there.advice) == (True, "eSpeak NG text-to-speech: 1.51", "")
     assert (missing.fit, missing.found) == (True, "no espeak-ng")
     assert missing.advice == "for -o source=espeak of spoken_digits: apt-get install espeak-ng"
+
+
+def test_what_a_cluster_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = doctor._cluster(False)
+    assert (missing.fit, missing.found, missing.advice) == (True, "no ray", f"for --engine ray: {RAY}")
+    monkeypatch.setattr("importlib.metadata.version", {"ray": "2.60.0"}.get)
+    assert doctor._cluster(True) == doctor.Finding("cluster", "ray 2.60.0")
 
 
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from experiments.config.folders import SearchFolder
+from experiments.engines import WorkersDied
 from experiments.launcher.crew import Crew
 from experiments.launcher.progress import Progress, all_done
-from experiments.launcher.supervise import Supervisor, WorkersDied
+from experiments.launcher.supervise import Supervisor
 from tracking.journal import Journal
 
 

@@ -16,6 +16,7 @@ from support.fakes import FakeTuner, forked, make_fake, make_spec
 
 from experiments.config.folders import SearchFolder, TrialFolder, lock
 from experiments.config.spec import Spec
+from experiments.engines import WorkersDied
 from experiments.engines.local import LocalEngine
 from experiments.launcher import limits
 from experiments.launcher import supervise as module
@@ -23,7 +24,7 @@ from experiments.launcher.crew import Crew
 from experiments.launcher.limits import Limits, Watch
 from experiments.launcher.progress import Progress, TrialState
 from experiments.launcher.signals import signals
-from experiments.launcher.supervise import Supervisor, WorkersDied
+from experiments.launcher.supervise import Supervisor
 from experiments.worker import tuner
 
 pytestmark = pytest.mark.usefixtures("before_fork")

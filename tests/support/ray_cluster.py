@@ -16,6 +16,7 @@ import psutil
 from support.searching import environment
 
 BIN, TESTS = Path(sys.executable).parent, Path(__file__).parents[1]
+RECURRENT = (sys.executable, "-m", "experiments")
 HEAD, NODES = "127.0.0.2", ("127.0.0.3", "127.0.0.4")
 PORT = 6379
 START_SECONDS = 180.0  # longest start of a node; a busy machine took 61
@@ -52,8 +53,11 @@ class Network:
 
     def begin(self, *words: str) -> "subprocess.Popen[str]":
         """A command in the network."""
+        return self._begin(self._inside(*words))
+
+    def _begin(self, words: list[str]) -> "subprocess.Popen[str]":
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(self._inside(*words), env=self.environment, cwd=self.folder, **pipes)
+        return subprocess.Popen(words, env=self.environment, cwd=self.folder, **pipes)
 
     def holders(self) -> "list[subprocess.Popen[bytes]]":
         """The processes that hold the networks."""
@@ -119,7 +123,7 @@ class Cluster(Network):
 
     def recurrent(self, *words: str) -> "subprocess.Popen[str]":
         """A command of ours that runs on the head's node."""
-        return self.begin(sys.executable, "-m", "experiments", *words)
+        return self.begin(*RECURRENT, *words)
 
     def raylet(self, node: str) -> psutil.Process:
         """The process that makes a node one of the cluster."""
@@ -156,6 +160,10 @@ class Linked(Cluster):
     def join(self, node: str, **more: str) -> None:
         how = f"--address={self.address}", f"--node-ip-address={node}", "--num-cpus=1"
         self._ray(inside(self.others[node]), *how, **more)
+
+    def begin_on(self, node: str, *words: str) -> "subprocess.Popen[str]":
+        """A command on a node that is not the head."""
+        return self._begin(inside(self.others[node], *words))
 
     def cut(self, node: str) -> None:
         """Takes away the link of a node."""

@@ -31,8 +31,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
+    from experiments.engines import WorkersDied
     from experiments.launcher.finals import Finals
-    from experiments.launcher.supervise import WorkersDied
     from tracking.store import resolve
 
     uri = resolve(parsed.tracking_uri)

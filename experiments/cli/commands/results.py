@@ -141,7 +141,7 @@ def _next(name: str, uri: str, taken: dict[str, Any] | None) -> str:
     calls = (["ui"], ["report", name], ["export", name, "--to", "DIR"])
     ui, report, export = (shlex.join(["recurrent", *call, *uri_arguments(uri)]) for call in calls)
     if taken is None:
-        return f"\nnext:\n  {ui}   what failed, and why, in the browser"
+        return f"\nnext:\n  {ui}   every trial, and why it has no score, in the browser"
     said = taken["verdict"] or ""
     worth = f"though {said}, " if said.startswith(UNLEARNT) else ""
     return (

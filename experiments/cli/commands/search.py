@@ -142,9 +142,9 @@ def _limits(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
+    from experiments.engines import WorkersDied
     from experiments.launcher.launch import Launch
     from experiments.launcher.settings import search_spec
-    from experiments.launcher.supervise import WorkersDied
     from tracking.store import resolve
 
     parsed, blamed = _with_file(parsed)
@@ -174,8 +174,8 @@ def run(parsed: argparse.Namespace) -> int:
 
 def _finals(parsed: argparse.Namespace, spec: Spec, place: "Where", uri: str) -> int:
     """Runs the finals of the search; returns 0, or the exit code with which the command ends at once."""
+    from experiments.engines import WorkersDied
     from experiments.launcher.finals import Finals, at_least
-    from experiments.launcher.supervise import WorkersDied
     from tracking.store import uri_arguments
 
     try:

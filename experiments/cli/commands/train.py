@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(parsed: argparse.Namespace) -> int:
-    from experiments.launcher.supervise import WorkersDied
+    from experiments.engines import WorkersDied
     from experiments.launcher.train import Train
     from tracking.store import resolve
 
