@@ -13,7 +13,7 @@ from tracking.storable import storable
 from tracking.tags import VALUE, named
 
 COSTS = ("parameters", "flops_per_token", "flops_per_step")
-STARTED = ("session", "worker", "host")  # who has started a trial; earlier versions wrote no host
+STARTED = ("session", "worker", "host")  # who has started a trial; only nodes of a cluster are named
 HOW = ("kernel", "kernel_reason", "steps_per_execution")  # how a trial is computed
 MOMENTS = {"trained": "", "init": "init_"}  # of a horizon, with the prefix of its metrics
 NOT_IN_A_NAME = re.compile(r"[^\w .:-]", re.ASCII)  # characters that MLflow does not take in the name of a metric

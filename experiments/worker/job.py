@@ -1,6 +1,7 @@
 """What a worker on another machine gets, and how it runs. This file does not import Keras."""
 
 import dataclasses
+import platform
 import shutil
 import tempfile
 import time
@@ -90,7 +91,7 @@ def work_remotely(job: Job, index: int, key: str, memory_limit: int | None, ask:
 
         def begin() -> Tuner:
             tuner = job.make(folder, job.unpack(folder), index, job.session, memory_limit, ask)
-            tuner.key = key
+            tuner.key, tuner.host = key, {"host": platform.node()}
             return tuner
 
         return run_trials(begin)

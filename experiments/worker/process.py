@@ -24,6 +24,7 @@ class Tuner(Protocol):
     """What runs the trials of a worker: `experiments.worker.tuner.SearchTuner`."""
 
     key: str
+    host: dict[str, str]
 
     def search(self) -> None: ...
 

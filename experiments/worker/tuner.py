@@ -5,7 +5,6 @@ The scores and the end of a trial are written to the trial's journal before the 
 """
 
 import math
-import platform
 import statistics
 import sys
 from typing import Any
@@ -58,6 +57,7 @@ class SearchTuner(keras_tuner.Tuner):
         super().__init__(oracle, hypermodel, directory=str(oracle.folder.path), project_name=".")
         self.tuner_id, self.key = f"worker{worker}", own_key()
         self.executions, self.worker, self.memory_limit = executions, worker, memory_limit
+        self.host: dict[str, str] = {}  # where it runs, if that is not the launcher's machine
         self.first_size = 0  # bytes of memory after the first trial
 
     def run_execution(self, trial: Trial, folder: TrialFolder, execution: int) -> Execution:
@@ -90,10 +90,10 @@ class SearchTuner(keras_tuner.Tuner):
             attempt=attempt,
             session=self.oracle.session,
             worker=self.worker,
-            host=platform.node(),
             key=self.key,
             values=values,
             parameters=self.describe(values),
+            **self.host,
             **self.about(trial),
         )
 

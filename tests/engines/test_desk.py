@@ -1,5 +1,6 @@
 """A search whose workers reach the folder of the search by messages alone is the search of local workers."""
 
+import platform
 import random
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def remotely(search: SearchFolder, workers: int = 1, session: str = "s") -> tupl
 
 def told(search: SearchFolder) -> list[list[dict[str, Any]]]:
     """What the journals say, without times, seconds, and what names workers."""
-    apart = ("time", "key", "session", "worker", "seconds")
+    apart = ("time", "key", "session", "worker", "host", "seconds")
     return [
         [{name: value for name, value in event.items() if name not in apart} for event in trial.journal.events()]
         for trial in search.trials()
@@ -62,6 +63,8 @@ def test_it_is_the_search_of_a_local_worker(tmp_path: Path) -> None:
     supervisor, engine = remotely(there)
     assert supervisor.run(lambda session: None, lambda: None) == "done" and engine.closed
     assert told(there) == told(here) and study_of(there) == study_of(here)
+    hosts = [[trial.journal.events()[0].get("host") for trial in search.trials()] for search in (here, there)]
+    assert hosts == [[None] * len(hosts[0]), [platform.node()] * len(hosts[0])] and hosts[0]
     names = [sorted(path.name for path in search.path.glob("trials/*/*")) for search in (here, there)]
     assert names[0] == names[1]
     models = {path.read_text() for path in there.path.glob("trials/*/model.keras")}

@@ -1,7 +1,6 @@
 """`recurrent search` from the command line to its record, with nobody who disturbs it."""
 
 import json
-import platform
 import re
 import sqlite3
 import subprocess
@@ -79,7 +78,7 @@ def test_trials_have_their_parameters_metrics_and_tags(searched: Searched) -> No
         identity = {"kind": "trial", "search_id": "t", "trial": f"{number:04d}"}
         assert {name: tags[f"recurrent.{name}"] for name in identity} == identity
         assert (tags["recurrent.outcome"], tags["recurrent.attempts"]) == ("completed", "1")
-        assert tags["recurrent.host"] == platform.node()
+        assert "recurrent.host" not in tags  # only a cluster's nodes are named
         assert tags["recurrent.kernel"] in ("cudnn", "xla", "loop") and tags["recurrent.kernel_reason"]
         assert tags["recurrent.steps_per_execution"] == "4", "four steps an epoch"
         assert (metrics["hp/depth"], metrics["hp/width"]) == (depth, width)
