@@ -39,6 +39,7 @@ def search(
     workers: int | str = "auto",
     engine: str = "local",
     address: str | None = None,
+    workers_per_gpu: int = 1,
     tracking_uri: str | None = None,
     show: bool = True,
     on_trial: Callable[[dict[str, Any]], object] | None = None,
@@ -56,6 +57,7 @@ def search(
         workers: the number of processes; "auto": one per GPU, else one per core, as memory allows.
         engine: where they run: "local", or "ray" for the nodes of a Ray cluster.
         address: HOST:PORT of the head of the Ray cluster.
+        workers_per_gpu: workers that share a GPU, each with a part of its memory.
         tracking_uri: the MLflow store. None: $MLFLOW_TRACKING_URI, else mlflow.db in the current folder.
         show: print what the command prints, in a notebook with a live table.
         on_trial: is called with each trial that has ended, in the thread of the search: a dictionary with `trial`,
@@ -80,7 +82,8 @@ def search(
         uri, name = _uri(tracking_uri), None if name is None else _name(name)
         texts = {key: option_text(f"options {key}", value) for key, value in (options or {}).items()}
         spec, made = settings.search_spec(os.fspath(task), texts, name, resume, uri, **fields_of(more))
-        place, screen = where(engine, address, str(workers)), console(quiet=not show)
+        place = where(engine, address, str(workers), str(workers_per_gpu))
+        screen = console(quiet=not show)
         tell = _teller(on_trial)
         launch = Launch(spec, made, resume, place, uri, screen, unnamed=name is None, began=began, tell=tell)
         try:
@@ -91,7 +94,8 @@ def search(
     found = Found(launch.spec.name, uri)
     if launch.spec.finals:
         top, limit = at_least(found.name, launch.spec.finals), launch.spec.finals_time_limit
-        found.finals(top=top, workers=workers, engine=engine, address=address, time_limit=limit, show=show)
+        how: dict[str, Any] = {"workers": workers, "engine": engine, "address": address}
+        found.finals(top=top, **how, workers_per_gpu=workers_per_gpu, time_limit=limit, show=show)
     return found
 
 

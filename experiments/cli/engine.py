@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def add_engine(parser: argparse.ArgumentParser, what: str) -> None:
-    """Adds --workers, --engine and --address.
+    """Adds --workers, --workers-per-gpu, --engine and --address.
 
     Args:
         what: the processes do, for example "run trials".
@@ -21,6 +21,8 @@ def add_engine(parser: argparse.ArgumentParser, what: str) -> None:
         " (default: auto)"
     )
     parser.add_argument("--workers", metavar="N", default="auto", help=text)
+    text = "workers that share a GPU, each with a part of its memory (default: 1)"
+    parser.add_argument("--workers-per-gpu", metavar="N", default="1", help=text)
     text = "where workers run: local, or ray for the nodes of a Ray cluster; see docs/cluster.md (default: local)"
     parser.add_argument("--engine", metavar="NAME", default="local", help=text)
     text = "HOST:PORT of the head of the Ray cluster (default: none)"
@@ -32,4 +34,4 @@ def chosen(parsed: argparse.Namespace) -> "Where":
     from experiments.launcher.engine import where
 
     with waiting(console(), "connecting to the cluster ...") if parsed.address else nullcontext():
-        return where(parsed.engine, parsed.address, parsed.workers)
+        return where(parsed.engine, parsed.address, parsed.workers, parsed.workers_per_gpu)

@@ -74,19 +74,26 @@ class LocalEngine:
         gpus: names of GPUs for CUDA_VISIBLE_DEVICES. The workers take them in turn.
         make: makes a worker's tuner. Tests give a fake one.
         method: how processes start, "spawn", or "fork" in tests.
+        per_gpu: how many workers share a GPU.
     """
 
     def __init__(
-        self, folder: SearchFolder, gpus: Sequence[str] = (), make: MakeTuner = make_tuner, method: str = "spawn"
+        self,
+        folder: SearchFolder,
+        gpus: Sequence[str] = (),
+        make: MakeTuner = make_tuner,
+        method: str = "spawn",
+        per_gpu: int = 1,
     ) -> None:
-        self.folder, self.gpus, self.make, self.method = folder, gpus, make, method
+        self.folder, self.gpus, self.make, self.method, self.per_gpu = folder, gpus, make, method, per_gpu
 
     def start(self, index: int, session: str, memory_limit: int | None) -> LocalWorker:
         gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
-        return LocalWorker(work, index, (self.folder.path, session, gpu, memory_limit, self.make), self.method)
+        how = self.folder.path, session, gpu, self.per_gpu, memory_limit, self.make
+        return LocalWorker(work, index, how, self.method)
 
     def places(self) -> int:
-        return automatic_workers()
+        return automatic_workers(self.per_gpu)
 
     def poll(self, seconds: float) -> list[tuple[Worker, Message]]:
         """Waits: these workers send no messages."""

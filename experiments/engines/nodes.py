@@ -108,13 +108,13 @@ def gpus() -> int:
     return _have("GPU")
 
 
-def places(unfit: Collection[str] = ()) -> int:
-    """How many workers the cluster has room for: one per GPU, else one per core.
+def places(per_gpu: int = 1, unfit: Collection[str] = ()) -> int:
+    """How many workers the cluster has room for: so many per GPU, else one per core.
 
     Args:
         unfit: nodes that get no worker.
     """
-    return _have("GPU", unfit) or _have("CPU", unfit)
+    return per_gpu * _have("GPU", unfit) or _have("CPU", unfit)
 
 
 def _have(what: str, unfit: Collection[str] = ()) -> int:

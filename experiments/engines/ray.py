@@ -32,12 +32,13 @@ class RayEngine:
         job: what all workers get. Ray brings it to each node once.
         address: of the cluster. This process connects again if an earlier engine has ended its connection.
         warn: shows a line to the user.
+        per_gpu: how many workers share a GPU.
     """
 
-    def __init__(self, job: Job, address: str, warn: Callable[[str], None]) -> None:
+    def __init__(self, job: Job, address: str, warn: Callable[[str], None], per_gpu: int = 1) -> None:
         if not ray.is_initialized():
             connect(address)
-        self.address, self.warn = address, warn
+        self.address, self.warn, self.per_gpu = address, warn, per_gpu
         own = ray.get_runtime_context().get_node_id()
         (self.here,) = [node for node in alive() if node["NodeID"] == own]
         self.gone = False  # the cluster
@@ -50,7 +51,8 @@ class RayEngine:
     def start(self, index: int, session: str, memory_limit: int | None) -> RayWorker:
         self._look(FRESH_SECONDS)
         self.workers = [worker for worker in self.workers if worker.alive()]
-        self.workers.append(RayWorker(self.job, index, memory_limit, min(1, gpus()), self.unfit))
+        per_gpu = self.per_gpu if gpus() else 0
+        self.workers.append(RayWorker(self.job, index, memory_limit, per_gpu, self.unfit))
         return self.workers[-1]
 
     def poll(self, seconds: float) -> list[tuple[Worker, Message]]:
@@ -136,7 +138,7 @@ class RayEngine:
 
     def places(self) -> int:
         self._look(FRESH_SECONDS)
-        return places(self.unfit)
+        return places(self.per_gpu, self.unfit)
 
     def close(self) -> None:
         if not self.gone:

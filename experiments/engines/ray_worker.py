@@ -33,16 +33,17 @@ class RayWorker(Worker):
     Args:
         job: a reference to the `Job`.
         index: of the worker.
-        gpus: that it needs.
+        per_gpu: how many workers share a GPU; 0 for a worker without one.
         unfit: nodes that it must not run on.
     """
 
-    def __init__(self, job: Any, index: int, memory_limit: int | None, gpus: int, unfit: Collection[str]) -> None:
+    def __init__(self, job: Any, index: int, memory_limit: int | None, per_gpu: int, unfit: Collection[str]) -> None:
         self.index, self._key = index, uuid.uuid4().hex
         # max_restarts and max_task_retries are 0 by default: Ray must not begin a trial again by itself.
         where = {NODE_ID: f"!in({','.join(sorted(unfit))})"} if unfit else None
-        seat = ray.remote(RaySeat).options(num_cpus=1, num_gpus=gpus, label_selector=where)
-        self.seat = seat.remote(job, index, self._key, memory_limit, gpus > 0)
+        share = 1 / per_gpu if per_gpu else 0
+        seat = ray.remote(RaySeat).options(num_cpus=1, num_gpus=share, label_selector=where)
+        self.seat = seat.remote(job, index, self._key, memory_limit, per_gpu)
         self.pending: Any = None  # the reference to its next message; None while the launcher owes it an answer
         self.ended: int | None = None  # its exit code
         self.node = ""  # on which it runs; "" while it waits for a place

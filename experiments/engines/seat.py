@@ -18,7 +18,7 @@ from experiments.engines import Message
 from experiments.system.imports import import_keras
 from experiments.system.resources import process_memory
 from experiments.worker.job import Job, work_remotely
-from experiments.worker.process import redirect
+from experiments.worker.process import redirect, use_gpu
 
 ALIVE_SECONDS = 5.0  # after so long without a message the seat says that it lives
 LOG_PART, LAST_PART = 2**16, 2**20  # bytes of the worker's log that go with one message, and with the last one
@@ -33,13 +33,14 @@ class Seat:
         index: of the worker.
         key: names this start of the worker.
         memory_limit: bytes; the launcher ends a worker that uses more. None for no limit.
-        gpu: Ray has given one to this process.
+        per_gpu: how many seats share a GPU; 0 if Ray has given none to this process.
     """
 
-    def __init__(self, job: Job, index: int, key: str, memory_limit: int | None, gpu: bool) -> None:
+    def __init__(self, job: Job, index: int, key: str, memory_limit: int | None, per_gpu: int) -> None:
         self.index = index
         number, name = tempfile.mkstemp(prefix="recurrent-", suffix=".log")
-        redirect(Path(name), os.environ.get("CUDA_VISIBLE_DEVICES") if gpu else None)
+        self.gpu, self.per_gpu = os.environ.get("CUDA_VISIBLE_DEVICES") if per_gpu else None, per_gpu
+        redirect(Path(name), self.gpu)
         os.unlink(name)  # a seat that is killed leaves no file; what is printed is read by the number
         self.log = os.fdopen(number, "rb", buffering=0)
         self.asked: queue.Queue[Message] = queue.Queue()
@@ -51,6 +52,7 @@ class Seat:
         code = 1
         try:
             import_keras()
+            use_gpu(self.gpu, self.per_gpu)
             code = work_remotely(job, self.index, key, memory_limit, self._ask)
         except BaseException:
             traceback.print_exc()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from experiments.data import espeak
-from experiments.system.devices import VISIBLE, Gpus, gpus
+from experiments.system.devices import VISIBLE, Gpus, gpus, has_mps
 from experiments.system.imports import import_keras
 from experiments.system.resources import automatic_workers, total_memory, usable_cores
 from experiments.system.versions import versions
@@ -19,6 +19,7 @@ from tracking.text import format_memory
 
 LEAST_FREE_BYTES = 2**30  # with less free disk a search may run out of space
 INSTALL = ".venv/bin/pip install -c requirements.lock -e '.[gpu]'"
+MPS = "for --workers-per-gpu: nvidia-cuda-mps-control -d lets a card compute for several workers at the same time"
 AGAIN = ".venv/bin/pip install --force-reinstall -c requirements.lock -e ."
 
 
@@ -97,7 +98,8 @@ def gpu(found: Gpus, build: str) -> Finding:
     kept = f", {found.hidden} hidden by {VISIBLE}" if found.hidden else ""
     why = f": {found.why}" if found.why else ""
     text = f"{found.cards} NVIDIA card(s){kept}, {len(found.used)} used by TensorFlow (built for {build}){why}"
-    return Finding("gpu", text, advice=f"for cuDNN: {INSTALL}" if found.why else "")
+    sharing = "" if not found.used or has_mps() else MPS
+    return Finding("gpu", text, advice=f"for cuDNN: {INSTALL}" if found.why else sharing)
 
 
 def _speech(version: str) -> Finding:

@@ -31,11 +31,13 @@ class Where:
         workers: how many there are.
         address: of the head of a cluster; "" for this machine.
         grows: nodes that join the cluster get workers, too.
+        per_gpu: how many workers share a GPU.
     """
 
     workers: int
     address: str = ""
     grows: bool = False
+    per_gpu: int = 1
 
     def crew(
         self,
@@ -57,11 +59,12 @@ class Where:
             warn: shows a line to the user.
         """
         if not self.address:
-            return Crew(LocalEngine(folder, gpus().used, make))
+            return Crew(LocalEngine(folder, gpus().used, make, per_gpu=self.per_gpu))
         from experiments.engines.desk import Desk
         from experiments.engines.ray import RayEngine
 
-        return Crew(RayEngine(job(), self.address, warn), Desk(folder, oracle), trials if self.grows else 0)
+        engine = RayEngine(job(), self.address, warn, self.per_gpu)
+        return Crew(engine, Desk(folder, oracle), trials if self.grows else 0)
 
     def limited(self, spec: Spec) -> Spec:
         """The spec with the memory limit of a worker. The automatic one is a share of this machine's memory.
@@ -71,24 +74,35 @@ class Where:
         return replace(spec, memory_limit=NONE) if self.address and spec.memory_limit == AUTO else spec
 
 
-def where(engine: str, address: str | None, workers: str) -> Where:
-    """Checks --engine, --address and --workers, and connects to the cluster. Raises BadInput."""
+def where(engine: str, address: str | None, workers: str, per_gpu: str = "1") -> Where:
+    """Checks --engine, --address, --workers and --workers-per-gpu, and connects to the cluster. Raises BadInput."""
     if engine not in ENGINES:
         raise BadInput(f"--engine: expected one of {', '.join(ENGINES)}, got {engine!r}")
-    count = settings.workers(workers)
+    share = settings.whole_from_1("--workers-per-gpu", per_gpu)
+    count = settings.workers(workers, share)
     if engine == "local":
         if address:
             raise BadInput(f"--address: expected none without --engine ray, got {address!r}")
-        return Where(count)
+        _check_share(share, len(gpus().used))
+        return Where(count, per_gpu=share)
     from experiments.engines.cluster import check
 
     if not address:
         raise BadInput("--address: expected HOST:PORT of the head of a Ray cluster, got none; see docs/cluster.md")
     check(address)
-    from experiments.engines.nodes import connect, places
+    from experiments.engines import nodes
 
-    connect(address, wait=workers == AUTO)
-    return Where(places(), address, grows=True) if workers == AUTO else Where(count, address)
+    nodes.connect(address, wait=workers == AUTO)
+    _check_share(share, nodes.gpus())
+    if workers == AUTO:
+        return Where(nodes.places(share), address, True, share)
+    return Where(count, address, per_gpu=share)
+
+
+def _check_share(share: int, cards: int) -> None:
+    """Raises BadInput if a GPU is to be shared and there is none."""
+    if share > 1 and not cards:
+        raise BadInput(f"--workers-per-gpu: expected 1 without a GPU, got {share}; `recurrent doctor` looks for GPUs")
 
 
 def job_of(make: Any, folder: SearchFolder, code: Path, spec: Spec, task: Task, session: str) -> Job:

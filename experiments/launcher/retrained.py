@@ -37,6 +37,7 @@ class Retrained:
         workers: int | str = "auto",
         engine: str = "local",
         address: str | None = None,
+        workers_per_gpu: int = 1,
         time_limit: str | None = None,
         show: bool = True,
     ) -> dict[str, Any]:
@@ -50,7 +51,7 @@ class Retrained:
             epochs: of a training, by default those of the search.
             lengths: also score the models at so many times the length, for example [2, 4].
             data: "train+val": when all are done, train the winner's middle seed on both splits.
-            workers, engine, address, show: as in `search`.
+            workers, engine, address, workers_per_gpu, show: as in `search`.
             time_limit: time after which the finals stop, like "45m". The same call goes on.
 
         Returns the finals, which docs/results-json.md describes. Raises as `search` does.
@@ -64,7 +65,8 @@ class Retrained:
             wanted["lengths"] = None if lengths is None else [as_whole("lengths", length) for length in lengths]
             if data not in ("train", "train+val"):
                 raise BadInput(f"data: expected train or train+val, got {data!r}")
-            how = where(engine, address, str(workers)), time_limit or "none", self.uri, console(quiet=not show)
+            place = where(engine, address, str(workers), str(workers_per_gpu))
+            how = place, time_limit or "none", self.uri, console(quiet=not show)
             self._run(Finals(self.name, wanted, *how, whole=data != "train"), "the same call goes on with its finals")
         return dict(self.results["finals"])
 
@@ -78,6 +80,7 @@ class Retrained:
         workers: int | str = "auto",
         engine: str = "local",
         address: str | None = None,
+        workers_per_gpu: int = 1,
         time_limit: str | None = None,
         show: bool = True,
     ) -> dict[str, Any]:
@@ -90,7 +93,7 @@ class Retrained:
             trial: its number, by default that of the winner.
             seeds: fresh ones, by default 1. The model of the middle one is kept.
             start: "weights": go on from the trial's model; "anew": from fresh weights.
-            workers, engine, address, show: as in `search`.
+            workers, engine, address, workers_per_gpu, show: as in `search`.
             time_limit: time after which the training stops, like "45m". The same call goes on.
 
         Returns the training, which docs/results-json.md describes under `trained`. Raises as `search` does.
@@ -103,7 +106,8 @@ class Retrained:
             several = None if seeds is None else as_whole("seeds", seeds)
             if start not in STARTS:
                 raise BadInput(f"start: expected {' or '.join(STARTS)}, got {start!r}")
-            how = where(engine, address, str(workers)), time_limit or "none", self.uri, console(quiet=not show)
+            place = where(engine, address, str(workers), str(workers_per_gpu))
+            how = place, time_limit or "none", self.uri, console(quiet=not show)
             training = Train(self.name, number, as_whole("epochs", epochs), several, start, *how)
             self._run(training, "the same call goes on with its training")
         return next(one for one in self.results["trained"] if one["training"] == training.training)

@@ -204,10 +204,19 @@ def _check(spec: Spec, task: Task) -> None:
             raise BadInput(f"{flag}: expected a list like {example} with --oracle grid, got a range")
 
 
-def workers(text: str) -> int:
-    """`--workers`: a number, or auto for one per GPU, else one per core, as memory allows."""
-    if text == "auto":
-        return automatic_workers()
+def workers(text: str, per_gpu: int = 1) -> int:
+    """`--workers`: a number, or auto for `per_gpu` per GPU, else one per core, as memory allows."""
+    return automatic_workers(per_gpu) if text == "auto" else whole_from_1("--workers", text, ", or auto")
+
+
+def whole_from_1(name: str, text: str, more: str = "") -> int:
+    """A whole number from 1.
+
+    Args:
+        more: what else is allowed, for the message.
+
+    Raises BadInput.
+    """
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) < 1:
-        raise BadInput(f"--workers: expected a whole number from 1, or auto, got {text!r}")
+        raise BadInput(f"{name}: expected a whole number from 1{more}, got {text!r}")
     return int(text)

@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tracking.errors import RecurrentError
+
 DEVICES = Path("/dev")  # the folder in which the cards are nvidia0, nvidia1, …
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 ANSWER_SECONDS = 120.0  # longest wait for TensorFlow, which looks for CUDA's libraries on a slow disk
@@ -16,6 +18,10 @@ QUESTION = """
 import tensorflow as tf
 print(len(tf.config.list_physical_devices("GPU")) if tf.test.is_built_with_cuda() else "no CUDA")
 """
+
+
+class DeviceError(RecurrentError):
+    """A card cannot be used as a user has asked."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,30 @@ class Gpus:
 def gpus() -> Gpus:
     """The GPUs as TensorFlow sees them. A machine without an NVIDIA card is not asked, and answers at once."""
     return _look(DEVICES, os.environ.get(VISIBLE))
+
+
+def memory(name: str) -> int:
+    """The memory of a card in MB.
+
+    Args:
+        name: of the card for CUDA_VISIBLE_DEVICES, its number or its UUID.
+
+    Raises DeviceError if NVIDIA's program does not say it.
+    """
+    words = ["nvidia-smi", f"--id={name}", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=ANSWER_SECONDS).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        said = str(error)
+    if not said.strip().isdecimal():
+        expected = f"expected the memory of card {name} from nvidia-smi"
+        raise DeviceError(f"--workers-per-gpu: {expected}, got: {said.strip() or 'nothing'}")
+    return int(said)
+
+
+def has_mps() -> bool:
+    """True if NVIDIA's Multi-Process Service runs. Its control daemon has made this folder."""
+    return Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps")).is_dir()
 
 
 @functools.cache

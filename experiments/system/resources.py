@@ -36,9 +36,9 @@ def usable_cores() -> int:
     return min(cores, math.ceil(min(cores, cgroups.cores())))
 
 
-def automatic_workers() -> int:
-    """One worker for each GPU, or one for each core without a GPU; fewer if the memory is too small for them."""
-    return min(len(gpus().used) or usable_cores(), max(1, int(SHARE * total_memory() / WORKER_BYTES)))
+def automatic_workers(per_gpu: int = 1) -> int:
+    """Workers for each GPU, or one for each core without a GPU; fewer if the memory is too small for them."""
+    return min(per_gpu * len(gpus().used) or usable_cores(), max(1, int(SHARE * total_memory() / WORKER_BYTES)))
 
 
 def machine() -> dict[str, Any]:

@@ -200,10 +200,8 @@ def make_space(
     from search_spaces.recurrent import RecurrentSpace
 
     use_one_thread()
-    gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
-    space = RecurrentSpace(**space_arguments(spec, task), **training_arguments(spec, task, samples), gpus=len(gpus))
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    space = RecurrentSpace(**space_arguments(spec, task), **training_arguments(spec, task, samples), gpus=gpus)
     hyperparameters = keras_tuner.HyperParameters()
     space.declare_hyperparameters(hyperparameters)
     return space, hyperparameters, keras_tuner.Objective(f"val_{task.metric}", task.direction)

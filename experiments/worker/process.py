@@ -16,6 +16,7 @@ from typing import NoReturn, Protocol
 
 from experiments.config.folders import FULL_DISK, SearchFolder
 from experiments.config.spec import Spec
+from experiments.system.devices import memory
 from experiments.system.imports import import_keras
 from tracking.errors import RecurrentError
 
@@ -37,12 +38,20 @@ DONE = 81  # there are no more trials
 RETIRED = 82  # the worker used too much memory and has ended after a trial; a new one takes its place
 FULL = 83  # the disk is full
 REFUSED = 84  # the user's task cannot be used; the last line of the log says why
+SHARE = 0.9  # of a card's memory for its workers; the rest is for CUDA itself
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # of glibc's mallopt
 
 
 def work(
-    gate: Connection, index: int, folder: Path, session: str, gpu: str | None, memory_limit: int | None, make: MakeTuner
+    gate: Connection,
+    index: int,
+    folder: Path,
+    session: str,
+    gpu: str | None,
+    per_gpu: int,
+    memory_limit: int | None,
+    make: MakeTuner,
 ) -> None:
     """The main function of a worker process: runs trials of the search in `folder`.
 
@@ -51,6 +60,7 @@ def work(
         index: of the worker.
         session: names the launcher.
         gpu: for CUDA_VISIBLE_DEVICES; None for no GPU.
+        per_gpu: how many workers share a GPU.
         memory_limit: bytes; the launcher ends a worker that uses more.
         make: makes the tuner.
     """
@@ -66,7 +76,11 @@ def work(
         except EOFError:  # the launcher has ended before the worker could begin
             return
 
-        _end_process(run_trials(lambda: make(search, Spec.read(search), index, session, memory_limit)))
+        def begin() -> Tuner:
+            use_gpu(gpu, per_gpu)
+            return make(search, Spec.read(search), index, session, memory_limit)
+
+        _end_process(run_trials(begin))
 
 
 def own_key(pid: int | None = None) -> str:
@@ -143,6 +157,27 @@ def use_one_thread() -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def use_gpu(gpu: str | None, workers: int) -> None:
+    """Lets TensorFlow take the memory of its GPU as it needs it, or no more than an equal share.
+
+    Args:
+        gpu: its name for CUDA_VISIBLE_DEVICES; None for no GPU.
+        workers: how many share it. TensorFlow refuses a device with a limit that grows, and without a limit the first
+            worker could take what the others need.
+
+    Raises DeviceError.
+    """
+    import tensorflow as tf
+
+    cards = tf.config.list_physical_devices("GPU") if gpu else []
+    for card in cards:
+        if workers == 1:
+            tf.config.experimental.set_memory_growth(card, True)
+        else:
+            limit = tf.config.LogicalDeviceConfiguration(memory_limit=int(SHARE * memory(gpu or "") / workers))
+            tf.config.set_logical_device_configuration(card, [limit])
 
 
 def become_worker() -> int:

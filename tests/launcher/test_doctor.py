@@ -56,7 +56,19 @@ def test_a_server_that_is_away(recurrent: Recurrent, tmp_path: Path) -> None:
     assert done.stdout.endswith("start the server, or name another --tracking-uri\n")
 
 
-def test_a_card_without_its_libraries() -> None:
+@pytest.fixture
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that says that NVIDIA's service for several processes runs."""
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    return tmp_path
+
+
+def test_a_card_that_cannot_compute_for_several_workers_at_once(shared: Path) -> None:
+    shared.rmdir()
+    assert "nvidia-cuda-mps-control -d" in doctor.gpu(Gpus(1, ("0",)), "CUDA 12.5.1").advice
+
+
+def test_a_card_without_its_libraries(shared: Path) -> None:
     missing, whole = (doctor.gpu(found, "CUDA 12.5.1") for found in (Gpus(1, why="no driver"), Gpus(1, ("0",))))
     assert missing.advice == f"for cuDNN: {doctor.INSTALL}" and "[gpu]" in missing.advice
     assert (whole.advice, doctor.gpu(Gpus(), "no CUDA").advice) == ("", "")
@@ -84,7 +96,7 @@ def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     assert doctor.text([found]).startswith("no  disk      ") and doctor.text([found]).count("\n") == 1
 
 
-def test_cards_that_are_hidden_need_no_libraries() -> None:
+def test_cards_that_are_hidden_need_no_libraries(shared: Path) -> None:
     found = doctor.gpu(Gpus(4, ("2",), hidden=3), "CUDA 12.5.1")
     assert found.advice == ""
     assert found.found.startswith("4 NVIDIA card(s), 3 hidden by CUDA_VISIBLE_DEVICES, 1 used by TensorFlow")

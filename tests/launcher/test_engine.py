@@ -20,7 +20,11 @@ from support.sounds import sound_folder
 from experiments.config.folders import SearchFolder
 from experiments.config.spec import Spec
 from experiments.engines import cluster
+from experiments.engines.local import LocalEngine
+from experiments.launcher import engine as launcher_engine
 from experiments.launcher.engine import Where, job_of, where
+from experiments.system import resources
+from experiments.system.devices import Gpus
 from experiments.tasks.loading.find import make
 from experiments.worker.build import make_remote_tuner
 from tracking.errors import BadInput
@@ -83,6 +87,19 @@ def test_how_many_workers() -> None:
     for wrong in ("0", "-1", "two"):
         with pytest.raises(BadInput, match="^--workers: expected a whole number from 1, or auto"):
             where("local", None, wrong)
+
+
+def test_a_gpu_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadInput, match="^--workers-per-gpu: expected 1 without a GPU, got 2; `recurrent doctor`"):
+        where("local", None, "3", "2")
+    with pytest.raises(BadInput, match="^--workers-per-gpu: expected a whole number from 1, got '0'"):
+        where("local", None, "3", "0")
+    for module in (launcher_engine, resources):
+        monkeypatch.setattr(module, "gpus", lambda: Gpus(2, ("0", "1")))
+    monkeypatch.setattr(resources, "total_memory", lambda: 2**40)
+    assert where("local", None, "auto", "4") == Where(8, per_gpu=4)
+    engine = where("local", None, "auto", "4").crew(SearchFolder(Path("s")), None, None, None, 8, print).engine
+    assert isinstance(engine, LocalEngine) and (engine.gpus, engine.per_gpu, engine.places()) == (("0", "1"), 4, 8)
 
 
 def test_without_the_extra_its_name_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,14 @@
 import errno
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from keras_tuner.errors import FatalError
 
 from experiments.config.spec import Spec
+from experiments.system.devices import DeviceError
 from experiments.tasks.adding import Adding
 from experiments.worker import build, process
 from tracking.errors import BadInput
@@ -67,14 +69,46 @@ def test_any_other_end_is_not_taken_for_one_of_them(error: BaseException) -> Non
         process.run_trials(_ending(error))
 
 
-def test_a_card_gives_a_worker_the_memory_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise the first worker would take all of it."""
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A card with 81,559 MB that is made up; returns what TensorFlow is told of it."""
     import tensorflow as tf
 
-    grown: list[str] = []
+    told: list[str] = []
+
+    def limit(card: str, devices: list[Any]) -> None:
+        told.append(f"{card} {[device.memory_limit for device in devices]}")
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda card, on: told.append(f"{card} {on}"))
+    monkeypatch.setattr(tf.config, "set_logical_device_configuration", limit)
+    answer = SimpleNamespace(stdout="81559\n")
+    monkeypatch.setattr(subprocess, "run", lambda words, **more: told.append(words[1]) or answer)
+    return told
+
+
+def test_a_card_gives_a_worker_the_memory_that_it_needs(card: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the first worker would take all of it."""
+    process.use_gpu("1", 1)
+    assert card == ["GPU True"]
     monkeypatch.setattr(build, "use_one_thread", lambda: None)
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first", "second"])
-    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda card, on: grown.append(f"{card} {on}"))
     spec = Spec(name="t", task="adding", options={}, cells=["gru"])
     space, _, _ = build.make_space(spec, Adding(length=4), 64)
-    assert grown == ["first True", "second True"] and space.gpus == 2
+    assert space.gpus == 1
+
+
+def test_workers_that_share_a_card_have_equal_parts_of_it(card: list[str]) -> None:
+    process.use_gpu("GPU-5", 4)
+    assert card == ["--id=GPU-5", f"GPU [{int(0.9 * 81559 / 4)}]"]
+
+
+def test_a_worker_without_a_card_looks_for_none(card: list[str]) -> None:
+    process.use_gpu(None, 4)
+    assert card == []
+
+
+@pytest.mark.parametrize("answer", ["", "No devices were found"])
+def test_a_card_whose_memory_is_not_known(card: list[str], monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda words, **more: SimpleNamespace(stdout=answer))
+    with pytest.raises(DeviceError, match="^--workers-per-gpu: expected the memory of card 0 from nvidia-smi, got: "):
+        process.use_gpu("0", 2)
