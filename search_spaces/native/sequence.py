@@ -5,6 +5,7 @@ numbers is then long, which a processor needs to use its vectors.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ def new(*shape: int) -> Array:
 
     The memory is new at each call. It is free again when nobody has the array any more, TensorFlow included.
     """
-    size = int(np.prod(shape)) * 4
+    size = 4 * math.prod(shape)
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size].view(np.float32).reshape(shape)
@@ -105,7 +106,8 @@ def backward(
     arranged = [part.transpose(0, 2, 1) for part in _arranged(cell, *weights)]
     w_back, u_back = np.ascontiguousarray(arranged[0][:, :, :features]), np.ascontiguousarray(arranged[1])
     here = _here(x)
-    ends, aside, of_gates = new(cell.states, batch, width), new(cell.states, batch, width), new(gates, batch, width)
+    ends, aside = (np.empty((cell.states, batch, width), np.float32) for _ in range(2))
+    of_gates = np.empty((gates, batch, width), np.float32)
     for number, end in enumerate(of_ends):
         ends[number] = end
     dw, du = np.zeros((gates, here.shape[2], width), np.float32), np.zeros((gates, width, width), np.float32)
@@ -114,7 +116,7 @@ def backward(
         *(x, mask, backwards, w_back, u_back, here),
         *(states, states.reshape(cell.states, steps + 1, -1), kept, kept.reshape(steps, -1), of_outputs),
         *(ends, ends.reshape(cell.states, -1), aside, of_gates, of_gates.reshape(-1)),
-        *(dw, du, dx, new(batch, features)),
+        *(dw, du, dx, np.empty((batch, features), np.float32)),
     )
     return dx, [_copy(end) for end in ends], _as_keras(cell, dw, du, features, weights[2].shape)
 
