@@ -18,7 +18,7 @@ from search_spaces.dimensions import NONE, declare
 from search_spaces.errors import SpaceError
 from search_spaces.kernels import AUTO, kernel
 from search_spaces.losses import masked_binary
-from search_spaces.reading import reads_data
+from search_spaces.native.layer import reads_data
 from search_spaces.recipe import NO, Recipe, check_inits, check_memory, check_words
 from search_spaces.residual import add_up
 from search_spaces.values import Real, Whole, check_real
@@ -150,7 +150,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
             layer = known_cells.load(cell).layer(width, self.per_step or not last, name, kernel_name, **start)
             layer.return_state = residual and not (self.per_step or last)
             made.append(keras.layers.Bidirectional(layer, name=name) if bidirectional else layer)
-            if number == 1 and self.tokens is None:
+            if number == 1 and (self.tokens is None or self.one_hot):
                 reads_data(made[-1])
             if dropout and not last:
                 made.append(keras.layers.Dropout(dropout, name=f"dropout_{number}"))

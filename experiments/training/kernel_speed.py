@@ -54,7 +54,7 @@ def _model(kernel: str, cell: str, width: int) -> "keras.Model":
     """A compiled model, set up as a worker sets up its models."""
     import keras
 
-    from experiments.training.tracing import rewrite_graphs, trace_as_one
+    from experiments.training.tracing import REWRITTEN, rewrite_graphs, trace_as_one
     from experiments.training.training import STEPS_PER_EXECUTION
 
     layer = cells.load(cell).layer(width, False, cell, kernel)
@@ -64,7 +64,7 @@ def _model(kernel: str, cell: str, width: int) -> "keras.Model":
     model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), "mse", steps_per_execution=STEPS_PER_EXECUTION)
     model.optimizer.build(model.trainable_variables)  # otherwise tf.function traces twice to make these variables
     trace_as_one(model)
-    rewrite_graphs(kernel != "xla")
+    rewrite_graphs(kernel in REWRITTEN)
     return model
 
 

@@ -14,7 +14,7 @@ from experiments.config.units import parse_duration
 from experiments.tasks.base import Arrays, Task
 from experiments.training.measures import cost, measure_horizons, step_time, weight_copies
 from experiments.training.samples import sample_shares
-from experiments.training.tracing import rewrite_graphs
+from experiments.training.tracing import REWRITTEN, rewrite_graphs
 from experiments.training.training import (
     Training,
     read_state,
@@ -135,7 +135,7 @@ class RecurrentTuner(SearchTuner):
         keras.utils.set_random_seed(int(seed_sequence(self.spec.seed, *seeds).generate_state(1)[0]))
         model = self.hypermodel.build(trial.hyperparameters)
         name, reason = self.hypermodel.kernel(layers(trial.hyperparameters.values))
-        rewrite_graphs(name != "xla")
+        rewrite_graphs(name in REWRITTEN)
         costs = cost(model, self.task, self.spec.batch)
         spec = self.spec
         about = spec.batch, spec.seed, seeds, spec.buckets
