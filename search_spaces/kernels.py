@@ -1,9 +1,9 @@
 """Which kernel computes a candidate's recurrent layers on this machine, and why.
 
 On a GPU `cudnn` is chosen. Without a GPU `native` is chosen, the kernels of native/, where Numba can be used. Otherwise
-`xla`, the compiled scan of scan.py, is chosen if it saves more time than its compilation takes. Otherwise `loop`, Keras'
-own loop, is chosen. A cell's facts say how long `xla` takes to compile and how much time it saves. `native` takes no
-time of a trial before its first step, so it always pays.
+`xla`, the compiled scan of scan.py, is chosen if it saves more time than its compilation takes. Otherwise `loop` is
+chosen, Keras' own loop. A cell's facts say how long `xla` takes to compile and how much time it saves. `native` is
+compiled once on a machine and takes no time of a trial before its first step, so it always pays.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ HAS: dict[str, Callable[[Facts], bool]] = {
     "xla": lambda cell: cell.xla_compile_seconds is not None,
     "loop": lambda cell: True,
 }
-AUTO, EARLIER = "auto", "earlier"
-CHOICES = (AUTO, "native", "xla", "loop")  # of what a user can ask for
+AUTO, NATIVE, EARLIER = "auto", "native", "earlier"
+CHOICES = (AUTO, NATIVE, "xla", "loop")  # of what a user can ask for
 PATHS = {"cudnn": "cuDNN path", "native": "native kernel", "xla": "compiled scan"}
 
 
@@ -27,7 +27,12 @@ def cells_with(kernel: str) -> list[str]:
 
 
 def kernel(
-    used: Sequence[str], gpus: int, work: int, sizes: int = 1, asked: str = AUTO, native: Callable[[], str] | None = None
+    used: Sequence[str],
+    gpus: int,
+    work: int,
+    sizes: int = 1,
+    asked: str = AUTO,
+    native: Callable[[], str] | None = None,
 ) -> tuple[str, str]:
     """(kernel, reason) for a model of the cells `used`, one for each layer.
 
@@ -43,13 +48,27 @@ def kernel(
     if asked in ("xla", "loop"):
         without = _without(used, asked)
         return ("loop", f"{asked} was asked for; {without}") if without else (asked, "it was asked for")
-    if gpus and asked != "native":
+    if gpus and asked != NATIVE:
         without = _without(used, "cudnn")
         return ("loop", without) if without else ("cudnn", "GPU found; cuDNN computes every recurrent layer")
-    trouble = "" if asked == EARLIER else _without(used, "native") or (native or _trouble)()
+    trouble = "" if asked == EARLIER else _without(used, NATIVE) or (native or _trouble)()
     if asked != EARLIER and not trouble:
-        return "native", f"{'it was asked for' if gpus else 'no GPU found'}; Numba compiles every recurrent layer"
+        return NATIVE, f"{'it was asked for' if gpus else 'no GPU found'}; Numba compiles every recurrent layer"
     return _compiled_or_not(used, work, sizes, f"no native kernel: {trouble}" if trouble else "no GPU found")
+
+
+def kernel_again(
+    begun: tuple[str, str], used: Sequence[str], gpus: int, work: int, sizes: int = 1, asked: str = AUTO
+) -> tuple[str, str]:
+    """What `kernel` says of a model whose training began with the (kernel, reason) `begun`.
+
+    The same kernel gives the same numbers, so it is kept, unless it cannot be used any more.
+    """
+    lacks = {"cudnn": lambda: "" if gpus else "no GPU found", NATIVE: _trouble}.get(begun[0], lambda: "")()
+    if not lacks:
+        return begun
+    other, reason = kernel(used, gpus, work, sizes, EARLIER if begun[0] == NATIVE else asked)
+    return other, f"the trial began with {begun[0]}, which cannot go on: {lacks}; {reason}"
 
 
 def _compiled_or_not(used: Sequence[str], work: int, sizes: int, why: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from search_spaces import encoder_decoder, halves
 from search_spaces.architecture import EMBEDDING, layers, switched
 from search_spaces.dimensions import NONE, declare
 from search_spaces.errors import SpaceError
-from search_spaces.kernels import AUTO, kernel
+from search_spaces.kernels import AUTO, kernel, kernel_again
 from search_spaces.losses import masked_binary
 from search_spaces.native.layer import reads_data
 from search_spaces.recipe import NO, Recipe, check_inits, check_memory, check_words
@@ -104,6 +104,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         self.depths, self.widths, self.mixed = depths, widths, mixed
         self.learning_rate, self.dropout, self.decay_steps = learning_rate, dropout, decay_steps
         self.recipe, self.gpus, self.work, self.sizes, self.asked = recipe, gpus, work, sizes, asked
+        self.begun: tuple[str, str] | None = None  # the kernel that the next model's training began with, and why
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
         """Declares all names, those of the deepest model too; see `dimensions.declare`."""
@@ -131,7 +132,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
     def kernel(self, recurrent: list[tuple[str, int]]) -> tuple[str, str]:
         """(kernel, reason) for recurrent layers given as (cell, width)."""
         both = 2 if self.source_steps else 1  # the encoder has a mask and the decoder has none: two programs
-        return kernel([cell for cell, _ in recurrent], self.gpus, self.work, both * self.sizes, self.asked)
+        how = [cell for cell, _ in recurrent], self.gpus, self.work, both * self.sizes, self.asked
+        return kernel_again(self.begun, *how) if self.begun else kernel(*how)
 
     def stack(
         self,

@@ -177,9 +177,11 @@ def _check(spec: Spec, task: Task) -> None:
     recipes.check_cells(spec.cells)
     if len(set(spec.cells)) < len(spec.cells):
         raise BadInput(f"--cells: expected each cell once, got {','.join(spec.cells)!r}")
-    words = {"oracle": STRATEGIES, "schedule": SCHEDULES, "pruner": PRUNERS, "kernel": (*CHOICES, EARLIER)}
+    words = {"oracle": STRATEGIES, "schedule": SCHEDULES, "pruner": PRUNERS, "kernel": CHOICES}
     if spec.oracle != "grid":
         words["allocate"] = ALLOCATIONS
+    if spec.kernel == EARLIER:  # nobody types it
+        del words["kernel"]
     for name, known in words.items():
         if (got := getattr(spec, name)) not in known:
             raise BadInput(f"--{name}: expected one of {', '.join(known)}, got {got!r}{did_you_mean(got, known)}")

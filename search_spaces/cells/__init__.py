@@ -5,12 +5,12 @@ layer(width, return_sequences, name, kernel, **start)   makes the cell's Keras l
 
 The layer reads `(batch, time, features)` and returns `(batch, time, width)`, or `(batch, width)` without
 `return_sequences`. A cell with a memory returns what it has read, too, behind these `width` numbers. `kernel` is
-"cudnn", "native", "xla" or "loop"; a cell is only asked for the kernels that its facts name and for "loop". `start` says how the
-weights begin, see `Recipe.starts`: `init` is one of the cell's initialisations. A cell with a keep gate also takes
-`bias`, the first bias of that gate, and `longest`, the steps that chrono spans.
+"cudnn", "native", "xla" or "loop"; a cell is only asked for the kernels that its facts name and for "loop". `start`
+says how the weights begin, see `Recipe.starts`: `init` is one of the cell's initialisations. A cell with a keep gate
+also takes `bias`, the first bias of that gate, and `longest`, the steps that chrono spans.
 
 The command line reads FACTS. A cell's file therefore imports Keras and TensorFlow inside functions only. A layer with
-the kernel `xla` stands in scans/, in a file with the cell's name.
+the kernel `xla` stands in scans/, in a file with the cell's name, and one with the kernel `native` in native/layers.py.
 
 With the kernel `loop` the cells of this project are stock Keras layers, and a test holds every cell to that:
 `recurrent export` takes only models that can be loaded without this project. A cell that Keras does not have is a class

@@ -11,7 +11,9 @@ from search_spaces.cells import Facts
 if TYPE_CHECKING:
     import keras
 
-FACTS = Facts(gates=1, inits=("default", "identity"), cudnn=True, xla_compile_seconds=0.3, xla_saved_seconds=3.5e-5, native=True)
+FACTS = Facts(
+    gates=1, inits=("default", "identity"), cudnn=True, xla_compile_seconds=0.3, xla_saved_seconds=3.5e-5, native=True
+)
 IRNN_STDDEV = 1e-3  # of the input weights
 
 
@@ -20,7 +22,6 @@ def layer(
 ) -> "keras.layers.Layer":
     """`identity` is the IRNN, whose state stays the same until inputs change it (Le et al. 2015, arXiv:1504.00941)."""
     import keras
-
 
     kind = keras.layers.SimpleRNN
     if kernel == "xla":

@@ -7,7 +7,6 @@ numbers is then long, which a processor needs to use its vectors.
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -54,7 +53,13 @@ def new(*shape: int) -> Array:
 
 
 def forward(
-    cell: Cell, x: Array, mask: Array, weights: Sequence[Array], first: Sequence[Array], sequences: bool, backwards: bool
+    cell: Cell,
+    x: Array,
+    mask: Array,
+    weights: Sequence[Array],
+    first: Sequence[Array],
+    sequences: bool,
+    backwards: bool,
 ) -> tuple[Array, list[Array], Array, Array]:
     """Computes a sequence.
 

@@ -157,4 +157,6 @@ class _Block:
         """A vector that has the number in each place."""
         none, first = ir.Constant(self.vector, ir.Undefined), ir.IntType(32)(0)
         one = self.build.insert_element(none, number, first)
-        return self.build.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes))
+        return self.build.shuffle_vector(
+            one, one, ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        )
