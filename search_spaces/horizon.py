@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from search_spaces.errors import SpaceError
 from search_spaces.halves import ENCODER, SOURCE
-from search_spaces.native.layer import Native
+from search_spaces.native.layers import Native
 from search_spaces.plain import stock
 from search_spaces.scan import scanned
 

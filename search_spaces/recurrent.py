@@ -18,7 +18,7 @@ from search_spaces.dimensions import NONE, declare
 from search_spaces.errors import SpaceError
 from search_spaces.kernels import AUTO, kernel, kernel_again
 from search_spaces.losses import masked_binary
-from search_spaces.native.layer import reads_data
+from search_spaces.native.layers import reads_data
 from search_spaces.recipe import NO, Recipe, check_inits, check_memory, check_words
 from search_spaces.residual import add_up
 from search_spaces.values import Real, Whole, check_real

@@ -2,7 +2,7 @@
 
 import keras
 
-from search_spaces.native.layer import Native, reads_data
+from search_spaces.native.layers import Native, reads_data
 
 
 def carrying(model: keras.Model, streams: int, steps: int | None) -> keras.Model:

@@ -6,8 +6,10 @@ import importlib.util
 from typing import Any
 
 from search_spaces.native import compiled
+from search_spaces.native.sequence import Cell
 
-WIDTHS, BATCH, STEPS, FEATURES = (45,), 7, 3, 2  # the width needs tiles of every kind, on every processor
+NAMES = ("simple_rnn", "lstm", "gru")  # the cells that have a kernel
+WIDTH, BATCH, STEPS, FEATURES = 45, 7, 3, 2  # the width needs tiles of several kinds on every processor
 TOLERANCE = 1e-4
 
 
@@ -31,10 +33,17 @@ def load() -> None:
         options.OPTIONS["cache"] = place is not None
         numba.config.CACHE_DIR = str(place or "")
         try:
-            for name in ("gru", "lstm", "simple_rnn"):
+            for name in NAMES:
                 importlib.import_module(f"search_spaces.native.{name}")
         finally:
             numba.config.CACHE_DIR = before
+
+
+def cell(module: str, name: str = "CELL") -> Cell:
+    """A cell as the kernels compute it, by its file in this folder and its name there."""
+    load()
+    found: Cell = getattr(importlib.import_module(f"search_spaces.native.{module}"), name)
+    return found
 
 
 @functools.cache
@@ -47,31 +56,32 @@ def trouble() -> str:
         return why
     try:
         load()
-        return next((why for name in ("gru", "lstm", "simple_rnn") if (why := _differs(name))), "")
+        from search_spaces.native import layers
+
+        kinds = layers.NativeSimpleRNN, layers.NativeLSTM, layers.NativeGRU
+        return next((why for kind in kinds if (why := _differs(kind))), "")
     except Exception as error:
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:200]
 
 
-def _differs(name: str) -> str:
-    """What differs between a cell's kernel and Keras' own loop: outputs, last states or a gradient; "" if nothing."""
+def _differs(kind: Any) -> str:
+    """What differs between a kernel and Keras' own loop: outputs, last states or a gradient; "" if nothing."""
     import numpy as np
 
-    by_kernel, by_loop = (_outcome(name, kernel) for kernel in ("native", "loop"))
-    for one, other in zip(by_kernel, by_loop, strict=True):
+    stock = kind.__bases__[1]
+    for one, other in zip(_outcome(kind), _outcome(stock), strict=True):
         if not np.allclose(one, other, rtol=0, atol=TOLERANCE * max(1.0, float(np.abs(other).max()))):
-            return f"the kernel of {name} differs from Keras' own by {np.abs(one - other).max():.2g}"
+            return f"the kernel of {stock.__name__} differs from Keras' own by {np.abs(one - other).max():.2g}"
     return ""
 
 
-def _outcome(name: str, kernel: str) -> list[Any]:
-    """Outputs, last states and every gradient of a small layer."""
+def _outcome(kind: Any) -> list[Any]:
+    """Outputs, last states and every gradient of a small layer. No random numbers of the program are used."""
     import numpy as np
     import tensorflow as tf
 
-    from search_spaces import cells
-
-    layer: Any = cells.load(name).layer(WIDTHS[0], True, "test", kernel)
-    layer.return_state = True
+    layer = kind(WIDTH, kernel_initializer="zeros", recurrent_initializer="zeros", seed=0)
+    layer.return_sequences = layer.return_state = True
     layer.build((None, None, FEATURES))
     rng = np.random.default_rng(0)
     layer.set_weights([rng.normal(scale=0.3, size=part.shape) for part in layer.weights])
