@@ -14,9 +14,7 @@ from search_spaces.native import ready
 kill = tuners.kill  # the fixture
 
 
-def gone_on(
-    folder: Path, kill: Any, first: str, between: Callable[[], None] = lambda: None
-) -> list[tuple[str, str]]:
+def gone_on(folder: Path, kill: Any, first: str, between: Callable[[], None] = lambda: None) -> list[tuple[str, str]]:
     """The kernels and reasons of a trial that began with a kernel and goes on after a kill, where all are allowed."""
     kill(Training, "run_epoch", lambda self: self.epoch == 1)
     tuner = make(folder)
