@@ -41,7 +41,7 @@ def kernel(
         work: time steps that each layer is trained on: training steps times the length of a sequence.
         sizes: how many sizes of batches training has: 2 if the last batch is smaller. XLA compiles for each size.
         asked: one of CHOICES, or "earlier": what versions without `native` chose.
-        native: says why `native` cannot be used, "" if it can. By default `native.ready.trouble`, which tries it.
+        native: says why `native` cannot be used, "" if it can. By default `native.check.trouble`, which tries it.
     """
     if machines := with_memory(used):
         return "loop", f"XLA compiles the whole training step of {machines[0]}"
@@ -82,9 +82,9 @@ def _compiled_or_not(used: Sequence[str], work: int, sizes: int, why: str) -> tu
 
 
 def _trouble() -> str:
-    from search_spaces.native import ready  # it imports Numba and Keras, which help texts do without
+    from search_spaces.native import check  # it imports Numba and Keras, which help texts do without
 
-    return ready.trouble()
+    return check.trouble()
 
 
 def _without(used: Sequence[str], kernel: str) -> str:

@@ -75,7 +75,7 @@ def _accelerator() -> list[Finding]:
 
     from search_spaces import cells
     from search_spaces.kernels import kernel
-    from search_spaces.native.ready import trouble
+    from search_spaces.native.check import trouble
 
     build = tf.sysconfig.get_build_info()
     words = f"CUDA {build['cuda_version']}, cuDNN {build['cudnn_version']}" if build.get("is_cuda_build") else "no CUDA"

@@ -10,7 +10,7 @@ import numpy as np
 
 from search_spaces import cells
 from search_spaces.kernels import NATIVE
-from search_spaces.native.ready import trouble
+from search_spaces.native.check import trouble
 
 if TYPE_CHECKING:
     import keras

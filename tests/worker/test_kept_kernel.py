@@ -9,7 +9,7 @@ from support import tuners
 from support.tuners import EPOCHS, killed, lines, make
 
 from experiments.training.training import Training
-from search_spaces.native import ready
+from search_spaces.native import check
 
 kill = tuners.kill  # the fixture
 
@@ -37,7 +37,7 @@ def test_it_is_kept_with_its_reason(tmp_path: Path, kill: Any, first: str) -> No
 @pytest.mark.usefixtures("untraced")
 def test_where_it_cannot_be_the_reason_says_so(tmp_path: Path, kill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def lose() -> None:
-        monkeypatch.setattr(ready, "trouble", lambda: "Numba is not installed")
+        monkeypatch.setattr(check, "trouble", lambda: "Numba is not installed")
 
     (before, _), (after, reason) = gone_on(tmp_path, kill, "native", lose)
     assert (before, after) == ("native", "loop")

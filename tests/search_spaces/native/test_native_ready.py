@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from search_spaces.kernels import cells_with, kernel, kernel_again
-from search_spaces.native import compiled, ready, tile
+from search_spaces.native import check, compiled, ready, tile
 
 ROOT = Path(__file__).parents[3]
 AVX2 = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma"}
@@ -30,14 +30,14 @@ def python(code: str, **variables: str) -> str:
 
 
 def test_it_can_be_used_here_and_a_search_takes_it() -> None:
-    assert ready.trouble() == ""
+    assert check.trouble() == ""
     assert kernel(["lstm", "gru", "simple_rnn"], 0, 0) == ("native", REASON)
 
 
 def test_looking_uses_no_random_numbers_of_the_program() -> None:
     tf.random.set_seed(3)
     before = random.getstate(), np.random.get_state()[1].tolist()
-    assert ready.trouble.__wrapped__() == ""
+    assert check.trouble.__wrapped__() == ""
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
 
 
@@ -64,9 +64,9 @@ def test_where_it_cannot_be_used_the_reason_says_why(asked: str) -> None:
 
 
 def test_a_kernel_that_differs_from_keras_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    outcome = ready._outcome
-    monkeypatch.setattr(ready, "_outcome", lambda kind: [part * (1 + len(kind.__name__)) for part in outcome(kind)])
-    assert ready.trouble.__wrapped__().startswith("the kernel of SimpleRNN differs from Keras' own by ")
+    outcome = check._outcome
+    monkeypatch.setattr(check, "_outcome", lambda kind: [part * (1 + len(kind.__name__)) for part in outcome(kind)])
+    assert check.trouble.__wrapped__().startswith("the kernel of SimpleRNN differs from Keras' own by ")
 
 
 def test_any_error_of_numba_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,14 +74,14 @@ def test_any_error_of_numba_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None
         raise RuntimeError("this LLVM is broken\nand more")
 
     monkeypatch.setattr(ready, "load", fail)
-    assert ready.trouble.__wrapped__() == "RuntimeError: this LLVM is broken"
+    assert check.trouble.__wrapped__() == "RuntimeError: this LLVM is broken"
 
 
 def test_a_trial_keeps_the_kernel_that_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:
     begun = [("native", REASON), ("xla", "once"), ("loop", "once")]
     assert [kernel_again(one, ["gru"], 0, 0) for one in begun] == begun
     assert kernel_again(("cudnn", "GPU found"), ["gru"], 0, 0)[0] == "native"
-    monkeypatch.setattr(ready, "trouble", lambda: "Numba is not installed")
+    monkeypatch.setattr(check, "trouble", lambda: "Numba is not installed")
     name, reason = kernel_again(begun[0], ["gru"], 0, 10**9)
     assert name == "xla"
     assert reason.startswith("the trial began with native, which cannot go on: Numba is not installed; no GPU found;")
@@ -137,13 +137,13 @@ import sys
 sys.modules["numba"] = None  # an import fails, as without the package
 from search_spaces import cells
 from search_spaces.kernels import kernel
-from search_spaces.native import ready
+from search_spaces.native import check
 from search_spaces.recurrent import RecurrentSpace
 space = RecurrentSpace(features=2, outputs=1, loss="mse")
 import keras_tuner
 hp = keras_tuner.HyperParameters()
 model = space.build(hp)
-print(ready.trouble(), "|", kernel(["gru"], 0, 0)[1], "|", type(model.layers[0]).__module__.startswith("keras."))
+print(check.trouble(), "|", kernel(["gru"], 0, 0)[1], "|", type(model.layers[0]).__module__.startswith("keras."))
 """
 
 
