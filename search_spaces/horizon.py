@@ -15,7 +15,9 @@ import tensorflow as tf
 
 from search_spaces.errors import SpaceError
 from search_spaces.halves import ENCODER, SOURCE
+from search_spaces.native.layers import Native
 from search_spaces.plain import stock
+from search_spaces.scan import scanned
 
 SAMPLES = 16
 MAX_PADDING = 8  # a batch up to this many times the samples takes less time than tracing Keras' layers
@@ -40,7 +42,8 @@ class GradientProbe:
             tokens are drawn uniformly. For tokens the gradient is the one with respect to their embeddings.
         compiled: the batch size that the model's kernel has been compiled for, with `steps` steps; 0 for none. If it
             is from 1 to MAX_PADDING times `samples`, the probe is padded to this size, and the model's own layers read
-            the probe. Otherwise stock Keras layers read it. They take longer to trace but are not compiled.
+            the probe. Otherwise stock Keras layers read it. They take longer to trace but are not compiled. Layers of
+            the kernel `native` are compiled for every size, so they read the probe in any case.
 
     Raises SpaceError for a probe that is too short for SHORT_LAG lags.
     """
@@ -66,7 +69,7 @@ class GradientProbe:
         self.samples = len(self.x)
         use_compiled = self.samples <= compiled <= MAX_PADDING * self.samples
         self.batch = compiled if use_compiled else self.samples
-        self.model = _copy(model, keras.Input((None, size)), use_compiled)
+        self.model = _copy(model, keras.Input((None, size)), use_compiled or scanned(model, Native))
         state = self.model.layers[-1].input
         v = np.random.default_rng((seed, 1)).standard_normal((self.samples, state.shape[-1])).astype(np.float32)
         self.gradient = _gradient(keras.Model(self.model.inputs, state), self._padded(v), (None, steps, size))
@@ -108,12 +111,17 @@ def _copy(model: keras.Model, start: keras.KerasTensor, own_layers: bool) -> ker
     def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
         if isinstance(layer, keras.layers.Embedding):
             return keras.layers.Identity(name=layer.name)
-        # For two passes the compilation of a kernel takes longer than the kernel saves.
-        return type(layer).from_config(layer.get_config()) if own_layers else stock(layer)
+        # For two passes the compilation of the kernel `xla` takes longer than the kernel saves.
+        return _same(layer) if own_layers else stock(layer)
 
     # Embeddings make a mask from ids, which the copy does not read. No step of a probe is padding: no mask is needed.
     own_call = {} if isinstance(model, keras.Sequential) else {"call_function": _unmasked}
     return keras.models.clone_model(model, input_tensors=start, clone_function=copied, **own_call)
+
+
+def _same(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """A layer of the same class with new weights."""
+    return type(layer).from_config(layer.get_config())
 
 
 def _unmasked(layer: keras.layers.Layer, *given: Any, mask: Any = None, **more: Any) -> Any:
@@ -197,7 +205,7 @@ def of_encoder(model: keras.Model, initial: list[np.ndarray]) -> tuple[keras.Mod
     """
     cells = [one for one in model.layers if isinstance(one, keras.layers.RNN) and one.name.startswith(ENCODER)]
     own = [model.get_layer(SOURCE), *cells]
-    copies = [stock(layer) for layer in own]
+    copies = [_same(layer) if isinstance(layer, Native) else stock(layer) for layer in own]
     for layer in copies[1:]:
         layer.return_state, layer.return_sequences = False, layer is not copies[-1]
     encoder = keras.Sequential([keras.Input((None,), dtype="int32"), *copies, keras.layers.Dense(1)])

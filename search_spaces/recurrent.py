@@ -16,8 +16,9 @@ from search_spaces import encoder_decoder, halves
 from search_spaces.architecture import EMBEDDING, layers, switched
 from search_spaces.dimensions import NONE, declare
 from search_spaces.errors import SpaceError
-from search_spaces.kernels import kernel
+from search_spaces.kernels import AUTO, kernel, kernel_again
 from search_spaces.losses import masked_binary
+from search_spaces.native.layers import reads_data
 from search_spaces.recipe import NO, Recipe, check_inits, check_memory, check_words
 from search_spaces.residual import add_up
 from search_spaces.values import Real, Whole, check_real
@@ -59,7 +60,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
             Hutter 2017, arXiv:1608.03983). By default the rate is constant.
         recipe: initialisations, biases, clipping, optimisers, memories, residual connections, reading from both ends;
             see `Recipe`.
-        gpus, work, sizes: decide which kernel computes the recurrent layers; see `kernels.kernel`.
+        gpus, work, sizes, asked: decide which kernel computes the recurrent layers; see `kernels.kernel`.
 
     Raises SpaceError for an argument it cannot use.
     """
@@ -87,6 +88,7 @@ class RecurrentSpace(keras_tuner.HyperModel):
         gpus: int = 0,
         work: int = 0,
         sizes: int = 1,
+        asked: str = AUTO,
     ) -> None:
         super().__init__(name="recurrent")
         _check_data(features, tokens, padding, loss, decay_steps)
@@ -101,7 +103,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
         self.one_hot, self.padding, self.embedding_spread = one_hot, padding, embedding_spread
         self.depths, self.widths, self.mixed = depths, widths, mixed
         self.learning_rate, self.dropout, self.decay_steps = learning_rate, dropout, decay_steps
-        self.recipe, self.gpus, self.work, self.sizes = recipe, gpus, work, sizes
+        self.recipe, self.gpus, self.work, self.sizes, self.asked = recipe, gpus, work, sizes, asked
+        self.begun: tuple[str, str] | None = None  # the kernel that the next model's training began with, and why
 
     def declare_hyperparameters(self, hp: keras_tuner.HyperParameters) -> None:
         """Declares all names, those of the deepest model too; see `dimensions.declare`."""
@@ -129,7 +132,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
     def kernel(self, recurrent: list[tuple[str, int]]) -> tuple[str, str]:
         """(kernel, reason) for recurrent layers given as (cell, width)."""
         both = 2 if self.source_steps else 1  # the encoder has a mask and the decoder has none: two programs
-        return kernel([cell for cell, _ in recurrent], self.gpus, self.work, both * self.sizes)
+        how = [cell for cell, _ in recurrent], self.gpus, self.work, both * self.sizes, self.asked
+        return kernel_again(self.begun, *how) if self.begun else kernel(*how)
 
     def stack(
         self,
@@ -148,6 +152,8 @@ class RecurrentSpace(keras_tuner.HyperModel):
             layer = known_cells.load(cell).layer(width, self.per_step or not last, name, kernel_name, **start)
             layer.return_state = residual and not (self.per_step or last)
             made.append(keras.layers.Bidirectional(layer, name=name) if bidirectional else layer)
+            if number == 1 and (self.tokens is None or self.one_hot):
+                reads_data(made[-1])
             if dropout and not last:
                 made.append(keras.layers.Dropout(dropout, name=f"dropout_{number}"))
         made.append(keras.layers.Dense(self.outputs, name="head"))

@@ -205,7 +205,7 @@ def _rows(x: tf.Tensor) -> tf.Tensor:
     return tf.reshape(x, (-1, x.shape[-1]))
 
 
-def scanned(model: keras.Model) -> bool:
-    """Whether the kernel `xla` computes a layer of the model."""
+def scanned(model: keras.Model, kind: type = Scanned) -> bool:
+    """Whether the kernel `xla`, or another one whose layers are of this kind, computes a layer of the model."""
     layers = (getattr(layer, "forward_layer", layer) for layer in model.layers)  # one side of Bidirectional will do
-    return any(isinstance(layer, Scanned) for layer in layers)
+    return any(isinstance(layer, kind) for layer in layers)

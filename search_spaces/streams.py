@@ -2,6 +2,8 @@
 
 import keras
 
+from search_spaces.native.layers import Native, reads_data
+
 
 def carrying(model: keras.Model, streams: int, steps: int | None) -> keras.Model:
     """A copy of `model` whose recurrent layers keep their state between calls, with the same compilation.
@@ -25,7 +27,10 @@ def _stateful(layer: keras.layers.Layer) -> keras.layers.Layer:
     config = layer.get_config()
     if isinstance(layer, keras.layers.RNN):
         config["stateful"] = True
-    return type(layer).from_config(config)
+    copy: keras.layers.Layer = type(layer).from_config(config)
+    if isinstance(layer, Native) and not layer.of_inputs:
+        reads_data(copy)
+    return copy
 
 
 def states(model: keras.Model) -> list[keras.Variable]:

@@ -49,6 +49,7 @@ def spec(epochs: int) -> Spec:
         trials=12,
         oracle="grid",
         pruner="none",
+        kernel="auto",
         **space,
     )
 

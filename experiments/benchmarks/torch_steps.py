@@ -7,8 +7,8 @@ import venv
 from pathlib import Path
 
 from experiments.benchmarks.rounds import Run
-from experiments.data.cache import folder
 from experiments.training.kernel_speed import BATCH, FEATURES, WARM
+from search_spaces.cache_folder import cache_folder
 
 TORCH = "torch==2.13.0"
 CHECK = f"import torch; raise SystemExit(torch.__version__.split('+')[0] != '{TORCH.split('==')[1]}')"
@@ -37,7 +37,7 @@ print(json.dumps({"step": step, "compile": max(0.0, sum(times[:warm]) - warm * s
 
 def torch_python() -> Path | None:
     """The interpreter of an environment with PyTorch, made if it is missing; None if it cannot be made."""
-    place = folder("torch")
+    place = cache_folder("torch")
     if place is None:
         return None
     python = place / "bin" / "python"

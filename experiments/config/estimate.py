@@ -17,6 +17,7 @@ from search_spaces.architecture import EMBEDDING
 from search_spaces.cells import facts
 from search_spaces.dimensions import declare
 from search_spaces.kernels import kernel
+from search_spaces.native.ready import missing
 from search_spaces.size import Declared, size
 
 # Fitted to 180 trainings on a server with TensorFlow 2.21: 11 to 100 time steps, batches of 64, two trainings at a time
@@ -189,7 +190,8 @@ def _model_seconds(spec: Spec, task: Task, steps: float, stack: list[tuple[str, 
     """Seconds of an epoch of a model of layers, each (cell, width)."""
     size = _first_inputs(task)
     used = [cell for cell, _ in stack]
-    name, _ = kernel(used, 0, int(spec.epochs * steps * task.steps))
+    # Trying the kernel `native` would import Keras.
+    name, _ = kernel(used, 0, int(spec.epochs * steps * task.steps), asked=spec.kernel, native=missing)
     weights, loops = 0, 0.0
     for cell, width in stack:
         known = facts(cell)

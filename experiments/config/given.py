@@ -44,6 +44,7 @@ class Options(TypedDict, total=False):
     attention: str | Sequence[str] | None
     embedding_spread: str | float | None
     bidirectional: str | Sequence[str] | None
+    kernel: str | None
     batch: int | None
     buckets: int | None
     epochs: int | None

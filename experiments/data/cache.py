@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -14,16 +13,9 @@ from typing import Any
 import numpy as np
 
 from experiments.system.files import write_bytes, write_json
+from search_spaces.cache_folder import cache_folder
 
 FORMAT = 1  # raise it when a change in the code changes the values
-
-
-def folder(name: str) -> Path | None:
-    """The folder `name` in `$RECURRENT_SEARCH_CACHE` or ~/.cache/recurrent-search; None for a user without a home."""
-    try:
-        return Path(os.environ.get("RECURRENT_SEARCH_CACHE") or "~/.cache/recurrent-search").expanduser() / name
-    except RuntimeError:
-        return None
 
 
 def cached(name: str, key: str, compute: Callable[[], Any], valid: Callable[[Any], bool] = bool) -> Any:
@@ -66,5 +58,5 @@ def cached_arrays(name: str, key: str, compute: Callable[[], dict[str, np.ndarra
 
 def _file(name: str, key: str, ending: str) -> Path | None:
     """The file of a value; None where no folder is known."""
-    parent = folder(name)
+    parent = cache_folder(name)
     return None if parent is None else parent / f"{hashlib.sha256(f'{FORMAT} {key}'.encode()).hexdigest()}.{ending}"

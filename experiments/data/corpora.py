@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.data import cache
 from experiments.data.published import DATASETS, Dataset, texts
+from search_spaces.cache_folder import cache_folder
 from tracking.errors import BadInput, DataError
 from tracking.text import did_you_mean
 
@@ -96,7 +96,7 @@ def load(source: str = BUNDLED, encoding: str = UTF_8) -> Corpus:
         return _library()
     for dataset in DATASETS:
         if source == dataset.name:
-            return _downloaded(dataset, cache.folder("downloads"))
+            return _downloaded(dataset, cache_folder("downloads"))
     path = Path(os.path.expanduser(source)).absolute()
     status = _status(path, source)
     return _from_file(path, source, encoding, status.st_mtime_ns, status.st_size)

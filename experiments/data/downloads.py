@@ -18,8 +18,8 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from experiments.data import cache
 from experiments.data.packages import Member, unpack
+from search_spaces.cache_folder import cache_folder
 from tracking.errors import DataError
 
 CHUNK = 1 << 16  # bytes
@@ -41,7 +41,7 @@ def fetch(url: str, sha256: str | None, name: str, size: int | None = None, pack
         DataError: in one line, for a server that is not reached, refuses or breaks off twice, for a wrong sha256, and
             for a cache folder that cannot be used.
     """
-    folder = cache.folder("downloads")
+    folder = cache_folder("downloads")
     if folder is None:
         raise DataError(f"{name}: expected a cache folder for it, got no home folder: set RECURRENT_SEARCH_CACHE")
     path, pin = folder / name, folder / f"{name}.sha256"

@@ -21,6 +21,7 @@ from experiments.launcher.claim import abandon, check_name, claim
 from experiments.launcher.display import Display
 from experiments.launcher.engine import Where, job_of, opened
 from experiments.launcher.forecast import Forecast
+from experiments.launcher.kernels import compile_kernels
 from experiments.launcher.limits import Watch, limits
 from experiments.launcher.models import Models
 from experiments.launcher.opening import Opening, make_record
@@ -160,6 +161,8 @@ class Launch:
             seconds: how long this process needed for the data.
             new: the search has never begun.
         """
+        if not self.where.address:
+            compile_kernels(self.spec, self.console)
         spec, parts = self.spec, self._parts(steps, described, seconds, new, len(arrays[0][0]))
 
         def tick(display: Display) -> None:

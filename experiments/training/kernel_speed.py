@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from search_spaces import cells
+from search_spaces.kernels import NATIVE
+from search_spaces.native.check import trouble
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +56,7 @@ def _model(kernel: str, cell: str, width: int) -> "keras.Model":
     """A compiled model, set up as a worker sets up its models."""
     import keras
 
-    from experiments.training.tracing import rewrite_graphs, trace_as_one
+    from experiments.training.tracing import REWRITTEN, rewrite_graphs, trace_as_one
     from experiments.training.training import STEPS_PER_EXECUTION
 
     layer = cells.load(cell).layer(width, False, cell, kernel)
@@ -64,13 +66,15 @@ def _model(kernel: str, cell: str, width: int) -> "keras.Model":
     model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), "mse", steps_per_execution=STEPS_PER_EXECUTION)
     model.optimizer.build(model.trainable_variables)  # otherwise tf.function traces twice to make these variables
     trace_as_one(model)
-    rewrite_graphs(kernel != "xla")
+    rewrite_graphs(kernel in REWRITTEN)
     return model
 
 
 def fast_kernel(gpus: int) -> str:
-    """The kernel that `loop` is compared with: `cudnn` on a GPU, `xla` elsewhere."""
-    return "cudnn" if gpus else "xla"
+    """The kernel that `loop` is compared with: `cudnn` on a GPU, elsewhere `native`, or `xla` where that cannot be."""
+    if gpus:
+        return "cudnn"
+    return "xla" if trouble() else NATIVE
 
 
 def rows(chosen: list[str], lengths: list[int], widths: list[int], gpus: int) -> Iterator[Row]:
@@ -82,12 +86,10 @@ def rows(chosen: list[str], lengths: list[int], widths: list[int], gpus: int) ->
         for length in lengths:
             for width in widths:
                 found = {kernel: measure(kernel, cell, length, width) for kernel in ("loop", other)}
-                yield row(cell, length, width, other, found["loop"], found[other], gpus)
+                yield row(cell, length, width, other, found["loop"], found[other])
 
 
-def row(
-    cell: str, length: int, width: int, other: str, loop: dict[str, float], fast: dict[str, float], gpus: int
-) -> Row:
+def row(cell: str, length: int, width: int, other: str, loop: dict[str, float], fast: dict[str, float]) -> Row:
     """One row of the table.
 
     `pays` is the training step from which the fast kernel saves time, or None if it never does. `chosen` is the step
@@ -107,11 +109,11 @@ def row(
         "loop_compile_s": loop["compile"],
         "kernel_compile_s": fast["compile"],
         "pays": round(costs / saved) if saved > 0 else None,
-        "chosen": _chosen(cell, length, gpus),
+        "chosen": _chosen(cell, length) if other == "xla" else 0,
     }
 
 
-def _chosen(cell: str, length: int, gpus: int) -> int:
-    """The training step from which a search takes the fast kernel, if all batches have the same size."""
+def _chosen(cell: str, length: int) -> int:
+    """The training step from which a search takes the kernel `xla`, if all batches have the same size."""
     known = cells.facts(cell)
-    return 0 if gpus else int((known.xla_compile_seconds or 0.0) / (known.xla_saved_seconds * length)) + 1
+    return int((known.xla_compile_seconds or 0.0) / (known.xla_saved_seconds * length)) + 1

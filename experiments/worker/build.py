@@ -213,7 +213,12 @@ def training_arguments(spec: Spec, task: Task, samples: int) -> dict[str, Any]:
     # XLA compiles for each size of batch and each bucket. The last batch of an epoch may be smaller than the others.
     buckets = min(spec.buckets, KEYS)
     sizes = buckets if task.stream or samples % min(spec.batch, samples) == 0 else buckets + 1
-    return {"decay_steps": steps if spec.schedule == "cosine" else None, "work": steps * task.steps, "sizes": sizes}
+    return {
+        "decay_steps": steps if spec.schedule == "cosine" else None,
+        "work": steps * task.steps,
+        "sizes": sizes,
+        "asked": spec.kernel,
+    }
 
 
 def space_arguments(spec: Spec, task: Task) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from experiments.config.units import parse_duration
 from experiments.tasks.base import Arrays, Task
 from experiments.training.measures import cost, measure_horizons, step_time, weight_copies
 from experiments.training.samples import sample_shares
-from experiments.training.tracing import rewrite_graphs
+from experiments.training.tracing import REWRITTEN, rewrite_graphs
 from experiments.training.training import (
     Training,
     read_state,
@@ -133,9 +133,11 @@ class RecurrentTuner(SearchTuner):
         keras.utils.clear_session()
         seeds = self.seeds(trial, folder, execution)
         keras.utils.set_random_seed(int(seed_sequence(self.spec.seed, *seeds).generate_state(1)[0]))
+        # A kernel adds in its own order. A trial that goes on ends with the same numbers only if it keeps its kernel.
+        self.hypermodel.begun = _first_kernel(self.oracle.continued(trial.trial_id) or folder)
         model = self.hypermodel.build(trial.hyperparameters)
         name, reason = self.hypermodel.kernel(layers(trial.hyperparameters.values))
-        rewrite_graphs(name != "xla")
+        rewrite_graphs(name in REWRITTEN)
         costs = cost(model, self.task, self.spec.batch)
         spec = self.spec
         about = spec.batch, spec.seed, seeds, spec.buckets
@@ -186,6 +188,12 @@ class RecurrentTuner(SearchTuner):
 def _launcher_stop_reason(folder: TrialFolder, execution: int) -> str:
     """Why the launcher has stopped an execution, or "" if it has not."""
     return next((str(event["reason"]) for event in _events(folder, "stop", execution)), "")
+
+
+def _first_kernel(folder: TrialFolder) -> tuple[str, str] | None:
+    """The kernel that a trial began with, and why; None if it has not begun."""
+    built = [event for event in folder.journal.events() if event["event"] == "built"]
+    return (built[0]["kernel"], built[0]["kernel_reason"]) if built else None
 
 
 def _events(folder: TrialFolder, kind: str, execution: int) -> list[Event]:

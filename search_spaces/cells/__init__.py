@@ -5,12 +5,12 @@ layer(width, return_sequences, name, kernel, **start)   makes the cell's Keras l
 
 The layer reads `(batch, time, features)` and returns `(batch, time, width)`, or `(batch, width)` without
 `return_sequences`. A cell with a memory returns what it has read, too, behind these `width` numbers. `kernel` is
-"cudnn", "xla" or "loop"; a cell is only asked for the kernels that its facts name and for "loop". `start` says how the
-weights begin, see `Recipe.starts`: `init` is one of the cell's initialisations. A cell with a keep gate also takes
-`bias`, the first bias of that gate, and `longest`, the steps that chrono spans.
+"cudnn", "native", "xla" or "loop"; a cell is only asked for the kernels that its facts name and for "loop". `start`
+says how the weights begin, see `Recipe.starts`: `init` is one of the cell's initialisations. A cell with a keep gate
+also takes `bias`, the first bias of that gate, and `longest`, the steps that chrono spans.
 
 The command line reads FACTS. A cell's file therefore imports Keras and TensorFlow inside functions only. A layer with
-the kernel `xla` stands in scans/, in a file with the cell's name.
+the kernel `xla` stands in scans/, in a file with the cell's name, and one with the kernel `native` in native/layers.py.
 
 With the kernel `loop` the cells of this project are stock Keras layers, and a test holds every cell to that:
 `recurrent export` takes only models that can be loaded without this project. A cell that Keras does not have is a class
@@ -43,6 +43,7 @@ class Facts:
         cudnn: cuDNN can compute the cell.
         xla_compile_seconds: what the kernel `xla` takes to compile one size of batch; None if there is no such kernel.
         xla_saved_seconds: what the kernel `xla` saves at each time step of training at width 32.
+        native: the kernel `native` can compute the cell. It needs no time of a trial before the first step.
         step_seconds: of one time step of training besides the gates, for a cell that has more than gates.
         memory: the cell has a memory besides its state. It is searched only if it is named, in one layer that reads one
             way, and XLA compiles its whole training step. See ntm.py.
@@ -57,6 +58,7 @@ class Facts:
     cudnn: bool = False
     xla_compile_seconds: float | None = None
     xla_saved_seconds: float = 0.0
+    native: bool = False
     step_seconds: float = 0.0
     memory: bool = False
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)

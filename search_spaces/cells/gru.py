@@ -18,6 +18,7 @@ FACTS = Facts(
     cudnn=True,
     xla_compile_seconds=0.6,
     xla_saved_seconds=1.3e-4,
+    native=True,
 )
 
 
@@ -26,8 +27,15 @@ def layer(width: int, return_sequences: bool, name: str, kernel: str = "loop", *
     import keras
 
     from search_spaces import initializers
-    from search_spaces.scans.gru import ScannedGRU
 
-    kind = ScannedGRU if kernel == "xla" else keras.layers.GRU
+    kind = keras.layers.GRU
+    if kernel == "xla":
+        from search_spaces.scans.gru import ScannedGRU
+
+        kind = ScannedGRU
+    elif kernel == "native":
+        from search_spaces.native.layers import NativeGRU
+
+        kind = NativeGRU
     weights = initializers.gated(initializers.KeepBias, initializers.KeepChrono, **start)
     return kind(width, return_sequences=return_sequences, reset_after=True, name=name, **weights)

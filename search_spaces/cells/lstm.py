@@ -18,6 +18,7 @@ FACTS = Facts(
     cudnn=True,
     xla_compile_seconds=0.9,
     xla_saved_seconds=6.5e-5,
+    native=True,
 )
 
 
@@ -26,9 +27,16 @@ def layer(width: int, return_sequences: bool, name: str, kernel: str = "loop", *
     import keras
 
     from search_spaces import initializers
-    from search_spaces.scans.lstm import ScannedLSTM
 
-    kind = ScannedLSTM if kernel == "xla" else keras.layers.LSTM
+    kind = keras.layers.LSTM
+    if kernel == "xla":
+        from search_spaces.scans.lstm import ScannedLSTM
+
+        kind = ScannedLSTM
+    elif kernel == "native":
+        from search_spaces.native.layers import NativeLSTM
+
+        kind = NativeLSTM
     weights = initializers.gated(initializers.ForgetBias, initializers.Chrono, **start)
     own_bias = {"unit_forget_bias": False} if "bias_initializer" in weights else {}
     return kind(width, return_sequences=return_sequences, name=name, **weights, **own_bias)

@@ -11,7 +11,9 @@ from search_spaces.cells import Facts
 if TYPE_CHECKING:
     import keras
 
-FACTS = Facts(gates=1, inits=("default", "identity"), cudnn=True, xla_compile_seconds=0.3, xla_saved_seconds=3.5e-5)
+FACTS = Facts(
+    gates=1, inits=("default", "identity"), cudnn=True, xla_compile_seconds=0.3, xla_saved_seconds=3.5e-5, native=True
+)
 IRNN_STDDEV = 1e-3  # of the input weights
 
 
@@ -21,10 +23,19 @@ def layer(
     """`identity` is the IRNN, whose state stays the same until inputs change it (Le et al. 2015, arXiv:1504.00941)."""
     import keras
 
-    from search_spaces import cudnn
-    from search_spaces.scans.simple_rnn import ScannedSimpleRNN
+    kind = keras.layers.SimpleRNN
+    if kernel == "xla":
+        from search_spaces.scans.simple_rnn import ScannedSimpleRNN
 
-    kind = {"xla": ScannedSimpleRNN, "cudnn": cudnn.SimpleRNN}.get(kernel, keras.layers.SimpleRNN)
+        kind = ScannedSimpleRNN
+    elif kernel == "native":
+        from search_spaces.native.layers import NativeSimpleRNN
+
+        kind = NativeSimpleRNN
+    elif kernel == "cudnn":
+        from search_spaces import cudnn
+
+        kind = cudnn.SimpleRNN
     weights: dict[str, Any] = {}
     if init == "identity":
         weights = {"activation": "relu", "recurrent_initializer": "identity"}

@@ -242,7 +242,7 @@ def test_a_bar_on_a_terminal(server: Server, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_folder_that_cannot_be_used(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     by_hand(folder.parent, "downloads", b"")
     assert failure("http://127.0.0.1/") == f"text.txt: expected to keep it in {folder}, got File exists"
-    monkeypatch.setattr(downloads.cache, "folder", lambda name: None)
+    monkeypatch.setattr(downloads, "cache_folder", lambda name: None)
     assert failure("http://127.0.0.1/") == (
         "text.txt: expected a cache folder for it, got no home folder: set RECURRENT_SEARCH_CACHE"
     )

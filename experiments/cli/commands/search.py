@@ -105,6 +105,8 @@ def _training(parser: argparse.ArgumentParser) -> None:
     text = "lengths that batches are cut to, so that padding takes little time; 1: none is cut"
     more = f"{text} (default: {BUCKETS} for a task with a source, else 1)"
     parser.add_argument("--buckets", metavar="N", type=whole(1), help=more)
+    text = "what computes the recurrent layers on a processor: auto, native, xla or loop (default: auto)"
+    parser.add_argument("--kernel", metavar="NAME", help=text)
     text = "passes over the training split (default: as `recurrent tasks TASK` shows; own data: 10)"
     parser.add_argument("--epochs", metavar="N", type=whole(1), help=text)
     text = "candidates in all (default: as `recurrent tasks TASK` shows; own data: 20; --oracle grid: the whole space)"

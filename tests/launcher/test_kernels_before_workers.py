@@ -1,0 +1,68 @@
+"""The launcher lets another process compile the kernels, once, and only for a search that uses them."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from experiments.config.spec import Spec
+from experiments.launcher import kernels
+from experiments.system.devices import Gpus
+from search_spaces.native import compiled, ready
+
+
+def asked_for(monkeypatch: pytest.MonkeyPatch, gpus: tuple[str, ...] = (), **fields: Any) -> list[list[str]]:
+    """The commands that the launcher of a search with these fields runs."""
+    ran: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda words, **more: ran.append(words))
+    monkeypatch.setattr(kernels, "gpus", lambda: Gpus(used=gpus))
+    spec = Spec(**{"name": "any", "task": "adding", "options": {}, "cells": ["gru"], "kernel": "auto", **fields})
+    kernels.compile_kernels(spec, Console())
+    return ran
+
+
+@pytest.fixture(autouse=True)
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path))
+
+
+def test_they_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asked_for(monkeypatch) == [[sys.executable, "-m", "search_spaces.native.ready"]]
+    with compiled.kept() as place:
+        assert place is not None
+        (place / "code").touch()
+    assert asked_for(monkeypatch) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "gpus", "wanted"),
+    [
+        ({"kernel": "native"}, ("0",), True),
+        ({"kernel": "auto"}, ("0",), False),
+        ({"kernel": "xla"}, (), False),
+        ({"kernel": "loop"}, (), False),
+        ({"kernel": "earlier"}, (), False),
+        ({"cells": ["ntm"]}, (), False),
+        ({"cells": ["ntm", "lstm"]}, (), True),
+    ],
+)
+def test_only_for_a_search_that_uses_them(
+    fields: dict[str, Any], gpus: tuple[str, ...], wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bool(asked_for(monkeypatch, gpus, **fields)) is wanted
+
+
+def test_without_numba_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ready, "missing", lambda: "Numba is not installed")
+    assert asked_for(monkeypatch) == []
+
+
+def test_a_failure_is_left_to_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise subprocess.TimeoutExpired("python", 1)
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    kernels.compile_kernels(Spec(name="any", task="adding", options={}, cells=["gru"], kernel="native"), Console())
