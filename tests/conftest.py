@@ -21,6 +21,11 @@ from support.searching import exported, exported_language, language, recurrent, 
 from support.servers import servers  # noqa: E402
 
 from experiments.system.environment import QUIET  # noqa: E402
+from search_spaces.cache_folder import cache_folder  # noqa: E402
+from search_spaces.native.compiled import NUMBA_FOLDER  # noqa: E402
+
+# Tests have caches of their own. Only what Numba has compiled is shared, since each time would take half a minute.
+os.environ.setdefault(NUMBA_FOLDER, str(cache_folder("native") or ""))
 
 # Files of these rooms run whole searches and take minutes. They begin, so that the processes of pytest end together.
 LONG = ("launcher", "worker", "tracking", "config", "cli", "api", "search_spaces", "training", "strategy", "tasks")

@@ -21,12 +21,14 @@ from search_spaces.cache_folder import cache_folder
 
 PACKAGES = ("numba", "llvmlite", "numpy")
 CHOICES = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT")  # variables that change what Numba compiles
+NUMBA_FOLDER = "NUMBA_CACHE_DIR"  # Numba's own variable for the place of what it has compiled
 LIST = "hashes.json"
 
 
 def folder() -> Path | None:
     """Where the kernels of this machine are kept; None if there is no such place."""
-    place = cache_folder("native")
+    own = os.environ.get(NUMBA_FOLDER)
+    place = Path(own) if own else cache_folder("native")
     return place and place / _key()
 
 

@@ -27,6 +27,7 @@ def asked_for(monkeypatch: pytest.MonkeyPatch, gpus: tuple[str, ...] = (), **fie
 @pytest.fixture(autouse=True)
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path))
+    monkeypatch.delenv(compiled.NUMBA_FOLDER)
 
 
 def test_they_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,8 @@ REASON = "no GPU found; Numba compiles every recurrent layer"
 
 def python(code: str, **variables: str) -> str:
     """What a new process prints that runs the code."""
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", **variables}
+    places = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", compiled.NUMBA_FOLDER: ""}
+    environment = {**os.environ, **places, **variables}
     words = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -107,6 +108,7 @@ def test_tiles_follow_the_features(features: str, shape: tile.Shape) -> None:
 
 def test_nothing_is_compiled_twice_and_damage_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path))
+    monkeypatch.delenv(compiled.NUMBA_FOLDER)
     place = compiled.folder()
     assert place is not None and not compiled.is_whole(place)
     with compiled.kept() as own:
@@ -123,11 +125,15 @@ def test_nothing_is_compiled_twice_and_damage_is_seen(tmp_path: Path, monkeypatc
     assert (place / "code").read_bytes() == b"new code"
     monkeypatch.setenv("NUMBA_CPU_NAME", "haswell")
     assert compiled.folder() != place, "another processor has another folder"
+    monkeypatch.setenv(compiled.NUMBA_FOLDER, str(tmp_path / "own"))
+    own = compiled.folder()
+    assert own is not None and own.parent == tmp_path / "own"
 
 
 def test_where_nothing_can_be_written_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path / "file"))
+    monkeypatch.delenv(compiled.NUMBA_FOLDER)
     with compiled.kept() as place:
         assert place is None
 
