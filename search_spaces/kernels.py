@@ -1,9 +1,8 @@
 """Which kernel computes a candidate's recurrent layers on this machine, and why.
 
-On a GPU `cudnn` is chosen. Without a GPU `native` is chosen, the kernels of native/, where Numba can be used. Otherwise
-`xla`, the compiled scan of scan.py, is chosen if it saves more time than its compilation takes. Otherwise `loop` is
-chosen, Keras' own loop. A cell's facts say how long `xla` takes to compile and how much time it saves. `native` is
-compiled once on a machine and takes no time of a trial before its first step, so it always pays.
+On a GPU `cudnn` is chosen. Otherwise `xla`, the compiled scan of scan.py, is chosen if it saves more time than its
+compilation takes. A cell's facts say how long it takes to compile and how much time it saves. Otherwise `loop` is
+chosen, Keras' own loop. `native`, the kernels of native/, is used where a user asks for it and Numba can be used.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +15,7 @@ HAS: dict[str, Callable[[Facts], bool]] = {
     "xla": lambda cell: cell.xla_compile_seconds is not None,
     "loop": lambda cell: True,
 }
-AUTO, NATIVE, EARLIER = "auto", "native", "earlier"
+AUTO, NATIVE = "auto", "native"
 CHOICES = (AUTO, NATIVE, "xla", "loop")  # of what a user can ask for
 PATHS = {"cudnn": "cuDNN path", "native": "native kernel", "xla": "compiled scan"}
 
@@ -40,7 +39,7 @@ def kernel(
         gpus: the number of GPUs that the model may use.
         work: time steps that each layer is trained on: training steps times the length of a sequence.
         sizes: how many sizes of batches training has: 2 if the last batch is smaller. XLA compiles for each size.
-        asked: one of CHOICES, or "earlier": what versions without `native` chose.
+        asked: one of CHOICES.
         native: says why `native` cannot be used, "" if it can. By default `native.check.trouble`, which tries it.
     """
     if machines := with_memory(used):
@@ -48,13 +47,14 @@ def kernel(
     if asked in ("xla", "loop"):
         without = _without(used, asked)
         return ("loop", f"{asked} was asked for; {without}") if without else (asked, "it was asked for")
-    if gpus and asked != NATIVE:
+    if asked == NATIVE:
+        if not (trouble := _without(used, NATIVE) or (native or _trouble)()):
+            return NATIVE, "it was asked for; Numba compiles every recurrent layer"
+        return _compiled_or_not(used, work, sizes, f"no native kernel: {trouble}")
+    if gpus:
         without = _without(used, "cudnn")
         return ("loop", without) if without else ("cudnn", "GPU found; cuDNN computes every recurrent layer")
-    trouble = "" if asked == EARLIER else _without(used, NATIVE) or (native or _trouble)()
-    if asked != EARLIER and not trouble:
-        return NATIVE, f"{'it was asked for' if gpus else 'no GPU found'}; Numba compiles every recurrent layer"
-    return _compiled_or_not(used, work, sizes, f"no native kernel: {trouble}" if trouble else "no GPU found")
+    return _compiled_or_not(used, work, sizes, "no GPU found")
 
 
 def kernel_again(
@@ -67,7 +67,7 @@ def kernel_again(
     lacks = {"cudnn": lambda: "" if gpus else "no GPU found", NATIVE: _trouble}.get(begun[0], lambda: "")()
     if not lacks:
         return begun
-    other, reason = kernel(used, gpus, work, sizes, EARLIER if begun[0] == NATIVE else asked)
+    other, reason = kernel(used, gpus, work, sizes, AUTO if begun[0] == NATIVE else asked)
     return other, f"the trial began with {begun[0]}, which cannot go on: {lacks}; {reason}"
 
 

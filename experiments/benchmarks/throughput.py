@@ -49,7 +49,6 @@ def spec(epochs: int) -> Spec:
         trials=12,
         oracle="grid",
         pruner="none",
-        kernel="auto",
         **space,
     )
 

@@ -59,7 +59,7 @@ class Spec:
     bidirectional: str = "no"
     embedding_spread: str = "default"  # that of RecurrentSpace
     attention: str = "none"  # of an encoder and a decoder; a new search on such a task has "none,dot"
-    kernel: str = "earlier"  # that of an earlier version: xla or loop; a new search has "auto"
+    kernel: str = "auto"
     batch: int = 64
     buckets: int = 1  # lengths that batches are cut to; 1: none is cut
     epochs: int = 10

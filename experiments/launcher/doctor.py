@@ -79,15 +79,14 @@ def _accelerator() -> list[Finding]:
 
     from search_spaces import cells
     from search_spaces.kernels import kernel
-    from search_spaces.native.check import trouble
 
     build = tf.sysconfig.get_build_info()
     words = f"CUDA {build['cuda_version']}, cuDNN {build['cudnn_version']}" if build.get("is_cuda_build") else "no CUDA"
     how = {name: kernel([name], len(gpus().used), 10**9)[0] for name in cells.names()}
-    kernels = ", ".join(f"{name} {chosen}" for name, chosen in how.items()) + ", for long trainings"
-    if why := trouble():
-        kernels += f"; native cannot be used: {why}"
-    return [gpu(gpus(), words), Finding("kernels", kernels)]
+    return [
+        gpu(gpus(), words),
+        Finding("kernels", ", ".join(f"{name} {chosen}" for name, chosen in how.items()) + ", for long trainings"),
+    ]
 
 
 def gpu(found: Gpus, build: str) -> Finding:

@@ -7,9 +7,8 @@ from rich.console import Console
 
 from experiments.config.spec import Spec
 from experiments.system.console import waiting
-from experiments.system.devices import gpus
 from search_spaces.cells import facts
-from search_spaces.kernels import AUTO, NATIVE
+from search_spaces.kernels import NATIVE
 from search_spaces.native import compiled, ready
 
 COMPILING = "compiling the kernels of the recurrent layers, once on this machine (half a minute) ..."
@@ -21,8 +20,7 @@ def compile_kernels(spec: Spec, screen: Console) -> None:
 
     If it fails nothing happens here: the workers say why they have another kernel.
     """
-    wanted = spec.kernel == NATIVE or (spec.kernel == AUTO and not gpus().used)
-    if not wanted or not any(facts(cell).native for cell in spec.cells) or ready.missing():
+    if spec.kernel != NATIVE or not any(facts(cell).native for cell in spec.cells) or ready.missing():
         return
     place = compiled.folder()
     if place is None or compiled.is_whole(place):

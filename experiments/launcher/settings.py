@@ -28,7 +28,7 @@ from experiments.tasks.loading.places import (
     whole,
 )
 from search_spaces import cells
-from search_spaces.kernels import AUTO, CHOICES, EARLIER
+from search_spaces.kernels import CHOICES
 from tracking.errors import BadInput, DataError, RecurrentError
 from tracking.names import names
 from tracking.ranking import preference
@@ -122,7 +122,6 @@ def _defaults(task: Task, named: dict[str, Any]) -> dict[str, Any]:
     return {
         "cells": chosen,
         "reading": READING,
-        "kernel": AUTO,
         **budget,
         **exact,
         **opened,
@@ -180,8 +179,6 @@ def _check(spec: Spec, task: Task) -> None:
     words = {"oracle": STRATEGIES, "schedule": SCHEDULES, "pruner": PRUNERS, "kernel": CHOICES}
     if spec.oracle != "grid":
         words["allocate"] = ALLOCATIONS
-    if spec.kernel == EARLIER:  # nobody types it
-        del words["kernel"]
     for name, known in words.items():
         if (got := getattr(spec, name)) not in known:
             raise BadInput(f"--{name}: expected one of {', '.join(known)}, got {got!r}{did_you_mean(got, known)}")

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from search_spaces import cells
-from search_spaces.kernels import NATIVE
-from search_spaces.native.check import trouble
 
 if TYPE_CHECKING:
     import keras
@@ -71,10 +69,8 @@ def _model(kernel: str, cell: str, width: int) -> "keras.Model":
 
 
 def fast_kernel(gpus: int) -> str:
-    """The kernel that `loop` is compared with: `cudnn` on a GPU, elsewhere `native`, or `xla` where that cannot be."""
-    if gpus:
-        return "cudnn"
-    return "xla" if trouble() else NATIVE
+    """The kernel that `loop` is compared with: `cudnn` on a GPU, `xla` elsewhere."""
+    return "cudnn" if gpus else "xla"
 
 
 def rows(chosen: list[str], lengths: list[int], widths: list[int], gpus: int) -> Iterator[Row]:
@@ -86,10 +82,12 @@ def rows(chosen: list[str], lengths: list[int], widths: list[int], gpus: int) ->
         for length in lengths:
             for width in widths:
                 found = {kernel: measure(kernel, cell, length, width) for kernel in ("loop", other)}
-                yield row(cell, length, width, other, found["loop"], found[other])
+                yield row(cell, length, width, other, found["loop"], found[other], gpus)
 
 
-def row(cell: str, length: int, width: int, other: str, loop: dict[str, float], fast: dict[str, float]) -> Row:
+def row(
+    cell: str, length: int, width: int, other: str, loop: dict[str, float], fast: dict[str, float], gpus: int
+) -> Row:
     """One row of the table.
 
     `pays` is the training step from which the fast kernel saves time, or None if it never does. `chosen` is the step
@@ -109,11 +107,11 @@ def row(cell: str, length: int, width: int, other: str, loop: dict[str, float], 
         "loop_compile_s": loop["compile"],
         "kernel_compile_s": fast["compile"],
         "pays": round(costs / saved) if saved > 0 else None,
-        "chosen": _chosen(cell, length) if other == "xla" else 0,
+        "chosen": _chosen(cell, length, gpus),
     }
 
 
-def _chosen(cell: str, length: int) -> int:
-    """The training step from which a search takes the kernel `xla`, if all batches have the same size."""
+def _chosen(cell: str, length: int, gpus: int) -> int:
+    """The training step from which a search takes the fast kernel, if all batches have the same size."""
     known = cells.facts(cell)
-    return int((known.xla_compile_seconds or 0.0) / (known.xla_saved_seconds * length)) + 1
+    return 0 if gpus else int((known.xla_compile_seconds or 0.0) / (known.xla_saved_seconds * length)) + 1

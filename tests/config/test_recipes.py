@@ -328,7 +328,7 @@ def test_both_kernels_compute_the_same(cell: str, data: tuple[np.ndarray, np.nda
     for values in differing(cells=[cell]):
         if values.get(f"init_{cell}", "default") != "default":
             continue  # both models get the same weights
-        loop, xla = (small(padding=9.0, work=work, asked="earlier").build(at(values)) for work in (0, 10**9))
+        loop, xla = (small(padding=9.0, work=work).build(at(values)) for work in (0, 10**9))
         xla.set_weights(loop.get_weights())
         assert all(isinstance(side, Scanned) for layer in xla.layers for side in directions(layer))
         expected = output(loop, x)

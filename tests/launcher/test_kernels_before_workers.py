@@ -10,16 +10,14 @@ from rich.console import Console
 
 from experiments.config.spec import Spec
 from experiments.launcher import kernels
-from experiments.system.devices import Gpus
 from search_spaces.native import compiled, ready
 
 
-def asked_for(monkeypatch: pytest.MonkeyPatch, gpus: tuple[str, ...] = (), **fields: Any) -> list[list[str]]:
+def asked_for(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> list[list[str]]:
     """The commands that the launcher of a search with these fields runs."""
     ran: list[list[str]] = []
     monkeypatch.setattr(subprocess, "run", lambda words, **more: ran.append(words))
-    monkeypatch.setattr(kernels, "gpus", lambda: Gpus(used=gpus))
-    spec = Spec(**{"name": "any", "task": "adding", "options": {}, "cells": ["gru"], "kernel": "auto", **fields})
+    spec = Spec(**{"name": "any", "task": "adding", "options": {}, "cells": ["gru"], "kernel": "native", **fields})
     kernels.compile_kernels(spec, Console())
     return ran
 
@@ -39,21 +37,20 @@ def test_they_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "gpus", "wanted"),
+    ("fields", "wanted"),
     [
-        ({"kernel": "native"}, ("0",), True),
-        ({"kernel": "auto"}, ("0",), False),
-        ({"kernel": "xla"}, (), False),
-        ({"kernel": "loop"}, (), False),
-        ({"kernel": "earlier"}, (), False),
-        ({"cells": ["ntm"]}, (), False),
-        ({"cells": ["ntm", "lstm"]}, (), True),
+        ({"kernel": "native"}, True),
+        ({"kernel": "auto"}, False),
+        ({"kernel": "xla"}, False),
+        ({"kernel": "loop"}, False),
+        ({"cells": ["ntm"]}, False),
+        ({"cells": ["ntm", "lstm"]}, True),
     ],
 )
 def test_only_for_a_search_that_uses_them(
-    fields: dict[str, Any], gpus: tuple[str, ...], wanted: bool, monkeypatch: pytest.MonkeyPatch
+    fields: dict[str, Any], wanted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert bool(asked_for(monkeypatch, gpus, **fields)) is wanted
+    assert bool(asked_for(monkeypatch, **fields)) is wanted
 
 
 def test_without_numba_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,17 +143,15 @@ def test_a_cell_without_a_cudnn_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cell_without_a_compiled_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells.load("gru"), "FACTS", cells.Facts(gates=3))
-    trouble = "there is no native kernel for gru"
-    reason = f"no native kernel: {trouble}; there is no compiled scan for gru"
+    reason = "no GPU found; there is no compiled scan for gru"
     assert kernel(["lstm", "gru", "gru"], 0, 10**9) == ("loop", reason)
-    assert "gru" not in cells_with("native")
     assert "gru" not in {*cells_with("xla"), *cells_with("cudnn")} and "gru" in cells_with("loop")
 
 
 @on_xla
 def test_without_a_gpu_much_work_is_compiled_and_little_is_not(name: str) -> None:
     enough = cells.facts(name).xla_compile_seconds / cells.facts(name).xla_saved_seconds
-    little, much = (kernel([name], 0, round(share * enough), asked="earlier") for share in (0.5, 20))
+    little, much = (kernel([name], 0, round(share * enough)) for share in (0.5, 20))
     assert little[0] == "loop" and much[0] == "xla"
     costs = cells.facts(name).xla_compile_seconds
     assert much[1] == f"no GPU found; compiling takes about {costs:.1f} s and saves about {20 * costs:.1f} s"
@@ -162,4 +160,4 @@ def test_without_a_gpu_much_work_is_compiled_and_little_is_not(name: str) -> Non
 @on_xla
 def test_a_smaller_last_batch_is_compiled_too(name: str) -> None:
     between = round(1.5 * cells.facts(name).xla_compile_seconds / cells.facts(name).xla_saved_seconds)
-    assert [kernel([name], 0, between, sizes, asked="earlier")[0] for sizes in (1, 2)] == ["xla", "loop"]
+    assert [kernel([name], 0, between, sizes)[0] for sizes in (1, 2)] == ["xla", "loop"]

@@ -150,7 +150,7 @@ def test_what_training_has_compiled_gives_the_same_curve(
     stack: list[tuple[str, int]], more: dict[str, Any], how: dict[str, Any]
 ) -> None:
     keras.utils.set_random_seed(0)
-    space = RecurrentSpace(3, "categorical", work=10**9, asked="earlier", **more)
+    space = RecurrentSpace(3, "categorical", work=10**9, **more)
     made, rng = space.stack(stack, 0.2, **how), np.random.default_rng(0)
     made.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     x = rng.integers(5, size=(32, 60)) if "tokens" in more else rng.standard_normal((32, 60, more["features"]))

@@ -85,7 +85,7 @@ def test_a_model_trains_alike_and_is_saved_as_stock_keras(cell: str, depth: int,
     values = {"depth": depth, "cell": cell, "width": 6, "learning_rate": 0.01}
     losses, models = [], []
     for work in (0, 10**9):
-        space = RecurrentSpace(features=2, outputs=1, loss="mse", work=work, asked="earlier")
+        space = RecurrentSpace(features=2, outputs=1, loss="mse", work=work)
         assert space.kernel([(cell, 6)] * depth)[0] == ("xla" if work else "loop")
         keras.utils.set_random_seed(0)
         hp = hyperparameters(values)

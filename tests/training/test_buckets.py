@@ -38,7 +38,6 @@ def built(task: Task, dropout: float = 0.0, depth: int = 1, compiled: bool = Fal
         widths=[8],
         dropout=[dropout],
         work=10**12 if compiled else 0,
-        asked="earlier",
         **sides,  # type: ignore[arg-type]
     )
     return space.build(keras_tuner.HyperParameters())

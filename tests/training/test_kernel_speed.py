@@ -19,9 +19,9 @@ from search_spaces.kernels import cells_with, kernel
 
 def test_what_a_line_says() -> None:
     loop, fast = {"step": 0.010, "compile": 1.0}, {"step": 0.004, "compile": 2.2}
-    found = kernel_speed.row("gru", 100, 32, "xla", loop, fast)
+    found = kernel_speed.row("gru", 100, 32, "xla", loop, fast, 0)
     assert (found["loop_ms"], found["kernel_ms"], found["pays"]) == (10.0, 4.0, 200)  # 1.2 s more, 6 ms less a step
-    assert kernel_speed.row("gru", 100, 32, "xla", fast, loop)["pays"] is None
+    assert kernel_speed.row("gru", 100, 32, "xla", fast, loop, 0)["pays"] is None
 
 
 EXPECTED = [
@@ -34,7 +34,7 @@ EXPECTED = [
 def test_the_table_fits_80_columns() -> None:
     same = {"step": 0.12431, "compile": 12.0}
     console = Console(file=io.StringIO(), width=80)
-    line = kernel_speed.row("simple_rnn", 200, 128, "cudnn", same, same)
+    line = kernel_speed.row("simple_rnn", 200, 128, "cudnn", same, same, 1)
     console.print(kernel_table([line]), soft_wrap=True)
     assert isinstance(console.file, io.StringIO)
     assert [line.rstrip() for line in console.file.getvalue().splitlines()] == EXPECTED
@@ -56,10 +56,9 @@ def test_what_the_benchmark_says_of_a_cell() -> None:
 @pytest.mark.parametrize("cell", cells_with("xla"))
 def test_from_the_chosen_step_on_a_search_takes_the_kernel(cell: str) -> None:
     same = {"step": 1.0, "compile": 0.0}
-    steps = kernel_speed.row(cell, 30, 32, "xla", same, same)["chosen"]
-    found = [kernel([cell], 0, count * 30, native=lambda: "no Numba")[0] for count in (steps - 1, steps + 1)]
-    assert found == ["loop", "xla"]
-    assert [kernel_speed.row(cell, 30, 32, name, same, same)["chosen"] for name in ("cudnn", "native")] == [0, 0]
+    steps = kernel_speed.row(cell, 30, 32, "xla", same, same, 0)["chosen"]
+    assert [kernel([cell], 0, count * 30)[0] for count in (steps - 1, steps + 1)] == ["loop", "xla"]
+    assert kernel_speed.row(cell, 30, 32, "cudnn", same, same, 1)["chosen"] == 0
 
 
 @pytest.mark.parametrize("cell", cells_with("cudnn"))
@@ -77,7 +76,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     (found,) = json.loads(done.stdout)
     assert (found["cell"], found["length"], found["width"]) == ("gru", 5, 4)
-    assert found["kernel"] in ("native", "xla", "cudnn") and min(found["loop_ms"], found["kernel_ms"]) > 0
+    assert found["kernel"] in ("xla", "cudnn") and min(found["loop_ms"], found["kernel_ms"]) > 0
 
 
 @pytest.mark.parametrize(
