@@ -80,4 +80,4 @@ def test_the_answer_fits_the_terminal(width: int) -> None:
 def test_what_is_next_announces_no_success(said: str | None, text: str) -> None:
     lines = next_lines("t", "sqlite:///mlflow.db", trial("0000", "gru", 0.165, verdict=said)).splitlines()
     assert lines[-1].endswith(f"   {text}")
-    assert "what failed" in next_lines("t", "sqlite:///mlflow.db", None)
+    assert "why it has no score" in next_lines("t", "sqlite:///mlflow.db", None)

@@ -59,7 +59,7 @@ def test_random_kills_lose_and_double_nothing(tmp_path: Path) -> None:
             launcher.join()
             launcher = start(folder, uri)
         kills[victim] += 1
-    launcher.join(timeout=120)
+    launcher.join(timeout=600)  # a busy machine took more than 120
     assert launcher.exitcode == 0
     assert min(kills.values()) > KILLS / 6, kills
     check_record(folder, uri)
