@@ -19,7 +19,8 @@ CONNECT_SECONDS = 5.0  # longest wait for a connection to the head
 ANSWER_SECONDS = 10.0  # longest wait for the head's answer
 QUESTION = "/ray.rpc.NodeInfoGcsService/GetAllNodeInfo"  # any call that needs the token
 MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"  # Ray's variables
-# Which messages about nodes Ray does not print. `log_to_driver=False` leaves them. The launcher has lines of its own.
+# Ray does not print messages about nodes that match this expression. The launcher has lines of its own for them, and
+# `log_to_driver=False` does not stop them.
 UNSAID = "RAY_DEDUP_LOGS_SKIP_REGEX"
 TLS_FILES = ("RAY_TLS_CA_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_SERVER_CERT")
 
@@ -48,6 +49,7 @@ def check(address: str) -> None:
 
 
 def parts(address: str) -> tuple[str, int]:
+    """The host and the port of HOST:PORT. Raises BadInput."""
     match = re.fullmatch(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):(\d{1,5})", str(address))
     if match is None or not 0 < int(match[2]) < 65536:
         client = str(address).startswith("ray:")
