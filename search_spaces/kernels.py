@@ -1,8 +1,8 @@
 """Which kernel computes a candidate's recurrent layers on this machine, and why.
 
-On a GPU `cudnn` is chosen. Otherwise `xla`, the compiled scan of scan.py, is chosen if it saves more time than its
-compilation takes. A cell's facts say how long it takes to compile and how much time it saves. Otherwise `loop` is
-chosen, Keras' own loop. `native`, the kernels of native/, is used where a user asks for it and Numba can be used.
+On a GPU `cudnn` is chosen. Otherwise it is the first of these that saves more time than it costs, beside Keras' own
+loop: `native`, the kernels of native/, which a process loads, and `xla`, the scan of scan.py, which XLA compiles for
+each model. A cell's facts say how much time each one saves. Otherwise `loop` is chosen, Keras' own loop.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +11,14 @@ from search_spaces.cells import Facts, facts, names, with_memory
 
 HAS: dict[str, Callable[[Facts], bool]] = {
     "cudnn": lambda cell: cell.cudnn,
-    "native": lambda cell: cell.native,
+    "native": lambda cell: cell.native_saved_seconds > 0,
     "xla": lambda cell: cell.xla_compile_seconds is not None,
     "loop": lambda cell: True,
 }
 AUTO, NATIVE = "auto", "native"
 CHOICES = (AUTO, NATIVE, "xla", "loop")  # of what a user can ask for
+# A trial's share of the second in which a worker imports Numba and loads what is compiled. A worker has several trials.
+LOADING_SECONDS = 0.4
 PATHS = {"cudnn": "cuDNN path", "native": "native kernel", "xla": "compiled scan"}
 
 
@@ -47,14 +49,20 @@ def kernel(
     if asked in ("xla", "loop"):
         without = _without(used, asked)
         return ("loop", f"{asked} was asked for; {without}") if without else (asked, "it was asked for")
-    if asked == NATIVE:
-        if not (trouble := _without(used, NATIVE) or (native or _trouble)()):
-            return NATIVE, "it was asked for; Numba compiles every recurrent layer"
-        return _compiled_or_not(used, work, sizes, f"no native kernel: {trouble}")
-    if gpus:
+    if asked == AUTO and gpus:
         without = _without(used, "cudnn")
         return ("loop", without) if without else ("cudnn", "GPU found; cuDNN computes every recurrent layer")
-    return _compiled_or_not(used, work, sizes, "no GPU found")
+    saves = work * sum(facts(name).native_saved_seconds for name in used)
+    why = "it was asked for" if asked == NATIVE else "no GPU found"
+    if asked == AUTO and saves <= LOADING_SECONDS:
+        return _compiled_or_not(used, work, sizes, why)
+    if without := _without(used, NATIVE):
+        return _compiled_or_not(used, work, sizes, f"{why}; {without}")
+    if trouble := (native or _trouble)():
+        return _compiled_or_not(used, work, sizes, f"{why}; no native kernel: {trouble}")
+    if asked == AUTO:
+        why += f"; loading takes about {LOADING_SECONDS:.1f} s and saves about {saves:.1f} s"
+    return NATIVE, why
 
 
 def kernel_again(
@@ -67,8 +75,11 @@ def kernel_again(
     lacks = {"cudnn": lambda: "" if gpus else "no GPU found", NATIVE: _trouble}.get(begun[0], lambda: "")()
     if not lacks:
         return begun
-    other, reason = kernel(used, gpus, work, sizes, AUTO if begun[0] == NATIVE else asked)
-    return other, f"the trial began with {begun[0]}, which cannot go on: {lacks}; {reason}"
+    why = f"the trial began with {begun[0]}, which cannot go on: {lacks}"
+    if begun[0] == NATIVE:
+        return _compiled_or_not(used, work, sizes, why)
+    other, reason = kernel(used, gpus, work, sizes, asked)
+    return other, f"{why}; {reason}"
 
 
 def _compiled_or_not(used: Sequence[str], work: int, sizes: int, why: str) -> tuple[str, str]:
@@ -79,6 +90,12 @@ def _compiled_or_not(used: Sequence[str], work: int, sizes: int, why: str) -> tu
     saves = work * sum(facts(name).xla_saved_seconds for name in used)
     reason = f"{why}; compiling takes about {takes:.1f} s and saves about {saves:.1f} s"
     return ("xla" if saves > takes else "loop"), reason
+
+
+def saved_seconds(cell: str, kernel: str) -> float:
+    """What a kernel saves at each time step of training at width 32, beside Keras' loop."""
+    known = facts(cell)
+    return {"native": known.native_saved_seconds, "xla": known.xla_saved_seconds}.get(kernel, 0.0)
 
 
 def _trouble() -> str:

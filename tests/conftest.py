@@ -20,8 +20,8 @@ from support.old_search import old  # noqa: E402
 from support.searching import exported, exported_language, language, recurrent, searched, served  # noqa: E402
 from support.servers import servers  # noqa: E402
 
+from experiments.system.cache_folder import cache_folder  # noqa: E402
 from experiments.system.environment import QUIET  # noqa: E402
-from search_spaces.cache_folder import cache_folder  # noqa: E402
 from search_spaces.native.compiled import NUMBA_FOLDER  # noqa: E402
 
 # Tests have caches of their own. Only what Numba has compiled is shared, since each time would take half a minute.

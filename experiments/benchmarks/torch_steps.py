@@ -7,8 +7,8 @@ import venv
 from pathlib import Path
 
 from experiments.benchmarks.rounds import Run
+from experiments.system.cache_folder import cache_folder
 from experiments.training.kernel_speed import BATCH, FEATURES, WARM
-from search_spaces.cache_folder import cache_folder
 
 TORCH = "torch==2.13.0"
 CHECK = f"import torch; raise SystemExit(torch.__version__.split('+')[0] != '{TORCH.split('==')[1]}')"

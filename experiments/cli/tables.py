@@ -193,21 +193,21 @@ def horizon_table(trials: list[dict[str, Any]]) -> Table:
 def kernel_table(found: list[dict[str, Any]]) -> Table:
     """How fast each kernel is, 80 columns wide."""
     made = Table(box=None, header_style="dim", padding=(0, 1, 0, 0))
-    other = found[0]["kernel"] if found else "xla"
-    for heading in ("cell", "length", "width", "ms/step\nloop", f"ms/step\n{other}", "faster"):
-        made.add_column(heading, justify="left" if heading == "cell" else "right", no_wrap=True)
-    for heading in ("compile\ns: loop", f"compile\ns: {other}", "pays\nat step", "taken\nat step"):
+    for heading in ("cell", "length", "width", "kernel", "ms per\nstep", "of\nloop", "gain"):
+        made.add_column(heading, justify="left" if heading in ("cell", "kernel") else "right", no_wrap=True)
+    for heading in ("compile\ns", "of\nloop", "pays\nat step", "taken\nat step"):
         made.add_column(heading, justify="right", no_wrap=True)
     for line in found:
         made.add_row(
             line["cell"],
             str(line["length"]),
             str(line["width"]),
-            f"{line['loop_ms']:.2f}",
+            line["kernel"],
             f"{line['kernel_ms']:.2f}",
+            f"{line['loop_ms']:.2f}",
             f"{line['loop_ms'] / line['kernel_ms']:.2f}x",
-            f"{line['loop_compile_s']:.1f}",
             f"{line['kernel_compile_s']:.1f}",
+            f"{line['loop_compile_s']:.1f}",
             "never" if line["pays"] is None else str(line["pays"]),
             str(line["chosen"]),
         )

@@ -16,7 +16,7 @@ from experiments.tasks.base import Task
 from search_spaces.architecture import EMBEDDING
 from search_spaces.cells import facts
 from search_spaces.dimensions import declare
-from search_spaces.kernels import kernel
+from search_spaces.kernels import kernel, saved_seconds
 from search_spaces.native.ready import missing
 from search_spaces.size import Declared, size
 
@@ -24,7 +24,7 @@ from search_spaces.size import Declared, size
 # on two cores. These are the numbers of one alone, which is BUSY times as fast.
 TRIAL_SECONDS = 1.0  # to build, trace and save a model, without its layers
 LAYER_SECONDS = 0.8  # to build, trace, compile and save a layer
-GATE_SECONDS = 1.3e-5  # of one time step of a layer, for each gate, forward and backward, without its matrix products
+GATE_SECONDS = 1.3e-5  # of a time step of a layer for each gate, by the kernel `xla`, without matrix products
 OPERATIONS_PER_SECOND = 6.5e10  # additions and multiplications in matrix products
 STEP_SECONDS = 8e-4  # of a training step, for each layer, besides its time steps
 START_SECONDS = 6.0  # to import TensorFlow and MLflow
@@ -197,7 +197,7 @@ def _model_seconds(spec: Spec, task: Task, steps: float, stack: list[tuple[str, 
         known = facts(cell)
         weights += known.gates * width * (size + width)
         gates = known.gates * GATE_SECONDS + known.step_seconds
-        loops += gates + (known.xla_saved_seconds if name == "loop" else 0.0)
+        loops += gates + known.xla_saved_seconds - saved_seconds(cell, name)
         size = width
     head = size * task.outputs if task.per_step else 0
     products = FORWARD_AND_BACKWARD * 2 * spec.batch * (directions * weights + head) / OPERATIONS_PER_SECOND

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments.system.cache_folder import cache_folder
 from experiments.system.files import write_bytes, write_json
-from search_spaces.cache_folder import cache_folder
 
 FORMAT = 1  # raise it when a change in the code changes the values
 

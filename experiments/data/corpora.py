@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from experiments.data.published import DATASETS, Dataset, texts
-from search_spaces.cache_folder import cache_folder
+from experiments.system.cache_folder import cache_folder
 from tracking.errors import BadInput, DataError
 from tracking.text import did_you_mean
 

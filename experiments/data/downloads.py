@@ -19,7 +19,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from experiments.data.packages import Member, unpack
-from search_spaces.cache_folder import cache_folder
+from experiments.system.cache_folder import cache_folder
 from tracking.errors import DataError
 
 CHUNK = 1 << 16  # bytes

@@ -79,14 +79,17 @@ def _accelerator() -> list[Finding]:
 
     from search_spaces import cells
     from search_spaces.kernels import kernel
+    from search_spaces.native import check, compiled, ready
 
     build = tf.sysconfig.get_build_info()
     words = f"CUDA {build['cuda_version']}, cuDNN {build['cudnn_version']}" if build.get("is_cuda_build") else "no CUDA"
-    how = {name: kernel([name], len(gpus().used), 10**9)[0] for name in cells.names()}
-    return [
-        gpu(gpus(), words),
-        Finding("kernels", ", ".join(f"{name} {chosen}" for name, chosen in how.items()) + ", for long trainings"),
-    ]
+    place = compiled.folder()
+    made = place is not None and compiled.is_whole(place)
+    trouble = check.trouble() if made else ready.missing()  # to compile them would take half a minute
+    how = {name: kernel([name], len(gpus().used), 10**9, native=lambda: trouble)[0] for name in cells.names()}
+    chosen = ", ".join(f"{name} {kernel}" for name, kernel in how.items())
+    more = f"; no native kernel: {trouble}" if trouble else "" if made else "; native is compiled when it is needed"
+    return [gpu(gpus(), words), Finding("kernels", f"{chosen}, for long trainings{more}")]
 
 
 def gpu(found: Gpus, build: str) -> Finding:

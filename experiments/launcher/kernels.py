@@ -2,25 +2,36 @@
 
 import subprocess
 import sys
+from typing import Any
 
 from rich.console import Console
 
+from experiments.config.ranges import whole
 from experiments.config.spec import Spec
 from experiments.system.console import waiting
-from search_spaces.cells import facts
-from search_spaces.kernels import NATIVE
+from experiments.system.devices import gpus
+from experiments.tasks.base import Task
+from experiments.training.windows import training_steps
+from search_spaces.kernels import NATIVE, kernel
 from search_spaces.native import compiled, ready
 
 COMPILING = "compiling the kernels of the recurrent layers, once on this machine (half a minute) ..."
 LONGEST_SECONDS = 600.0  # a slow machine needs minutes; each worker compiles for itself if it takes longer
 
 
-def compile_kernels(spec: Spec, screen: Console) -> None:
+def compile_kernels(spec: Spec, task: Task, samples: int, screen: Console) -> None:
     """Lets another process compile the kernels if this search uses them and they are not kept yet.
 
     If it fails nothing happens here: the workers say why they have another kernel.
+
+    Args:
+        samples: of the training split.
     """
-    if spec.kernel != NATIVE or not any(facts(cell).native for cell in spec.cells) or ready.missing():
+    work = spec.epochs * training_steps(task, samples, spec.batch) * task.steps
+    how: dict[str, Any] = {"gpus": len(gpus().used), "work": work, "asked": spec.kernel, "native": ready.missing}
+    deepest = max(whole("--depth", spec.depth))  # it saves the most
+    chosen = (kernel([cell] * deepest, **how) for cell in spec.cells)
+    if NATIVE not in [name for name, _ in chosen]:
         return
     place = compiled.folder()
     if place is None or compiled.is_whole(place):

@@ -162,7 +162,7 @@ class Launch:
             new: the search has never begun.
         """
         if not self.where.address:
-            compile_kernels(self.spec, self.console)
+            compile_kernels(self.spec, self.task, len(arrays[0][0]), self.console)
         spec, parts = self.spec, self._parts(steps, described, seconds, new, len(arrays[0][0]))
 
         def tick(display: Display) -> None:

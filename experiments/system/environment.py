@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from experiments.system.console import in_notebook
-from experiments.system.imports import FOREIGN, KERAS_BACKEND, set_variables
+from experiments.system.imports import FOREIGN, KERAS_BACKEND, NUMBA_FOLDER, set_variables
 
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -40,7 +40,7 @@ def environment() -> Iterator[None]:
     """Sets the variables for a block of somebody else's program, which gets its own ones back."""
     from tracking.store import SETTINGS  # it imports SQLite, which help texts do without
 
-    names = (*QUIET, KERAS_BACKEND, *FOREIGN, *SETTINGS, "HOME")
+    names = (*QUIET, KERAS_BACKEND, NUMBA_FOLDER, *FOREIGN, *SETTINGS, "HOME")
     before = {name: os.environ.get(name) for name in names}
     set_environment()
     _import_bars()

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, cast
 
+from experiments.system.cache_folder import cache_folder
+from search_spaces.native.compiled import NUMBA_FOLDER
 from tracking.errors import BadInput
 
 # Keras, TensorFlow and Keras Tuner import these if they are installed. They need them for scikit-learn wrappers, data
@@ -25,10 +27,12 @@ FOREIGN = (
 
 
 def set_variables() -> None:
-    """Sets this process's variables for Keras as a search needs them. Child processes inherit them."""
+    """Sets this process's variables for Keras and Numba as a search needs them. Child processes inherit them."""
     os.environ[KERAS_BACKEND] = SETTINGS["backend"]
     for name in FOREIGN:
         os.environ.pop(name, None)
+    if place := cache_folder("native"):
+        os.environ.setdefault(NUMBA_FOLDER, str(place))  # where the kernels of search_spaces/native are kept
 
 
 def import_keras() -> None:

@@ -1,14 +1,17 @@
 """Measures how fast each kernel is on this machine, for `recurrent kernels`."""
 
+import itertools
 import math
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from search_spaces import cells
+from search_spaces.kernels import LOADING_SECONDS, saved_seconds
+from search_spaces.native.check import trouble
 
 if TYPE_CHECKING:
     import keras
@@ -68,50 +71,56 @@ def _model(kernel: str, cell: str, width: int) -> "keras.Model":
     return model
 
 
-def fast_kernel(gpus: int) -> str:
-    """The kernel that `loop` is compared with: `cudnn` on a GPU, `xla` elsewhere."""
-    return "cudnn" if gpus else "xla"
+def fast_kernels(gpus: int, native: Callable[[], str] = trouble) -> list[str]:
+    """The kernels that `loop` is compared with: `cudnn` on a GPU, elsewhere `xla`, and `native` if it can be used.
+
+    Args:
+        native: says why it cannot.
+    """
+    return ["cudnn"] if gpus else ["xla", *([] if native() else ["native"])]
 
 
-def rows(chosen: list[str], lengths: list[int], widths: list[int], gpus: int) -> Iterator[Row]:
-    """One row for each cell, length and width. Every cell of `chosen` must have the fast kernel."""
-    other = fast_kernel(gpus)
-    for kernel in ("loop", other):  # the first model of a process takes longer, so it is not timed
+def rows(chosen: list[str], lengths: list[int], widths: list[int], fast: list[str]) -> Iterator[Row]:
+    """One row for each cell, length, width and fast kernel. Every cell of `chosen` must have the fast kernels."""
+    kernels = ["loop", *fast]
+    for kernel in kernels:  # the first model of a process takes longer, so it is not timed
         measure(kernel, chosen[0], 2, 1, WARM)
-    for cell in chosen:
-        for length in lengths:
-            for width in widths:
-                found = {kernel: measure(kernel, cell, length, width) for kernel in ("loop", other)}
-                yield row(cell, length, width, other, found["loop"], found[other], gpus)
+    for cell, length, width in itertools.product(chosen, lengths, widths):
+        found = {kernel: measure(kernel, cell, length, width) for kernel in kernels}
+        for kernel in fast:
+            yield row(cell, length, width, kernel, found["loop"], found[kernel])
 
 
-def row(
-    cell: str, length: int, width: int, other: str, loop: dict[str, float], fast: dict[str, float], gpus: int
-) -> Row:
+def row(cell: str, length: int, width: int, kernel: str, loop: dict[str, float], fast: dict[str, float]) -> Row:
     """One row of the table.
 
     `pays` is the training step from which the fast kernel saves time, or None if it never does. `chosen` is the step
-    from which a search takes it.
+    from which a search takes it. `native` is loaded once in a process, which `pays` leaves out.
 
     Args:
-        loop, fast: what `measure` returned for the two kernels.
+        loop, fast: what `measure` returned for `loop` and for the fast kernel.
     """
     saved, costs = loop["step"] - fast["step"], max(0.0, fast["compile"] - loop["compile"])
     return {
         "cell": cell,
         "length": length,
         "width": width,
-        "kernel": other,
+        "kernel": kernel,
         "loop_ms": 1000 * loop["step"],
         "kernel_ms": 1000 * fast["step"],
         "loop_compile_s": loop["compile"],
         "kernel_compile_s": fast["compile"],
         "pays": round(costs / saved) if saved > 0 else None,
-        "chosen": _chosen(cell, length, gpus),
+        "chosen": _chosen(cell, length, kernel),
     }
 
 
-def _chosen(cell: str, length: int, gpus: int) -> int:
-    """The training step from which a search takes the fast kernel, if all batches have the same size."""
-    known = cells.facts(cell)
-    return 0 if gpus else int((known.xla_compile_seconds or 0.0) / (known.xla_saved_seconds * length)) + 1
+def _chosen(cell: str, length: int, kernel: str) -> int:
+    """The training step from which a search takes the fast kernel, if all batches have the same size.
+
+    It takes `xla` where it cannot use `native`.
+    """
+    if kernel == "cudnn":
+        return 0
+    costs = LOADING_SECONDS if kernel == "native" else cells.facts(cell).xla_compile_seconds or 0.0
+    return int(costs / (saved_seconds(cell, kernel) * length)) + 1

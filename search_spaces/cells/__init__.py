@@ -42,14 +42,15 @@ class Facts:
         keep_gate: the name of the gate that keeps the state, whose bias can be searched; "" if there is none.
         cudnn: cuDNN can compute the cell.
         xla_compile_seconds: what the kernel `xla` takes to compile one size of batch; None if there is no such kernel.
-        xla_saved_seconds: what the kernel `xla` saves at each time step of training at width 32.
-        native: the kernel `native` can compute the cell. It needs no time of a trial before the first step.
+        xla_saved_seconds: what the kernel `xla` saves at each time step of training at width 32, beside Keras' loop.
+        native_saved_seconds: the same of the kernel `native`, which has nothing to compile in a trial; 0 if there is no
+            such kernel.
         step_seconds: of one time step of training besides the gates, for a cell that has more than gates.
         memory: the cell has a memory besides its state. It is searched only if it is named, in one layer that reads one
             way, and XLA compiles its whole training step. See ntm.py.
         defaults: of a search of this cell alone, where they are not those of other cells: fields of `Spec`.
 
-    `recurrent kernels` measures the two numbers of seconds of the kernel `xla`.
+    `recurrent kernels` measures these seconds.
     """
 
     gates: int
@@ -58,7 +59,7 @@ class Facts:
     cudnn: bool = False
     xla_compile_seconds: float | None = None
     xla_saved_seconds: float = 0.0
-    native: bool = False
+    native_saved_seconds: float = 0.0
     step_seconds: float = 0.0
     memory: bool = False
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)

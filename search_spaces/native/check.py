@@ -1,28 +1,39 @@
-"""Says whether the kernels can be used here: each cell is compared with Keras' own loop once."""
+"""Says whether the kernels can be used here: each cell is compared with Keras' own loop, once on a machine."""
 
 import functools
+import importlib.metadata
+from contextlib import suppress
 from typing import Any
 
-from search_spaces.native import ready
+from search_spaces.native import compiled, ready
 
 WIDTH, BATCH, STEPS, FEATURES = 45, 7, 3, 2  # the width needs tiles of several kinds on every processor
 TOLERANCE = 1e-4
+COMPARED = ("keras", "tensorflow")
 
 
 @functools.cache
 def trouble() -> str:
-    """Why the kernels cannot be used in this process; "" if they can. Each cell is compared with Keras' own loop once.
+    """Why the kernels cannot be used in this process; "" if they can.
 
-    Any error counts: Numba may be broken or too old, and a search then goes on with another kernel.
+    The comparison takes 0.3 s. A file beside the compiled kernels says that they have passed it. Any error counts:
+    Numba may be broken or too old, and a search then goes on with another kernel.
     """
     if why := ready.missing():
         return why
     try:
         ready.load()
+        passed = compiled.checked("-".join(importlib.metadata.version(name) for name in COMPARED))
+        if passed is not None and passed.exists():
+            return ""
         from search_spaces.native import layers
 
         kinds = layers.NativeSimpleRNN, layers.NativeLSTM, layers.NativeGRU
-        return next((why for kind in kinds if (why := _differs(kind))), "")
+        why = next((why for kind in kinds if (why := _differs(kind))), "")
+        if passed is not None and not why:
+            with suppress(OSError):  # a full disk costs only time
+                passed.touch()
+        return why
     except Exception as error:
         return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"[:200]
 

@@ -17,19 +17,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from search_spaces.cache_folder import cache_folder
-
 PACKAGES = ("numba", "llvmlite", "numpy")
 CHOICES = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT")  # variables that change what Numba compiles
 NUMBA_FOLDER = "NUMBA_CACHE_DIR"  # Numba's own variable for the place of what it has compiled
 LIST = "hashes.json"
+CHECKED = "checked"  # how the files begin that say with which versions of Keras the kernels agree
 
 
 def folder() -> Path | None:
-    """Where the kernels of this machine are kept; None if there is no such place."""
-    own = os.environ.get(NUMBA_FOLDER)
-    place = Path(own) if own else cache_folder("native")
-    return place and place / _key()
+    """Where the kernels of this machine are kept: a folder in $NUMBA_CACHE_DIR. None without this variable."""
+    place = os.environ.get(NUMBA_FOLDER)
+    return Path(place) / _key() if place else None
 
 
 def _key() -> str:
@@ -59,7 +57,14 @@ def is_whole(place: Path) -> bool:
 
 def _hashes(place: Path) -> dict[str, str]:
     files = sorted(path for path in place.rglob("*") if path.is_file() and path.name != LIST)
+    files = [path for path in files if not path.name.startswith(CHECKED)]
     return {str(path.relative_to(place)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def checked(versions: str) -> Path | None:
+    """The file that says that the kernels agree with Keras in these versions. None if no kernels are kept."""
+    place = folder()
+    return place / f"{CHECKED}-{versions}" if place is not None and is_whole(place) else None
 
 
 @contextmanager

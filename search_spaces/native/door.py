@@ -1,6 +1,8 @@
 """The way of the kernels into TensorFlow: functions of Python with gradients written by hand.
 
-TensorFlow gives the functions its own memory, and takes the memory of what they return.
+TensorFlow gives the functions its own memory, and takes the memory of what they return. It needs 25 microseconds for
+each array that a function returns. So they return few arrays, and TensorFlow divides them: its parts of a first axis
+are not copied.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,12 +37,13 @@ def run(
     def apply(*given: tf.Tensor) -> tuple[Tensors, Callable[..., Tensors]]:
         x, *more = [*data, *given]
         first, own = more[:count], more[count:]
-        outputs, *ends, kept_states, kept = _forward(cell, x, mask, first, own, sequences, backwards)
+        outputs, record = _forward(cell, x, mask, first, own, sequences, backwards)
+        ends = [record[number - count] for number in range(count)]
 
         def gradients(*of_results: tf.Tensor) -> Tensors:
             empty = tf.zeros((0, 1, own[1].shape[0]))
             of_outputs, *of_ends = of_results if sequences else (empty, *of_results)
-            found = _backward(cell, x, mask, own, kept_states, kept, of_outputs, of_ends, backwards, of_x)
+            found = _backward(cell, x, mask, own, record, of_outputs, of_ends, backwards, of_x)
             return found if of_x else found[1:]
 
         return (outputs, *ends) if sequences else tuple(ends), gradients
@@ -51,19 +54,17 @@ def run(
 
 def _forward(
     cell: Cell, x: tf.Tensor, mask: tf.Tensor, states: Tensors, weights: Tensors, sequences: bool, backwards: bool
-) -> Tensors:
-    """Outputs, last states, all states and what is kept; see `sequence.forward`."""
+) -> tuple[tf.Tensor | None, tf.Tensor]:
+    """The outputs, or None, and the record; see `sequence.forward`."""
 
     def forward(x: np.ndarray, mask: np.ndarray, *more: np.ndarray) -> list[np.ndarray]:
         first, weights = more[: cell.states], more[cell.states :]
-        outputs, ends, every, kept = sequence.forward(cell, x, mask, weights, first, sequences, backwards)
-        return [outputs, *ends, every, kept]
+        return list(sequence.forward(cell, x, mask, weights, first, sequences, backwards)[0 if sequences else 1 :])
 
-    kinds = [tf.float32] * (3 + cell.states)
-    found = tf.numpy_function(forward, [x, mask, *states, *weights], kinds, stateful=False)
     batch, width = x.shape[0], weights[1].shape[0]
-    _set_shapes(found, [(batch if sequences else 0, x.shape[1], width), *[(batch, width)] * cell.states])
-    return found
+    shapes = [(batch, x.shape[1], width)] if sequences else []
+    *outputs, record = _called(forward, [x, mask, *states, *weights], [*shapes, (None, batch, width)])
+    return outputs[0] if sequences else None, record
 
 
 def _backward(
@@ -71,29 +72,31 @@ def _backward(
     x: tf.Tensor,
     mask: tf.Tensor,
     weights: Tensors,
-    states: tf.Tensor,
-    kept: tf.Tensor,
+    record: tf.Tensor,
     of_outputs: tf.Tensor,
     of_ends: Tensors,
     backwards: bool,
     of_x: bool,
 ) -> Tensors:
-    """The gradients of x, of the first states and of the weights; see `sequence.backward`."""
+    """The gradients of x, or None, of the first states and of the weights; see `sequence.backward`."""
 
     def backward(*given: np.ndarray) -> list[np.ndarray]:
-        x, mask, *weights, states, kept, of_outputs = given[:8]
-        own = weights, states, kept, of_outputs, given[8:]
-        of_inputs, of_first, of_weights = sequence.backward(cell, x, mask, *own, backwards, of_x)
-        return [of_inputs, *of_first, *of_weights]
+        x, mask, *weights, record, of_outputs = given[:7]
+        more = weights, record, of_outputs, given[7:], backwards, of_x
+        return list(sequence.backward(cell, x, mask, *more)[0 if of_x else 1 :])
 
-    given = [x, mask, *weights, states, kept, of_outputs, *of_ends]
-    found = tf.numpy_function(backward, given, [tf.float32] * (4 + cell.states), stateful=False)
-    shapes = [part.shape for part in (x, *of_ends, *weights)]
-    _set_shapes(found, [shapes[0] if of_x else (0, *shapes[0][1:]), *shapes[1:]])
-    return found
+    given = [x, mask, *weights, record, of_outputs, *of_ends]
+    *of_inputs, found = _called(backward, given, [*([x.shape] if of_x else []), (None,)])
+    sizes = [part.shape.num_elements() for part in weights]
+    *own, first = tf.split(found, [*sizes, -1], num=len(sizes) + 1)
+    of_weights = [tf.reshape(part, like.shape) for part, like in zip(own, weights, strict=True)]
+    of_first = tf.unstack(tf.reshape(first, (len(of_ends), -1, weights[1].shape[0])), len(of_ends))
+    return [*(of_inputs or [None]), *of_first, *of_weights]
 
 
-def _set_shapes(found: Tensors, shapes: Sequence[Any]) -> None:
-    """TensorFlow does not know the shapes of what a function of Python returns."""
-    for part, shape in zip(found, shapes, strict=False):
+def _called(function: Any, given: Tensors, shapes: Sequence[Any]) -> Tensors:
+    """What a function of Python returns: float arrays of these shapes, which TensorFlow cannot know."""
+    found = tf.nest.flatten(tf.numpy_function(function, given, [tf.float32] * len(shapes), stateful=False))
+    for part, shape in zip(found, shapes, strict=True):
         part.set_shape(shape)
+    return found

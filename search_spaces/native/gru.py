@@ -54,18 +54,18 @@ def _forward(
     x: Any, real: Any, backwards: Any, w: Any, u: Any, here: Any, states: Any, flat: Any, kept: Any, flat_kept: Any,
     outputs: Any,
 ) -> None:  # fmt: skip
-    hs, features = states[0], x.shape[2]
+    features = x.shape[2]
     one = slice(features, features + 1)  # the column of `here` that is 1, and the bias in w
     for step in range(x.shape[1]):
-        place, h, gates = place_of(step, x.shape[1], backwards), hs[step], kept[step]
+        place, h, gates = place_of(step, x.shape[1], backwards), states[step, 0], kept[step]
         read(here, x, place)
         product(gates[0], False, here, w[0:1], h[:, :0], u[0, :0])
         product(gates[1], False, here, w[1:2], h, u[1])
         product(gates[2], False, here, w[2:3], h, u[2])
         product(gates[3], False, here[:, :, one], w[3:4, one], h, u[3])
-        _step(flat_kept[step], flat[0, step], flat[0, step + 1])
-        hold(real, place, h, hs[step + 1])
-        write(outputs, step, hs[step + 1])
+        _step(flat_kept[step], flat[step, 0], flat[step + 1, 0])
+        hold(real, place, h, states[step + 1, 0])
+        write(outputs, step, states[step + 1, 0])
 
 
 @njit(BACKWARD, **OPTIONS)
@@ -73,14 +73,14 @@ def _backward(
     x: Any, real: Any, backwards: Any, wt: Any, ut: Any, here: Any, states: Any, flat: Any, kept: Any, flat_kept: Any,
     of_outputs: Any, d: Any, flat_d: Any, aside: Any, gates: Any, flat_gates: Any, dw: Any, du: Any, dx: Any, part: Any,
 ) -> None:  # fmt: skip
-    hs, dh, none, features = states[0], d[0], gates[:0], x.shape[2]
+    dh, none, features = d[0], gates[:0], x.shape[2]
     one = slice(features, features + 1)
     for step in range(x.shape[1] - 1, -1, -1):
-        place, h = place_of(step, x.shape[1], backwards), hs[step]
+        place, h = place_of(step, x.shape[1], backwards), states[step, 0]
         read(here, x, place)
         add_at(dh, of_outputs, step)
         set_aside(real, place, dh, aside[0])
-        _step_back(flat_kept[step], flat[0, step], flat_d[0], flat_gates)
+        _step_back(flat_kept[step], flat[step, 0], flat_d[0], flat_gates)
         product(dh, True, gates[1:], ut[1:], h[:, :0], ut[0, :0])
         hold(real, place, aside[0], dh)
         for gate in range(3):

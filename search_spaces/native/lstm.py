@@ -57,16 +57,15 @@ def _forward(
     x: Any, real: Any, backwards: Any, w: Any, u: Any, here: Any, states: Any, flat: Any, kept: Any, flat_kept: Any,
     outputs: Any,
 ) -> None:  # fmt: skip
-    hs, cs = states[0], states[1]
     for step in range(x.shape[1]):
-        place, h = place_of(step, x.shape[1], backwards), hs[step]
+        place, h = place_of(step, x.shape[1], backwards), states[step, 0]
         read(here, x, place)
         for gate in range(4):
             product(kept[step, gate], False, here, w[gate : gate + 1], h, u[gate])
-        _step(flat_kept[step], flat[1, step], flat[1, step + 1], flat[0, step + 1])
-        hold(real, place, h, hs[step + 1])
-        hold(real, place, cs[step], cs[step + 1])
-        write(outputs, step, hs[step + 1])
+        _step(flat_kept[step], flat[step, 1], flat[step + 1, 1], flat[step + 1, 0])
+        hold(real, place, h, states[step + 1, 0])
+        hold(real, place, states[step, 1], states[step + 1, 1])
+        write(outputs, step, states[step + 1, 0])
 
 
 @njit(BACKWARD, **OPTIONS)
@@ -74,14 +73,14 @@ def _backward(
     x: Any, real: Any, backwards: Any, wt: Any, ut: Any, here: Any, states: Any, flat: Any, kept: Any, flat_kept: Any,
     of_outputs: Any, d: Any, flat_d: Any, aside: Any, gates: Any, flat_gates: Any, dw: Any, du: Any, dx: Any, part: Any,
 ) -> None:  # fmt: skip
-    hs, dh, dc, none = states[0], d[0], d[1], gates[:0]
+    dh, dc, none = d[0], d[1], gates[:0]
     for step in range(x.shape[1] - 1, -1, -1):
-        place, h = place_of(step, x.shape[1], backwards), hs[step]
+        place, h = place_of(step, x.shape[1], backwards), states[step, 0]
         read(here, x, place)
         add_at(dh, of_outputs, step)
         set_aside(real, place, dh, aside[0])
         set_aside(real, place, dc, aside[1])
-        _step_back(flat_kept[step], flat[1, step], flat_d[0], flat_d[1], flat_gates)
+        _step_back(flat_kept[step], flat[step, 1], flat_d[0], flat_d[1], flat_gates)
         product(dh, False, gates, ut, h[:, :0], ut[0, :0])
         hold(real, place, aside[0], dh)
         hold(real, place, aside[1], dc)

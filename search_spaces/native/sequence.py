@@ -44,7 +44,8 @@ class Cell:
 def new(*shape: int) -> Array:
     """An array of floats that TensorFlow need not copy. Its numbers are not set.
 
-    The memory is new at each call. It is free again when nobody has the array any more, TensorFlow included.
+    The memory is new at each call. It is free again when nobody has the array any more, TensorFlow included. A worker's
+    allocator keeps freed memory, so buffers of our own would not be faster.
     """
     size = 4 * math.prod(shape)
     memory = np.empty(size + ALIGNMENT, np.uint8)
@@ -60,7 +61,7 @@ def forward(
     first: Sequence[Array],
     sequences: bool,
     backwards: bool,
-) -> tuple[Array, list[Array], Array, Array]:
+) -> tuple[Array, Array]:
     """Computes a sequence.
 
     Args:
@@ -71,19 +72,18 @@ def forward(
         sequences: the outputs are wanted at every step.
         backwards: x is read from its last step to its first.
 
-    Returns the outputs `(batch, time, width)`, empty without `sequences`; the last states; and what the backward pass
-    needs: all states `(states, time + 1, batch, width)` and what was kept `(time, kept, batch, width)`.
+    Returns the outputs `(batch, time, width)`, empty without `sequences`, and the record that the backward pass needs,
+    `(matrices, batch, width)`. The last matrices of the record are the last states.
     """
     batch, steps, _ = x.shape
     width = len(weights[1])
-    states, kept = new(cell.states, steps + 1, batch, width), new(steps, cell.kept, batch, width)
+    record = new(steps * cell.kept + (steps + 1) * cell.states, batch, width)
+    states, kept = _parts(cell, record, steps)
     for number, state in enumerate(first):
-        states[number, 0] = state
+        states[0, number] = state
     outputs = new(batch if sequences else 0, steps, width)
-    flat, flat_kept = states.reshape(cell.states, steps + 1, -1), kept.reshape(steps, cell.kept * batch * width)
-    arranged = _arranged(cell, *weights)
-    cell.forward(x, mask, backwards, *arranged, _here(x), states, flat, kept, flat_kept, outputs)
-    return outputs, [_copy(state[-1]) for state in states], states, kept
+    cell.forward(x, mask, backwards, *_arranged(cell, *weights), _here(x), *_and_flat(states, kept), outputs)
+    return outputs, record
 
 
 def backward(
@@ -91,17 +91,16 @@ def backward(
     x: Array,
     mask: Array,
     weights: Sequence[Array],
-    states: Array,
-    kept: Array,
+    record: Array,
     of_outputs: Array,
     of_ends: Sequence[Array],
     backwards: bool,
     of_x: bool,
-) -> tuple[Array, list[Array], list[Array]]:
-    """The gradients of x, of the first states and of the weights.
+) -> tuple[Array, Array]:
+    """The gradient of x, and those of the weights and of the first states one behind the other; see `cut`.
 
     Args:
-        x, mask, weights, backwards: as for `forward`, which returned `states` and `kept`.
+        x, mask, weights, backwards: as for `forward`, which returned `record`.
         of_outputs: the gradients of the outputs at every step; `(0, time, width)` if there are none.
         of_ends: the gradients of the last states.
         of_x: the gradient of x is wanted; otherwise it is empty.
@@ -111,25 +110,43 @@ def backward(
     arranged = [part.transpose(0, 2, 1) for part in _arranged(cell, *weights)]
     w_back, u_back = np.ascontiguousarray(arranged[0][:, :, :features]), np.ascontiguousarray(arranged[1])
     here = _here(x)
-    ends, aside = (np.empty((cell.states, batch, width), np.float32) for _ in range(2))
+    own = sum(part.size for part in weights)
+    found, dx = new(own + cell.states * batch * width), new(batch if of_x else 0, steps, features)
+    ends, aside = found[own:].reshape(cell.states, batch, width), np.empty((cell.states, batch, width), np.float32)
     of_gates = np.empty((gates, batch, width), np.float32)
     for number, end in enumerate(of_ends):
         ends[number] = end
     dw, du = np.zeros((gates, here.shape[2], width), np.float32), np.zeros((gates, width, width), np.float32)
-    dx = new(batch if of_x else 0, steps, features)
     cell.backward(
-        *(x, mask, backwards, w_back, u_back, here),
-        *(states, states.reshape(cell.states, steps + 1, -1), kept, kept.reshape(steps, -1), of_outputs),
+        *(x, mask, backwards, w_back, u_back, here, *_and_flat(*_parts(cell, record, steps)), of_outputs),
         *(ends, ends.reshape(cell.states, -1), aside, of_gates, of_gates.reshape(-1)),
         *(dw, du, dx, np.empty((batch, features), np.float32)),
     )
-    return dx, [_copy(end) for end in ends], _as_keras(cell, dw, du, features, weights[2].shape)
+    _as_keras(cell, dw, du, features, cut(found, [part.shape for part in weights]))
+    return dx, found
 
 
-def _copy(part: Array) -> Array:
-    copy = new(*part.shape)
-    copy[...] = part
-    return copy
+def cut(found: Array, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """The first numbers of `found` as arrays of these shapes."""
+    parts, begin = [], 0
+    for shape in shapes:
+        end = begin + math.prod(shape)
+        parts.append(found[begin:end].reshape(shape))
+        begin = end
+    return parts
+
+
+def _parts(cell: Cell, record: Array, steps: int) -> tuple[Array, Array]:
+    """The states `(time + 1, states, batch, width)` of a record, and what was kept `(time, kept, batch, width)`."""
+    kept, states = record[: steps * cell.kept], record[steps * cell.kept :]
+    return states.reshape(steps + 1, cell.states, *record.shape[1:]), kept.reshape(steps, cell.kept, *record.shape[1:])
+
+
+def _and_flat(states: Array, kept: Array) -> tuple[Array, Array, Array, Array]:
+    """Both, and the same with each matrix, or each step of `kept`, as one row."""
+    steps, many, batch, width = states.shape
+    flat = states.reshape(steps, many, batch * width)
+    return states, flat, kept, kept.reshape(len(kept), kept.shape[1] * batch * width)
 
 
 def _here(x: Array) -> Array:
@@ -158,11 +175,10 @@ def _arranged(cell: Cell, kernel: Array, recurrent: Array, bias: Array) -> tuple
     return w, u
 
 
-def _as_keras(cell: Cell, dw: Array, du: Array, features: int, shape: tuple[int, ...]) -> list[Array]:
-    """The gradients of kernel, recurrent kernel and bias, as Keras has them."""
+def _as_keras(cell: Cell, dw: Array, du: Array, features: int, found: Sequence[Array]) -> None:
+    """Writes the gradients of kernel, recurrent kernel and bias, as Keras has them, into `found`."""
     width = du.shape[2]
-    found = new(features, shape[-1]), new(width, shape[-1]), new(*shape)
-    biases = found[2].reshape(-1, shape[-1])
+    biases = found[2].reshape(-1, found[2].shape[-1])
     for gate, (place, other) in enumerate(zip(cell.of_inputs, cell.of_states, strict=True)):
         if place is not None:
             part = slice(place * width, (place + 1) * width)
@@ -172,4 +188,3 @@ def _as_keras(cell: Cell, dw: Array, du: Array, features: int, shape: tuple[int,
             found[1][:, part] = du[gate]
             if len(biases) == 2:
                 biases[1, part] = dw[gate, features]
-    return list(found)

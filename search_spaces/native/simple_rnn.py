@@ -43,14 +43,13 @@ def _forward(
     relu: Any, x: Any, real: Any, backwards: Any, w: Any, u: Any, here: Any, states: Any, flat: Any, kept: Any,
     flat_kept: Any, outputs: Any,
 ) -> None:  # fmt: skip
-    hs = states[0]
     for step in range(x.shape[1]):
-        place, h = place_of(step, x.shape[1], backwards), hs[step]
+        place, h = place_of(step, x.shape[1], backwards), states[step, 0]
         read(here, x, place)
-        product(hs[step + 1], False, here, w, h, u[0])
-        _step(relu, flat[0, step + 1])
-        hold(real, place, h, hs[step + 1])
-        write(outputs, step, hs[step + 1])
+        product(states[step + 1, 0], False, here, w, h, u[0])
+        _step(relu, flat[step + 1, 0])
+        hold(real, place, h, states[step + 1, 0])
+        write(outputs, step, states[step + 1, 0])
 
 
 @njit(BACKWARD.replace("(", "(b1,"), **OPTIONS)
@@ -59,13 +58,13 @@ def _backward(
     flat_kept: Any, of_outputs: Any, d: Any, flat_d: Any, aside: Any, gates: Any, flat_gates: Any, dw: Any, du: Any,
     dx: Any, part: Any,
 ) -> None:  # fmt: skip
-    hs, dh, none = states[0], d[0], gates[:0]
+    dh, none = d[0], gates[:0]
     for step in range(x.shape[1] - 1, -1, -1):
-        place, h = place_of(step, x.shape[1], backwards), hs[step]
+        place, h = place_of(step, x.shape[1], backwards), states[step, 0]
         read(here, x, place)
         add_at(dh, of_outputs, step)
         set_aside(real, place, dh, aside[0])
-        _step_back(relu, flat[0, step + 1], flat_d[0], flat_gates)
+        _step_back(relu, flat[step + 1, 0], flat_d[0], flat_gates)
         product(dh, False, gates, ut, h[:, :0], ut[0, :0])
         hold(real, place, aside[0], dh)
         product(dw[0], True, none, none, here[0].T, gates[0])

@@ -18,6 +18,7 @@ SPEC = Spec(
     depth="1",
     width="32",
     trials=30,
+    kernel="xla",
     epochs=20,
     learning_rate="0.001:0.01",
 )
@@ -117,6 +118,16 @@ def test_the_first_trials_are_known() -> None:
     assert cost(1) == pytest.approx(1.8 + 2 * small)
     assert cost(3) == pytest.approx(3 * 1.8 + 2 * (2 * small + large))
     assert cost(6) == pytest.approx(6 * 1.8 + 2 * (2 * (small + large) + (small + large)))
+
+
+def test_a_kernel_saves_what_its_facts_say() -> None:
+    """Of a GRU at each time step, beside the loop: 1.3e-4 s by `xla`, 1.4e-4 s by `native`."""
+    task = find.make("adding", {})
+    xla, native, loop = (
+        estimate.epoch_seconds(dataclasses.replace(SPEC, kernel=name), task, 1) for name in ("xla", "native", "loop")
+    )
+    assert loop - xla == pytest.approx(task.steps * 1.3e-4)
+    assert loop - native == pytest.approx(task.steps * 1.4e-4)
 
 
 def test_layers_that_differ() -> None:

@@ -34,6 +34,7 @@ from experiments.tasks.loading import find
 from search_spaces import cells
 from search_spaces.architecture import architecture, parameters
 from search_spaces.kernels import cells_with
+from search_spaces.native.layers import Native
 from search_spaces.plain import plain
 from search_spaces.recipe import OPTIMIZERS, Recipe
 from search_spaces.scan import Scanned
@@ -277,7 +278,7 @@ def test_every_recipe_trains_a_step_and_needs_nothing_of_this_project(
         assert "recurrent_search" not in json.dumps(json.loads(stock.to_json()))
         # One initialisation has all switches: they choose the layers, and initial values do not depend on the kernel.
         plainest = values.get(f"init_{values['cell']}", "default") == "default"
-        kernels = ({"work": 10**9}, {"gpus": 1}) if plainest else ()
+        kernels = ({"asked": "xla"}, {"asked": "native"}, {"gpus": 1}) if plainest else ()
         for more in kernels:
             other = small(dataclasses.replace(ALL, biases=[2.0]), dropout=[0.5], **more).build(at(values))
             exported = plain(other)
@@ -320,19 +321,20 @@ def load_elsewhere(folder: Path, count: int) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, str(count)), done.stderr
 
 
+@pytest.mark.parametrize(("kernel", "kind"), [("xla", Scanned), ("native", Native)])
 @pytest.mark.parametrize("cell", cells_with("xla"))
-def test_both_kernels_compute_the_same(cell: str, data: tuple[np.ndarray, np.ndarray]) -> None:
+def test_kernels_compute_the_same(cell: str, kernel: str, kind: type, data: tuple[np.ndarray, np.ndarray]) -> None:
     """Padding included: x ends early in half of the rows."""
     x = data[0].copy()
     x[::2, 2:] = 9.0
     for values in differing(cells=[cell]):
         if values.get(f"init_{cell}", "default") != "default":
             continue  # both models get the same weights
-        loop, xla = (small(padding=9.0, work=work).build(at(values)) for work in (0, 10**9))
-        xla.set_weights(loop.get_weights())
-        assert all(isinstance(side, Scanned) for layer in xla.layers for side in directions(layer))
+        loop, other = (small(padding=9.0, asked=asked).build(at(values)) for asked in ("loop", kernel))
+        other.set_weights(loop.get_weights())
+        assert all(isinstance(side, kind) for layer in other.layers for side in directions(layer))
         expected = output(loop, x)
-        assert output(xla, x) == pytest.approx(expected, abs=1e-5), architecture(values)
+        assert output(other, x) == pytest.approx(expected, abs=1e-5), architecture(values)
         assert output(loop, x[::2, :2]) == pytest.approx(expected[::2], abs=1e-5), "padding is not read"
 
 

@@ -199,7 +199,7 @@ def test_the_package_alone_loads_nothing_else_of_ours() -> None:
 def test_tasks_and_corpora_load_numpy_alone() -> None:
     light = [module for module in modules() if room(module) in {"experiments.tasks", "experiments.data"}]
     found = {name for name in packages(loaded(*light)) if "cython" not in name}  # NumPy's own, compiled into it
-    assert found == {"numpy", "experiments", "search_spaces", "tracking"}
+    assert found == {"numpy", "experiments", "tracking"}
 
 
 def test_the_command_line_starts_without_heavy_packages() -> None:

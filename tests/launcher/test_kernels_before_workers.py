@@ -10,22 +10,27 @@ from rich.console import Console
 
 from experiments.config.spec import Spec
 from experiments.launcher import kernels
+from experiments.tasks.adding import Adding
 from search_spaces.native import compiled, ready
 
+LONG, SHORT = 10**6, 64  # training samples
 
-def asked_for(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> list[list[str]]:
+
+def spec_of(**fields: Any) -> Spec:
+    return Spec(**{"name": "any", "task": "adding", "options": {}, "cells": ["gru"], "kernel": "native", **fields})
+
+
+def asked_for(monkeypatch: pytest.MonkeyPatch, samples: int = LONG, **fields: Any) -> list[list[str]]:
     """The commands that the launcher of a search with these fields runs."""
     ran: list[list[str]] = []
     monkeypatch.setattr(subprocess, "run", lambda words, **more: ran.append(words))
-    spec = Spec(**{"name": "any", "task": "adding", "options": {}, "cells": ["gru"], "kernel": "native", **fields})
-    kernels.compile_kernels(spec, Console())
+    kernels.compile_kernels(spec_of(**fields), Adding(), samples, Console())
     return ran
 
 
 @pytest.fixture(autouse=True)
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path))
-    monkeypatch.delenv(compiled.NUMBA_FOLDER)
+    monkeypatch.setenv(compiled.NUMBA_FOLDER, str(tmp_path))
 
 
 def test_they_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +45,10 @@ def test_they_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     ("fields", "wanted"),
     [
         ({"kernel": "native"}, True),
-        ({"kernel": "auto"}, False),
+        ({"kernel": "native", "samples": SHORT}, True),
+        ({"kernel": "auto"}, True),
+        ({"kernel": "auto", "samples": SHORT}, False),
+        ({"kernel": "auto", "cells": ["ntm"]}, False),
         ({"kernel": "xla"}, False),
         ({"kernel": "loop"}, False),
         ({"cells": ["ntm"]}, False),
@@ -63,4 +71,4 @@ def test_a_failure_is_left_to_the_workers(monkeypatch: pytest.MonkeyPatch) -> No
         raise subprocess.TimeoutExpired("python", 1)
 
     monkeypatch.setattr(subprocess, "run", fail)
-    kernels.compile_kernels(Spec(name="any", task="adding", options={}, cells=["gru"], kernel="native"), Console())
+    kernels.compile_kernels(spec_of(), Adding(), LONG, Console())

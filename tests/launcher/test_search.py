@@ -79,7 +79,7 @@ def test_trials_have_their_parameters_metrics_and_tags(searched: Searched) -> No
         assert {name: tags[f"recurrent.{name}"] for name in identity} == identity
         assert (tags["recurrent.outcome"], tags["recurrent.attempts"]) == ("completed", "1")
         assert "recurrent.host" not in tags  # only a cluster's nodes are named
-        assert tags["recurrent.kernel"] in ("cudnn", "xla", "loop") and tags["recurrent.kernel_reason"]
+        assert tags["recurrent.kernel"] in ("cudnn", "native", "xla", "loop") and tags["recurrent.kernel_reason"]
         assert tags["recurrent.steps_per_execution"] == "4", "four steps an epoch"
         assert (metrics["hp/depth"], metrics["hp/width"]) == (depth, width)
         assert metrics["hp/learning_rate"] == pytest.approx(rate, rel=1e-6)

@@ -44,9 +44,10 @@ def batch(count: int = 6) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("cell", "attention"), [("simple_rnn", "none"), ("lstm", "none"), ("gru", "dot")])
-def test_the_model_is_one_of_stock_layers(tmp_path: Path, cell: str, attention: str) -> None:
-    """The compiled scan and Keras' own layers, from a file that needs nothing of this project, agree."""
-    model = built(attention, cells=[cell], work=10**9)
+@pytest.mark.parametrize("kernel", ["xla", "native"])
+def test_the_model_is_one_of_stock_layers(tmp_path: Path, cell: str, attention: str, kernel: str) -> None:
+    """A kernel and Keras' own layers, from a file that needs nothing of this project, agree."""
+    model = built(attention, cells=[cell], asked=kernel)
     plain(model).save(tmp_path / "model.keras")
     stock = keras.models.load_model(tmp_path / "model.keras", compile=False)
     assert {type(layer).__module__.split(".")[0] for layer in stock.layers} == {"keras"}

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -52,7 +53,7 @@ def test_the_facts_are_those_of_the_layer(name: str) -> None:
     assert ("chrono" in facts.inits) <= bool(facts.keep_gate), "chrono sets the bias of the keep gate"
     for init in facts.inits:
         assert built(name, **({} if init == "default" else {"init": init}))
-    for how in ("cudnn", "xla"):
+    for how in ("cudnn", "native", "xla"):
         if name in cells_with(how):
             assert type(built(name, kernel=how)).__name__.endswith(type(layer).__name__)
 
@@ -143,21 +144,26 @@ def test_a_cell_without_a_cudnn_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_cell_without_a_compiled_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells.load("gru"), "FACTS", cells.Facts(gates=3))
-    reason = "no GPU found; there is no compiled scan for gru"
+    reason = "no GPU found; there is no native kernel for gru; there is no compiled scan for gru"
     assert kernel(["lstm", "gru", "gru"], 0, 10**9) == ("loop", reason)
     assert "gru" not in {*cells_with("xla"), *cells_with("cudnn")} and "gru" in cells_with("loop")
+
+
+def without_numba(*how: Any) -> tuple[str, str]:
+    return kernel(*how, native=lambda: "Numba is not installed")
 
 
 @on_xla
 def test_without_a_gpu_much_work_is_compiled_and_little_is_not(name: str) -> None:
     enough = cells.facts(name).xla_compile_seconds / cells.facts(name).xla_saved_seconds
-    little, much = (kernel([name], 0, round(share * enough)) for share in (0.5, 20))
+    little, much = (without_numba([name], 0, round(share * enough)) for share in (0.5, 20))
     assert little[0] == "loop" and much[0] == "xla"
     costs = cells.facts(name).xla_compile_seconds
-    assert much[1] == f"no GPU found; compiling takes about {costs:.1f} s and saves about {20 * costs:.1f} s"
+    why = "no GPU found; no native kernel: Numba is not installed"
+    assert much[1] == f"{why}; compiling takes about {costs:.1f} s and saves about {20 * costs:.1f} s"
 
 
 @on_xla
 def test_a_smaller_last_batch_is_compiled_too(name: str) -> None:
     between = round(1.5 * cells.facts(name).xla_compile_seconds / cells.facts(name).xla_saved_seconds)
-    assert [kernel([name], 0, between, sizes)[0] for sizes in (1, 2)] == ["xla", "loop"]
+    assert [without_numba([name], 0, between, sizes)[0] for sizes in (1, 2)] == ["xla", "loop"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from support.cells import built, two_steps
 
-KERNELS = ("loop", "xla", "cudnn")
+KERNELS = ("loop", "xla", "native", "cudnn")
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

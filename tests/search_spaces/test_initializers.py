@@ -25,7 +25,7 @@ def blocks(layer: keras.layers.Layer, gates: int) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru"])
-@pytest.mark.parametrize("how", ["loop", "xla"])
+@pytest.mark.parametrize("how", ["loop", "xla", "native"])
 def test_every_gate_is_orthogonal(name: str, how: str) -> None:
     found = blocks(built(name, how=how, init="orthogonal"), GATES[name])
     assert [block.shape for block in found] == [(UNITS, UNITS)] * GATES[name]
@@ -63,7 +63,7 @@ def test_identity_of_lstm() -> None:
     assert layer.get_weights()[2].tolist() == [0] * UNITS + [1] * UNITS + [0] * 2 * UNITS, "Keras' forget bias stays"
 
 
-@pytest.mark.parametrize("how", ["loop", "xla"])
+@pytest.mark.parametrize("how", ["loop", "xla", "native"])
 def test_identity_of_simple_rnn_is_the_irnn(how: str) -> None:
     keras.utils.set_random_seed(0)
     layer = built("simple_rnn", 64, how, init="identity")
@@ -76,14 +76,14 @@ def test_identity_of_simple_rnn_is_the_irnn(how: str) -> None:
     assert np.array_equal(layer(x, initial_state=[state]), state), "stays the same"
 
 
-@pytest.mark.parametrize("how", ["loop", "xla"])
+@pytest.mark.parametrize("how", ["loop", "xla", "native"])
 def test_a_forget_bias(how: str) -> None:
     layer = built("lstm", 2, how, bias=5.0)
     assert layer.get_weights()[2].tolist() == [0, 0, 5, 5, 0, 0, 0, 0], "i, f, c, o"
     assert built("lstm", 1, bias=0.0).get_weights()[2].tolist() == [0, 0, 0, 0], "0 is a bias, too"
 
 
-@pytest.mark.parametrize("how", ["loop", "xla"])
+@pytest.mark.parametrize("how", ["loop", "xla", "native"])
 def test_a_keep_bias(how: str) -> None:
     layer = built("gru", 2, how, bias=5.0)
     assert layer.get_weights()[2].tolist() == [[5, 5, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]], "z, r, h, on the input alone"

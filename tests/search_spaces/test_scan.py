@@ -7,27 +7,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.cells import check_saved_as_stock_keras, outcome
+from support.cells import UNITS, check_computes_as_keras, check_saved_as_stock_keras, outcome, pair
 
-from search_spaces import cells
 from search_spaces.kernels import cells_with
 from search_spaces.recurrent import RecurrentSpace
-from search_spaces.scan import Scanned
 
 KINDS = [*((name, {}) for name in cells_with("xla")), ("simple_rnn", {"activation": "relu"})]
-UNITS, LENGTHS = 5, [7, 4, 1]
-
-
-def pair(name: str, more: dict[str, Any]) -> tuple[Any, Any]:
-    """The same layer with the same weights, by `xla` and by `loop`."""
-    kinds = [type(cells.load(name).layer(1, True, "any", how)) for how in ("xla", "loop")]
-    assert issubclass(kinds[0], Scanned) and kinds[1].__module__.startswith("keras.")
-    keras.utils.set_random_seed(0)
-    by_xla, by_loop = (kind(UNITS, bias_initializer="random_normal", **more) for kind in kinds)
-    for layer in (by_xla, by_loop):
-        layer.build((None, None, 2))
-    by_loop.set_weights(by_xla.get_weights())
-    return by_xla, by_loop
 
 
 @pytest.mark.parametrize(("name", "more"), KINDS)
@@ -37,27 +22,12 @@ def pair(name: str, more: dict[str, Any]) -> tuple[Any, Any]:
 def test_it_is_what_keras_computes(
     name: str, more: dict[str, Any], sequences: bool, masked: bool, backwards: bool
 ) -> None:
-    layers = pair(name, {**more, "return_sequences": sequences, "return_state": True, "go_backwards": backwards})
-    rng = np.random.default_rng(0)
-    x = tf.constant(rng.normal(size=(len(LENGTHS), max(LENGTHS), 2)), tf.float32)
-    states = [tf.constant(rng.normal(size=(3, UNITS)), tf.float32) for _ in range(2 if name == "lstm" else 1)]
-    mask = tf.sequence_mask(LENGTHS) if masked else None
-    if masked and backwards and sequences:
-        # Padding comes first: Keras' outputs are zeros until the first real step, not the first state, which is zero.
-        found, expected = (outcome(layer, x, [0 * state for state in states], mask) for layer in layers)
-        gradients = slice(2 + len(states), 2 + 2 * len(states))
-        assert [part.shape for part in found[gradients]] == [(3, UNITS)] * len(states)
-        del found[gradients], expected[gradients]
-    else:
-        found, expected = (outcome(layer, x, states, mask) for layer in layers)
-    assert len(found) == len(expected) >= 6
-    for one, other in zip(found, expected, strict=True):
-        assert one == pytest.approx(other, abs=2e-5)
+    check_computes_as_keras(name, "xla", more, sequences, masked, backwards)
 
 
 @pytest.mark.parametrize(("name", "more"), KINDS)
 def test_a_single_step(name: str, more: dict[str, Any]) -> None:
-    layers = pair(name, more)
+    layers = pair(name, "xla", more)
     x, states = tf.ones((3, 1, 2)), [tf.fill((3, UNITS), 0.5)] * (2 if name == "lstm" else 1)
     for one, other in zip(*(outcome(layer, x, states, None) for layer in layers), strict=True):
         assert one == pytest.approx(other, abs=2e-5)
@@ -65,7 +35,7 @@ def test_a_single_step(name: str, more: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("name", "more"), KINDS)
 def test_gradients_are_finite_differences(name: str, more: dict[str, Any]) -> None:
-    layer, _ = pair(name, more)
+    layer, _ = pair(name, "xla", more)
     x = np.random.default_rng(0).normal(size=(2, 6, 2)).astype(np.float32)
     point = tf.Variable(x)
     with tf.GradientTape() as tape:
@@ -84,13 +54,13 @@ def test_a_model_trains_alike_and_is_saved_as_stock_keras(cell: str, depth: int,
     x, y = rng.random((48, 9, 2), np.float32), rng.random((48, 1), np.float32)
     values = {"depth": depth, "cell": cell, "width": 6, "learning_rate": 0.01}
     losses, models = [], []
-    for work in (0, 10**9):
-        space = RecurrentSpace(features=2, outputs=1, loss="mse", work=work)
-        assert space.kernel([(cell, 6)] * depth)[0] == ("xla" if work else "loop")
+    for asked in ("loop", "xla"):
+        space = RecurrentSpace(features=2, outputs=1, loss="mse", asked=asked)
+        assert space.kernel([(cell, 6)] * depth)[0] == asked
         keras.utils.set_random_seed(0)
         hp = hyperparameters(values)
         models.append(space.build(hp))
-        models[-1].run_eagerly = not work  # tracing the loop takes longer than its few short steps
+        models[-1].run_eagerly = asked == "loop"  # tracing the loop takes longer than its few short steps
         losses.append(models[-1].fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0).history["loss"])
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     check_saved_as_stock_keras(models[1], x, tmp_path / "model.keras")

@@ -11,6 +11,8 @@ import tensorflow as tf
 from search_spaces import cells
 from search_spaces.plain import plain
 
+UNITS, LENGTHS = 5, [7, 4, 1]  # of a layer, and of the sequences of a batch
+
 
 def built(
     name: str, width: int = 2, return_sequences: bool = True, features: int = 1, kernel: str = "loop", **start: Any
@@ -46,6 +48,41 @@ def outcome(layer: Any, x: tf.Tensor, states: list[tf.Tensor], mask: Any, scored
         size = tf.reduce_sum(tf.sin(output * tf.range(1.0, output.shape[-1] + 1)))
         size += sum(tf.reduce_sum(end**2) for end in ends)
     return [np.asarray(part) for part in (output, *ends, *tape.gradient(size, [x, *states, *weights]))]
+
+
+def pair(name: str, kernel: str, more: dict[str, Any]) -> tuple[Any, Any]:
+    """The same layer with the same weights, by a kernel and by `loop`."""
+    kinds = [type(cells.load(name).layer(1, True, "any", how)) for how in (kernel, "loop")]
+    assert not kinds[0].__module__.startswith("keras.") and kinds[1].__module__.startswith("keras.")
+    keras.utils.set_random_seed(0)
+    by_kernel, by_loop = (kind(UNITS, bias_initializer="random_normal", **more) for kind in kinds)
+    for layer in (by_kernel, by_loop):
+        layer.build((None, None, 2))
+    by_loop.set_weights(by_kernel.get_weights())
+    return by_kernel, by_loop
+
+
+def check_computes_as_keras(
+    name: str, kernel: str, more: dict[str, Any], sequences: bool, masked: bool, backwards: bool
+) -> None:
+    """Outputs, last states and every gradient of a layer are those of Keras' own."""
+    returns = {"return_sequences": sequences, "return_state": True, "go_backwards": backwards}
+    layers = pair(name, kernel, {**more, **returns})
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.normal(size=(len(LENGTHS), max(LENGTHS), 2)), tf.float32)
+    states = [tf.constant(rng.normal(size=(3, UNITS)), tf.float32) for _ in range(2 if name == "lstm" else 1)]
+    mask = tf.sequence_mask(LENGTHS) if masked else None
+    if masked and backwards and sequences:
+        # Padding comes first: Keras' outputs are zeros until the first real step, not the first state, which is zero.
+        found, expected = (outcome(layer, x, [0 * state for state in states], mask) for layer in layers)
+        gradients = slice(2 + len(states), 2 + 2 * len(states))
+        assert [part.shape for part in found[gradients]] == [(3, UNITS)] * len(states)
+        del found[gradients], expected[gradients]
+    else:
+        found, expected = (outcome(layer, x, states, mask) for layer in layers)
+    assert len(found) == len(expected) >= 6
+    for one, other in zip(found, expected, strict=True):
+        assert one == pytest.approx(other, abs=2e-5)
 
 
 def check_saved_as_stock_keras(model: keras.Model, x: np.ndarray, file: Path) -> None:

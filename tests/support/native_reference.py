@@ -74,10 +74,11 @@ class Case:
         """What the kernel computes: the results, and the gradients of x, of the weights and of the first states."""
         cell, x, mask, weights = self.arguments()
         first = [floats(part) for part in self.first]
-        outputs, ends, states, kept = sequence.forward(cell, x, mask, weights, first, True, backwards)
-        given = states, kept, floats(self.of_outputs), [floats(part) for part in self.of_ends]
-        of_x_, of_first, of_weights = sequence.backward(cell, x, mask, weights, *given, backwards, of_x)
-        return {"results": [outputs, *ends], "gradients": [of_x_, *of_weights, *of_first]}
+        outputs, record = sequence.forward(cell, x, mask, weights, first, True, backwards)
+        given = record, floats(self.of_outputs), [floats(part) for part in self.of_ends]
+        of_inputs, found = sequence.backward(cell, x, mask, weights, *given, backwards, of_x)
+        rest = sequence.cut(found, [part.shape for part in (*weights, *first)])
+        return {"results": [outputs, *record[-cell.states :]], "gradients": [of_inputs, *rest]}
 
     def loss(self, parts: list[Array], backwards: bool) -> float:
         """A number whose gradients of the results are those that the case has; `parts` as in `gradients`."""

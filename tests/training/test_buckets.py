@@ -37,7 +37,7 @@ def built(task: Task, dropout: float = 0.0, depth: int = 1, compiled: bool = Fal
         depths=[depth],
         widths=[8],
         dropout=[dropout],
-        work=10**12 if compiled else 0,
+        asked="xla" if compiled else "loop",
         **sides,  # type: ignore[arg-type]
     )
     return space.build(keras_tuner.HyperParameters())

@@ -55,7 +55,7 @@ def test_what_training_has_compiled_serves_the_horizon(
     told: list[int] = []
     monkeypatch.setattr(horizon, "measure", lambda *_, compiled, **__: told.append(compiled) or {})
     task = make_task(name, options)
-    space = RecurrentSpace(task.outputs, task.loss, task.features, task.tokens, padding=task.padding, work=10**9)
+    space = RecurrentSpace(task.outputs, task.loss, task.features, task.tokens, padding=task.padding, asked="xla")
     model = space.stack([("simple_rnn", 8)], 0.0)
     model.compile("adam", "mse")
     training = Training(model, task, task.split("train", 0), task.split("val", 0), batch, 0, (0, 0))

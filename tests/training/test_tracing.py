@@ -37,7 +37,7 @@ def trained(kernel: str, ours: bool, per_execution: int) -> tuple[keras.Model, l
     return model, [losses["loss"][0] for losses in history]
 
 
-@pytest.mark.parametrize("kernel", ["loop", "xla"])
+@pytest.mark.parametrize("kernel", ["loop", "xla", "native"])
 @pytest.mark.parametrize("per_execution", [1, 3, 7])
 def test_training_is_what_keras_does(kernel: str, per_execution: int) -> None:
     (model, losses), (stock, expected) = (trained(kernel, ours, per_execution) for ours in (True, False))
@@ -55,7 +55,7 @@ def test_a_model_that_is_compiled_as_a_whole_keeps_keras_function() -> None:
     assert model.train_function is None, "fit will make its own"
 
 
-@pytest.mark.parametrize("kernel", ["loop", "xla"])
+@pytest.mark.parametrize("kernel", ["loop", "xla", "native"])
 def test_rewriting_changes_no_result(kernel: str) -> None:
     found = []
     for on in (True, False):

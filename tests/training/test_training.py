@@ -189,7 +189,9 @@ def test_seeds_of_training_are_apart_from_those_of_data() -> None:
 )
 @pytest.mark.parametrize("compiled", [0, 1, 7, 30, 64])
 def test_a_score_is_of_every_sample_whatever_is_compiled(task: Task, compiled: int) -> None:
-    space = RecurrentSpace(**space_arguments(Spec(name="any", task="any", options={}, cells=["gru"]), task), work=10**9)
+    space = RecurrentSpace(
+        **space_arguments(Spec(name="any", task="any", options={}, cells=["gru"]), task), asked="xla"
+    )
     model, (x, y) = space.build(keras_tuner.HyperParameters()), task.split("val", 0)
     assert scanned(model)
     expected = task.score(y, np.asarray(model(x)))
@@ -200,10 +202,10 @@ def test_a_kernel_that_is_not_compiled_scores_many_samples_at_a_time() -> None:
     splits = [ADDING.split(name, 0) for name in ("train", "val")]
     arguments = {"features": ADDING.features, "cells": ["gru"], "recipe": Recipe(bidirectional=[1])}
     sizes = []
-    for work in (0, 10**9):
-        model = RecurrentSpace(1, "mse", work=work, **arguments).build(keras_tuner.HyperParameters())
+    for asked in ("loop", "native", "xla"):
+        model = RecurrentSpace(1, "mse", asked=asked, **arguments).build(keras_tuner.HyperParameters())
         sizes.append(Training(model, ADDING, *splits, 16, 0, (0, 0)).scorer.batch)
-    assert sizes == [30, 32], "32 are two batches of the sixteen that XLA has compiled"
+    assert sizes == [30, 30, 32], "32 are two batches of the sixteen that XLA has compiled"
 
 
 def test_the_best_weights_come_back(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from support.cells import check_saved_as_stock_keras, outcome
+from support.cells import UNITS, check_computes_as_keras, check_saved_as_stock_keras, pair
 
 from search_spaces import cells
 from search_spaces.kernels import cells_with
@@ -18,19 +18,6 @@ from search_spaces.native.layers import Native, reads_data
 from search_spaces.recurrent import RecurrentSpace
 
 KINDS = [*((name, {}) for name in cells_with("native")), ("simple_rnn", {"activation": "relu"})]
-UNITS, LENGTHS = 5, [7, 4, 1]
-
-
-def pair(name: str, more: dict[str, Any], units: int = UNITS) -> tuple[Any, Any]:
-    """The same layer with the same weights, by `native` and by `loop`."""
-    kinds = [type(cells.load(name).layer(1, True, "any", how)) for how in ("native", "loop")]
-    assert issubclass(kinds[0], Native) and kinds[1].__module__.startswith("keras.")
-    keras.utils.set_random_seed(0)
-    made = [kind(units, bias_initializer="random_normal", **more) for kind in kinds]
-    for layer in made:
-        layer.build((None, None, 2))
-    made[1].set_weights(made[0].get_weights())
-    return made[0], made[1]
 
 
 @pytest.mark.parametrize(("name", "more"), KINDS)
@@ -40,19 +27,7 @@ def pair(name: str, more: dict[str, Any], units: int = UNITS) -> tuple[Any, Any]
 def test_it_is_what_keras_computes(
     name: str, more: dict[str, Any], sequences: bool, masked: bool, backwards: bool
 ) -> None:
-    layers = pair(name, {**more, "return_sequences": sequences, "return_state": True, "go_backwards": backwards})
-    rng = np.random.default_rng(0)
-    x = tf.constant(rng.normal(size=(len(LENGTHS), max(LENGTHS), 2)), tf.float32)
-    states = [tf.constant(rng.normal(size=(3, UNITS)), tf.float32) for _ in range(2 if name == "lstm" else 1)]
-    mask = tf.sequence_mask(LENGTHS) if masked else None
-    if masked and backwards and sequences:  # Keras' outputs at padding that comes first are zeros, not the first state
-        states = [0 * state for state in states]
-    found, expected = (outcome(layer, x, states, mask) for layer in layers)
-    if masked and backwards and sequences:
-        of_states = slice(2 + len(states), 2 + 2 * len(states))
-        del found[of_states], expected[of_states]
-    for one, other in zip(found, expected, strict=True):
-        assert one == pytest.approx(other, abs=2e-5)
+    check_computes_as_keras(name, "native", more, sequences, masked, backwards)
 
 
 @pytest.mark.parametrize("cell", cells_with("native"))
@@ -85,7 +60,7 @@ def test_a_model_trains_alike_and_is_saved_as_stock_keras(cell: str, tmp_path: P
 
 
 def test_a_layer_that_reads_data_has_no_gradient_of_its_inputs() -> None:
-    layer, x = pair("gru", {})[0], tf.ones((3, 4, 2))
+    layer, x = pair("gru", "native", {})[0], tf.ones((3, 4, 2))
     reads_data(layer)
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -97,34 +72,34 @@ def test_a_layer_that_reads_data_has_no_gradient_of_its_inputs() -> None:
 
 def two_layers(x: tf.Tensor) -> list[tf.Tensor]:
     """Two calls of one layer on different inputs, whose results are both read after both calls."""
-    layer = pair("gru", {"return_sequences": True})[0]
+    layer = pair("gru", "native", {"return_sequences": True})[0]
     return [*traced(lambda x: [layer(x), layer(2 * x)])(x)]
 
 
 def two_models(x: tf.Tensor) -> list[tf.Tensor]:
-    layers = [pair(name, {"return_sequences": True})[0] for name in ("gru", "lstm")]
+    layers = [pair(name, "native", {"return_sequences": True})[0] for name in ("gru", "lstm")]
     return [*traced(lambda x: [layer(factor * x) for factor in (1, 2) for layer in layers])(x)]
 
 
 def gradients_of_two_calls(x: tf.Tensor) -> list[tf.Tensor]:
-    layer = pair("lstm", {"return_sequences": True})[0]
+    layer = pair("lstm", "native", {"return_sequences": True})[0]
 
     def run(x: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch(x)
-            found = tf.reduce_sum(layer(x) ** 2) + tf.reduce_sum(layer(2 * x) ** 3)
+            found = tf.reduce_sum(layer(x) ** 2 * layer(2 * x))  # both passes back need both passes forward
         return list(tape.gradient(found, [x, *(part.value for part in layer.trainable_variables)]))
 
     return [*traced(run)(x)]
 
 
 def mapped(x: tf.Tensor) -> list[tf.Tensor]:
-    layer = pair("gru", {"return_sequences": True})[0]
+    layer = pair("gru", "native", {"return_sequences": True})[0]
     return [traced(lambda x: tf.map_fn(lambda part: layer(part[None])[0], x))(x)]
 
 
 def two_threads(x: tf.Tensor) -> list[tf.Tensor]:
-    layer, found = pair("gru", {"return_sequences": True})[0], dict[int, list[Any]]()
+    layer, found = pair("gru", "native", {"return_sequences": True})[0], dict[int, list[Any]]()
     run = traced(layer)
 
     def work(number: int) -> None:

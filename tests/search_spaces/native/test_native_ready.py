@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,12 +18,12 @@ from search_spaces.native import check, compiled, ready, tile
 ROOT = Path(__file__).parents[3]
 AVX2 = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma"}
 OLD = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
-REASON = "it was asked for; Numba compiles every recurrent layer"
+REASON = "it was asked for"
 
 
 def python(code: str, **variables: str) -> str:
     """What a new process prints that runs the code."""
-    places = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}", compiled.NUMBA_FOLDER: ""}
+    places = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
     environment = {**os.environ, **places, **variables}
     words = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True)
@@ -35,8 +36,9 @@ def test_it_can_be_used_here() -> None:
     assert kernel(["lstm", "gru", "simple_rnn"], 0, 0, asked="native") == ("native", REASON)
 
 
-def test_looking_uses_no_random_numbers_of_the_program() -> None:
+def test_looking_uses_no_random_numbers_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     tf.random.set_seed(3)
+    monkeypatch.setattr(compiled, "checked", lambda versions: None)
     before = random.getstate(), np.random.get_state()[1].tolist()
     assert check.trouble.__wrapped__() == ""
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before
@@ -57,14 +59,38 @@ def test_a_kernel_that_is_asked_for(asked: str, gpus: int, answer: tuple[str, st
     assert kernel(["gru"], gpus, 0, asked=asked) == answer
 
 
+@pytest.mark.parametrize(
+    ("used", "work", "answer"),
+    [
+        (["gru"], 2_000, ("loop", "no GPU found; compiling takes about 0.6 s and saves about 0.3 s")),
+        (["gru"], 4_000, ("native", "no GPU found; loading takes about 0.4 s and saves about 0.6 s")),
+        (["gru", "gru"], 2_000, ("native", "no GPU found; loading takes about 0.4 s and saves about 0.6 s")),
+        (["ntm"], 10**9, ("loop", "XLA compiles the whole training step of ntm")),
+    ],
+)
+def test_it_is_chosen_where_it_saves_time(used: list[str], work: int, answer: tuple[str, str]) -> None:
+    assert kernel(used, 0, work) == answer
+
+
 def test_where_it_cannot_be_used_the_reason_says_why() -> None:
-    asked = "native"
-    name, reason = kernel(["gru"], 0, 10**9, asked=asked, native=lambda: "Numba is not installed")
-    assert name == "xla" and reason.startswith("no native kernel: Numba is not installed; compiling takes about 0.6 s")
-    assert kernel(["gru"], 0, 0, asked=asked, native=lambda: "it is broken")[0] == "loop"
+    for asked, why in (("native", "it was asked for"), ("auto", "no GPU found")):
+        name, reason = kernel(["gru"], 0, 10**9, asked=asked, native=lambda: "Numba is not installed")
+        assert name == "xla"
+        assert reason.startswith(f"{why}; no native kernel: Numba is not installed; compiling takes about 0.6 s")
+    assert kernel(["gru"], 0, 0, asked="native", native=lambda: "it is broken")[0] == "loop"
+
+
+def test_the_comparison_is_made_once_on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check.trouble.__wrapped__() == ""
+    passed = compiled.checked(f"{keras.__version__}-{tf.__version__}")
+    assert passed is not None and passed.exists()
+    monkeypatch.setattr(check, "_outcome", lambda kind: pytest.fail("it was compared before"))
+    assert check.trouble.__wrapped__() == ""
+    assert compiled.is_whole(passed.parent), "the file that says so is no damage"
 
 
 def test_a_kernel_that_differs_from_keras_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "checked", lambda versions: None)
     outcome = check._outcome
     monkeypatch.setattr(check, "_outcome", lambda kind: [part * (1 + len(kind.__name__)) for part in outcome(kind)])
     assert check.trouble.__wrapped__().startswith("the kernel of SimpleRNN differs from Keras' own by ")
@@ -85,7 +111,7 @@ def test_a_trial_keeps_the_kernel_that_it_began_with(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(check, "trouble", lambda: "Numba is not installed")
     name, reason = kernel_again(begun[0], ["gru"], 0, 10**9)
     assert name == "xla"
-    assert reason.startswith("the trial began with native, which cannot go on: Numba is not installed; no GPU found;")
+    assert reason.startswith("the trial began with native, which cannot go on: Numba is not installed; compiling takes")
 
 
 def test_the_cells_that_have_it() -> None:
@@ -107,8 +133,7 @@ def test_tiles_follow_the_features(features: str, shape: tile.Shape) -> None:
 
 
 def test_nothing_is_compiled_twice_and_damage_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path))
-    monkeypatch.delenv(compiled.NUMBA_FOLDER)
+    monkeypatch.setenv(compiled.NUMBA_FOLDER, str(tmp_path / "native"))
     place = compiled.folder()
     assert place is not None and not compiled.is_whole(place)
     with compiled.kept() as own:
@@ -125,15 +150,13 @@ def test_nothing_is_compiled_twice_and_damage_is_seen(tmp_path: Path, monkeypatc
     assert (place / "code").read_bytes() == b"new code"
     monkeypatch.setenv("NUMBA_CPU_NAME", "haswell")
     assert compiled.folder() != place, "another processor has another folder"
-    monkeypatch.setenv(compiled.NUMBA_FOLDER, str(tmp_path / "own"))
-    own = compiled.folder()
-    assert own is not None and own.parent == tmp_path / "own"
+    monkeypatch.delenv(compiled.NUMBA_FOLDER)
+    assert compiled.folder() is None
 
 
 def test_where_nothing_can_be_written_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setenv("RECURRENT_SEARCH_CACHE", str(tmp_path / "file"))
-    monkeypatch.delenv(compiled.NUMBA_FOLDER)
+    monkeypatch.setenv(compiled.NUMBA_FOLDER, str(tmp_path / "file"))
     with compiled.kept() as place:
         assert place is None
 
@@ -157,13 +180,13 @@ print(check.trouble(), "|", kernel(["gru"], 0, 0, asked="native")[1], "|", stock
 def test_everything_works_without_numba() -> None:
     why, reason, stock = python(WITHOUT).strip().split(" | ")
     assert why.startswith("Numba is not installed") and stock == "True"
-    assert reason.startswith(f"no native kernel: {why}; compiling takes")
+    assert reason.startswith(f"it was asked for; no native kernel: {why}; compiling takes")
 
 
 CHECK = """
 import numpy as np, warnings
 from search_spaces.native import compiled, ready
-ready.compiled.cache_folder = lambda name: None  # compiled here, since code from a folder cannot be shown
+compiled.folder = lambda: None  # compiled here, since code from a folder cannot be shown
 ready.load()
 from search_spaces.native.product import product, SHAPE
 from support.native_reference import CELLS, Case
@@ -189,7 +212,7 @@ def test_other_processors(variables: dict[str, Any], expected: str) -> None:
 def test_a_second_process_finds_what_the_first_has_compiled(tmp_path: Path) -> None:
     code = "import time; began = time.process_time(); from search_spaces.native import ready; ready.load()"
     code += "; print(time.process_time() - began)"
-    first, second = (float(python(code, RECURRENT_SEARCH_CACHE=str(tmp_path))) for _ in range(2))
+    first, second = (float(python(code, NUMBA_CACHE_DIR=str(tmp_path))) for _ in range(2))
     assert second < first / 2
-    (place,) = (tmp_path / "native").iterdir()
+    (place,) = tmp_path.iterdir()
     assert compiled.is_whole(place)
