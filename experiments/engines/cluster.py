@@ -19,8 +19,8 @@ CONNECT_SECONDS = 5.0  # longest wait for a connection to the head
 ANSWER_SECONDS = 10.0  # longest wait for the head's answer
 QUESTION = "/ray.rpc.NodeInfoGcsService/GetAllNodeInfo"  # any call that needs the token
 MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"  # Ray's variables
-# Ray does not print messages about nodes that match this expression. The launcher has lines of its own for them, and
-# `log_to_driver=False` does not stop them.
+# The launcher itself says what happens to a node. Ray prints messages of nodes too, even with `log_to_driver=False`. It
+# leaves out those that match this expression.
 UNSAID = "RAY_DEDUP_LOGS_SKIP_REGEX"
 TLS_FILES = ("RAY_TLS_CA_CERT", "RAY_TLS_SERVER_KEY", "RAY_TLS_SERVER_CERT")
 
