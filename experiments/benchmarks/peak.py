@@ -73,8 +73,10 @@ def layer_seconds(kernel: str, cell: str, length: int, width: int) -> float:
     import tensorflow as tf
 
     from search_spaces.cells import load
+    from search_spaces.native.layers import reads_data
 
     layer = load(cell).layer(width, False, cell, kernel)
+    reads_data(layer)
     x = tf.constant(data(length, 1)[0])
     layer.build(x.shape)
     weights = [part.value for part in layer.trainable_variables]

@@ -87,7 +87,7 @@ def _accelerator() -> list[Finding]:
     made = place is not None and compiled.is_whole(place)
     trouble = check.trouble() if made else ready.missing()  # to compile them would take half a minute
     how = {name: kernel([name], len(gpus().used), 10**9, native=lambda: trouble)[0] for name in cells.names()}
-    chosen = ", ".join(f"{name} {kernel}" for name, kernel in how.items())
+    chosen = ", ".join(map(" ".join, how.items()))
     more = f"; no native kernel: {trouble}" if trouble else "" if made else "; native is compiled when it is needed"
     return [gpu(gpus(), words), Finding("kernels", f"{chosen}, for long trainings{more}")]
 

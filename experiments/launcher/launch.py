@@ -27,7 +27,7 @@ from experiments.launcher.models import Models
 from experiments.launcher.opening import Opening, make_record
 from experiments.launcher.progress import Progress, TrialState, all_done
 from experiments.launcher.rehearsal import rehearse, with_code
-from experiments.launcher.reporting import conclude
+from experiments.launcher.reporting import conclude, import_early
 from experiments.launcher.settings import free_name
 from experiments.launcher.supervise import NO_SPACE, Supervisor
 from experiments.system.console import say, waiting
@@ -167,9 +167,10 @@ class Launch:
 
         def tick(display: Display) -> None:
             ended = display.tick()
-            parts.models.drop(ended)
-            parts.forecast.take(ended)
-            self.tell(ended)
+            for take in (parts.models.drop, parts.forecast.take, self.tell):
+                take(ended)
+            if ended and self.tracked:
+                import_early(parts.progress.left())
 
         try:
             marks = described["floors"], described["solved"]

@@ -3,20 +3,26 @@
 That is the description, and the report if it takes seconds. Nothing of it is ever at the cost of a search.
 """
 
+import functools
+import importlib
 import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from experiments.system.console import say, waiting
+from experiments.system.resources import usable_cores
 from tracking.errors import RecurrentError
 from tracking.store import in_a_line
 
 SECONDS = 5.0  # that a search may spend on its report
 MOST_TRIALS = 100  # more take longer: 12 trials took 3.8 s of processor time, 100 took 4.9 s, 300 took 6.5 s
 OFF = "RECURRENT_NO_REPORT"  # a variable of the environment: with any value a search writes no report
+SLOW = ("optuna.importance", "optuna.visualization", "plotly.graph_objects", "plotly.subplots")  # to import
 
 
 def write_report(
@@ -57,6 +63,28 @@ def write_report(
     except Exception as error:  # a store for files may raise any kind of error
         warn(f"MLflow did not take the report: {in_a_line(error)}")
     return html, drawn
+
+
+def import_early(left: int) -> None:
+    """Imports what the report needs in a thread if a core is free, so that the search ends sooner.
+
+    Args:
+        left: trials that have not ended. If they are fewer than the cores, a core is free.
+    """
+    if left < usable_cores() and not os.environ.get(OFF):
+        _import_in_a_thread()
+
+
+@functools.cache  # once in a process
+def _import_in_a_thread() -> threading.Thread:
+    def work() -> None:
+        for name in SLOW:
+            with suppress(Exception):  # the report itself imports it again, and says what is wrong
+                importlib.import_module(name)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
 
 
 def conclude(console: Console, name: str, uri: str) -> None:

@@ -59,8 +59,10 @@ def _model(kernel: str, cell: str, width: int) -> "keras.Model":
 
     from experiments.training.tracing import REWRITTEN, rewrite_graphs, trace_as_one
     from experiments.training.training import STEPS_PER_EXECUTION
+    from search_spaces.native.layers import reads_data
 
     layer = cells.load(cell).layer(width, False, cell, kernel)
+    reads_data(layer)
     if kernel == "loop" and hasattr(layer, "use_cudnn"):
         layer.use_cudnn = False  # on a GPU Keras would compute LSTM and GRU by cuDNN
     model = keras.Sequential([keras.Input((None, FEATURES)), layer, keras.layers.Dense(1)])

@@ -56,8 +56,8 @@ def is_whole(place: Path) -> bool:
 
 
 def _hashes(place: Path) -> dict[str, str]:
-    files = sorted(path for path in place.rglob("*") if path.is_file() and path.name != LIST)
-    files = [path for path in files if not path.name.startswith(CHECKED)]
+    apart = LIST, CHECKED
+    files = sorted(path for path in place.rglob("*") if path.is_file() and not path.name.startswith(apart))
     return {str(path.relative_to(place)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -1,6 +1,9 @@
 """The report at the end of a search: logged if that takes seconds, and no trouble of it fails a search."""
 
 import io
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -77,3 +80,25 @@ def test_a_report_needs_no_file(store: Path) -> None:
     html, drawn = write_report("s", uri_in(store), None, None, told.append)
     assert html.startswith("<!") and (drawn, told) == ([], [])
     assert artifacts(store) == ["report.html"]
+
+
+EARLY = """
+import sys
+from experiments.launcher import reporting
+reporting.usable_cores = lambda: 2
+reporting.import_early(2)
+print("optuna.importance" in sys.modules)
+reporting.import_early(1)
+reporting._import_in_a_thread().join()  # the same thread again
+print(set(reporting.SLOW) <= set(sys.modules))
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"), [({}, ["False", "True"]), ({reporting.OFF: "1"}, ["False", "False"])]
+)
+def test_what_it_needs_is_imported_when_a_core_is_free(variables: dict[str, str], expected: list[str]) -> None:
+    kept = {name: value for name, value in os.environ.items() if name != reporting.OFF}
+    code = EARLY if not variables else EARLY.replace("reporting._import_in_a_thread().join()", "")
+    done = subprocess.run([sys.executable, "-c", code], env={**kept, **variables}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, expected), done.stderr
