@@ -13,13 +13,14 @@ from support import models
 from support.killing import VICTIMS, killed_until_done, kills
 from support.searching import RECURRENT, Searched, events, run
 
-RUNS, TRANSLATE_RUNS = 20, 6
+RUNS, TRANSLATE_RUNS, NATIVE_RUNS = 20, 6, 6
 TRIALS, EPOCHS = 5, 6
 WORDS = (
     *("search", "adding", "-o", "length=10", "-o", "train=512", "-o", "val=64", "-o", "test=64", "--batch", "16"),
     *("--cells", "simple_rnn,gru", "--depth", "1:2", "--width", "4,8", "--dropout", "0:0.5", "--epochs", str(EPOCHS)),
     *("--trials", str(TRIALS), "--workers", "1", "--seed", "0", "--name", "killed", "--resume", "--allocate", "best"),
 )
+NATIVE = (*WORDS, "--kernel", "native")
 TRANSLATE = (
     *("search", "translate", "-o", "digits=2", "-o", "train=512", "-o", "val=64", "-o", "test=64", "--batch", "32"),
     *("--cells", "gru,lstm", "--depth", "1:2", "--width", "8,16", "--dropout", "0:0.5", "--epochs", str(EPOCHS)),
@@ -87,6 +88,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, float]:
 
 
 @pytest.fixture(scope="module")
+def whole_native(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, float]:
+    return undisturbed(NATIVE, tmp_path_factory.mktemp("native").resolve(), "mse")
+
+
+@pytest.fixture(scope="module")
 def whole_translate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, float]:
     return undisturbed(TRANSLATE, tmp_path_factory.mktemp("translate").resolve(), "exact")
 
@@ -97,6 +103,14 @@ def test_a_killed_search_ends_as_if_nothing_had_been(
     tmp_path: Path, whole: tuple[Outcome, float], kills: list[int], number: int
 ) -> None:
     kills.append(check_killed(WORDS, tmp_path, whole, "mse", number))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(NATIVE_RUNS))
+def test_a_killed_search_with_native_kernels_ends_as_if_nothing_had_been(
+    tmp_path: Path, whole_native: tuple[Outcome, float], kills: list[int], number: int
+) -> None:
+    kills.append(check_killed(NATIVE, tmp_path, whole_native, "mse", number))
 
 
 @pytest.mark.slow
