@@ -8,6 +8,7 @@ each model. A cell's facts say how much time each one saves. Otherwise `loop` is
 from collections.abc import Callable, Sequence
 
 from search_spaces.cells import Facts, facts, names, with_memory
+from search_spaces.native.compiled import has_place
 
 HAS: dict[str, Callable[[Facts], bool]] = {
     "cudnn": lambda cell: cell.cudnn,
@@ -19,6 +20,7 @@ AUTO, NATIVE = "auto", "native"
 CHOICES = (AUTO, NATIVE, "xla", "loop")  # of what a user can ask for
 # A trial's share of the second in which a worker imports Numba and loads what is compiled. A worker has several trials.
 LOADING_SECONDS = 0.4
+COMPILING_SECONDS = 20.0  # where there is no folder for what is compiled
 PATHS = {"cudnn": "cuDNN path", "native": "native kernel", "xla": "compiled scan"}
 
 
@@ -53,15 +55,16 @@ def kernel(
         without = _without(used, "cudnn")
         return ("loop", without) if without else ("cudnn", "GPU found; cuDNN computes every recurrent layer")
     saves = work * sum(facts(name).native_saved_seconds for name in used)
+    costs = LOADING_SECONDS if has_place() else COMPILING_SECONDS
     why = "it was asked for" if asked == NATIVE else "no GPU found"
-    if asked == AUTO and saves <= LOADING_SECONDS:
+    if asked == AUTO and saves <= costs:
         return _compiled_or_not(used, work, sizes, why)
     if without := _without(used, NATIVE):
         return _compiled_or_not(used, work, sizes, f"{why}; {without}")
     if trouble := (native or _trouble)():
         return _compiled_or_not(used, work, sizes, f"{why}; no native kernel: {trouble}")
     if asked == AUTO:
-        why += f"; loading takes about {LOADING_SECONDS:.1f} s and saves about {saves:.1f} s"
+        why += f"; loading takes about {costs:.1f} s and saves about {saves:.1f} s"
     return NATIVE, why
 
 

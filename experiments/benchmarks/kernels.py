@@ -17,7 +17,8 @@ PyTorch     A plain training loop. PyTorch is installed into an environment in t
 The share of the peak is that of the layer alone, forward and backward, of all operations that this core can do in
 single precision: see peak.py. The time of compilation is how much longer the first 16 steps take than 16 later steps.
 The time of a step is the median of --steps timed steps. It leaves out what happens only at the beginning and the end of
-an epoch. Our steps are timed sixteen at a time.
+an epoch. Our steps are timed sixteen at a time. The second in which a worker loads Numba's code, once for all of its
+trials, is left out.
 """
 
 import math

@@ -66,7 +66,7 @@ def ours(epochs: int) -> Run:
     began = time.perf_counter()
     wanted = spec(epochs)
     task = find.make(wanted.task, wanted.options)
-    Launch(wanted, task, False, Where(WORKERS), resolve(None), Console(file=sys.stderr)).run()
+    Launch(wanted, task, False, Where(WORKERS), resolve(None), Console(file=sys.stderr), early=True).run()
     ended = time.time()
     journals = [trial.journal.events() for trial in SearchFolder(SEARCHES / "measured").trials()]
     search = ended - min(events[0]["time"] for events in journals) / 1000

@@ -51,14 +51,13 @@ class Launch:
     """One call of `recurrent search`.
 
     Args:
-        task: the task of the spec.
         resume: go on with the search of that name, if there is one.
-        where: the workers run.
-        uri: of the MLflow store.
+        where: the workers run; the MLflow store is at `uri`.
         tracked, make_record: for measurements of what tracking costs.
         unnamed: the name of the spec is a free one. If somebody else takes it first, the search gets the next one.
         began: when the work for this call began, in seconds since 1970. None: when this process began.
         tell: is called with the trials that have just ended. An error that it raises ends the search.
+        early: what the report needs may be imported before the end. Nobody else imports at that time.
     """
 
     spec: Spec
@@ -72,6 +71,7 @@ class Launch:
     unnamed: bool = False
     began: float | None = None
     tell: Callable[[list[TrialState]], None] = lambda ended: None
+    early: bool = False
 
     def __post_init__(self) -> None:
         self.folder = SearchFolder(SEARCHES / self.spec.name)
@@ -169,8 +169,8 @@ class Launch:
             ended = display.tick()
             for take in (parts.models.drop, parts.forecast.take, self.tell):
                 take(ended)
-            if ended and self.tracked:
-                import_early(parts.progress.left())
+            if ended and self.early:
+                import_early(self.planned, parts.progress.left())
 
         try:
             marks = described["floors"], described["solved"]

@@ -65,13 +65,14 @@ def write_report(
     return html, drawn
 
 
-def import_early(left: int) -> None:
+def import_early(trials: int, left: int) -> None:
     """Imports what the report needs in a thread if a core is free, so that the search ends sooner.
 
     Args:
-        left: trials that have not ended. If they are fewer than the cores, a core is free.
+        trials: of the search.
+        left: those that have not ended. If they are fewer than the cores, a core is free.
     """
-    if left < usable_cores() and not os.environ.get(OFF):
+    if trials <= MOST_TRIALS and left < usable_cores() and not os.environ.get(OFF):
         _import_in_a_thread()
 
 
@@ -82,7 +83,7 @@ def _import_in_a_thread() -> threading.Thread:
             with suppress(Exception):  # the report itself imports it again, and says what is wrong
                 importlib.import_module(name)
 
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=work)  # Python waits for it at its end: a library may not like to be cut off
     thread.start()
     return thread
 
@@ -123,7 +124,8 @@ def _publish(name: str, uri: str) -> str:
         write_search_views(client, parent, found)  # they say whether trials have failed
     if os.environ.get(OFF) or parent.data.metrics.get("trials/done", 0) > MOST_TRIALS:
         return ""
-    from tracking.report.publish import TooSlow, publish  # it imports Plotly and Optuna, which takes a second
+    _import_in_a_thread().join()
+    from tracking.report.publish import TooSlow, publish
 
     try:
         with working(uri):

@@ -31,8 +31,9 @@ def set_variables() -> None:
     os.environ[KERAS_BACKEND] = SETTINGS["backend"]
     for name in FOREIGN:
         os.environ.pop(name, None)
-    if place := cache_folder("native"):
-        os.environ.setdefault(NUMBA_FOLDER, str(place))  # where the kernels of search_spaces/native are kept
+    # Where the kernels of search_spaces/native are kept. A process may go to another folder later.
+    if place := os.environ.get(NUMBA_FOLDER) or cache_folder("native"):
+        os.environ[NUMBA_FOLDER] = os.path.abspath(place)
 
 
 def import_keras() -> None:

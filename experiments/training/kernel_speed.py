@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from search_spaces import cells
-from search_spaces.kernels import LOADING_SECONDS, saved_seconds
+from search_spaces.kernels import LOADING_SECONDS, cells_with, saved_seconds
 from search_spaces.native.check import trouble
 
 if TYPE_CHECKING:
@@ -83,14 +83,15 @@ def fast_kernels(gpus: int, native: Callable[[], str] = trouble) -> list[str]:
 
 
 def rows(chosen: list[str], lengths: list[int], widths: list[int], fast: list[str]) -> Iterator[Row]:
-    """One row for each cell, length, width and fast kernel. Every cell of `chosen` must have the fast kernels."""
-    kernels = ["loop", *fast]
-    for kernel in kernels:  # the first model of a process takes longer, so it is not timed
-        measure(kernel, chosen[0], 2, 1, WARM)
-    for cell, length, width in itertools.product(chosen, lengths, widths):
-        found = {kernel: measure(kernel, cell, length, width) for kernel in kernels}
-        for kernel in fast:
-            yield row(cell, length, width, kernel, found["loop"], found[kernel])
+    """One row for each cell, length, width and each of the fast kernels that the cell has."""
+    for cell in chosen:
+        own = [kernel for kernel in fast if cell in cells_with(kernel)]
+        for kernel in ("loop", *own):  # the first model of a process takes longer, so it is not timed
+            measure(kernel, cell, 2, 1, WARM)
+        for length, width in itertools.product(lengths, widths):
+            loop = measure("loop", cell, length, width)
+            for kernel in own:
+                yield row(cell, length, width, kernel, loop, measure(kernel, cell, length, width))
 
 
 def row(cell: str, length: int, width: int, kernel: str, loop: dict[str, float], fast: dict[str, float]) -> Row:

@@ -2,7 +2,8 @@
 
 The name of the folder is a hash of everything that the code depends on: the sources, the versions of Python, of Numba
 and of its LLVM, and the processor. Numba itself compares only a function's own file, and a helper may lie in another.
-A folder gets its name when it is whole. A list of hashes in it shows damage; a damaged folder is made anew.
+A folder gets its name when it is whole. A list of hashes in it shows damage; a damaged folder is made anew. Numba needs
+a folder that it can write, also to load. One that it cannot write is copied.
 """
 
 import hashlib
@@ -13,28 +14,36 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PACKAGES = ("numba", "llvmlite", "numpy")
-CHOICES = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_OPT")  # variables that change what Numba compiles
+CODE = ".nbc"  # how the files end that have compiled code
 NUMBA_FOLDER = "NUMBA_CACHE_DIR"  # Numba's own variable for the place of what it has compiled
 LIST = "hashes.json"
 CHECKED = "checked"  # how the files begin that say with which versions of Keras the kernels agree
 
 
 def folder() -> Path | None:
-    """Where the kernels of this machine are kept: a folder in $NUMBA_CACHE_DIR. None without this variable."""
-    place = os.environ.get(NUMBA_FOLDER)
-    return Path(place) / _key() if place else None
+    """Where the kernels of this machine are kept: a folder in $NUMBA_CACHE_DIR. None without this variable or Numba."""
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return Path(os.environ[NUMBA_FOLDER]) / _key() if has_place() else None
+    return None
+
+
+def has_place() -> bool:
+    """True if what is compiled can be kept. Otherwise each process compiles it."""
+    return bool(os.environ.get(NUMBA_FOLDER))
 
 
 def _key() -> str:
     here = Path(__file__).resolve().parent
     sources = [(path.name, path.stat().st_mtime_ns, path.read_text("utf-8")) for path in sorted(here.glob("*.py"))]
     versions = [sys.version, *(importlib.metadata.version(name) for name in PACKAGES)]
-    chosen = [os.environ.get(name, "") for name in CHOICES]
+    # Numba has many variables that change the code. Those of the folder and of threads do not.
+    ours = sorted((name, value) for name, value in os.environ.items() if name.startswith("NUMBA_"))
+    chosen = [pair for pair in ours if pair[0] != NUMBA_FOLDER and "THREAD" not in pair[0]]
     parts = str(here), sources, versions, _processor(), chosen
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
 
@@ -49,16 +58,15 @@ def _processor() -> list[str]:
 
 
 def is_whole(place: Path) -> bool:
-    """True if the folder has every file as it was written."""
+    """True if the folder has compiled code, and every file as it was written. Other files may have been added."""
     with suppress(OSError, ValueError):
-        return bool(json.loads((place / LIST).read_text("utf-8")) == _hashes(place))
+        listed = json.loads((place / LIST).read_text("utf-8"))
+        return any(name.endswith(CODE) for name in listed) and listed == _hashes(place, listed)
     return False
 
 
-def _hashes(place: Path) -> dict[str, str]:
-    apart = LIST, CHECKED
-    files = sorted(path for path in place.rglob("*") if path.is_file() and not path.name.startswith(apart))
-    return {str(path.relative_to(place)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+def _hashes(place: Path, names: Iterable[str]) -> dict[str, str]:
+    return {name: hashlib.sha256((place / name).read_bytes()).hexdigest() for name in names}
 
 
 def checked(versions: str) -> Path | None:
@@ -76,19 +84,17 @@ def kept() -> Iterator[Path | None]:
     """
     place = folder()
     if place is not None and is_whole(place):
-        yield place
+        with _writable(place) as one:
+            yield one
         return
     own = _temporary(place)
-    yield own
-    if own is None or place is None:
-        return
-    # A full disk, or another process that was faster, costs only time.
-    with suppress(OSError):
-        (own / LIST).write_text(json.dumps(_hashes(own)), "utf-8")
-        if place.exists() and not is_whole(place):
-            shutil.rmtree(place, ignore_errors=True)
-        own.rename(place)
-    shutil.rmtree(own, ignore_errors=True)
+    try:
+        yield own
+        if own is not None and place is not None:
+            _name(own, place)
+    finally:
+        if own is not None:
+            shutil.rmtree(own, ignore_errors=True)
 
 
 def _temporary(place: Path | None) -> Path | None:
@@ -98,3 +104,24 @@ def _temporary(place: Path | None) -> Path | None:
         place.parent.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix="new-", dir=place.parent))
     return None
+
+
+def _name(own: Path, place: Path) -> None:
+    """Gives a folder its name. A full disk, or another process that was faster, costs only time."""
+    files = sorted(str(path.relative_to(own)) for path in own.rglob("*") if path.is_file())
+    with suppress(OSError):
+        (own / LIST).write_text(json.dumps(_hashes(own, files)), "utf-8")
+        own.chmod(0o755)  # other users may share the folder above
+        if place.exists() and not is_whole(place):
+            shutil.rmtree(place, ignore_errors=True)
+        own.rename(place)
+
+
+@contextmanager
+def _writable(place: Path) -> Iterator[Path]:
+    """The folder, or a copy of it, which is removed."""
+    if os.access(place, os.W_OK):
+        yield place
+        return
+    with tempfile.TemporaryDirectory() as copy:
+        yield Path(shutil.copytree(place, Path(copy) / place.name))

@@ -12,10 +12,15 @@ from search_spaces.native.sequence import Cell
 class Native:
     """Computes a Keras recurrent layer with a kernel. A subclass names this class first and the Keras layer second.
 
+    The layer has the settings of cells/: a bias, the usual activations, no dropout inside, `reset_after` for a GRU.
     `of_inputs` is False for a layer whose inputs are data. Then it has no gradient of its inputs, which takes time.
     """
 
     of_inputs = True
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.supports_jit = False  # XLA cannot compile a function of Python
 
     @property
     def native(self) -> Cell:

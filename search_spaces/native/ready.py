@@ -3,6 +3,7 @@
 import functools
 import importlib
 import importlib.util
+import os
 
 from search_spaces.native import compiled
 from search_spaces.native.sequence import Cell
@@ -12,7 +13,10 @@ NAMES = ("simple_rnn", "lstm", "gru")  # the cells that have a kernel
 
 def missing() -> str:
     """Why the kernels cannot be loaded, as far as that is known without loading them; "" if nothing is known."""
-    return "" if importlib.util.find_spec("numba") else "Numba is not installed"
+    if not importlib.util.find_spec("numba"):
+        return "Numba is not installed"
+    off = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    return "NUMBA_DISABLE_JIT forbids Numba to compile" if off else ""
 
 
 @functools.cache
@@ -22,7 +26,9 @@ def load() -> None:
     Raises whatever Numba raises on a processor or with a version that it does not fit.
     """
     import numba
+    from numba.core.config import reload_config
 
+    reload_config()  # Numba reads its variables again when they have changed, and would take our folder back
     before = numba.config.CACHE_DIR
     with compiled.kept() as place:
         from search_spaces.native import options

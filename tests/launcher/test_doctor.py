@@ -1,5 +1,6 @@
 """What `recurrent doctor` finds, and what it says of what is missing."""
 
+import importlib.metadata
 import json
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from support.searching import Recurrent, Searched
 
 from experiments.launcher import doctor
 from experiments.system.devices import Gpus
+from search_spaces.native import compiled, ready
 
 RAY = ".venv/bin/pip install -c requirements.lock -e '.[ray]'"
 
@@ -119,3 +121,14 @@ def test_the_cause_in_an_error_that_is_a_traceback() -> None:
 
     (found,) = doctor.importable("kernels", look)
     assert found.found == "ImportError: libcudart.so"
+
+
+def test_without_numba_the_kernels_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> str:
+        raise importlib.metadata.PackageNotFoundError("numba")
+
+    monkeypatch.setattr(compiled, "_key", fail)
+    monkeypatch.setattr(ready, "missing", lambda: "Numba is not installed")
+    _, kernels = doctor._accelerator()
+    assert kernels.fit and kernels.found.startswith("simple_rnn xla, gru xla, lstm xla, ntm loop, for long trainings")
+    assert kernels.found.endswith("; no native kernel: Numba is not installed")

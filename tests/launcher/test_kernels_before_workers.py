@@ -37,7 +37,7 @@ def test_they_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked_for(monkeypatch) == [[sys.executable, "-m", "search_spaces.native.ready"]]
     with compiled.kept() as place:
         assert place is not None
-        (place / "code").touch()
+        (place / "code.nbc").touch()
     assert asked_for(monkeypatch) == []
 
 

@@ -86,9 +86,10 @@ EARLY = """
 import sys
 from experiments.launcher import reporting
 reporting.usable_cores = lambda: 2
-reporting.import_early(2)
+reporting.import_early(10, 2)
+reporting.import_early(reporting.MOST_TRIALS + 1, 1)
 print("optuna.importance" in sys.modules)
-reporting.import_early(1)
+reporting.import_early(10, 1)
 reporting._import_in_a_thread().join()  # the same thread again
 print(set(reporting.SLOW) <= set(sys.modules))
 """

@@ -1,5 +1,9 @@
 """The cells of the kernel `native` in NumPy, in double precision and step by step, and calls of the kernels."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +12,7 @@ from search_spaces.native import ready, sequence
 
 Array = np.ndarray
 CELLS = {"gru": ("gru",), "lstm": ("lstm",), "tanh": ("simple_rnn", "TANH"), "relu": ("simple_rnn", "RELU")}
+ROOT = Path(__file__).parents[2]
 GATES = {"gru": 3, "lstm": 4, "tanh": 1, "relu": 1}
 NONE = np.empty((0, 0), bool)
 
@@ -90,3 +95,13 @@ class Case:
 
 def floats(part: Array) -> Array:
     return np.ascontiguousarray(part, np.float32)
+
+
+def python(code: str, **variables: str) -> str:
+    """What a new process prints that runs the code."""
+    places = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    environment = {**os.environ, **places, **variables}
+    words = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

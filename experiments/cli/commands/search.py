@@ -157,7 +157,7 @@ def run(parsed: argparse.Namespace) -> int:
         options, given = task_options(parsed.options), _given(parsed)
         spec, task = search_spec(parsed.task, options, parsed.name, parsed.resume, uri, **given)
     place = chosen(parsed)
-    launch = Launch(spec, task, parsed.resume, place, uri, console(), unnamed=not parsed.name)
+    launch = Launch(spec, task, parsed.resume, place, uri, console(), unnamed=not parsed.name, early=True)
     try:
         ended = launch.run()
     except WorkersDied as error:

@@ -59,6 +59,12 @@ def test_a_model_trains_alike_and_is_saved_as_stock_keras(cell: str, tmp_path: P
     check_saved_as_stock_keras(models[1], x, tmp_path / "model.keras")
 
 
+@pytest.mark.parametrize("cell", cells_with("native"))
+def test_xla_is_not_asked_to_compile_it(cell: str) -> None:
+    """On a machine with a GPU Keras would let XLA compile a model whose layers all allow it."""
+    assert not cells.load(cell).layer(UNITS, False, "layer", "native").supports_jit
+
+
 def test_a_layer_that_reads_data_has_no_gradient_of_its_inputs() -> None:
     layer, x = pair("gru", "native", {})[0], tf.ones((3, 4, 2))
     reads_data(layer)

@@ -1,34 +1,21 @@
-"""Whether the kernels can be used, and the folder in which they are kept."""
+"""Whether the kernels can be used."""
 
 import os
 import random
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from support.native_reference import python
 
 from search_spaces.kernels import cells_with, kernel, kernel_again
 from search_spaces.native import check, compiled, ready, tile
 
-ROOT = Path(__file__).parents[3]
 AVX2 = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma"}
 OLD = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
 REASON = "it was asked for"
-
-
-def python(code: str, **variables: str) -> str:
-    """What a new process prints that runs the code."""
-    places = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
-    environment = {**os.environ, **places, **variables}
-    words = [sys.executable, "-W", "ignore", "-c", code]
-    done = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_it_can_be_used_here() -> None:
@@ -132,33 +119,19 @@ def test_tiles_follow_the_features(features: str, shape: tile.Shape) -> None:
     assert tile.shape(features) == shape
 
 
-def test_nothing_is_compiled_twice_and_damage_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(compiled.NUMBA_FOLDER, str(tmp_path / "native"))
-    place = compiled.folder()
-    assert place is not None and not compiled.is_whole(place)
-    with compiled.kept() as own:
-        assert own is not None and own != place
-        (own / "code").write_bytes(b"machine code")
-    assert compiled.is_whole(place) and [path.name for path in place.parent.iterdir()] == [place.name]
-    with compiled.kept() as again:
-        assert again == place
-    (place / "code").write_bytes(b"machine c0de")
-    assert not compiled.is_whole(place)
-    with compiled.kept() as anew:
-        assert anew is not None and anew != place
-        (anew / "code").write_bytes(b"new code")
-    assert (place / "code").read_bytes() == b"new code"
-    monkeypatch.setenv("NUMBA_CPU_NAME", "haswell")
-    assert compiled.folder() != place, "another processor has another folder"
+def test_without_a_place_compiling_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(compiled.NUMBA_FOLDER)
-    assert compiled.folder() is None
+    assert kernel(["gru"], 0, 100_000)[0] == "xla"
+    assert kernel(["gru"], 0, 200_000, native=lambda: "") == (
+        "native",
+        "no GPU found; loading takes about 20.0 s and saves about 28.0 s",
+    )
 
 
-def test_where_nothing_can_be_written_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv(compiled.NUMBA_FOLDER, str(tmp_path / "file"))
-    with compiled.kept() as place:
-        assert place is None
+@pytest.mark.parametrize(("value", "off"), [("1", True), ("0", False), ("", False)])
+def test_a_variable_that_forbids_compiling(value: str, off: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", value)
+    assert bool(ready.missing()) is off
 
 
 WITHOUT = """
@@ -206,13 +179,3 @@ print(SHAPE.lanes, "zmm" in code, "ymm" in code, worst < 1e-5)
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="these are features of x86-64")
 def test_other_processors(variables: dict[str, Any], expected: str) -> None:
     assert python(CHECK, **variables).strip() == expected
-
-
-@pytest.mark.slow
-def test_a_second_process_finds_what_the_first_has_compiled(tmp_path: Path) -> None:
-    code = "import time; began = time.process_time(); from search_spaces.native import ready; ready.load()"
-    code += "; print(time.process_time() - began)"
-    first, second = (float(python(code, NUMBA_CACHE_DIR=str(tmp_path))) for _ in range(2))
-    assert second < first / 2
-    (place,) = tmp_path.iterdir()
-    assert compiled.is_whole(place)
