@@ -1,9 +1,9 @@
 """Keeps the compiled kernels in a folder, so that they are compiled once on a machine. Nothing here imports Numba.
 
 The name of the folder is a hash of everything that the code depends on: the sources, the versions of Python, of Numba
-and of its LLVM, and the processor. Numba itself compares only a function's own file, and a helper may lie in another.
-A folder gets its name when it is whole. A list of hashes in it shows damage; a damaged folder is made anew. Numba needs
-a folder that it can write, also to load. One that it cannot write is copied.
+and of its LLVM, Numba's variables, and the processor. Numba itself compares only a function's own file, and a helper
+may lie in another. A folder gets its name when it is whole. A list of hashes in it shows damage. A damaged folder is
+made again. Numba can load only from a folder that it can write. Another folder is copied first.
 """
 
 import hashlib
