@@ -60,10 +60,12 @@ def ours(epochs: int) -> Run:
     from experiments.config.folders import SEARCHES, SearchFolder
     from experiments.launcher.engine import Where
     from experiments.launcher.launch import Launch
+    from experiments.system.environment import set_environment
     from experiments.tasks.loading import find
     from tracking.store import resolve
 
     began = time.perf_counter()
+    set_environment()  # as the command does; without it each worker would compile the kernels for itself
     wanted = spec(epochs)
     task = find.make(wanted.task, wanted.options)
     Launch(wanted, task, False, Where(WORKERS), resolve(None), Console(file=sys.stderr), early=True).run()

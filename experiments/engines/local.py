@@ -75,6 +75,7 @@ class LocalEngine:
         make: makes a worker's tuner. Tests give a fake one.
         method: how processes start, "spawn", or "fork" in tests.
         per_gpu: how many workers share a GPU.
+        native: workers load the native kernels while they wait for `go`.
     """
 
     def __init__(
@@ -84,12 +85,14 @@ class LocalEngine:
         make: MakeTuner = make_tuner,
         method: str = "spawn",
         per_gpu: int = 1,
+        native: bool = False,
     ) -> None:
-        self.folder, self.gpus, self.make, self.method, self.per_gpu = folder, gpus, make, method, per_gpu
+        self.folder, self.gpus, self.make, self.method = folder, gpus, make, method
+        self.per_gpu, self.native = per_gpu, native
 
     def start(self, index: int, session: str, memory_limit: int | None) -> LocalWorker:
         gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
-        how = self.folder.path, session, gpu, self.per_gpu, memory_limit, self.make
+        how = self.folder.path, session, gpu, self.per_gpu, memory_limit, self.make, self.native
         return LocalWorker(work, index, how, self.method)
 
     def places(self) -> int:

@@ -47,6 +47,7 @@ class Where:
         oracle: Any,
         trials: int,
         warn: Callable[[str], None],
+        native: bool = False,
     ) -> Crew:
         """What starts the workers of a search, and answers them.
 
@@ -57,9 +58,10 @@ class Where:
             oracle: opens the study, or the plan of finals, in this process.
             trials: that are left.
             warn: shows a line to the user.
+            native: the workers of this machine load the native kernels while they wait.
         """
         if not self.address:
-            return Crew(LocalEngine(folder, gpus().used, make, per_gpu=self.per_gpu))
+            return Crew(LocalEngine(folder, gpus().used, make, per_gpu=self.per_gpu, native=native))
         from experiments.engines.desk import Desk
         from experiments.engines.ray import RayEngine
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from experiments.config.spec import Spec
 from experiments.system.console import waiting
 from experiments.system.devices import gpus
 from experiments.tasks.base import Task
-from experiments.training.windows import training_steps
+from experiments.training.windows import trained_on
 from search_spaces.kernels import NATIVE, kernel
 from search_spaces.native import compiled, ready
 
@@ -19,25 +20,23 @@ COMPILING = "compiling the kernels of the recurrent layers, once on this machine
 LONGEST_SECONDS = 600.0  # a slow machine needs minutes; each worker compiles for itself if it takes longer
 
 
-def compile_kernels(spec: Spec, task: Task, samples: int, screen: Console) -> None:
+def compile_kernels(spec: Spec, task: Task, samples: int, screen: Console) -> bool:
     """Lets another process compile the kernels if this search uses them and they are not kept yet.
 
-    If it fails nothing happens here: the workers say why they have another kernel.
+    Returns True if it uses them. If compiling fails nothing happens here: the workers say why they have another kernel.
 
     Args:
         samples: of the training split.
     """
-    work = spec.epochs * training_steps(task, samples, spec.batch) * task.steps
+    work = trained_on(task, samples, spec.batch, spec.epochs)
     how: dict[str, Any] = {"gpus": len(gpus().used), "work": work, "asked": spec.kernel, "native": ready.missing}
     deepest = max(whole("--depth", spec.depth))  # it saves the most
     chosen = (kernel([cell] * deepest, **how) for cell in spec.cells)
     if NATIVE not in [name for name, _ in chosen]:
-        return
+        return False
     place = compiled.folder()
     if place is None or compiled.is_whole(place):
-        return
-    with waiting(screen, COMPILING):
-        try:
-            subprocess.run([sys.executable, "-m", ready.__name__], capture_output=True, timeout=LONGEST_SECONDS)
-        except (OSError, subprocess.TimeoutExpired):
-            return
+        return True
+    with waiting(screen, COMPILING), suppress(OSError, subprocess.TimeoutExpired):
+        subprocess.run([sys.executable, "-m", ready.__name__], capture_output=True, timeout=LONGEST_SECONDS)
+    return True

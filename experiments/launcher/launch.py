@@ -161,8 +161,6 @@ class Launch:
             seconds: how long this process needed for the data.
             new: the search has never begun.
         """
-        if not self.where.address:
-            compile_kernels(self.spec, self.task, len(arrays[0][0]), self.console)
         spec, parts = self.spec, self._parts(steps, described, seconds, new, len(arrays[0][0]))
 
         def tick(display: Display) -> None:
@@ -200,7 +198,8 @@ class Launch:
         about = stores.note(self.uri, folder, spec.id) if self.tracked else {}
         job = partial(job_of, make_remote_tuner, folder, folder.code, spec, task, session)
         oracle = partial(opened, spec, task, samples, partial(make_oracle, folder, spec, session))
-        crew = self.where.crew(folder, make_tuner, job, oracle, progress.left(), self._warn)
+        native = not self.where.address and compile_kernels(spec, task, samples, self.console)
+        crew = self.where.crew(folder, make_tuner, job, oracle, progress.left(), self._warn, native)
         return Parts(
             progress,
             Models(folder, task.direction, preference(spec.prefer)),

@@ -22,6 +22,7 @@ from experiments.launcher.display import Display
 from experiments.launcher.engine import Where, job_of, opened
 from experiments.launcher.finals_opening import FinalsOpening
 from experiments.launcher.finals_time import Remaining
+from experiments.launcher.kernels import compile_kernels
 from experiments.launcher.limits import Watch, limits
 from experiments.launcher.progress import Progress, TrialState
 from experiments.launcher.reporting import conclude
@@ -161,7 +162,8 @@ class Retraining:
         place, task, samples = self.place(), data.task, len(data.arrays[0][0])
         job = partial(job_of, make_remote_finals_tuner, place, self.folder.code, spec, task, self.session)
         oracle = partial(opened, spec, task, samples, partial(make_finals_oracle, place, made, self.session))
-        return self.where.crew(place, make_finals_tuner, job, oracle, left, self._warn)
+        native = not self.where.address and compile_kernels(spec, task, samples, self.console)
+        return self.where.crew(place, make_finals_tuner, job, oracle, left, self._warn, native)
 
     def _supervisor(self, workers: int, watch: Watch, search: str, crew: Crew) -> Supervisor:
         """What runs the workers.

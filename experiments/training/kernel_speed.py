@@ -57,6 +57,7 @@ def _model(kernel: str, cell: str, width: int) -> "keras.Model":
     """A compiled model, set up as a worker sets up its models."""
     import keras
 
+    from experiments.training.adam import update_at_once
     from experiments.training.tracing import REWRITTEN, rewrite_graphs, trace_as_one
     from experiments.training.training import STEPS_PER_EXECUTION
     from search_spaces.native.layers import reads_data
@@ -68,6 +69,7 @@ def _model(kernel: str, cell: str, width: int) -> "keras.Model":
     model = keras.Sequential([keras.Input((None, FEATURES)), layer, keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), "mse", steps_per_execution=STEPS_PER_EXECUTION)
     model.optimizer.build(model.trainable_variables)  # otherwise tf.function traces twice to make these variables
+    update_at_once(model.optimizer)
     trace_as_one(model)
     rewrite_graphs(kernel in REWRITTEN)
     return model

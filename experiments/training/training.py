@@ -17,6 +17,7 @@ import tensorflow as tf
 from experiments.system.files import replacing, write_bytes
 from experiments.tasks.base import Arrays, Task
 from experiments.training import buckets
+from experiments.training.adam import update_at_once
 from experiments.training.batches import Batches, Windows
 from experiments.training.gradients import GradientNorms
 from experiments.training.scoring import Scorer
@@ -76,6 +77,7 @@ class Training:
             self.trained = Bucketed(model, self.buckets) if self.buckets else model
         self.trained.steps_per_execution = min(STEPS_PER_EXECUTION, self.batches.steps_per_epoch)
         self.trained.optimizer.build(self.trained.trainable_variables)
+        update_at_once(self.trained.optimizer)
         self.norms = GradientNorms(self.trained.optimizer, self.batches.steps_per_epoch)
         trace_as_one(self.trained)
         self.length = train[0].shape[1] if not task.stream else 0

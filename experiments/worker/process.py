@@ -52,6 +52,7 @@ def work(
     per_gpu: int,
     memory_limit: int | None,
     make: MakeTuner,
+    native: bool = False,
 ) -> None:
     """The main function of a worker process: runs trials of the search in `folder`.
 
@@ -63,6 +64,7 @@ def work(
         per_gpu: how many workers share a GPU.
         memory_limit: bytes; the launcher ends a worker that uses more.
         make: makes the tuner.
+        native: load the native kernels before the worker may begin.
     """
     tie_to_launcher()
     threading.Thread(target=end_with_launcher, daemon=True).start()
@@ -71,6 +73,10 @@ def work(
     with search.worker_lock(index):
         redirect(search.worker_log(index), gpu)
         import_keras()  # takes seconds; meanwhile the launcher opens MLflow's record
+        if native:
+            from search_spaces.native.check import trouble
+
+            trouble()  # what is wrong, if anything is, will be the reason of another kernel
         try:
             gate.recv()
         except EOFError:  # the launcher has ended before the worker could begin
