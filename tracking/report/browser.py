@@ -15,46 +15,52 @@ SHAPES = {"line": "linear", "step": "hv"}
 
 
 def draw(chart: Chart) -> Figure:
-    """The chart as a figure of Plotly."""
+    """The chart as a figure of Plotly.
+
+    Plotly places the panels. The rest is written as JSON: Plotly's classes need a third of a second for twenty panels.
+    """
     from plotly.subplots import make_subplots
 
     rows = -(-len(chart.panels) // chart.columns)
     height = rows * chart.height
-    figure = make_subplots(
+    figure: Figure = make_subplots(
         rows=rows,
         cols=chart.columns,
         subplot_titles=[panel.title for panel in chart.panels],
         horizontal_spacing=0.24 / chart.columns**1.3 if chart.columns > 1 else 0,
         vertical_spacing=min(0.9 / rows, 84 / max(1, height - MARGINS)) if rows > 1 else 0,
-    )
+    ).to_plotly_json()
+    layout = figure["layout"]
+    layout |= {"annotations": list(layout.get("annotations", ())), "shapes": []}
     named: set[str] = set()
     for place, panel in enumerate(chart.panels):
-        where = {"row": place // chart.columns + 1, "col": place % chart.columns + 1}
+        number = str(place + 1) if place else ""  # as Plotly counts axes, row by row
         for trace in _traces(panel):
-            trace["showlegend"] = bool(trace.get("name")) and trace["name"] not in named
+            trace |= {"showlegend": bool(trace.get("name")) and trace["name"] not in named}
             named.add(trace.get("name", ""))
-            figure.add_trace(trace, **where)
+            figure["data"].append(_known(trace) | {"xaxis": f"x{number}", "yaxis": f"y{number}"})
         # Panels beside each other mostly have the same axis of scores. Its name then stands once.
-        same = where["col"] > 1 and not panel.heat and chart.panels[place - 1].y == panel.y
-        _axes(figure, panel, where, "" if same else panel.y)
+        same = place % chart.columns and not panel.heat and chart.panels[place - 1].y == panel.y
+        _axes(layout, panel, number, "" if same else panel.y)
     below = -LEGEND / max(1, height - MARGINS)
-    legend = {"orientation": "h", "x": 0, "y": below, "yanchor": "top"}
-    figure.update_layout(height=height + MARGINS, legend=legend, hovermode="closest")
+    layout["legend"] = {"orientation": "h", "x": 0, "y": below, "yanchor": "top"}
+    layout |= {"height": height + MARGINS, "hovermode": "closest"}
     return finish(figure)
 
 
-def finish(figure: Any) -> Figure:
-    """A figure of Plotly as JSON, without its own colours."""
-    figure.update_layout(
-        template=None,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 70, "r": 24, "t": 34, "b": 50},
-        title=None,
-    )
-    found: Figure = figure.to_plotly_json()
-    found["layout"].pop("template", None)
-    return found
+def finish(figure: Figure) -> Figure:
+    """A figure of Plotly without its own colours."""
+    layout = figure["layout"]
+    for own in ("template", "title"):
+        layout.pop(own, None)
+    layout |= {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)"}
+    layout["margin"] = {"l": 70, "r": 24, "t": 34, "b": 50}
+    return figure
+
+
+def _known(trace: dict[str, Any]) -> dict[str, Any]:
+    """A trace without what is None."""
+    return {key: value for key, value in trace.items() if value is not None}
 
 
 def _traces(panel: Panel) -> list[dict[str, Any]]:
@@ -148,46 +154,60 @@ def _interval(series: Series) -> dict[str, Any] | None:
     return {"type": "data", "array": above, "arrayminus": below, "symmetric": False, "thickness": 2, "width": 8}
 
 
-def _axes(figure: Any, panel: Panel, where: dict[str, int], title: str) -> None:
+def _axes(layout: Figure, panel: Panel, number: str, title: str) -> None:
+    """What belongs to the axes of a panel: names, marks, lines and words. `number` is Plotly's of these axes."""
+    x, y = layout[f"xaxis{number}"], layout[f"yaxis{number}"]
     grid = {"type": "category", "showgrid": False} if panel.heat else {}
-    figure.update_xaxes(
-        title_text=panel.x, **_axis(panel.log_x, panel.whole_x, panel.x_range, ends(panel, "x")), **grid, **where
-    )
-    figure.update_yaxes(
-        title_text=title, **_axis(panel.log_y, panel.whole_y, panel.y_range, ends(panel, "y")), **grid, **where
-    )
+    for one, name, told in (
+        (x, panel.x, _axis(panel.log_x, panel.whole_x, panel.x_range, ends(panel, "x"))),
+        (y, title, _axis(panel.log_y, panel.whole_y, panel.y_range, ends(panel, "y"))),
+    ):
+        one |= {"title": {"text": name}, **told, **grid}
     for words, value, side in placed(panel):
-        figure.add_hline(y=value, line={"color": GREY, "width": 1, "dash": "dot"}, **where)
+        _line(layout, number, {"y0": value, "y1": value}, {"width": 1, "dash": "dot"})
         at = {"right": 1.0, "left": 0.0, "center": 0.5}[side]
         # A line on a logarithmic axis stands at its value, but a text at the logarithm of it.
-        y = math.log10(value) if panel.log_y else value
-        _write(figure, words, where, x=at, xref="x domain", xanchor=side, y=y, yanchor="bottom")
+        height = math.log10(value) if panel.log_y else value
+        _write(layout, words, number, x=at, x_of=" domain", xanchor=side, y=height, yanchor="bottom")
     if panel.x_names:
-        figure.update_xaxes(tickvals=list(panel.x_names), ticktext=list(panel.x_names.values()), **where)
+        x |= {"tickvals": list(panel.x_names), "ticktext": list(panel.x_names.values())}
     if panel.names:
-        _parallel(figure, panel, where)
+        _parallel(layout, panel, number)
     for words, value in panel.marks.items():
-        figure.add_vline(x=value, line={"color": GREY, "width": 1}, **where)
-        _write(figure, words, where, x=value, xanchor="right", y=1, yref="y domain", yanchor="top")
+        _line(layout, number, {"x0": value, "x1": value}, {"width": 1})
+        _write(layout, words, number, x=value, xanchor="right", y=1, y_of=" domain", yanchor="top")
 
 
-def _parallel(figure: Any, panel: Panel, where: dict[str, int]) -> None:
+def _line(layout: Figure, number: str, place: dict[str, float], line: dict[str, Any]) -> None:
+    """A grey line. Where `place` does not say from where to where, it goes through the whole panel."""
+    through = {f"{axis}{end}": end for axis in "xy" for end in (0, 1) if f"{axis}0" not in place}
+    of = {f"{axis}ref": f"{axis}{number}{'' if f'{axis}0' in place else ' domain'}" for axis in "xy"}
+    layout["shapes"].append({"type": "line", "line": {"color": GREY, **line}, **through, **place, **of})
+
+
+def _parallel(layout: Figure, panel: Panel, number: str) -> None:
     """Axes beside each other, with their names and marks."""
-    figure.update_yaxes(visible=False, **where)
-    figure.update_xaxes(
-        tickvals=list(range(len(panel.names))), ticktext=panel.names, showgrid=False, side="top", **where
-    )
+    layout[f"yaxis{number}"]["visible"] = False
+    at = {"tickvals": list(range(len(panel.names))), "ticktext": list(panel.names)}
+    layout[f"xaxis{number}"] |= {**at, "showgrid": False, "side": "top"}
     for place in range(len(panel.names)):
-        figure.add_shape(type="line", x0=place, x1=place, y0=0, y1=1, line={"color": GREY, "width": 1}, **where)
+        _line(layout, number, {"x0": place, "x1": place, "y0": 0, "y1": 1}, {"width": 1})
     for x, y, text in panel.words:
-        figure.add_annotation(
-            text=text, x=x, y=y, xanchor="right", xshift=-4, showarrow=False, font={"size": 11}, **where
-        )
+        _write(layout, text, number, {"size": 11}, x=x, y=y, xanchor="right", xshift=-4)
 
 
-def _write(figure: Any, words: str, where: dict[str, int], **place: Any) -> None:
-    """Writes small grey words into a panel."""
-    figure.add_annotation(text=words, font={"size": 11, "color": GREY}, showarrow=False, **place, **where)
+def _write(
+    layout: Figure, words: str, number: str, font: dict[str, Any] | None = None, x_of: str = "", y_of: str = "",
+    **place: Any,
+) -> None:  # fmt: skip
+    """Writes small words into a panel, grey ones if no font is given.
+
+    Args:
+        x_of, y_of: what x and y are shares of, " domain"; "" for values of the axes.
+    """
+    where = {"xref": f"x{number}{x_of}", "yref": f"y{number}{y_of}"}
+    own = font or {"size": 11, "color": GREY}
+    layout["annotations"].append({"text": words, "font": own, "showarrow": False, **place, **where})
 
 
 def _axis(

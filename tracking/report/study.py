@@ -185,7 +185,7 @@ def contour(made: Studied) -> Figure:
             values = [trial.params[one.title.text] for trial in made.study.trials]
             marks = ticks(min(values), max(values))
             one.update(tickvals=marks, ticktext=[tick_text(mark) for mark in marks])
-    return finish(figure)
+    return finish(figure.to_plotly_json())
 
 
 def _pairs(made: Studied) -> "list[optuna.trial.FrozenTrial]":

@@ -252,3 +252,16 @@ def test_both_ways_of_drawing_have_the_same_points(small: Search, name: str, tmp
     points = sum(len(series.x) for panel in chart.panels for series in panel.series)
     assert sum(len(trace["x"]) for trace in lines) == points
     assert len(paper.draw(chart, tmp_path)) == 3
+
+
+def test_plotly_knows_every_word_of_the_figures(small: Search) -> None:
+    """Plotly's classes refuse what its script would overlook."""
+    import plotly.graph_objects
+
+    small.found["finals"] = FINALS
+    drawn = [draw(chart) for chart in charts(small, study.studied(small)).values() if chart]
+    for one in drawn:
+        assert len(plotly.graph_objects.Figure(one).data) == len(one["data"])
+        with pytest.raises(ValueError, match="colour"):
+            plotly.graph_objects.Figure({**one, "layout": {**one["layout"], "colour": 1}})
+    assert len(drawn) > 10
