@@ -74,9 +74,7 @@ def work(
         redirect(search.worker_log(index), gpu)
         import_keras()  # takes seconds; meanwhile the launcher opens MLflow's record
         if native:
-            from search_spaces.native.check import trouble
-
-            trouble()  # what is wrong, if anything is, will be the reason of another kernel
+            load_kernels()
         try:
             gate.recv()
         except EOFError:  # the launcher has ended before the worker could begin
@@ -87,6 +85,17 @@ def work(
             return make(search, Spec.read(search), index, session, memory_limit)
 
         _end_process(run_trials(begin))
+
+
+def load_kernels() -> None:
+    """Loads the native kernels, without an error if that fails: then a trial says why it has another kernel.
+
+    Nothing is computed with them here. TensorFlow would begin, and would take no settings any more.
+    """
+    from search_spaces.native import ready
+
+    with suppress(Exception):
+        ready.load()
 
 
 def own_key(pid: int | None = None) -> str:

@@ -13,6 +13,7 @@ from experiments.config.spec import Spec
 from experiments.system.devices import DeviceError
 from experiments.tasks.adding import Adding
 from experiments.worker import build, process
+from search_spaces.native import ready
 from tracking.errors import BadInput
 
 PROGRAM = """
@@ -29,6 +30,33 @@ print(psutil.Process().memory_info().rss - before)
 def test_what_is_freed_is_kept_for_the_next_step() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert int(done.stdout) > 2**26, "the 128 MiB of the array have gone back to the system"
+
+
+LOADED = """
+import sys
+from experiments.system.imports import import_keras
+from experiments.worker.process import load_kernels, use_one_thread
+from search_spaces.native import compiled
+compiled.checked = lambda versions: None  # nobody has compared the kernels with Keras yet
+import_keras()
+load_kernels()
+use_one_thread()  # an error once TensorFlow has computed something
+print("search_spaces.native.gru" in sys.modules)
+"""
+
+
+def test_kernels_are_loaded_before_tensorflow_begins() -> None:
+    pytest.importorskip("numba")
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+def test_kernels_that_cannot_be_loaded_end_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ImportError("numba")
+
+    monkeypatch.setattr(ready, "load", fail)
+    process.load_kernels()
 
 
 def _ending(error: BaseException | None) -> Any:
