@@ -39,14 +39,12 @@ def _spinning(rows: int, vectors: int, lanes: int) -> Any:
     from numba.core import cgutils
     from numba.extending import intrinsic
 
-    from search_spaces.native.tile import FLOAT, FUSED
+    from search_spaces.native.tile import FLOAT, FUSED, repeated
 
     @intrinsic
     def spin(typing: Any, turns: Any, factor: Any) -> Any:
         def code(context: Any, build: Any, signature: Any, arguments: Any) -> Any:
-            vector, first = ir.VectorType(FLOAT, lanes), ir.IntType(32)(0)
-            one = build.insert_element(ir.Constant(vector, ir.Undefined), arguments[1], first)
-            many = build.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
+            vector, many = ir.VectorType(FLOAT, lanes), repeated(build, arguments[1], lanes)
             sums = [cgutils.alloca_once(build, vector) for _ in range(rows * vectors)]
             for number, place in enumerate(sums):
                 build.store(ir.Constant(vector, [float(number)] * lanes), place)
@@ -57,7 +55,7 @@ def _spinning(rows: int, vectors: int, lanes: int) -> Any:
             whole = build.load(sums[0])
             for place in sums[1:]:  # a result that is not used would not be computed
                 whole = build.fadd(whole, build.load(place))
-            return build.extract_element(whole, first)
+            return build.extract_element(whole, ir.IntType(32)(0))
 
         return types.float32(types.int64, types.float32), code
 

@@ -2,6 +2,7 @@
 
     python -m experiments.benchmarks.throughput                three rounds of 12 candidates, five epochs each
     python -m experiments.benchmarks.throughput --epochs 20 --rounds 1 --only ours
+    python -m experiments.benchmarks.throughput --only untracked --busy 2       two other processes want the cores, too
 
 The task is adding with length 100. The 12 candidates are a grid: 3 cells x depth 1-2 x width 32, 64. Both sides have
 the same data, batch size, epochs and learning rate. Each search is a process, and the sides take turns.
@@ -14,8 +15,11 @@ compiling   the share of our workers' time that they spend in tracing and compil
 """
 
 import statistics
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from experiments.benchmarks import keras_tuner_search
@@ -53,7 +57,7 @@ def spec(epochs: int) -> Spec:
     )
 
 
-def ours(epochs: int) -> Run:
+def ours(epochs: int, workers: int = WORKERS) -> Run:
     """Runs our search in the current folder."""
     from rich.console import Console
 
@@ -68,12 +72,12 @@ def ours(epochs: int) -> Run:
     set_environment()  # as the command does; without it each worker would compile the kernels for itself
     wanted = spec(epochs)
     task = find.make(wanted.task, wanted.options)
-    Launch(wanted, task, False, Where(WORKERS), resolve(None), Console(file=sys.stderr), early=True).run()
+    Launch(wanted, task, False, Where(workers), resolve(None), Console(file=sys.stderr), early=True).run()
     ended = time.time()
     journals = [trial.journal.events() for trial in SearchFolder(SEARCHES / "measured").trials()]
     search = ended - min(events[0]["time"] for events in journals) / 1000
     lines = [event for events in journals for event in events if event["event"] == "epoch"]
-    compiling, available = sum(compiling_seconds(events) for events in journals), WORKERS * search
+    compiling, available = sum(compiling_seconds(events) for events in journals), workers * search
     return {
         "search": search,
         "whole": time.perf_counter() - began,
@@ -92,9 +96,9 @@ def compiling_seconds(events: list[Event]) -> float:
     return sum(first) - len(first) * statistics.median(others) if others else 0.0
 
 
-def run(side: str, epochs: int) -> Run:
+def run(side: str, epochs: int, workers: int) -> Run:
     if side == "ours":
-        return call_in_process(ours, epochs)
+        return call_in_process(ours, epochs, workers)
     mlflow = "autolog" if side.endswith("autologging") else "off"
     return call_in_process(keras_tuner_search.search, mlflow, LENGTH, epochs, TRAIN)
 
@@ -107,9 +111,25 @@ def main() -> None:
         choices=["ours", "untracked"],
         help="ours: without Keras Tuner; untracked: without the autologging side",
     )
+    parser.add_argument("--workers", type=int, default=WORKERS, help="of our search (default: %(default)s)")
+    parser.add_argument("--busy", type=int, default=0, help="other processes that compute all the time (default: 0)")
     chosen = parser.parse_args()
     sides = SIDES[: {"ours": 1, "untracked": 2, None: 3}[chosen.only]]
-    report(run_rounds(sides, chosen.rounds, lambda side, _: run(side, chosen.epochs)))
+    with busy(chosen.busy):
+        found = run_rounds(sides, chosen.rounds, lambda side, _: run(side, chosen.epochs, chosen.workers))
+    report(found)
+
+
+@contextmanager
+def busy(count: int) -> Iterator[None]:
+    """Processes that never wait, as on a machine that somebody else uses."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def report(found: dict[str, list[Run]]) -> None:

@@ -84,10 +84,15 @@ def fast_kernels(gpus: int, native: Callable[[], str] = trouble) -> list[str]:
     return ["cudnn"] if gpus else ["xla", *([] if native() else ["native"])]
 
 
+def own_kernels(cell: str, fast: list[str]) -> list[str]:
+    """Those of the fast kernels that can compute the cell."""
+    return [kernel for kernel in fast if cell in cells_with(kernel)]
+
+
 def rows(chosen: list[str], lengths: list[int], widths: list[int], fast: list[str]) -> Iterator[Row]:
     """One row for each cell, length, width and each of the fast kernels that the cell has."""
     for cell in chosen:
-        own = [kernel for kernel in fast if cell in cells_with(kernel)]
+        own = own_kernels(cell, fast)
         for kernel in ("loop", *own):  # the first model of a process takes longer, so it is not timed
             measure(kernel, cell, 2, 1, WARM)
         for length, width in itertools.product(lengths, widths):

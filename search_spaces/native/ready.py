@@ -36,7 +36,7 @@ def load() -> None:
         options.OPTIONS["cache"] = place is not None
         numba.config.CACHE_DIR = str(place or "")
         try:
-            for name in NAMES:
+            for name in (*NAMES, "weights"):
                 importlib.import_module(f"search_spaces.native.{name}")
         finally:
             numba.config.CACHE_DIR = before

@@ -1,10 +1,11 @@
-"""A whole sequence in one call: makes the buffers, arranges the weights by gates, and calls a cell's two passes.
+"""A whole sequence in one call: makes the buffers, lets weights.py arrange the weights, and calls a cell's two passes.
 
 Each gate has its own matrices, and each kept gate is one matrix `(batch, width)` for each step. A loop over all of its
 numbers is then long, which a processor needs to use its vectors.
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -39,6 +40,12 @@ class Cell:
     @property
     def gates(self) -> int:
         return len(self.of_inputs)
+
+    @functools.cached_property
+    def places(self) -> tuple[Array, Array]:
+        """`of_inputs` and `of_states` as arrays; -1 for None."""
+        inputs, states = ([-1 if one is None else one for one in of] for of in (self.of_inputs, self.of_states))
+        return np.array(inputs, np.int64), np.array(states, np.int64)
 
 
 def new(*shape: int) -> Array:
@@ -75,14 +82,18 @@ def forward(
     Returns the outputs `(batch, time, width)`, empty without `sequences`, and the record that the backward pass needs,
     `(matrices, batch, width)`. The last matrices of the record are the last states.
     """
+    from search_spaces.native.weights import by_gates  # it imports Numba
+
     batch, steps, _ = x.shape
-    width = len(weights[1])
+    width, here = len(weights[1]), _here(x)
+    w, u = np.zeros((cell.gates, here.shape[2], width), np.float32), np.zeros((cell.gates, width, width), np.float32)
+    by_gates(weights[0], weights[1], _rows(weights[2]), *cell.places, w, u)
     record = new(steps * cell.kept + (steps + 1) * cell.states, batch, width)
     states, kept = _parts(cell, record, steps)
     for number, state in enumerate(first):
         states[0, number] = state
     outputs = new(batch if sequences else 0, steps, width)
-    cell.forward(x, mask, backwards, *_arranged(cell, *weights), _here(x), *_and_flat(states, kept), outputs)
+    cell.forward(x, mask, backwards, w, u, here, *_and_flat(states, kept), outputs)
     return outputs, record
 
 
@@ -105,11 +116,12 @@ def backward(
         of_ends: the gradients of the last states.
         of_x: the gradient of x is wanted; otherwise it is empty.
     """
+    from search_spaces.native.weights import as_keras, turned  # they import Numba
+
     batch, steps, features = x.shape
-    width, gates = len(weights[1]), cell.gates
-    arranged = [part.transpose(0, 2, 1) for part in _arranged(cell, *weights)]
-    w_back, u_back = np.ascontiguousarray(arranged[0][:, :, :features]), np.ascontiguousarray(arranged[1])
-    here = _here(x)
+    width, gates, here = len(weights[1]), cell.gates, _here(x)
+    wt, ut = np.zeros((gates, width, features), np.float32), np.zeros((gates, width, width), np.float32)
+    turned(weights[0], weights[1], *cell.places, wt, ut)
     own = sum(part.size for part in weights)
     found, dx = new(own + cell.states * batch * width), new(batch if of_x else 0, steps, features)
     ends, aside = found[own:].reshape(cell.states, batch, width), np.empty((cell.states, batch, width), np.float32)
@@ -118,11 +130,12 @@ def backward(
         ends[number] = end
     dw, du = np.zeros((gates, here.shape[2], width), np.float32), np.zeros((gates, width, width), np.float32)
     cell.backward(
-        *(x, mask, backwards, w_back, u_back, here, *_and_flat(*_parts(cell, record, steps)), of_outputs),
+        *(x, mask, backwards, wt, ut, here, *_and_flat(*_parts(cell, record, steps)), of_outputs),
         *(ends, ends.reshape(cell.states, -1), aside, of_gates, of_gates.reshape(-1)),
         *(dw, du, dx, np.empty((batch, features), np.float32)),
     )
-    _as_keras(cell, dw, du, features, cut(found, [part.shape for part in weights]))
+    of_kernel, of_recurrent, of_bias = cut(found, [part.shape for part in weights])
+    as_keras(dw, du, *cell.places, of_kernel, of_recurrent, _rows(of_bias))
     return dx, found
 
 
@@ -157,34 +170,6 @@ def _here(x: Array) -> Array:
     return here
 
 
-def _arranged(cell: Cell, kernel: Array, recurrent: Array, bias: Array) -> tuple[Array, Array]:
-    """The weights of each gate: of the inputs with the bias behind them, `(gates, rows, width)`, and of the states."""
-    features, width = len(kernel), len(recurrent)
-    w = np.zeros((cell.gates, -(-(features + 1) // GROUP) * GROUP, width), np.float32)
-    u = np.zeros((cell.gates, width, width), np.float32)
-    biases = bias.reshape(-1, bias.shape[-1])
-    for gate, (place, other) in enumerate(zip(cell.of_inputs, cell.of_states, strict=True)):
-        if place is not None:
-            part = slice(place * width, (place + 1) * width)
-            w[gate, :features], w[gate, features] = kernel[:, part], biases[0, part]
-        if other is not None:
-            part = slice(other * width, (other + 1) * width)
-            u[gate] = recurrent[:, part]
-            if len(biases) == 2:
-                w[gate, features] += biases[1, part]
-    return w, u
-
-
-def _as_keras(cell: Cell, dw: Array, du: Array, features: int, found: Sequence[Array]) -> None:
-    """Writes the gradients of kernel, recurrent kernel and bias, as Keras has them, into `found`."""
-    width = du.shape[2]
-    biases = found[2].reshape(-1, found[2].shape[-1])
-    for gate, (place, other) in enumerate(zip(cell.of_inputs, cell.of_states, strict=True)):
-        if place is not None:
-            part = slice(place * width, (place + 1) * width)
-            found[0][:, part], biases[0, part] = dw[gate, :features], dw[gate, features]
-        if other is not None:
-            part = slice(other * width, (other + 1) * width)
-            found[1][:, part] = du[gate]
-            if len(biases) == 2:
-                biases[1, part] = dw[gate, features]
+def _rows(bias: Array) -> Array:
+    """The biases as rows: one, or two for a cell that has others for the states."""
+    return bias.reshape(-1, bias.shape[-1])

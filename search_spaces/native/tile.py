@@ -149,15 +149,14 @@ class _Block:
             vectors = [self._read(place, self.vector) for place in self._places(row_of_w)]
             for head, sums in zip(heads, self.sums, strict=True):
                 number = self._read(_at(build, head, build.mul(loop.index, a.strides[1])), FLOAT)
-                number = self._repeated(number)
+                number = repeated(build, number, self.lanes)
                 for place, vector in zip(sums, vectors, strict=True):
                     product = build.fmul(number, vector, flags=FUSED)
                     build.store(build.fadd(product, build.load(place), flags=FUSED), place)
 
-    def _repeated(self, number: Any) -> Any:
-        """A vector that has the number in each place."""
-        none, first = ir.Constant(self.vector, ir.Undefined), ir.IntType(32)(0)
-        one = self.build.insert_element(none, number, first)
-        return self.build.shuffle_vector(
-            one, one, ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        )
+
+def repeated(build: Any, number: Any, lanes: int) -> Any:
+    """A vector that has the number in each place."""
+    index = ir.IntType(32)
+    one = build.insert_element(ir.Constant(ir.VectorType(FLOAT, lanes), ir.Undefined), number, index(0))
+    return build.shuffle_vector(one, one, ir.Constant(ir.VectorType(index, lanes), [0] * lanes))

@@ -102,6 +102,12 @@ def test_a_gpu_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(engine, LocalEngine) and (engine.gpus, engine.per_gpu, engine.places()) == (("0", "1"), 4, 8)
 
 
+def test_workers_of_this_machine_load_the_kernels_of_their_search() -> None:
+    for native in (False, True):
+        engine = Where(1).crew(SearchFolder(Path("s")), None, None, None, 8, print, native).engine
+        assert isinstance(engine, LocalEngine) and engine.native is native
+
+
 def test_without_the_extra_its_name_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(BadInput, match=r"got none; pip install 'recurrent-search\[ray\]'$"):

@@ -39,6 +39,7 @@ def test_they_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert place is not None
         (place / "code.nbc").touch()
     assert asked_for(monkeypatch) == []
+    assert kernels.compile_kernels(spec_of(), Adding(), LONG, Console())
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,8 @@ def test_only_for_a_search_that_uses_them(
     fields: dict[str, Any], wanted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert bool(asked_for(monkeypatch, **fields)) is wanted
+    samples = fields.pop("samples", LONG)
+    assert kernels.compile_kernels(spec_of(**fields), Adding(), samples, Console()) is wanted
 
 
 def test_without_numba_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:

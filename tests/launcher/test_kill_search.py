@@ -13,7 +13,6 @@ from support import models
 from support.killing import VICTIMS, killed_until_done, kills
 from support.searching import RECURRENT, Searched, events, run
 
-RUNS, TRANSLATE_RUNS, NATIVE_RUNS = 20, 6, 6
 TRIALS, EPOCHS = 5, 6
 WORDS = (
     *("search", "adding", "-o", "length=10", "-o", "train=512", "-o", "val=64", "-o", "test=64", "--batch", "16"),
@@ -82,43 +81,28 @@ def undisturbed(words: tuple[str, ...], folder: Path, metric: str) -> tuple[Outc
     return outcome(folder, metric), time.monotonic() - began
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, float]:
-    return undisturbed(WORDS, tmp_path_factory.mktemp("whole").resolve(), "mse")
+# The searches that are killed: their words, the metric, and how often they are.
+KINDS = {"as usual": (WORDS, "mse", 20), "native": (NATIVE, "mse", 6), "with a decoder": (TRANSLATE, "exact", 6)}
 
 
 @pytest.fixture(scope="module")
-def whole_native(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, float]:
-    return undisturbed(NATIVE, tmp_path_factory.mktemp("native").resolve(), "mse")
-
-
-@pytest.fixture(scope="module")
-def whole_translate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, float]:
-    return undisturbed(TRANSLATE, tmp_path_factory.mktemp("translate").resolve(), "exact")
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, float]:
+    """What `undisturbed` returns, once for each kind."""
+    words, metric, _ = KINDS[request.param]
+    return undisturbed(words, tmp_path_factory.mktemp("whole").resolve(), metric)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(RUNS))
+@pytest.mark.parametrize(
+    ("whole", "kind", "number"),
+    [(kind, kind, number) for kind, (*_, runs) in KINDS.items() for number in range(runs)],
+    indirect=["whole"],
+)
 def test_a_killed_search_ends_as_if_nothing_had_been(
-    tmp_path: Path, whole: tuple[Outcome, float], kills: list[int], number: int
+    tmp_path: Path, whole: tuple[Outcome, float], kills: list[int], kind: str, number: int
 ) -> None:
-    kills.append(check_killed(WORDS, tmp_path, whole, "mse", number))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(NATIVE_RUNS))
-def test_a_killed_search_with_native_kernels_ends_as_if_nothing_had_been(
-    tmp_path: Path, whole_native: tuple[Outcome, float], kills: list[int], number: int
-) -> None:
-    kills.append(check_killed(NATIVE, tmp_path, whole_native, "mse", number))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(TRANSLATE_RUNS))
-def test_a_killed_search_with_a_decoder_ends_as_if_nothing_had_been(
-    tmp_path: Path, whole_translate: tuple[Outcome, float], kills: list[int], number: int
-) -> None:
-    kills.append(check_killed(TRANSLATE, tmp_path, whole_translate, "exact", number))
+    words, metric, _ = KINDS[kind]
+    kills.append(check_killed(words, tmp_path, whole, metric, number))
 
 
 def check_killed(words: tuple[str, ...], parent: Path, whole: tuple[Outcome, float], metric: str, number: int) -> int:

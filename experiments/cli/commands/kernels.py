@@ -35,8 +35,9 @@ def run(parsed: argparse.Namespace) -> int:
     screen, found = console(), list[dict[str, Any]]()
     with quiet(), waiting(screen, "measuring ...") as update:
         fast = kernel_speed.fast_kernels(become_worker())
-        chosen = _chosen(parsed.cells, fast[0])
-        cases = len(chosen) * len(parsed.lengths) * len(parsed.widths) * len(fast)
+        chosen = _chosen(parsed.cells, fast)
+        kernels = sum(len(kernel_speed.own_kernels(cell, fast)) for cell in chosen)
+        cases = kernels * len(parsed.lengths) * len(parsed.widths)
         for row in kernel_speed.rows(chosen, parsed.lengths, parsed.widths, fast):
             found.append(row)
             update(f"measured {len(found)} of {cases} cases ...")
@@ -47,13 +48,14 @@ def run(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _chosen(typed: str | None, kernel: str) -> list[str]:
-    """The cells to measure. By default these are all cells that have the kernel. Raises BadInput for another cell."""
-    from search_spaces.kernels import cells_with
+def _chosen(typed: str | None, fast: list[str]) -> list[str]:
+    """The cells to measure. By default these are all that have a fast kernel. Raises BadInput for another cell."""
+    from experiments.training.kernel_speed import own_kernels
 
-    fit = cells_with(kernel)
+    fit = [name for name in cells.names() if own_kernels(name, fast)]
     chosen = typed.split(",") if typed else fit
     for name in chosen:
         if name not in fit:
-            raise BadInput(f"--cells: expected some of {', '.join(fit)}, which have the kernel {kernel}, got {name!r}")
+            kernels = " or ".join(fast)
+            raise BadInput(f"--cells: expected some of {', '.join(fit)}, which have the kernel {kernels}, got {name!r}")
     return chosen
