@@ -8,6 +8,8 @@ import statistics
 import time
 from typing import Any
 
+import numpy as np
+
 from experiments.training.kernel_speed import BATCH, FEATURES, data
 
 TURNS = 200_000  # of the loop, about two milliseconds
@@ -75,20 +77,20 @@ def layer_seconds(kernel: str, cell: str, length: int, width: int) -> float:
 
     layer = load(cell).layer(width, False, cell, kernel)
     reads_data(layer)
-    x = tf.constant(data(length, 1)[0])
-    layer.build(x.shape)
+    batches = [tf.constant(part) for part in np.split(data(length, CALLS)[0], CALLS)]
+    layer.build(batches[0].shape)
     weights = [part.value for part in layer.trainable_variables]
-
-    def once(turn: Any, *sums: Any) -> Any:
-        with tf.GradientTape() as tape:
-            size = tf.reduce_sum(layer(x))
-        found = tape.gradient(size, weights)
-        return turn + 1, *(one + more for one, more in zip(sums, found, strict=True))
 
     @tf.function(autograph=False)
     def run() -> Any:
-        # TensorFlow would compute the same call once only, if it were not a loop.
-        return tf.while_loop(lambda turn, *_: turn < CALLS, once, (0, *map(tf.zeros_like, weights)))
+        found: list[Any] = []
+        for batch in batches:
+            with tf.control_dependencies([one for one, *_ in found]):  # one call after the other, as in training
+                x = tf.identity(batch)
+            with tf.GradientTape() as tape:
+                size = tf.reduce_sum(layer(x))
+            found.append(tape.gradient(size, weights))
+        return [tf.add_n(parts) for parts in zip(*found, strict=True)]
 
     run()
     seconds = []
