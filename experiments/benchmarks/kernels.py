@@ -8,8 +8,8 @@ features; the optimizer is Adam and the loss the squared error. Each side of a c
 sides take turns.
 
 Ours        What a worker of a search does. `search_spaces.kernels` chooses the kernel for that number of steps. An
-            execution has sixteen steps, which are traced as one function. There is one input pipeline, and gradients
-            are clipped.
+            execution has sixteen steps, which are traced as one function. There is one input pipeline, gradients are
+            clipped, and Adam updates a variable in one operation.
 Keras       `fit` on arrays, with Keras' defaults.
 PyTorch     A plain training loop. PyTorch is installed into an environment in the cache folder. Where pip cannot fetch
             it, this side is left out.
@@ -51,11 +51,11 @@ def ours(cell: str, length: int, width: int, steps: int) -> Run:
     from experiments.training.kernel_speed import measure
     from experiments.worker.process import become_worker
     from search_spaces.kernels import kernel
-    from search_spaces.native import ready
+    from search_spaces.native.check import trouble
 
     chosen, _ = kernel([cell], become_worker(), STEPS * length)
     found = measure(chosen, cell, length, width, steps)
-    if ready.missing():
+    if trouble():
         return {**found, "kernel": chosen, "share": math.nan}  # Numba measures the peak
     reached = layer_operations(cell, length, width) / layer_seconds(chosen, cell, length, width)
     return {**found, "kernel": chosen, "share": reached / peak()}

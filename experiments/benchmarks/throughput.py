@@ -2,12 +2,13 @@
 
     python -m experiments.benchmarks.throughput                three rounds of 12 candidates, five epochs each
     python -m experiments.benchmarks.throughput --epochs 20 --rounds 1 --only ours
-    python -m experiments.benchmarks.throughput --only untracked --busy 2       two other processes want the cores, too
+    python -m experiments.benchmarks.throughput --only untracked --beside 2     two other processes want the cores, too
 
 The task is adding with length 100. The 12 candidates are a grid: 3 cells x depth 1-2 x width 32, 64. Both sides have
 the same data, batch size, epochs and learning rate. Each search is a process, and the sides take turns.
 
-search      seconds of the search without imports; ours are from the start of the first trial until the record is closed
+search      seconds of the search without imports; ours are from when workers may begin until the report is written, and
+            so have what is left of loading the kernels
 whole       seconds of the whole command, with imports
 busy        the share of our workers' time that they spend in training steps
 compiling   the share of our workers' time that they spend in tracing and compiling these steps: how much longer an
@@ -74,8 +75,9 @@ def ours(epochs: int, workers: int = WORKERS) -> Run:
     task = find.make(wanted.task, wanted.options)
     Launch(wanted, task, False, Where(workers), resolve(None), Console(file=sys.stderr), early=True).run()
     ended = time.time()
-    journals = [trial.journal.events() for trial in SearchFolder(SEARCHES / "measured").trials()]
-    search = ended - min(events[0]["time"] for events in journals) / 1000
+    folder = SearchFolder(SEARCHES / "measured")
+    journals = [trial.journal.events() for trial in folder.trials()]
+    search = ended - folder.journal.events()[0]["time"] / 1000
     lines = [event for events in journals for event in events if event["event"] == "epoch"]
     compiling, available = sum(compiling_seconds(events) for events in journals), workers * search
     return {
@@ -112,24 +114,25 @@ def main() -> None:
         help="ours: without Keras Tuner; untracked: without the autologging side",
     )
     parser.add_argument("--workers", type=int, default=WORKERS, help="of our search (default: %(default)s)")
-    parser.add_argument("--busy", type=int, default=0, help="other processes that compute all the time (default: 0)")
+    parser.add_argument("--beside", type=int, default=0, help="other processes that compute all the time (default: 0)")
     chosen = parser.parse_args()
     sides = SIDES[: {"ours": 1, "untracked": 2, None: 3}[chosen.only]]
-    with busy(chosen.busy):
+    with others(chosen.beside):
         found = run_rounds(sides, chosen.rounds, lambda side, _: run(side, chosen.epochs, chosen.workers))
     report(found)
 
 
 @contextmanager
-def busy(count: int) -> Iterator[None]:
-    """Processes that never wait, as on a machine that somebody else uses."""
-    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+def others(count: int) -> Iterator[None]:
+    """Processes that never wait, as on a machine that somebody else uses. They end with this process."""
+    code = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
+    processes = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(count)]
     try:
         yield
     finally:
-        for other in others:
-            other.kill()
-            other.wait()
+        for one in processes:
+            one.kill()
+            one.wait()
 
 
 def report(found: dict[str, list[Run]]) -> None:

@@ -12,7 +12,7 @@ from experiments.config.spec import Spec
 from experiments.system.console import waiting
 from experiments.system.devices import gpus
 from experiments.tasks.base import Task
-from experiments.training.windows import trained_on
+from experiments.training.windows import trained_steps
 from search_spaces.kernels import NATIVE, kernel
 from search_spaces.native import compiled, ready
 
@@ -28,7 +28,7 @@ def compile_kernels(spec: Spec, task: Task, samples: int, screen: Console) -> bo
     Args:
         samples: of the training split.
     """
-    work = trained_on(task, samples, spec.batch, spec.epochs)
+    work = trained_steps(task, samples, spec.batch, spec.epochs)
     how: dict[str, Any] = {"gpus": len(gpus().used), "work": work, "asked": spec.kernel, "native": ready.missing}
     deepest = max(whole("--depth", spec.depth))  # it saves the most
     chosen = (kernel([cell] * deepest, **how) for cell in spec.cells)

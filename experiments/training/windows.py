@@ -32,7 +32,7 @@ def training_steps(task: Task, samples: int, batch: int) -> int:
     return samples // batch // task.steps if task.stream else -(-samples // batch)
 
 
-def trained_on(task: Task, samples: int, batch: int, epochs: int) -> int:
+def trained_steps(task: Task, samples: int, batch: int, epochs: int) -> int:
     """Time steps that each layer of a candidate is trained on: training steps times the length of a sequence."""
     return epochs * training_steps(task, samples, batch) * task.steps
 

@@ -12,7 +12,7 @@ from experiments.tasks.base import Arrays, Task
 from experiments.tasks.loading import find
 from experiments.tasks.loading.code import checked
 from experiments.training.buckets import KEYS
-from experiments.training.windows import trained_on, training_steps
+from experiments.training.windows import trained_steps, training_steps
 from experiments.worker.process import use_one_thread
 from tracking.errors import SearchStateError
 from tracking.ranking import preference
@@ -215,7 +215,7 @@ def training_arguments(spec: Spec, task: Task, samples: int) -> dict[str, Any]:
     sizes = buckets if task.stream or samples % min(spec.batch, samples) == 0 else buckets + 1
     return {
         "decay_steps": steps if spec.schedule == "cosine" else None,
-        "work": trained_on(task, samples, spec.batch, spec.epochs),
+        "work": trained_steps(task, samples, spec.batch, spec.epochs),
         "sizes": sizes,
         "asked": spec.kernel,
     }

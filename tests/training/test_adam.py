@@ -15,7 +15,7 @@ STEPS = 25
 def trained(optimizer: Any, at_once: bool) -> tuple[list[np.ndarray], list[np.ndarray], list[str]]:
     """The weights after some steps, the optimizer's variables, and the operations of a step's graph.
 
-    The first layer is an embedding if the model reads tokens, and its gradient then has rows.
+    The first layer is an embedding. Without clipping its gradient has rows.
     """
     keras.utils.set_random_seed(3)
     model = keras.Sequential([keras.Input((4,), dtype="int32"), keras.layers.Embedding(6, 5), keras.layers.GRU(7)])
@@ -47,7 +47,8 @@ def test_it_trains_as_keras(clip: float | None, decay: bool) -> None:
     ours, moments, names = trained(adam(), True)
     theirs, their_moments, their_names = trained(adam(), False)
     for one, other in zip(ours + moments, theirs + their_moments, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)  # Adam enlarges what rounding changes
+        # In single precision 1 - beta_2 is 1.3e-5 less than Keras' own.
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
     # The kernel, the recurrent kernel and the bias. Without clipping the gradient of the embedding is rows.
     assert names.count("ResourceApplyAdam") == (3 if clip is None else 4)
     assert "ResourceApplyAdam" not in their_names

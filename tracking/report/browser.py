@@ -155,7 +155,11 @@ def _interval(series: Series) -> dict[str, Any] | None:
 
 
 def _axes(layout: Figure, panel: Panel, number: str, title: str) -> None:
-    """What belongs to the axes of a panel: names, marks, lines and words. `number` is Plotly's of these axes."""
+    """What belongs to the axes of a panel: names, marks, lines and words.
+
+    Args:
+        number: what Plotly puts behind "xaxis" and "yaxis": "" for the first panel, then 2, 3, ...
+    """
     x, y = layout[f"xaxis{number}"], layout[f"yaxis{number}"]
     grid = {"type": "category", "showgrid": False} if panel.heat else {}
     for one, name, told in (
