@@ -75,9 +75,7 @@ def work(
         import_keras()  # takes seconds; meanwhile the launcher opens MLflow's record
         if native:
             load_kernels()
-        try:
-            gate.recv()
-        except EOFError:  # the launcher has ended before the worker could begin
+        if not _may_begin(gate):
             return
 
         def begin() -> Tuner:
@@ -85,6 +83,15 @@ def work(
             return make(search, Spec.read(search), index, session, memory_limit)
 
         _end_process(run_trials(begin))
+
+
+def _may_begin(gate: Connection) -> bool:
+    """Waits until the launcher lets the worker begin. False if it has ended before."""
+    try:
+        gate.recv()
+        return True
+    except EOFError:
+        return False
 
 
 def load_kernels() -> None:

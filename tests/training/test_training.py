@@ -23,6 +23,7 @@ from experiments.tasks.base import DATA_SEEDS, Arrays, Task
 from experiments.tasks.char_lm import CharLM
 from experiments.tasks.nback import NBack
 from experiments.tasks.parity import Parity
+from experiments.training.adam import update_at_once
 from experiments.training.scoring import Scorer
 from experiments.training.training import Training, read_state, save_model, seed_sequence, with_weights
 from experiments.training.windows import training_steps
@@ -67,6 +68,14 @@ def test_an_epoch_has_the_training_steps_that_a_schedule_counts_on(task: Task) -
     training = make(longer)
     training.run_epoch()
     assert int(training.trained.optimizer.iterations) == training_steps(longer, len(longer.split("train", 0)[0]), 16)
+
+
+def test_adam_updates_each_variable_in_one_operation() -> None:
+    training = make(ADDING)
+    batches = training.batches.dataset
+    graph = training.trained.train_function.get_concrete_function(iter(batches)).graph.as_graph_def()
+    found = [node.op for function in graph.library.function for node in function.node_def]
+    assert found.count("ResourceApplyAdam") == len(training.trained.trainable_variables)
 
 
 def everything(training: Training) -> list[np.ndarray]:
@@ -375,6 +384,8 @@ def norms(training: Training, batches: Any) -> list[float]:
     found, model = [], keras.models.clone_model(training.trained)
     model.compile_from_config(training.trained.get_compile_config())
     model.set_weights(training.trained.get_weights())
+    model.optimizer.build(model.trainable_variables)
+    update_at_once(model.optimizer)  # as the training, so that both have the same weights after 44 steps
     for x, y in batches:
         with tf.GradientTape() as tape:
             loss = model.loss(y, model(x, training=False))

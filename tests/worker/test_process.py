@@ -1,8 +1,10 @@
 """What a worker settles before it imports TensorFlow."""
 
 import errno
+import multiprocessing
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -49,6 +51,19 @@ def test_kernels_are_loaded_before_tensorflow_begins() -> None:
     pytest.importorskip("numba")
     done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_worker_loads_them_while_it_waits(native: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    for name in ("tie_to_launcher", "end_with_launcher", "redirect"):
+        monkeypatch.setattr(process, name, lambda *_: None)
+    for name in ("import_keras", "load_kernels"):
+        monkeypatch.setattr(process, name, lambda name=name: done.append(name))
+    gate, launcher = multiprocessing.Pipe(duplex=False)
+    launcher.close()  # the launcher has ended, so the worker never begins
+    process.work(gate, 0, tmp_path, "session", None, 1, None, lambda *_: done.append("tuner"), native)
+    assert done == ["import_keras", *(["load_kernels"] if native else [])]
 
 
 def test_kernels_that_cannot_be_loaded_end_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
