@@ -56,7 +56,7 @@ def kernel(
         return ("loop", without) if without else ("cudnn", "GPU found; cuDNN computes every recurrent layer")
     saves = work * sum(facts(name).native_saved_seconds for name in used)
     costs = LOADING_SECONDS if has_place() else COMPILING_SECONDS
-    why = "it was asked for" if asked == NATIVE else "no GPU found"
+    why = f"{NATIVE} was asked for" if asked == NATIVE else "no GPU found"
     if asked == AUTO and saves <= costs:
         return _compiled_or_not(used, work, sizes, why)
     if without := _without(used, NATIVE):
@@ -65,7 +65,7 @@ def kernel(
         return _compiled_or_not(used, work, sizes, f"{why}; no native kernel: {trouble}")
     if asked == AUTO:
         why += f"; loading takes about {costs:.1f} s and saves about {saves:.1f} s"
-    return NATIVE, why
+    return NATIVE, "it was asked for" if asked == NATIVE else why
 
 
 def kernel_again(

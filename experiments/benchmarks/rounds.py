@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -54,6 +55,7 @@ def call_in_process(function: Callable[..., Run], *arguments: Any) -> Run:
     module: Any = sys.modules[function.__module__]  # its name is "__main__" if it was started with `python -m`
     words = ["-m", __name__, module.__spec__.name, function.__name__, json.dumps(arguments)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the process and its folder end with the benchmark
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "errors.log"
         with log.open("w") as file:

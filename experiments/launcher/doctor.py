@@ -88,7 +88,8 @@ def _accelerator() -> list[Finding]:
     trouble = check.trouble() if made else ready.missing()  # to compile them would take half a minute
     how = {name: kernel([name], len(gpus().used), 10**9, native=lambda: trouble)[0] for name in cells.names()}
     chosen = ", ".join(map(" ".join, how.items()))
-    more = f"; no native kernel: {trouble}" if trouble else "" if made else "; native is compiled when it is needed"
+    by = "when it is needed" if compiled.has_place() else f"by each process: {compiled.NUMBA_FOLDER} cannot be written"
+    more = f"; no native kernel: {trouble}" if trouble else "" if made else f"; native is compiled {by}"
     return [gpu(gpus(), words), Finding("kernels", f"{chosen}, for long trainings{more}")]
 
 

@@ -35,7 +35,7 @@ def compile_kernels(spec: Spec, task: Task, samples: int, screen: Console) -> bo
     if NATIVE not in [name for name, _ in chosen]:
         return False
     place = compiled.folder()
-    if place is None or compiled.is_whole(place):
+    if place is None or not compiled.has_place() or compiled.is_whole(place):
         return True
     with waiting(screen, COMPILING), suppress(OSError, subprocess.TimeoutExpired):
         subprocess.run([sys.executable, "-m", ready.__name__], capture_output=True, timeout=LONGEST_SECONDS)

@@ -28,13 +28,19 @@ CHECKED = "checked"  # how the files begin that say with which versions of Keras
 def folder() -> Path | None:
     """Where the kernels of this machine are kept: a folder in $NUMBA_CACHE_DIR. None without this variable or Numba."""
     with suppress(importlib.metadata.PackageNotFoundError):
-        return Path(os.environ[NUMBA_FOLDER]) / _key() if has_place() else None
+        return Path(os.environ[NUMBA_FOLDER]) / _key() if os.environ.get(NUMBA_FOLDER) else None
     return None
 
 
 def has_place() -> bool:
-    """True if what is compiled can be kept. Otherwise each process compiles it."""
-    return bool(os.environ.get(NUMBA_FOLDER))
+    """True if what is compiled is kept, or can be. Otherwise each process compiles it."""
+    if not os.environ.get(NUMBA_FOLDER):
+        return False
+    if (place := folder()) and place.is_dir():
+        return True
+    within = Path(os.environ[NUMBA_FOLDER]).absolute()
+    above = next(path for path in (within, *within.parents) if path.exists())  # the folder will be made in this one
+    return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
 
 
 def _key() -> str:

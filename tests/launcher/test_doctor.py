@@ -123,6 +123,13 @@ def test_the_cause_in_an_error_that_is_a_traceback() -> None:
     assert found.found == "ImportError: libcudart.so"
 
 
+def test_it_says_when_kernels_are_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    for name, end in (("new", "when it is needed"), ("file", "by each process: NUMBA_CACHE_DIR cannot be written")):
+        monkeypatch.setenv(compiled.NUMBA_FOLDER, str(tmp_path / name))
+        assert doctor._accelerator()[1].found.endswith(f"; native is compiled {end}")
+
+
 def test_without_numba_the_kernels_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> str:
         raise importlib.metadata.PackageNotFoundError("numba")

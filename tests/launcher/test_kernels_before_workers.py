@@ -72,6 +72,12 @@ def test_only_for_a_search_that_uses_them(
     assert kernels.compile_kernels(spec_of(**fields), Adding(), samples, Console()) is wanted
 
 
+def test_what_cannot_be_kept_is_left_to_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(compiled.NUMBA_FOLDER, str(tmp_path / "file"))
+    assert asked_for(monkeypatch) == []
+
+
 def test_without_numba_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ready, "missing", lambda: "Numba is not installed")
     assert asked_for(monkeypatch) == []

@@ -86,6 +86,7 @@ def test_the_command(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
+        (("--cells", ""), f"--cells: expected some of {', '.join(cells.names())}, got ''"),
         (("--cells", "rnn"), f"--cells: expected some of {', '.join(cells.names())}, got 'rnn'"),
         (("--lengths", "30,0"), "argument --lengths: expected a whole number from 1"),
         (("--widths", "x"), "argument --widths: expected a whole number from 1"),

@@ -30,7 +30,7 @@ def run(parsed: argparse.Namespace) -> int:
     from experiments.training import kernel_speed
     from experiments.worker.process import become_worker
 
-    if parsed.cells:
+    if parsed.cells is not None:
         check_cells(parsed.cells.split(","))
     screen, found = console(), list[dict[str, Any]]()
     with quiet(), waiting(screen, "measuring ...") as update:
@@ -53,7 +53,7 @@ def _chosen(typed: str | None, fast: list[str]) -> list[str]:
     from experiments.training.kernel_speed import own_kernels
 
     fit = [name for name in cells.names() if own_kernels(name, fast)]
-    chosen = typed.split(",") if typed else fit
+    chosen = fit if typed is None else typed.split(",")
     for name in chosen:
         if name not in fit:
             kernels = " or ".join(fast)

@@ -87,8 +87,15 @@ def test_numba_keeps_our_folder_when_its_variables_change(tmp_path: Path) -> Non
 def test_where_nothing_can_be_written_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv(compiled.NUMBA_FOLDER, str(tmp_path / "file"))
+    assert not compiled.has_place()
     with compiled.kept() as place:
         assert place is None
+
+
+def test_a_folder_of_folders_that_will_be_made_is_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(compiled.NUMBA_FOLDER, str(tmp_path / "not" / "made yet"))
+    assert compiled.has_place()
+    assert not (tmp_path / "not").exists()
 
 
 @pytest.mark.slow

@@ -60,7 +60,7 @@ def test_it_is_chosen_where_it_saves_time(used: list[str], work: int, answer: tu
 
 
 def test_where_it_cannot_be_used_the_reason_says_why() -> None:
-    for asked, why in (("native", "it was asked for"), ("auto", "no GPU found")):
+    for asked, why in (("native", "native was asked for"), ("auto", "no GPU found")):
         name, reason = kernel(["gru"], 0, 10**9, asked=asked, native=lambda: "Numba is not installed")
         assert name == "xla"
         assert reason.startswith(f"{why}; no native kernel: Numba is not installed; compiling takes about 0.6 s")
@@ -153,7 +153,7 @@ print(check.trouble(), "|", kernel(["gru"], 0, 0, asked="native")[1], "|", stock
 def test_everything_works_without_numba() -> None:
     why, reason, stock = python(WITHOUT).strip().split(" | ")
     assert why.startswith("Numba is not installed") and stock == "True"
-    assert reason.startswith(f"it was asked for; no native kernel: {why}; compiling takes")
+    assert reason.startswith(f"native was asked for; no native kernel: {why}; compiling takes")
 
 
 CHECK = """
