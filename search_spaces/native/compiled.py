@@ -36,11 +36,12 @@ def has_place() -> bool:
     """True if what is compiled is kept, or can be. Otherwise each process compiles it."""
     if not os.environ.get(NUMBA_FOLDER):
         return False
-    if (place := folder()) and place.is_dir():
-        return True
     within = Path(os.environ[NUMBA_FOLDER]).absolute()
     above = next(path for path in (within, *within.parents) if path.exists())  # the folder will be made in this one
-    return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+    if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
+        return True
+    place = folder()  # its name takes milliseconds, and an estimate asks for each candidate
+    return place is not None and place.is_dir()
 
 
 def _key() -> str:
